@@ -1,0 +1,28 @@
+from . import averages, initial, plot
+from .comparison import Comparison, compare, match_teachers
+from .errors import DivergenceWarning, InputError, Interrupted, SymmetryWarning
+from .initial import weights
+from .ode import integrate
+from .problem import OrderParameters, Problem
+from .simulate import simulate_network
+from .trajectory import Trajectory, load
+
+__all__ = [
+    "OrderParameters",
+    "Problem",
+    "integrate",
+    "simulate_network",
+    "compare",
+    "match_teachers",
+    "load",
+    "weights",
+    "Trajectory",
+    "Comparison",
+    "averages",
+    "initial",
+    "plot",
+    "InputError",
+    "Interrupted",
+    "DivergenceWarning",
+    "SymmetryWarning",
+]

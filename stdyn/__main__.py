@@ -1,0 +1,5 @@
+"""python -m stdyn"""
+
+from stdyn.cli import main
+
+main()

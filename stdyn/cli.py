@@ -1,0 +1,240 @@
+"""The `stdyn` command. Heavy modules are imported inside the commands, so that --help answers at once."""
+
+import sys
+import tomllib
+import warnings
+from collections.abc import Callable
+from dataclasses import fields
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from stdyn.errors import InputError, Interrupted
+from stdyn.experiment import Experiment, make
+
+if TYPE_CHECKING:
+    from stdyn.trajectory import Trajectory
+
+
+class TomlValue(click.ParamType):
+    """A number or an array, written as in a TOML file."""
+
+    name = "value"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not isinstance(value, str):
+            return value
+        try:
+            return tomllib.loads(f"value = {value}")["value"]
+        except tomllib.TOMLDecodeError:
+            self.fail(f"{value!r} is not a number or an array such as 0.5 or '[0.1, 0.2]'", param, ctx)
+
+
+class Stopped(Exception):
+    """The command ended before its work was done, for a reason that is not bad input: exit code 1."""
+
+
+def experiment_options(**defaults: Any) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command every field of Experiment as an option, and --config; it is called with the Experiment they make."""
+
+    def decorate(function: Callable[..., None]) -> Callable[..., None]:
+        @wraps(function)
+        def command(config: Path | None, **options: Any) -> None:
+            given = {f.name: options.pop(f.name) for f in fields(Experiment)}
+            given = {name: value for name, value in given.items() if value is not None}
+            function(make(defaults, config, given), **options)
+
+        for f in reversed(fields(Experiment)):
+            default = defaults.get(f.name, f.default)
+            text = f.metadata["help"] + ("" if default is None else f"  [{default}]")
+            flag = "--" + f.name.replace("_", "-")
+            kind = f.type if f.type in (int, float, str) else TomlValue()
+            command = click.option(f.name, flag, type=kind, help=text)(command)
+        return click.option("--config", type=_PATH, help="Read parameters from a TOML file; options win over it.")(command)
+
+    return decorate
+
+
+_PATH = click.Path(path_type=Path)
+_force = click.option("--force", is_flag=True, help="Overwrite existing result files.")
+_figures = click.option("--figures", type=_PATH, default="figures", help="Folder of the figures (PNG).  [figures]")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="stdyn", message="%(prog)s %(version)s")
+def cli() -> None:
+    """Online learning in student-teacher networks: simulation and theory of the same network.
+
+    \b
+    stdyn compare              the reference experiment: FA and BP, network runs laid on the ODEs
+    stdyn compare --eta 0.2    the same with another parameter; every command lists them all with --help
+    """
+
+
+@cli.command("compare")
+@experiment_options()
+@click.option("--name", default="reference", help="What the names of the files begin with.  [reference]")
+@click.option("--data", type=_PATH, default="data", help="Folder of the results (HDF5).  [data]")
+@_figures
+@click.option("--write-config", type=_PATH, help="Write the experiment as a TOML file, and do nothing else.")
+@_force
+def compare_command(
+    experiment: Experiment, name: str, data: Path, figures: Path, write_config: Path | None, force: bool
+) -> None:
+    """Lay simulation on theory, with table and figures.
+
+    Network runs and the ODEs of the same problem, the table that compares them, HDF5 files and figures.
+
+    Without options this is the reference experiment. FA and BP start from the same weights and see the same examples.
+    """
+    if write_config:
+        _write_text(write_config, experiment.to_toml(), force)
+        return
+    from stdyn.comparison import compare, match_teachers
+    from stdyn.problem import integer
+
+    problems = {rule: experiment.problem(rule) for rule in experiment.rules}
+    integer("runs", experiment.runs, 2)
+    experiment.alphas()
+    _folder(figures)
+    targets = {(rule, kind): _target(data / f"{name}_{rule}_{kind}.h5", force) for rule in problems for kind in _SOLVERS}
+    results: list[Trajectory] = []
+    for rule in problems:
+        theory, runs = (_SOLVERS[kind](experiment, rule, targets[rule, kind], force) for kind in _SOLVERS)
+        click.echo(f"\n{compare(match_teachers(runs, theory), theory)}\n")
+        results += [theory, runs]
+    _draw(results, figures, name)
+
+
+@cli.command("integrate")
+@experiment_options(rule="fa")
+@click.option("--output", "-o", type=_PATH, default="data/ode.h5", help="The file to write.  [data/ode.h5]")
+@_force
+def integrate_command(experiment: Experiment, output: Path, force: bool) -> None:
+    """Integrate the ODEs into a file."""
+    _one_rule(experiment, "ode", output, force)
+
+
+@cli.command("simulate")
+@experiment_options(rule="fa")
+@click.option("--output", "-o", type=_PATH, default="data/network.h5", help="The file to write.  [data/network.h5]")
+@_force
+def simulate_command(experiment: Experiment, output: Path, force: bool) -> None:
+    """Simulate networks of N inputs into a file."""
+    _one_rule(experiment, "network", output, force)
+
+
+@cli.command("plot")
+@click.argument("files", nargs=-1, required=True, type=_PATH, metavar="FILE...")
+@click.option("--name", default="stdyn", help="What the names of the figures begin with.  [stdyn]")
+@_figures
+def plot_command(files: tuple[Path, ...], name: str, figures: Path) -> None:
+    """Draw the figures of saved trajectories.
+
+    Simulation and theory of the same problem are laid on each other.
+    """
+    from stdyn.trajectory import load
+
+    results = [load(file) for file in files]
+    _draw(results, _folder(figures), name)
+
+
+@cli.command("info")
+@click.argument("file", type=_PATH)
+def info_command(file: Path) -> None:
+    """Say what is in a saved file."""
+    from stdyn.trajectory import load
+
+    click.echo(load(file).summary())
+
+
+def _one_rule(experiment: Experiment, kind: str, output: Path, force: bool) -> None:
+    if len(experiment.rules) > 1:
+        raise InputError('rule must be "fa" or "bp" here, one file holds one problem; stdyn compare runs both')
+    experiment.problem(experiment.rule)
+    experiment.alphas()
+    _SOLVERS[kind](experiment, experiment.rule, _target(output, force), force)
+
+
+def _integrate(experiment: Experiment, rule: str, target: Path, force: bool) -> "Trajectory":
+    from stdyn.ode import integrate
+
+    theory = integrate(experiment.problem(rule), experiment.alphas(), experiment.ode_method, experiment.rtol)
+    return _save(theory, target, force)
+
+
+def _simulate(experiment: Experiment, rule: str, target: Path, force: bool) -> "Trajectory":
+    from stdyn.simulate import simulate_network
+
+    problem, alphas = experiment.problem(rule), experiment.alphas()
+    click.echo(f"{rule}: {experiment.runs} networks of N = {problem.N} to alpha = {alphas[-1]:g} …")
+    try:
+        runs = simulate_network(problem, alphas, experiment.runs, rng=experiment.rng(), progress=True)
+    except Interrupted as interrupted:
+        _save(interrupted.trajectory, target, force)
+        raise Stopped(f"{interrupted}; what was recorded until then is in {target}") from None
+    return _save(runs, target, force)
+
+
+_SOLVERS = {"ode": _integrate, "network": _simulate}
+
+
+def _save(trajectory: "Trajectory", target: Path, force: bool) -> "Trajectory":
+    trajectory.save(target, overwrite=force)
+    click.echo(f"wrote {target}  ({trajectory.attributes['wall_time']:.1f} s)")
+    return trajectory
+
+
+def _draw(results: "list[Trajectory]", folder: Path, name: str) -> None:
+    from stdyn import plot
+
+    for figure_name, figure in plot.figures(results).items():
+        path = folder / f"{name}_{figure_name}.png"
+        verb = "replaced" if path.exists() else "wrote"
+        figure.savefig(path)
+        click.echo(f"{verb} {path}")
+
+
+def _folder(path: Path) -> Path:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"the folder {path} cannot be made: {error.strerror}") from None
+    return path
+
+
+def _target(path: Path, force: bool) -> Path:
+    from stdyn.store import check_target
+
+    if path.exists():
+        check_target(path, force)
+    _folder(path.parent)
+    return check_target(path, force)
+
+
+def _write_text(path: Path, text: str, force: bool) -> None:
+    _target(path, force).write_text(text, encoding="utf-8")
+    click.echo(f"wrote {path}")
+
+
+def _say_warning(message: Warning | str, category: type[Warning], *_: Any) -> None:
+    click.echo(f"stdyn: warning: {message}", err=True)
+
+
+def main() -> None:
+    """Run the command; exit with 0, with 2 for bad input (one line on stderr) or with 1 for anything else."""
+    warnings.showwarning = _say_warning
+    try:
+        cli.main(prog_name="stdyn", standalone_mode=False)
+    except (InputError, click.ClickException) as error:
+        text = error.format_message() if isinstance(error, click.ClickException) else str(error)
+        click.echo(f"stdyn: error: {text}", err=True)
+        sys.exit(2)
+    except (Stopped, OSError, MemoryError) as error:
+        click.echo(f"stdyn: {error}", err=True)
+        sys.exit(1)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("stdyn: interrupted", err=True)
+        sys.exit(1)

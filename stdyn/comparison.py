@@ -1,0 +1,215 @@
+"""Simulation held to theory: the mean over runs against the ODEs, in standard errors."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.interpolate import CubicSpline
+from scipy.optimize import linear_sum_assignment
+from scipy.stats import t as student_t
+
+from stdyn.errors import InputError
+from stdyn.problem import Array, number
+from stdyn.trajectory import Trajectory
+
+_ROUNDING = 1e-12  # a deviation this small (relative to 1 + |theory|) is none: all runs start at the same point
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """The mean over runs of every order parameter and of eps_g, held to the theory; prints as a table.
+
+    Attributes
+    ----------
+    alphas : ndarray, shape (A,)
+    mean, standard_error, theory, deviation, in_errors : dict of ndarray, shapes (A, …)
+        For "R", "Q", "v", "eps_g" and, with feedback alignment, "F": the mean over runs, its standard error, the ODEs,
+        mean - theory, and that in standard errors.
+    allowed : float
+        The number of standard errors that the largest of all |deviations| exceeds with probability `false_alarm` if the
+        theory is exact: Student's t with runs - 1 degrees of freedom, Bonferroni over all order parameters and alphas.
+    bias : float
+        A deviation of bias / N is granted beside it.
+    runs, N : int
+    difference : str or None
+        The first parameter in which the problems of the two sides differ.
+    """
+
+    alphas: Array
+    mean: dict[str, Array]
+    standard_error: dict[str, Array]
+    theory: dict[str, Array]
+    allowed: float
+    false_alarm: float
+    bias: float
+    runs: int
+    N: int
+    rule: str
+    difference: str | None
+
+    @property
+    def deviation(self) -> dict[str, Array]:
+        """Mean over runs minus theory."""
+        return {name: self.mean[name] - self.theory[name] for name in self.mean}
+
+    @property
+    def in_errors(self) -> dict[str, Array]:
+        """The deviation in standard errors."""
+        return {name: _ratio(deviation, self, name) for name, deviation in self.deviation.items()}
+
+    def within(self, name: str) -> Array:
+        """At each alpha, whether all entries of the order parameter `name` deviate by no more than allowed."""
+        room = np.maximum(np.abs(self.deviation[name]) - self.bias / self.N, 0)
+        return (_ratio(room, self, name) <= self.allowed).reshape(len(self.alphas), -1).all(axis=1)
+
+    @property
+    def agrees(self) -> bool:
+        """Whether nothing deviates by more than allowed."""
+        return all(bool(self.within(name).all()) for name in self.mean)
+
+    def __str__(self) -> str:
+        header = ("", "largest deviation", "at alpha", "in s.e.", "rms s.e.", "agrees")
+        rows = [header, *(self._row(name) for name in self.mean)]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        lines = ["  ".join(cell.rjust(w) for cell, w in zip(row, widths, strict=True)) for row in rows]
+        granted = f" + {self.bias:g}/N" if self.bias else ""
+        title = (
+            f"{self.rule}: {self.runs} runs at N = {self.N} against the ODEs,"
+            f" {len(self.alphas)} alphas from {self.alphas[0]:g} to {self.alphas[-1]:g}"
+        )
+        foot = f"allowed: {self.allowed:.1f} standard errors{granted} (false alarm {self.false_alarm:g} over all entries)"
+        note = [f"the two sides differ in {self.difference}"] if self.difference else []
+        return "\n".join([title, *lines, foot, *note])
+
+    def _row(self, name: str) -> tuple[str, ...]:
+        deviation = np.abs(self.deviation[name]).reshape(len(self.alphas), -1).max(axis=1)
+        in_errors = np.abs(self.in_errors[name])
+        beyond = np.flatnonzero(~self.within(name))
+        return (
+            name,
+            f"{deviation.max():.2g}",
+            f"{self.alphas[deviation.argmax()]:.4g}",
+            f"{in_errors.max():.1f}",
+            f"{np.sqrt(np.mean(in_errors**2)):.1f}",
+            f"until alpha = {self.alphas[beyond[0]]:.4g}" if beyond.size else "everywhere",
+        )
+
+
+def _ratio(deviation: Array, comparison: Comparison, name: str) -> Array:
+    """deviation / standard error, where a deviation of the size of rounding counts as none."""
+    rounding = _ROUNDING * (1 + np.abs(comparison.theory[name]))
+    return np.where(
+        np.abs(deviation) <= rounding, 0.0, deviation / np.maximum(comparison.standard_error[name], rounding)
+    )
+
+
+def compare(runs: Trajectory, theory: Trajectory, *, false_alarm: float = 1e-3, bias: float = 0.0) -> Comparison:
+    """Hold the mean over runs to the theory, at every alpha and for every order parameter.
+
+    Parameters
+    ----------
+    runs : Trajectory
+        An ensemble of at least 2 runs. Alphas from which on a run has diverged are left out.
+    theory : Trajectory
+        The ODEs at the same alphas. A run records after whole steps: where that shifts its alphas (by up to half a step,
+        1/2N), the theory is moved to them by a cubic spline.
+    false_alarm : float, default 1e-3
+        Probability with which the verdict is "disagrees" although runs and theory have the same mean.
+    bias : float, default 0
+        Grant a deviation of bias / N, as the ODEs leave out corrections of this order.
+
+    Raises
+    ------
+    InputError
+        If `runs` is not an ensemble of 2 or more, or shapes or alphas do not match. That parameters differ is not
+        refused, but said in the verdict.
+    """
+    if runs.runs is None or theory.runs is not None:
+        raise InputError("compare takes an ensemble of runs first and the theory, without runs, second")
+    if runs.runs < 2:
+        raise InputError("runs must be at least 2 to have a standard error, but is 1")
+    if (runs.R.shape[2:], runs.v.shape[2:]) != (theory.R.shape[1:], theory.v.shape[1:]):
+        raise InputError(f"runs has R of shape {runs.R.shape[2:]} per alpha, but theory has {theory.R.shape[1:]}")
+    number("bias", bias)
+    if not 0 < false_alarm < 1:
+        raise InputError(f"false_alarm must be between 0 and 1, but is {false_alarm}")
+    A = _common(runs, theory)
+    names = ["R", "Q", "v", "eps_g"] if runs.F is None or theory.F is None else ["R", "Q", "v", "F", "eps_g"]
+    samples = {name: getattr(runs, name)[:, :A] for name in names}
+    K, n = runs.R.shape[2], runs.runs
+    entries = sum(sample[0].size for sample in samples.values()) - A * K * (K - 1) // 2  # Q is symmetric
+    return Comparison(
+        alphas=runs.alphas[:A],
+        mean={name: sample.mean(axis=0) for name, sample in samples.items()},
+        standard_error={name: sample.std(axis=0, ddof=1) / np.sqrt(n) for name, sample in samples.items()},
+        theory={name: _moved(getattr(theory, name), theory.alphas, runs.alphas, A) for name in names},
+        allowed=float(student_t.isf(false_alarm / (2 * entries), n - 1)),
+        false_alarm=false_alarm,
+        bias=bias,
+        runs=n,
+        N=runs.problem.N,
+        rule=runs.problem.rule,
+        difference=runs.problem.difference(theory.problem),
+    )
+
+
+def _common(runs: Trajectory, theory: Trajectory) -> int:
+    """The number of leading alphas that both sides have and at which no run has diverged."""
+    A = min(len(runs.alphas), len(theory.alphas))
+    apart = np.abs(runs.alphas[:A] - theory.alphas[:A])
+    if apart.max() > 0.5 / runs.problem.N * (1 + 1e-6):
+        j = int(apart.argmax())
+        raise InputError(
+            "runs and theory must have the same alphas (to half a step, 1/2N), but alphas"
+            f"[{j}] is {runs.alphas[j]:g} and {theory.alphas[j]:g}"
+        )
+    if runs.diverged_at is not None:
+        A = min(A, int(np.searchsorted(runs.alphas, runs.diverged_at.min())))
+    if A == 0:
+        raise InputError("a run has diverged before the first alpha; nothing is left to compare")
+    return A
+
+
+def _moved(values: Array, alphas: Array, to: Array, A: int) -> Array:
+    """The theory's values at the runs' first A alphas, at most half a step from its own."""
+    if np.array_equal(alphas[:A], to[:A]) or len(alphas) < 2:
+        return values[:A]
+    return CubicSpline(alphas, values, axis=0)(to[:A])
+
+
+def match_teachers(runs: Trajectory, theory: Trajectory) -> Trajectory:
+    """`runs`, the exchangeable teacher units of each run renamed to lie as close to the theory's as they can.
+
+    Units of the teacher that have the same second layer and overlaps can be exchanged: which of them a student unit ends
+    on is decided by chance, in each run anew. Before runs are averaged their names must be made to agree. The order
+    minimises sum_in (R_in - R_in of the theory)^2 over all alphas; nothing but R changes.
+    """
+    R = np.array(runs.R)
+    A = min(len(runs.alphas), len(theory.alphas))
+    for units in _exchangeable(runs):
+        for run in range(len(R)):
+            mine, theirs = np.nan_to_num(R[run, :A][..., units]), theory.R[:A][..., units]
+            cost = np.sum((mine[..., None, :] - theirs[..., :, None]) ** 2, axis=(0, 1))
+            R[run] = _exchanged(R[run], units, linear_sum_assignment(cost)[1])
+    return replace(runs, R=R)
+
+
+def _exchanged(R: Array, units: np.ndarray, order: np.ndarray) -> Array:
+    result = R.copy()
+    result[..., units] = R[..., units[order]]
+    return result
+
+
+def _exchangeable(runs: Trajectory) -> list[np.ndarray]:
+    """Groups of teacher units of which any two can be swapped without changing T and v_teacher."""
+    T, v_teacher = runs.T, runs.problem.start.v_teacher
+    groups: list[list[int]] = []
+    for n in range(len(T)):
+        for group in groups:
+            swap = np.arange(len(T))
+            swap[[n, group[0]]] = group[0], n
+            if np.array_equal(T[np.ix_(swap, swap)], T) and np.array_equal(v_teacher[swap], v_teacher):
+                group.append(n)
+                break
+        else:
+            groups.append([n])
+    return [np.array(group) for group in groups if len(group) > 1]

@@ -1,0 +1,23 @@
+"""What stdyn says when something is wrong: bad input, divergence, a broken symmetry, an interruption."""
+
+from typing import Any
+
+
+class InputError(ValueError):
+    """An argument, an option or a file that cannot be used; the message names it, its value and what was expected."""
+
+
+class DivergenceWarning(RuntimeWarning):
+    """The order parameters grew without bound (eta or the decay is too large); the result ends where they did."""
+
+
+class SymmetryWarning(RuntimeWarning):
+    """A start that is symmetric but for rounding: beyond the named alpha the trajectory is set by round-off."""
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C during a simulation; `trajectory` holds what was recorded until then."""
+
+    def __init__(self, trajectory: Any) -> None:
+        super().__init__(f"interrupted at alpha = {trajectory.alphas[-1]:g}")
+        self.trajectory = trajectory

@@ -1,0 +1,187 @@
+"""The parameters of one experiment of the command line, from options or a TOML file; it becomes a Problem.
+
+Nothing heavy is imported until a problem is made, so that `stdyn --help` answers at once.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stdyn.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from stdyn.problem import Array, Problem
+
+
+def _parameter(default: Any, text: str) -> Any:
+    return field(default=default, metadata={"help": text})
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One experiment; a field is an option of the command line and a key of the TOML file."""
+
+    rule: str = _parameter("both", "Learning rule: fa (feedback alignment), bp (backpropagation) or both.")
+    N: int = _parameter(500, "Input dimension of the simulated network.")
+    K: int = _parameter(5, "Number of student units.")
+    M: int = _parameter(5, "Number of teacher units.")
+    outputs: int = _parameter(1, "Number of outputs.")
+    activation: str = _parameter("erf", "Activation of student and teacher: erf or linear.")
+    eta: float = _parameter(0.5, "Learning rate of the first layer.")
+    eta_v: float = _parameter(0.5, "Learning rate of the second layer; 0 freezes it.")
+    sigma: float = _parameter(0.0, "Standard deviation of the label noise.")
+    decay: float = _parameter(0.0, "Weight decay of the first layer.")
+    decay_v: float = _parameter(0.0, "Weight decay of the second layer.")
+    start: str = _parameter("random", "First layer at the start: random weights, or prepared (R_nn = r, Q = q 1).")
+    q: float = _parameter(0.2, "Squared norm of the student vectors at the start.")
+    r: float = _parameter(0.0, "Overlap R_nn of a prepared start.")
+    teacher: str = _parameter("isotropic", "Teacher vectors: isotropic (T = 1) or graded (T_nn = n).")
+    v_scale: float = _parameter(0.1, "Standard deviation of the random v at the start.")
+    b_scale: float = _parameter(1.0, "Standard deviation of the random feedback weights b.")
+    R: Any = _parameter(None, "R at the start instead, e.g. '[[0.1, 0], [0, 0.1]]'; needs Q.")
+    Q: Any = _parameter(None, "Q at the start instead; needs R.")
+    T: Any = _parameter(None, "T instead of the teacher's.")
+    v: Any = _parameter(None, "v at the start instead of random: a number for all units, or an array.")
+    v_teacher: Any = _parameter(1.0, "The teacher's second layer: a number for all units, or an array.")
+    b: Any = _parameter(None, "Feedback weights instead of random ones: a number for all units, or an array.")
+    alpha_max: float = _parameter(3000.0, "Last alpha (examples / N).")
+    alpha_min: float = _parameter(0.1, "First alpha after 0 of a logarithmic grid.")
+    points: int = _parameter(61, "Number of recorded alphas.")
+    spacing: str = _parameter("log", "Spacing of the recorded alphas: log or linear.")
+    runs: int = _parameter(8, "Number of simulated runs.")
+    seed: int = _parameter(1, "Seed of everything that is random.")
+    ode_method: str = _parameter("DOP853", "Method of scipy.integrate.solve_ivp.")
+    rtol: float = _parameter(1e-9, "Relative tolerance of the ODE solver; the absolute one is a hundredth of it.")
+
+    @property
+    def rules(self) -> tuple[str, ...]:
+        """The rules to run, one or both."""
+        if self.rule not in ("fa", "bp", "both"):
+            raise InputError(f'rule must be "fa", "bp" or "both", but is {self.rule!r}')
+        return ("fa", "bp") if self.rule == "both" else (self.rule,)
+
+    def problem(self, rule: str) -> "Problem":
+        """The problem of one rule; the start is the same for both."""
+        from stdyn.problem import Problem
+
+        start = self._start()
+        b = self._drawn("b", self.b, start.v.shape[0], self.b_scale) if rule == "fa" else None
+        names = ("N", "activation", "eta", "eta_v", "sigma", "decay", "decay_v")
+        return Problem(start, rule=rule, b=b, **{name: getattr(self, name) for name in names})  # type: ignore[arg-type]
+
+    def alphas(self) -> "Array":
+        """The recorded alphas: 0 and multiples of 1/N, so that simulation and theory share them exactly."""
+        import numpy as np
+
+        from stdyn.problem import integer, number
+
+        N, points = integer("N", self.N, 1), integer("points", self.points, 2)
+        last = number("alpha_max", self.alpha_max, 1 / N)
+        if self.spacing == "linear":
+            grid = np.linspace(0, last, points)
+        elif self.spacing == "log":
+            first = number("alpha_min", self.alpha_min, 1e-12)
+            if first >= last:
+                raise InputError(f"alpha_min must be below alpha_max = {last:g}, but is {first:g}")
+            grid = np.concatenate([[0], np.geomspace(first, last, points - 1)])
+        else:
+            raise InputError(f'spacing must be "log" or "linear", but is {self.spacing!r}')
+        return np.unique(np.rint(grid * N)) / N
+
+    def rng(self) -> "np.random.Generator":
+        """The generator the runs spawn their streams from: the same for both rules, which thus see the same examples."""
+        import numpy as np
+
+        return np.random.Generator(np.random.SFC64(self._stream("runs")))
+
+    def _stream(self, purpose: str) -> "np.random.SeedSequence":
+        """A stream of its own for each purpose, so that giving one thing does not change what else is drawn."""
+        import numpy as np
+
+        from stdyn.problem import integer
+
+        return np.random.SeedSequence(
+            integer("seed", self.seed, 0), spawn_key=(("start", "v", "b", "runs").index(purpose),)
+        )
+
+    def _drawn(self, name: str, given: Any, units: int, scale: float) -> "Array":
+        """A second layer of (units,) or (units, outputs): as given, or normal with standard deviation `scale`."""
+        import numpy as np
+
+        from stdyn.problem import frozen_array, integer, number
+
+        outputs = integer("outputs", self.outputs, 1)
+        shape = (units,) if outputs == 1 else (units, outputs)
+        if given is None:
+            return number(f"{name}_scale", scale) * np.random.default_rng(self._stream(name)).standard_normal(shape)
+        array = frozen_array(name, given, (0, 1, 2))
+        if array.ndim and array.shape != shape:
+            raise InputError(f"{name} must be a number or have shape {shape}, but has shape {array.shape}")
+        return np.full(shape, array) if array.ndim == 0 else array
+
+    def _start(self) -> Any:
+        import numpy as np
+
+        from stdyn import initial
+        from stdyn.problem import OrderParameters, integer
+
+        K, M = integer("K", self.K, 1), integer("M", self.M, 1)
+        v, v_teacher = self._drawn("v", self.v, K, self.v_scale), self._drawn("v_teacher", self.v_teacher, M, 1.0)
+        T = initial.teacher_overlaps(M, self.teacher if self.T is None else self.T)
+        if self.T is not None and T.shape != (M, M):
+            raise InputError(f"T must have shape (M, M) = ({M}, {M}), but has shape {T.shape}")
+        if (self.R is None) != (self.Q is None):
+            raise InputError("R and Q must be given together")
+        if self.R is not None:
+            if np.shape(self.R) != (K, M):
+                raise InputError(f"R must have shape (K, M) = ({K}, {M}), but has shape {np.shape(self.R)}")
+            return OrderParameters(self.R, self.Q, T, v, v_teacher)
+        if self.start == "prepared":
+            return initial.prepared(K, M, self.q, self.r, T, v, v_teacher)
+        if self.start == "random":
+            rng = np.random.default_rng(self._stream("start"))
+            return initial.random_weights(K, M, self.N, self.q, rng=rng, teacher=T, v=v, v_teacher=v_teacher)
+        raise InputError(f'start must be "random" or "prepared", but is {self.start!r}')
+
+    def to_toml(self) -> str:
+        """The experiment as a TOML file, each key with its help as a comment."""
+        import tomli_w
+
+        entries = []
+        for f in fields(self):
+            value = getattr(self, f.name)
+            line = f"# {f.name} =\n" if value is None else tomli_w.dumps({f.name: value})
+            entries.append(f"# {f.metadata['help']}\n{line}")
+        return "\n".join(entries)
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """The keys of a TOML file, each the name of a field of Experiment."""
+    try:
+        with path.open("rb") as file:
+            values = tomllib.load(file)
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} is not valid TOML: {error}") from None
+    names = [f.name for f in fields(Experiment)]
+    for key in values:
+        if key not in names:
+            near = get_close_matches(key, names, n=1, cutoff=0.0)
+            raise InputError(f"{path}: there is no key {key!r}; the nearest one is {near[0]!r}")
+    return values
+
+
+def make(defaults: Mapping[str, Any], config: Path | None, options: Mapping[str, Any]) -> Experiment:
+    """The experiment of a command: its defaults, then the file, then the options."""
+    values = dict(defaults) | (read_toml(config) if config else {}) | dict(options)
+    for f in fields(Experiment):
+        value = values.get(f.name)
+        if isinstance(f.default, str) and value is not None and not isinstance(value, str):
+            raise InputError(f"{f.name} must be a text such as {f.default!r}, but is {value!r}")
+    return Experiment(**values)

@@ -1,0 +1,321 @@
+"""The figures: theory as lines, simulation as markers with its spread. Axes in, Axes out.
+
+Colours are those of Okabe and Ito, safe for the colour-blind; every curve also has a marker or dash of its own, so that
+the figures read in grey.
+"""
+
+from dataclasses import dataclass
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from stdyn.comparison import match_teachers
+from stdyn.problem import Array, Problem
+from stdyn.trajectory import Trajectory
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+RULES = {"fa": ("#D55E00", "s", "-"), "bp": ("#0072B2", "o", "--")}  # colour, marker, dash
+STYLE = {
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "legend.frameon": False,
+    "legend.fontsize": 8,
+    "savefig.dpi": 200,
+}
+_SHOWN = 18  # markers a curve
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """Theory and simulation of one problem, either of which may be missing; teacher units of the runs are matched."""
+
+    theory: Trajectory | None
+    runs: Trajectory | None
+
+    @property
+    def problem(self) -> Problem:
+        return self.either.problem
+
+    @property
+    def either(self) -> Trajectory:
+        """The theory if there is one, else the runs."""
+        found = self.theory or self.runs
+        assert found is not None
+        return found
+
+
+def pair_up(trajectories: list[Trajectory]) -> list[Pair]:
+    """Theory and simulation of the same problem put together, in the order of their first appearance."""
+    pairs: list[Pair] = []
+    for trajectory in trajectories:
+        slot = "theory" if trajectory.runs is None else "runs"
+        for position, pair in enumerate(pairs):
+            if getattr(pair, slot) is None and pair.problem.difference(trajectory.problem) is None:
+                pairs[position] = Pair(**{"theory": pair.theory, "runs": pair.runs, slot: trajectory})
+                break
+        else:
+            pairs.append(Pair(**{"theory": None, "runs": None, slot: trajectory}))
+    return [
+        pair if pair.theory is None or pair.runs is None else Pair(pair.theory, match_teachers(pair.runs, pair.theory))
+        for pair in pairs
+    ]
+
+
+def figures(trajectories: list[Trajectory]) -> dict[str, Figure]:
+    """All figures of the given results by name: order parameters of each problem, alignment, generalization error."""
+    pairs = pair_up(trajectories)
+    drawn: dict[str, Figure] = {}
+    with mpl.rc_context(STYLE):
+        for pair in pairs:
+            name = f"{pair.problem.rule}_order_parameters"
+            repeated = sum(key.startswith(name) for key in drawn)
+            drawn[f"{name}_{repeated + 1}" if repeated else name] = order_parameters_figure(pair)
+        if any(pair.problem.rule == "fa" for pair in pairs):
+            drawn["alignment"] = alignment_figure([pair for pair in pairs if pair.problem.rule == "fa"])
+        drawn["generalization"] = generalization_figure(pairs)
+        if all(_keeps_symmetry(pair) for pair in pairs):
+            drawn["symmetry"] = symmetry_figure(pairs)
+    return drawn
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Whole figures
+
+
+def order_parameters_figure(pair: Pair) -> Figure:
+    """R, Q, v and, with feedback alignment, F and its cosine (with backpropagation: eps_g) against alpha."""
+    figure = Figure(figsize=(7.6, 6.0), layout="constrained")
+    axes = figure.subplots(2, 2).ravel()
+    student_teacher_overlaps(axes[0], pair)
+    student_student_overlaps(axes[1], pair)
+    second_layer(axes[2], pair)
+    if pair.problem.rule == "fa":
+        feedback_overlap(axes[3], pair)
+        cosine = axes[3].twinx()
+        cosine.spines["right"].set_visible(True)
+        feedback_cosine(cosine, pair)
+        handles = [axes[3].get_legend_handles_labels(), cosine.get_legend_handles_labels()]
+        axes[3].legend(handles[0][0] + handles[1][0], handles[0][1] + handles[1][1], loc="lower right")
+    else:
+        generalization(axes[3], [pair])
+    for letter, ax in zip("abcd", axes, strict=True):
+        ax.set_title(f"({letter})", loc="left", fontsize=9)
+    figure.suptitle(caption(pair.problem, pair.runs), fontsize=9)
+    return figure
+
+
+def alignment_figure(pairs: list[Pair]) -> Figure:
+    """The second layer aligning with the feedback vector: F and its cosine against alpha."""
+    figure = Figure(figsize=(7.6, 3.2), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    for pair in pairs:
+        feedback_overlap(left, pair)
+        feedback_cosine(right, pair)
+    right.axhline(1, color="0.7", lw=0.8, zorder=0)
+    for ax in (left, right):
+        ax.legend()
+    figure.suptitle(caption(pairs[0].problem, pairs[0].runs), fontsize=9)
+    return figure
+
+
+def generalization_figure(pairs: list[Pair]) -> Figure:
+    """Generalization error of every problem against alpha."""
+    figure = Figure(figsize=(5.6, 4.0), layout="constrained")
+    ax = generalization(figure.subplots(), pairs)
+    ax.set_title(caption(pairs[0].problem, pairs[0].runs, rule=False), fontsize=9)
+    return figure
+
+
+def symmetry_figure(pairs: list[Pair]) -> Figure:
+    """A start that treats the teacher units alike: the ODEs keep it so for ever, runs at finite N leave the plateau."""
+    figure = Figure(figsize=(7.6, 3.6), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    for pair in pairs:
+        colour, _, dash = RULES[pair.problem.rule]
+        name = pair.problem.rule.upper()
+        if pair.theory is not None:
+            left.plot(pair.theory.alphas, pair.theory.eps_g, dash, color=colour, lw=2.4, label=f"{name}, ODE")
+        if pair.runs is not None:
+            runs = pair.runs
+            left.plot(runs.alphas, runs.eps_g.T, dash, color=colour, lw=0.7, alpha=0.8)
+            left.plot([], [], dash, color=colour, lw=0.7, label=f"{name}, runs at N = {runs.problem.N}")
+            right.plot(runs.alphas, teacher_spread(runs.R).T, dash, color=colour, lw=0.7, alpha=0.8)
+    right.text(0.03, 0.05, "ODE: exactly 0, for ever", transform=right.transAxes, fontsize=8)
+    right.axhline(1 / np.sqrt(pairs[0].problem.N), color="0.6", lw=0.8, ls=":", zorder=0)
+    right.annotate(r"$1/\sqrt{N}$", (1, 1 / np.sqrt(pairs[0].problem.N)), xycoords=("axes fraction", "data"),
+                   ha="right", va="bottom", fontsize=8)  # fmt: skip
+    for ax, label in ((left, r"generalization error $\epsilon_g$"), (right, r"spread of $R_{in}$ over teacher units")):
+        time_axis(ax, pairs[0].either)
+        ax.set_yscale("log")
+        ax.set_ylabel(label)
+    left.legend()
+    figure.suptitle(caption(pairs[0].problem, pairs[0].runs, rule=False) + "; start R = 0 exactly", fontsize=9)
+    return figure
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# One axes each
+
+
+def student_teacher_overlaps(ax: Axes, pair: Pair) -> Axes:
+    """R_in against alpha: thick for the teacher unit on which student i ends, thin for the others."""
+    last = np.abs(pair.either.R.reshape(-1, *pair.problem.start.R.shape)[-1])
+    for i in range(pair.problem.start.K):
+        for n in range(pair.problem.start.M):
+            chosen = n == last[i].argmax()
+            curve(ax, pair, "R", (i, n), colour(i), MARKERS[i % 7], f"i = {i + 1}" if chosen else None, faint=not chosen)
+    ax.legend(title="student", ncols=2)
+    return labelled(ax, pair, r"$R_{in}$")
+
+
+def student_student_overlaps(ax: Axes, pair: Pair) -> Axes:
+    """Q_ii (thick) and Q_ik (thin, grey) against alpha."""
+    for i in range(pair.problem.start.K):
+        curve(ax, pair, "Q", (i, i), colour(i), MARKERS[i % 7], f"i = k = {i + 1}")
+        for k in range(i + 1, pair.problem.start.K):
+            label = r"$i \neq k$" if (i, k) == (0, 1) else None
+            curve(ax, pair, "Q", (i, k), "0.5", ".", label, faint=True)
+    ax.legend(ncols=2)
+    return labelled(ax, pair, r"$Q_{ik}$")
+
+
+def second_layer(ax: Axes, pair: Pair) -> Axes:
+    """v against alpha, and, with feedback alignment, the feedback weights b as ticks on the right."""
+    start = pair.problem.start
+    for i in range(start.K):
+        for o in range(pair.problem.outputs):
+            entry = (i, o) if start.v.ndim == 2 else (i,)
+            curve(ax, pair, "v", entry, colour(i), MARKERS[i % 7], f"i = {i + 1}" if o == 0 else None, faint=o > 0)
+            if pair.problem.b is not None:
+                ax.plot(1.0, pair.problem.b[entry], marker=4, color=colour(i), ms=7, clip_on=False, ls="none",
+                        transform=ax.get_yaxis_transform())  # fmt: skip
+    labelled(ax, pair, r"$v_i$" + ("" if pair.problem.b is None else r"  (right: $b_i$)"))
+    ax.legend(ncols=2)
+    return ax
+
+
+def feedback_overlap(ax: Axes, pair: Pair) -> Axes:
+    """F = v.b against alpha."""
+    curve(ax, pair, "F", (), "#0072B2", "o", r"$F = v\cdot b$")
+    return labelled(ax, pair, r"$F = v \cdot b$")
+
+
+def feedback_cosine(ax: Axes, pair: Pair) -> Axes:
+    """The cosine of v and b against alpha."""
+    curve(ax, pair, "alignment", (), "#D55E00", "s", r"$F/|v||b|$", dash="--")
+    labelled(ax, pair, r"alignment $F/|v||b|$")
+    ax.set_ylim(-1.05 if ax.get_ylim()[0] < -0.1 else min(ax.get_ylim()[0], -0.05), 1.05)
+    return ax
+
+
+def generalization(ax: Axes, pairs: list[Pair]) -> Axes:
+    """eps_g against alpha, both logarithmic: theory as lines, the median of the runs with their full range."""
+    repeated = len({pair.problem.rule for pair in pairs}) < len(pairs)
+    for position, pair in enumerate(pairs):
+        colour_, marker, dash = RULES[pair.problem.rule]
+        name = pair.problem.rule.upper()
+        if repeated:
+            colour_, marker = colour(position), MARKERS[position % 7]
+            name += rf", $\eta$ = {pair.problem.eta:g}"
+        if pair.theory is not None:
+            ax.plot(pair.theory.alphas, positive(pair.theory.eps_g), dash, color=colour_, label=f"{name}, ODE")
+        if pair.runs is not None:
+            shown = markers_at(pair.runs.alphas)
+            values = pair.runs.eps_g[:, shown]
+            middle = np.nanmedian(values, axis=0)
+            spread = np.abs(np.nanpercentile(values, [0, 100], axis=0) - middle)
+            ax.errorbar(pair.runs.alphas[shown], middle, spread, fmt=marker, color=colour_, ms=4, lw=1, mfc="white",
+                        label=f"{name}, {pair.runs.runs} runs, N = {pair.runs.problem.N}")  # fmt: skip
+    ax.set_yscale("log")
+    ax.legend()
+    return labelled(ax, pairs[0], r"generalization error $\epsilon_g$")
+
+
+def curve(
+    ax: Axes, pair: Pair, name: str, entry: tuple[int, ...], colour: str, marker: str, label: str | None,
+    faint: bool = False, dash: str = "-",
+) -> None:  # fmt: skip
+    """One entry of an order parameter: the theory as a line, the mean of the runs as markers with their spread."""
+    if pair.theory is not None:
+        values = getattr(pair.theory, name)[(slice(None), *entry)]
+        ax.plot(pair.theory.alphas, values, dash, color=colour, lw=0.6 if faint else 1.5, alpha=0.6 if faint else 1,
+                label=label if pair.runs is None else None)  # fmt: skip
+    if pair.runs is not None:
+        shown = markers_at(pair.runs.alphas)
+        values = getattr(pair.runs, name)[(slice(None), shown, *entry)]
+        mean, spread = np.nanmean(values, axis=0), np.nanstd(values, axis=0)
+        ax.errorbar(pair.runs.alphas[shown], mean, None if faint else spread, fmt=marker, color=colour, lw=0.8,
+                    ms=1.8 if faint else 3.6, mfc=colour if faint else "white", mew=0.8,
+                    alpha=0.5 if faint else 1, label=label)  # fmt: skip
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Small things
+
+
+def colour(i: int) -> str:
+    """The colour of student i."""
+    return COLOURS[i % len(COLOURS)]
+
+
+def markers_at(alphas: Array) -> np.ndarray:
+    """Positions of at most _SHOWN alphas, evenly spaced along a logarithmic or linear axis."""
+    first = int(alphas[0] == 0)
+    x = np.log(alphas[first:]) if logarithmic(alphas) else alphas[first:]
+    targets = np.linspace(x[0], x[-1], _SHOWN)
+    return first + np.unique(np.abs(x[:, None] - targets).argmin(axis=0))
+
+
+def logarithmic(alphas: Array) -> bool:
+    """Whether these alphas want a logarithmic axis: they span more than two decades."""
+    positive = alphas[alphas > 0]
+    return len(positive) > 1 and positive[-1] > 100 * positive[0]
+
+
+def positive(values: Array) -> Array:
+    """The values with those that are not positive left out, for a logarithmic axis."""
+    return np.where(values > 0, values, np.nan)
+
+
+def time_axis(ax: Axes, trajectory: Trajectory) -> None:
+    """Label and scale of the axis of alpha."""
+    if logarithmic(trajectory.alphas):
+        ax.set_xscale("log")
+    ax.set_xlabel(r"$\alpha$ = examples / $N$")
+
+
+def labelled(ax: Axes, pair: Pair, label: str) -> Axes:
+    """Axis labels; alpha logarithmic if its values are."""
+    time_axis(ax, pair.either)
+    ax.set_ylabel(label)
+    return ax
+
+
+def caption(problem: Problem, runs: Trajectory | None, rule: bool = True) -> str:
+    """The parameters in one line."""
+    start = problem.start
+    units = f"K = M = {start.K}" if start.K == start.M else f"K = {start.K}, M = {start.M}"
+    outputs = f", O = {problem.outputs}" if problem.outputs > 1 else ""
+    rates = (
+        rf"$\eta = \eta_v$ = {problem.eta:g}"
+        if problem.eta == problem.eta_v
+        else rf"$\eta$ = {problem.eta:g}, $\eta_v$ = {problem.eta_v:g}"
+    )
+    noise = rf", $\sigma$ = {problem.sigma:g}" if problem.sigma else ""
+    decay = f", decay = {problem.decay:g}, {problem.decay_v:g}" if problem.decay or problem.decay_v else ""
+    simulated = f"; {runs.runs} runs at N = {problem.N}" if runs is not None else ""
+    name = f"{problem.rule.upper()}, " if rule else ""
+    return f"{name}{units}{outputs}, {problem.activation}, {rates}{noise}{decay}{simulated}"
+
+
+def teacher_spread(R: Array) -> Array:
+    """How differently the students treat the teacher units: root mean square over i of the deviation of R_in over n."""
+    return np.sqrt(np.mean(np.var(R, axis=-1), axis=-1))
+
+
+def _keeps_symmetry(pair: Pair) -> bool:
+    return pair.theory is not None and pair.problem.start.M > 1 and bool((teacher_spread(pair.theory.R) == 0).all())

@@ -1,0 +1,104 @@
+"""The file format: named arrays with named axes and attributes in one HDF5 file (docs/format.md).
+
+Every file is a netCDF-4 data set: each axis has an HDF5 dimension scale, so that
+`xarray.open_dataset(path, engine="h5netcdf")` opens it.
+"""
+
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from stdyn.errors import InputError
+
+FORMAT = 1
+
+Variables = Mapping[str, tuple[tuple[str, ...], np.ndarray, str]]  # name -> (axes, values, what it is)
+
+
+def check_target(path: str | os.PathLike[str], overwrite: bool) -> Path:
+    """`path`, if a file can be written there: refused where one exists (unless `overwrite`) or the folder cannot hold it."""
+    path = Path(path)
+    if path.is_dir():
+        raise InputError(f"{path} is a folder; the name of a file was expected")
+    if path.exists() and not overwrite:
+        raise InputError(f"{path} exists and is not overwritten unless asked (overwrite=True, or --force)")
+    if not path.parent.is_dir():
+        raise InputError(f"the folder {path.parent} does not exist (wanted for {path.name})")
+    if not os.access(path.parent, os.W_OK):
+        raise InputError(f"the folder {path.parent} cannot be written to (wanted for {path.name})")
+    return path
+
+
+def write(
+    path: str | os.PathLike[str], variables: Variables, attributes: Mapping[str, Any], overwrite: bool = False
+) -> Path:
+    """Write a file under a temporary name and move it into place: a kill leaves the old file or the new one."""
+    path = check_target(path, overwrite)
+    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+    os.close(handle)
+    try:
+        with h5py.File(temporary, "w", track_order=True) as file:
+            _fill(file, variables, attributes)
+        with open(temporary, "rb") as written:
+            os.fsync(written.fileno())
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(temporary, 0o666 & ~umask)
+        check_target(path, overwrite)  # once more: somebody may have made it in the meantime
+        os.replace(temporary, path)
+    finally:
+        Path(temporary).unlink(missing_ok=True)
+    return path
+
+
+def _fill(file: h5py.File, variables: Variables, attributes: Mapping[str, Any]) -> None:
+    file.attrs["format"] = "stdyn"
+    file.attrs["format_version"] = FORMAT
+    for name, value in attributes.items():
+        file.attrs[name] = value
+    sizes = {axis: n for axes, values, _ in variables.values() for axis, n in zip(axes, values.shape, strict=True)}
+    for axis, n in sizes.items():
+        values = variables[axis][1] if axis in variables else np.arange(n)
+        file.create_dataset(axis, data=values).make_scale(axis)
+    for name, (axes, values, meaning) in variables.items():
+        dataset = file[name] if name in sizes else file.create_dataset(name, data=values)
+        dataset.attrs["long_name"] = meaning
+        if name not in sizes:
+            for position, axis in enumerate(axes):
+                dataset.dims[position].attach_scale(file[axis])
+
+
+def read(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """All arrays and attributes of a file written by `write`; anything else is refused with what is wrong with it."""
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path} is not there" if not path.exists() else f"{path} is not a file")
+    if not os.access(path, os.R_OK):
+        raise InputError(f"{path} cannot be read: permission denied")
+    try:
+        with h5py.File(path, "r") as file:
+            attributes = {name: _plain(value) for name, value in file.attrs.items()}
+            _check_format(path, attributes)
+            return {name: dataset[()] for name, dataset in file.items()}, attributes
+    except OSError as error:
+        with open(path, "rb") as file:
+            is_hdf5 = file.read(8) == b"\x89HDF\r\n\x1a\n"
+        what = "is a damaged or truncated HDF5 file" if is_hdf5 else "is not an HDF5 file"
+        raise InputError(f"{path} {what} ({str(error).splitlines()[0]})") from None
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _check_format(path: Path, attributes: Mapping[str, Any]) -> None:
+    if attributes.get("format") != "stdyn":
+        raise InputError(f"{path} is an HDF5 file, but was not written by stdyn (it has no attribute format = stdyn)")
+    version = attributes.get("format_version")
+    if version != FORMAT:
+        raise InputError(f"{path} has stdyn file format {version}, but this version of stdyn reads format {FORMAT}")

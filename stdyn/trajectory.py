@@ -1,0 +1,212 @@
+"""The result of every solver: the order parameters against alpha."""
+
+import json
+import os
+import platform
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cache, cached_property
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from stdyn import averages, store
+from stdyn.errors import InputError
+from stdyn.problem import Array, OrderParameters, Problem
+
+if TYPE_CHECKING:
+    import xarray
+
+
+@dataclass(frozen=True, eq=False)
+class Trajectory:
+    """Order parameters against alpha, of the theory or of an ensemble of runs.
+
+    Attributes
+    ----------
+    problem : Problem
+        What was solved.
+    alphas : ndarray, shape (A,)
+        Examples / N. A simulation records after a whole number of steps: its `alphas` are the requested ones rounded
+        to multiples of 1/N.
+    R, Q, v : ndarray, shapes (A, K, M), (A, K, K), (A, K) or (A, K, O)
+        The order parameters; an ensemble has one more axis in front, the runs.
+    T : ndarray, shape (M, M)
+        The teacher's overlaps, which do not change.
+    F, alignment : ndarray, shape (A,), or None for rule "bp"
+        F = sum_io v_io b_io, and its cosine F / (|v| |b|), which is given as 0 where v = 0 and has no direction.
+    eps_g : ndarray, shape (A,)
+        Generalization error 1/2 <|Delta|^2>, without label noise.
+    method : str
+        "ode" or "network".
+    diverged_at : None, or ndarray of shape () or (runs,)
+        None if nothing diverged, else the alpha at which each run (or the theory) did; infinity for a run that did not.
+        The entries of a diverged run are NaN from there on; alphas end where no run is left.
+    attributes : dict
+        Where it comes from: seed, versions, wall time in seconds, settings of the solver.
+    """
+
+    problem: Problem
+    alphas: Array
+    R: Array
+    Q: Array
+    v: Array
+    method: str
+    diverged_at: Array | None = None
+    attributes: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for array in (self.alphas, self.R, self.Q, self.v):
+            array.flags.writeable = False
+
+    @property
+    def T(self) -> Array:
+        """Teacher-teacher overlaps, shape (M, M)."""
+        return self.problem.start.T
+
+    @property
+    def runs(self) -> int | None:
+        """The number of runs of an ensemble; None for the theory."""
+        return self.R.shape[0] if self.R.ndim == 4 else None
+
+    def _over_v(self, values: Array) -> Array:
+        """The sum over the axes of the second layer."""
+        return values.sum(axis=tuple(range(-self.problem.start.v.ndim, 0)))
+
+    @cached_property
+    def F(self) -> Array | None:
+        """Overlap of second layer and feedback weights, sum_io v_io b_io; None for rule "bp"."""
+        return None if self.problem.b is None else self._over_v(self.v * self.problem.b)
+
+    @cached_property
+    def alignment(self) -> Array | None:
+        """Cosine of the angle between v and b, F / (|v| |b|), 0 where v or b is zero; None for rule "bp"."""
+        if self.F is None or self.problem.b is None:
+            return None
+        norms = np.sqrt(self._over_v(self.v**2)) * np.linalg.norm(self.problem.b)
+        return np.divide(self.F, norms, out=np.zeros_like(norms), where=norms != 0)
+
+    @cached_property
+    def eps_g(self) -> Array:
+        """Generalization error 1/2 <|Delta|^2>, without label noise."""
+        start = self.problem.start
+        v, v_teacher = self.v.reshape(*self.R.shape[:-1], -1), start.v_teacher.reshape(start.M, -1)
+        return averages.eps_g(self.R, self.Q, start.T, v, v_teacher, self.problem.activation)
+
+    def at(self, position: int, run: int | None = None) -> OrderParameters:
+        """The order parameters at alphas[position] (of one run of an ensemble), e.g. to start from."""
+        if (run is None) != (self.runs is None):
+            raise InputError(f"run must be {'None' if self.runs is None else 'the number of a run'}, but is {run}")
+        where = (position,) if run is None else (run, position)
+        start = self.problem.start
+        return OrderParameters(self.R[where], self.Q[where], start.T, self.v[where], start.v_teacher)
+
+    def summary(self) -> str:
+        """What it is and where it comes from, in lines."""
+        problem, start = self.problem, self.problem.start
+        solver = {"ode": "ODEs, N -> infinity", "network": f"{self.runs} network runs at N = {problem.N}"}[self.method]
+        names = ("eta", "eta_v", "sigma", "decay", "decay_v")
+        lines = {
+            "what": f"{problem.rule.upper()}, {solver}",
+            "units": f"K = {start.K}, M = {start.M}, outputs = {problem.outputs}, activation {problem.activation}",
+            "rates": ", ".join(f"{name} = {getattr(problem, name):g}" for name in names),
+            "alpha": f"{len(self.alphas)} values from {self.alphas[0]:g} to {self.alphas[-1]:g}",
+            "eps_g": f"{np.nanmean(self.eps_g[..., 0]):.4g} at the first alpha, {np.nanmean(self.eps_g[..., -1]):.4g} at"
+            f" the last{'' if self.runs is None else ' (mean over runs)'}",
+        }
+        if self.alignment is not None:
+            lines["alignment"] = f"{np.nanmean(self.alignment[..., -1]):.4g} at the last alpha"
+        if self.diverged_at is not None:
+            lines["diverged"] = f"{np.isfinite(self.diverged_at).sum()}, the first at alpha = {self.diverged_at.min():g}"
+        lines |= {name: str(value) for name, value in self.attributes.items()}
+        return "\n".join(f"{name:<10} {text}" for name, text in lines.items())
+
+    def _variables(self) -> dict[str, tuple[tuple[str, ...], np.ndarray, str]]:
+        """Every array by name: (axes, values, meaning), for the file and for xarray."""
+        problem, start = self.problem, self.problem.start
+        time = ("alpha",) if self.runs is None else ("run", "alpha")
+        output = ("output",) if start.v.ndim == 2 else ()
+        variables: dict[str, tuple[tuple[str, ...], np.ndarray, str]] = {
+            "alpha": (("alpha",), self.alphas, "examples / N"),
+            "R": ((*time, "student", "teacher"), self.R, "student-teacher overlap w_i.w~_n"),
+            "Q": ((*time, "student", "student_2"), self.Q, "student-student overlap w_i.w_k"),
+            "v": ((*time, "student", *output), self.v, "second layer of the student"),
+            "eps_g": (time, self.eps_g, "generalization error"),
+            "T": (("teacher", "teacher_2"), start.T, "teacher-teacher overlap w~_n.w~_m"),
+            "v_teacher": (("teacher", *output), start.v_teacher, "second layer of the teacher"),
+            "R_start": (("student", "teacher"), start.R, "R at alpha = 0"),
+            "Q_start": (("student", "student_2"), start.Q, "Q at alpha = 0"),
+            "v_start": (("student", *output), start.v, "v at alpha = 0"),
+        }
+        if self.F is not None and self.alignment is not None and problem.b is not None:
+            variables["F"] = (time, self.F, "overlap of second layer and feedback weights v.b")
+            variables["alignment"] = (time, self.alignment, "cosine of the angle between v and b")
+            variables["b"] = (("student", *output), problem.b, "feedback weights")
+        if self.diverged_at is not None:
+            variables["diverged_at"] = (time[:-1], self.diverged_at, "alpha at which the run diverged, inf: it did not")
+        return variables
+
+    _SCALARS = ("N", "activation", "rule", "eta", "eta_v", "sigma", "decay", "decay_v")
+
+    def _all_attributes(self) -> dict[str, Any]:
+        described = {name: getattr(self.problem, name) for name in self._SCALARS}
+        return described | {"method": self.method} | self.attributes
+
+    def save(self, path: str | os.PathLike[str], overwrite: bool = False) -> Path:
+        """Write the trajectory to an HDF5 file (docs/format.md); `load` reads it back.
+
+        Raises
+        ------
+        InputError
+            If the file exists and `overwrite` is false, or its folder cannot be written to.
+        """
+        return store.write(path, self._variables(), self._all_attributes(), overwrite)
+
+    def to_xarray(self) -> "xarray.Dataset":
+        """An xarray.Dataset with named axes: run, alpha, student, teacher, student_2, teacher_2, output."""
+        import xarray
+
+        data = {
+            name: xarray.Variable(axes, values, {"long_name": meaning})
+            for name, (axes, values, meaning) in self._variables().items()
+        }
+        sizes = {axis: n for variable in data.values() for axis, n in variable.sizes.items()}
+        indices = {axis: np.arange(n) for axis, n in sizes.items() if axis != "alpha"}
+        return xarray.Dataset(data, indices, self._all_attributes())
+
+
+def load(path: str | os.PathLike[str]) -> Trajectory:
+    """The trajectory in a file written by `Trajectory.save`.
+
+    Raises
+    ------
+    InputError
+        If there is no such file, or it is truncated, not from stdyn, or of a format this version does not know.
+    """
+    arrays, attributes = store.read(path)
+    try:
+        start = OrderParameters(
+            arrays["R_start"], arrays["Q_start"], arrays["T"], arrays["v_start"], arrays["v_teacher"]
+        )
+        scalars = {name: attributes.pop(name) for name in Trajectory._SCALARS}
+        problem = Problem(start, b=arrays.get("b"), **scalars)
+        fields = [arrays[name] for name in ("alpha", "R", "Q", "v")]
+        method = attributes.pop("method")
+    except KeyError as missing:
+        raise InputError(f"{path} is a stdyn file, but holds no {missing}, which a trajectory needs") from None
+    for name in ("format", "format_version"):
+        attributes.pop(name)
+    return Trajectory(problem, *fields, method, arrays.get("diverged_at"), attributes)
+
+
+@cache
+def _versions() -> str:
+    packages = {name: version(name) for name in ("stdyn", "numpy", "scipy", "numba", "h5py")}
+    return json.dumps({"python": platform.python_version()} | packages)
+
+
+def provenance(**more: Any) -> dict[str, Any]:
+    """What every result says of its making: the versions of what made it, the time, and `more`."""
+    return {"versions": _versions(), "created": datetime.now().astimezone().isoformat(timespec="seconds")} | more
