@@ -83,9 +83,7 @@ def I4(C: ArrayLike, activation: str = "erf") -> Array:
     d_a, d_b = d[..., :, None, None, None], d[..., None, :, None, None]
     d_c, d_d = d[..., None, None, :, None], d[..., None, None, None, :]
     Lambda_4 = d_a * d_b - C_ab**2
-    Lambda_0 = (
-        Lambda_4 * C_cd - C_bc * C_bd * d_a - C_ac * C_ad * d_b + C_ab * C_ac * C_bd + C_ab * C_ad * C_bc
-    )
+    Lambda_0 = Lambda_4 * C_cd - C_bc * C_bd * d_a - C_ac * C_ad * d_b + C_ab * C_ac * C_bd + C_ab * C_ad * C_bc
     Lambda_1 = Lambda_4 * d_c - C_bc**2 * d_a - C_ac**2 * d_b + 2 * C_ab * C_ac * C_bc
     Lambda_2 = Lambda_4 * d_d - C_bd**2 * d_a - C_ad**2 * d_b + 2 * C_ab * C_ad * C_bd
     return 4 / np.pi**2 / np.sqrt(Lambda_4) * np.arcsin(Lambda_0 / np.sqrt(Lambda_1 * Lambda_2))

@@ -37,7 +37,7 @@ class Stopped(Exception):
 
 
 def experiment_options(**defaults: Any) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Give a command every field of Experiment as an option, and --config; it is called with the Experiment they make."""
+    """Give a command every field of Experiment as an option, and --config; it gets the Experiment they make."""
 
     def decorate(function: Callable[..., None]) -> Callable[..., None]:
         @wraps(function)
@@ -52,7 +52,9 @@ def experiment_options(**defaults: Any) -> Callable[[Callable[..., None]], Calla
             flag = "--" + f.name.replace("_", "-")
             kind = f.type if f.type in (int, float, str) else TomlValue()
             command = click.option(f.name, flag, type=kind, help=text)(command)
-        return click.option("--config", type=_PATH, help="Read parameters from a TOML file; options win over it.")(command)
+        return click.option("--config", type=_PATH, help="Read parameters from a TOML file; options win over it.")(
+            command
+        )
 
     return decorate
 
@@ -99,7 +101,9 @@ def compare_command(
     integer("runs", experiment.runs, 2)
     experiment.alphas()
     _folder(figures)
-    targets = {(rule, kind): _target(data / f"{name}_{rule}_{kind}.h5", force) for rule in problems for kind in _SOLVERS}
+    targets = {
+        (rule, kind): _target(data / f"{name}_{rule}_{kind}.h5", force) for rule in problems for kind in _SOLVERS
+    }
     results: list[Trajectory] = []
     for rule in problems:
         theory, runs = (_SOLVERS[kind](experiment, rule, targets[rule, kind], force) for kind in _SOLVERS)
@@ -219,7 +223,7 @@ def _write_text(path: Path, text: str, force: bool) -> None:
     click.echo(f"wrote {path}")
 
 
-def _say_warning(message: Warning | str, category: type[Warning], *_: Any) -> None:
+def _say_warning(message: Warning | str, *_: Any, **__: Any) -> None:
     click.echo(f"stdyn: warning: {message}", err=True)
 
 

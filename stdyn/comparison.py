@@ -56,10 +56,10 @@ class Comparison:
         """The deviation in standard errors."""
         return {name: _ratio(deviation, self, name) for name, deviation in self.deviation.items()}
 
-    def within(self, name: str) -> Array:
+    def within(self, name: str) -> np.ndarray:
         """At each alpha, whether all entries of the order parameter `name` deviate by no more than allowed."""
         room = np.maximum(np.abs(self.deviation[name]) - self.bias / self.N, 0)
-        return (_ratio(room, self, name) <= self.allowed).reshape(len(self.alphas), -1).all(axis=1)
+        return np.all((_ratio(room, self, name) <= self.allowed).reshape(len(self.alphas), -1), axis=1)
 
     @property
     def agrees(self) -> bool:
@@ -76,7 +76,9 @@ class Comparison:
             f"{self.rule}: {self.runs} runs at N = {self.N} against the ODEs,"
             f" {len(self.alphas)} alphas from {self.alphas[0]:g} to {self.alphas[-1]:g}"
         )
-        foot = f"allowed: {self.allowed:.1f} standard errors{granted} (false alarm {self.false_alarm:g} over all entries)"
+        foot = (
+            f"allowed: {self.allowed:.1f} standard errors{granted} (false alarm {self.false_alarm:g} over all entries)"
+        )
         note = [f"the two sides differ in {self.difference}"] if self.difference else []
         return "\n".join([title, *lines, foot, *note])
 
@@ -88,8 +90,8 @@ class Comparison:
             name,
             f"{deviation.max():.2g}",
             f"{self.alphas[deviation.argmax()]:.4g}",
-            f"{in_errors.max():.1f}",
-            f"{np.sqrt(np.mean(in_errors**2)):.1f}",
+            f"{in_errors.max():.2g}",
+            f"{np.sqrt(np.mean(in_errors**2)):.2g}",
             f"until alpha = {self.alphas[beyond[0]]:.4g}" if beyond.size else "everywhere",
         )
 
@@ -110,8 +112,8 @@ def compare(runs: Trajectory, theory: Trajectory, *, false_alarm: float = 1e-3, 
     runs : Trajectory
         An ensemble of at least 2 runs. Alphas from which on a run has diverged are left out.
     theory : Trajectory
-        The ODEs at the same alphas. A run records after whole steps: where that shifts its alphas (by up to half a step,
-        1/2N), the theory is moved to them by a cubic spline.
+        The ODEs at the same alphas. A run records after whole steps: where that shifts its alphas (by up to half a
+        step, 1/2N), the theory is moved to them by a cubic spline.
     false_alarm : float, default 1e-3
         Probability with which the verdict is "disagrees" although runs and theory have the same mean.
     bias : float, default 0
@@ -156,7 +158,7 @@ def _common(runs: Trajectory, theory: Trajectory) -> int:
     """The number of leading alphas that both sides have and at which no run has diverged."""
     A = min(len(runs.alphas), len(theory.alphas))
     apart = np.abs(runs.alphas[:A] - theory.alphas[:A])
-    if apart.max() > 0.5 / runs.problem.N * (1 + 1e-6):
+    if apart.max(initial=0) > 0.5 / runs.problem.N * (1 + 1e-6):
         j = int(apart.argmax())
         raise InputError(
             "runs and theory must have the same alphas (to half a step, 1/2N), but alphas"
@@ -179,9 +181,9 @@ def _moved(values: Array, alphas: Array, to: Array, A: int) -> Array:
 def match_teachers(runs: Trajectory, theory: Trajectory) -> Trajectory:
     """`runs`, the exchangeable teacher units of each run renamed to lie as close to the theory's as they can.
 
-    Units of the teacher that have the same second layer and overlaps can be exchanged: which of them a student unit ends
-    on is decided by chance, in each run anew. Before runs are averaged their names must be made to agree. The order
-    minimises sum_in (R_in - R_in of the theory)^2 over all alphas; nothing but R changes.
+    Units of the teacher that have the same second layer and overlaps can be exchanged: which of them a student unit
+    ends on is decided by chance, in each run anew. Before runs are averaged their names must be made to agree. The
+    order minimises sum_in (R_in - R_in of the theory)^2 over all alphas; nothing but R changes.
     """
     R = np.array(runs.R)
     A = min(len(runs.alphas), len(theory.alphas))

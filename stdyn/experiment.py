@@ -51,9 +51,9 @@ class Experiment:
     b: Any = _parameter(None, "Feedback weights instead of random ones: a number for all units, or an array.")
     alpha_max: float = _parameter(3000.0, "Last alpha (examples / N).")
     alpha_min: float = _parameter(0.1, "First alpha after 0 of a logarithmic grid.")
-    points: int = _parameter(61, "Number of recorded alphas.")
+    points: int = _parameter(121, "Number of recorded alphas.")
     spacing: str = _parameter("log", "Spacing of the recorded alphas: log or linear.")
-    runs: int = _parameter(8, "Number of simulated runs.")
+    runs: int = _parameter(6, "Number of simulated runs.")
     seed: int = _parameter(1, "Seed of everything that is random.")
     ode_method: str = _parameter("DOP853", "Method of scipy.integrate.solve_ivp.")
     rtol: float = _parameter(1e-9, "Relative tolerance of the ODE solver; the absolute one is a hundredth of it.")
@@ -94,7 +94,7 @@ class Experiment:
         return np.unique(np.rint(grid * N)) / N
 
     def rng(self) -> "np.random.Generator":
-        """The generator the runs spawn their streams from: the same for both rules, which thus see the same examples."""
+        """The generator that the runs spawn their streams from, the same for both rules: they see the same examples."""
         import numpy as np
 
         return np.random.Generator(np.random.SFC64(self._stream("runs")))

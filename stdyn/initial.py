@@ -99,8 +99,8 @@ def root(C: Array) -> Array:
 def weights(state: OrderParameters | Problem, N: int, rng: np.random.Generator) -> tuple[Array, Array]:
     """First-layer weights W (K, N) and W_teacher (M, N) that have exactly the overlaps of `state`.
 
-    Uniform over the rotations of R^N, which is their law given the overlaps (theory.md, sections 4 and 6): the root of C
-    times a random orthonormal frame of K + M rows. Needs N >= K + M.
+    Uniform over the rotations of R^N, which is their law given the overlaps (theory.md, section 6): the root of C times
+    a random orthonormal frame of K + M rows. Needs N >= K + M.
     """
     start = state.start if isinstance(state, Problem) else state
     K, P = start.K, start.K + start.M

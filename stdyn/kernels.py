@@ -10,12 +10,13 @@ Fields are numbered a = 0 … K+M-1, the K students first. C is their covariance
 
 from enum import IntEnum
 from math import erf, exp, pi, sqrt
+from typing import Any
 
 import numpy as np
 from numba import njit
 
 # Reassociation and fused multiply-add change a sum by rounding only; NaN, infinity and signed zero keep their meaning.
-_OPTIONS = {
+_OPTIONS: dict[str, Any] = {
     "cache": True,
     "nogil": True,
     "error_model": "numpy",
@@ -53,7 +54,9 @@ class Activation(IntEnum):
 def arcsine(x):
     """asin(x) to 3e-16 without a branch, so that a loop over it vectorises; |x| > 1 is taken as |x| = 1."""
     a = abs(x)
-    z = max(0.0, min(a * a, 0.5 * (1 - a)))  # the two agree at a = 1/2, where asin(a) = pi/2 - 2 asin(sqrt z) takes over
+    z = max(
+        0.0, min(a * a, 0.5 * (1 - a))
+    )  # the two agree at a = 1/2, where asin(a) = pi/2 - 2 asin(sqrt z) takes over
     s = sqrt(z)
     p = _ASIN[12]
     p = p * z + _ASIN[11]
@@ -97,7 +100,7 @@ def g_prime(code, x):
 
 @njit(**_OPTIONS)
 def _averages_linear(C, u, b, sigma):
-    K, O = b.shape
+    K = b.shape[0]
     beta = b @ u.T
     G = beta @ C
     H = G @ beta.T + sigma**2 * (b @ b.T)
@@ -285,7 +288,7 @@ def network_steps(W, v, W_teacher, inputs, noise, v_teacher, b, fixed_feedback, 
     """Online SGD on the examples `inputs`, one step each (docs/theory.md, section 1); W and v change in place.
 
     W (K, N), v (K, O), W_teacher (M, N); inputs (S, N) and noise (S, O) are standard normal; v_teacher (M, O),
-    b (K, O) and `fixed_feedback` as in `right_hand_side`. rates = (eta, eta_v, sigma, decay, decay_v). Returns the number of steps taken: less than S if the next
+    b (K, O), `fixed_feedback`, rates and code as in `right_hand_side`. Returns the number of steps taken: less than S if the next
     one has a field or an error beyond `DIVERGED`, in which case W and v are those before that step.
     """
     K, N = W.shape

@@ -110,7 +110,7 @@ def _trivial(found: tuple[np.ndarray, np.ndarray]) -> bool:
 
 
 def _solve(
-    derivative: Any, s_start: Array, alphas: Array, method: str, rtol: float, atol: float
+    derivative: Any, s_start: Array, alphas: Array, method: Any, rtol: float, atol: float
 ) -> tuple[Array, float | None]:
     """The states at alphas, as far as the solution goes, and the alpha at which it diverged."""
     if alphas[-1] == 0:
@@ -127,7 +127,7 @@ def _solve(
     states = solution.y.T.reshape(-1, len(s_start))
     if solution.status == 0:
         return states, None
-    if solution.status == 1:
+    if solution.status == 1 and solution.t_events is not None:
         return states, float(solution.t_events[0][0])
     return states, float(solution.t[-1]) if len(solution.t) else 0.0
 

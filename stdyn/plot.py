@@ -5,6 +5,7 @@ the figures read in grey.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -12,13 +13,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from stdyn.comparison import match_teachers
+from stdyn.errors import InputError
 from stdyn.problem import Array, Problem
 from stdyn.trajectory import Trajectory
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 RULES = {"fa": ("#D55E00", "s", "-"), "bp": ("#0072B2", "o", "--")}  # colour, marker, dash
-STYLE = {
+STYLE: dict[Any, Any] = {
     "font.size": 9,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -67,6 +69,8 @@ def pair_up(trajectories: list[Trajectory]) -> list[Pair]:
 
 def figures(trajectories: list[Trajectory]) -> dict[str, Figure]:
     """All figures of the given results by name: order parameters of each problem, alignment, generalization error."""
+    if any(len(trajectory.alphas) == 0 for trajectory in trajectories):
+        raise InputError("there is nothing to draw in a trajectory that diverged before its first alpha")
     pairs = pair_up(trajectories)
     drawn: dict[str, Figure] = {}
     with mpl.rc_context(STYLE):
@@ -167,7 +171,9 @@ def student_teacher_overlaps(ax: Axes, pair: Pair) -> Axes:
     for i in range(pair.problem.start.K):
         for n in range(pair.problem.start.M):
             chosen = n == last[i].argmax()
-            curve(ax, pair, "R", (i, n), colour(i), MARKERS[i % 7], f"i = {i + 1}" if chosen else None, faint=not chosen)
+            curve(
+                ax, pair, "R", (i, n), colour(i), MARKERS[i % 7], f"i = {i + 1}" if chosen else None, faint=not chosen
+            )
     ax.legend(title="student", ncols=2)
     return labelled(ax, pair, r"$R_{in}$")
 
@@ -313,8 +319,8 @@ def caption(problem: Problem, runs: Trajectory | None, rule: bool = True) -> str
 
 
 def teacher_spread(R: Array) -> Array:
-    """How differently the students treat the teacher units: root mean square over i of the deviation of R_in over n."""
-    return np.sqrt(np.mean(np.var(R, axis=-1), axis=-1))
+    """How differently the students treat the teacher units: max_n R_in - min_n R_in, root mean square over i."""
+    return np.sqrt(np.mean(np.ptp(R, axis=-1) ** 2, axis=-1))
 
 
 def _keeps_symmetry(pair: Pair) -> bool:

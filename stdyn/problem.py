@@ -43,7 +43,8 @@ def number(name: str, value: Any, least: float = 0.0) -> float:
 
 def integer(name: str, value: Any, least: int) -> int:
     """`value` as an int of at least `least`; a float with an integer value is taken, 2.5 is not."""
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)) or value != int(value):
+    numeric = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
+    if not (numeric and np.isfinite(value) and value == int(value)):
         raise InputError(f"{name} must be an integer, but is {value!r}")
     if value < least:
         raise InputError(f"{name} must be at least {least}, but is {value}")

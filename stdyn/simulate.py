@@ -163,6 +163,8 @@ def _record(
     with ThreadPoolExecutor(workers) as pool:
         try:
             for j, step in enumerate(steps):
+                if all(network.diverged for network in networks):
+                    break
                 pending = {pool.submit(network.advance, int(step), stop) for network in networks}
                 while pending:
                     done, pending = wait(pending, timeout=0.5, return_when=FIRST_EXCEPTION)

@@ -21,7 +21,7 @@ Variables = Mapping[str, tuple[tuple[str, ...], np.ndarray, str]]  # name -> (ax
 
 
 def check_target(path: str | os.PathLike[str], overwrite: bool) -> Path:
-    """`path`, if a file can be written there: refused where one exists (unless `overwrite`) or the folder cannot hold it."""
+    """`path`, if a file can be written there: no file there yet (unless `overwrite`), in a folder that can hold it."""
     path = Path(path)
     if path.is_dir():
         raise InputError(f"{path} is a folder; the name of a file was expected")

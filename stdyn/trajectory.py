@@ -112,14 +112,19 @@ class Trajectory:
             "what": f"{problem.rule.upper()}, {solver}",
             "units": f"K = {start.K}, M = {start.M}, outputs = {problem.outputs}, activation {problem.activation}",
             "rates": ", ".join(f"{name} = {getattr(problem, name):g}" for name in names),
-            "alpha": f"{len(self.alphas)} values from {self.alphas[0]:g} to {self.alphas[-1]:g}",
-            "eps_g": f"{np.nanmean(self.eps_g[..., 0]):.4g} at the first alpha, {np.nanmean(self.eps_g[..., -1]):.4g} at"
-            f" the last{'' if self.runs is None else ' (mean over runs)'}",
+            "alpha": "none was reached",
         }
-        if self.alignment is not None:
-            lines["alignment"] = f"{np.nanmean(self.alignment[..., -1]):.4g} at the last alpha"
+        if len(self.alphas):
+            lines["alpha"] = f"{len(self.alphas)} values from {self.alphas[0]:g} to {self.alphas[-1]:g}"
+            for name in ("eps_g", "alignment"):
+                values = getattr(self, name)
+                if values is not None:
+                    first, last = np.nanmean(values[..., 0]), np.nanmean(values[..., -1])
+                    lines[name] = f"{first:.4g} at the first alpha, {last:.4g} at the last"
         if self.diverged_at is not None:
-            lines["diverged"] = f"{np.isfinite(self.diverged_at).sum()}, the first at alpha = {self.diverged_at.min():g}"
+            lines["diverged"] = (
+                f"{np.isfinite(self.diverged_at).sum()}, the first at alpha = {self.diverged_at.min():g}"
+            )
         lines |= {name: str(value) for name, value in self.attributes.items()}
         return "\n".join(f"{name:<10} {text}" for name, text in lines.items())
 
@@ -192,13 +197,13 @@ def load(path: str | os.PathLike[str]) -> Trajectory:
         )
         scalars = {name: attributes.pop(name) for name in Trajectory._SCALARS}
         problem = Problem(start, b=arrays.get("b"), **scalars)
-        fields = [arrays[name] for name in ("alpha", "R", "Q", "v")]
+        alphas, R, Q, v = (arrays[name] for name in ("alpha", "R", "Q", "v"))
         method = attributes.pop("method")
     except KeyError as missing:
         raise InputError(f"{path} is a stdyn file, but holds no {missing}, which a trajectory needs") from None
     for name in ("format", "format_version"):
         attributes.pop(name)
-    return Trajectory(problem, *fields, method, arrays.get("diverged_at"), attributes)
+    return Trajectory(problem, alphas, R, Q, v, method, arrays.get("diverged_at"), attributes)
 
 
 @cache

@@ -1,0 +1,342 @@
+"""Measure stdyn on the reference experiment and print a table: python benchmarks/run.py [--quick]
+
+Everything is measured in one run, warm and on one core unless a row says otherwise. A time is the median of several
+repeats; what is divided by one another is measured in turns, and the ratio is the median of the ratios of each turn.
+Targets were set on one core of a 2-core AMD EPYC machine.
+"""
+
+import os
+
+os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = "1"
+
+import cProfile
+import platform
+import pstats
+import subprocess
+import sys
+import tempfile
+from contextlib import contextmanager
+from datetime import date
+from importlib.metadata import version
+from pathlib import Path
+from time import perf_counter
+
+import numba
+import numpy as np
+import numpy_script
+
+import stdyn
+from stdyn import kernels
+
+QUICK = "--quick" in sys.argv[1:]
+ALL_CORES = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set(range(os.cpu_count() or 1))
+BLOCK = 32  # examples drawn at a time where NumPy's normals or a kernel are timed alone: 128 kB at N = 500
+UNITS = {"s": 1, "ms": 1e-3, "us": 1e-6, "x": 1}
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Timing
+
+
+@contextmanager
+def cores(n):
+    """Let this thread, and the threads it starts, use n cores only (where the system allows it)."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(ALL_CORES)[:n])
+    try:
+        yield
+    finally:
+        if hasattr(os, "sched_setaffinity"):
+            os.sched_setaffinity(0, ALL_CORES)
+
+
+def seconds(function):
+    """The seconds one call takes."""
+    began = perf_counter()
+    function()
+    return perf_counter() - began
+
+
+def in_turns(functions, repeats):
+    """Seconds of each function, shape (repeats, functions): all are called once, then in turns."""
+    for function in functions:
+        function()
+    return np.array([[seconds(function) for function in functions] for _ in range(repeats)])
+
+
+def median(function, repeats):
+    """Median seconds of a call, after one call that is not counted."""
+    return float(np.median(in_turns([function], repeats)))
+
+
+def looped(function, *arguments, number):
+    """A function that makes `number` calls."""
+
+    def loop():
+        for _ in range(number):
+            function(*arguments)
+
+    return loop
+
+
+def row(quantity, value, unit, target=None, note=""):
+    """One line of the table: `value` in seconds (or a ratio), `target` in `unit`."""
+    value /= UNITS[unit]
+    sign = "×" if unit == "x" else f" {unit.replace('us', 'µs')}"
+    if target is not None and value > target:
+        note = f"**missed** {note}".strip()
+    print(
+        f"| {quantity} | {value:.3g}{sign} | {'–' if target is None else f'≤ {target:g}{sign}'} | {note} |", flush=True
+    )
+    return value
+
+
+def heading(text):
+    """A row that separates the groups of the table."""
+    print(f"| **{text}** | | | |")
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The problems
+
+
+def reference(rule="fa", K=5, M=5, N=500):
+    """The reference experiment: a random start, both layers trained with rate 1/2."""
+    rng = np.random.default_rng(1)
+    start = stdyn.initial.random_weights(K, M, N, 0.2, rng=rng, v=0.1 * rng.standard_normal(K))
+    b = rng.standard_normal(K) if rule == "fa" else None
+    return stdyn.Problem(start, N=N, rule=rule, b=b, eta=0.5, eta_v=0.5)
+
+
+def packed(problem):
+    """The arguments of kernels.right_hand_side at the start."""
+    start = problem.start
+    return kernels.pack(start.R, start.Q, start.v[:, None]), start.T, *problem.kernel_arguments
+
+
+def overlaps(problem):
+    """The arguments of the NumPy script's right-hand side at the start."""
+    start = problem.start
+    return start.R, start.Q, start.v, start.T, start.v_teacher, problem.b
+
+
+def check_numpy_script(problem):
+    """Hold the script to stdyn: the same derivative and, on the same examples, the same weights."""
+    dR, dQ, dv = numpy_script.right_hand_side(*overlaps(problem))
+    np.testing.assert_allclose(kernels.pack(dR, dQ, dv[:, None]), kernels.right_hand_side(*packed(problem)), atol=1e-14)
+    W, W_teacher = stdyn.weights(problem, problem.N, np.random.default_rng(2))
+    v_teacher, b, *rest = problem.kernel_arguments
+    rng = np.random.default_rng(3)
+    expected = numpy_script.simulate(W, problem.start.v, W_teacher, v_teacher[:, 0], b[:, 0], 2000, rng)
+    v, xi = problem.start.v[:, None].copy(), np.random.default_rng(3).standard_normal((2000, problem.N))
+    kernels.network_steps(W, v, W_teacher, xi, np.zeros((2000, 1)), v_teacher, b, *rest)
+    np.testing.assert_allclose(W, expected[0], atol=1e-12)
+    np.testing.assert_allclose(v[:, 0], expected[1], atol=1e-12)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The groups of the table
+
+
+def right_hand_sides():
+    """One evaluation, at several sizes."""
+    heading("Right-hand side of the ODEs, FA, erf, both layers")
+    for units, number, target in ((2, 2000, None), (5, 1000, 20), (20, 10, 1500)):
+        arguments = packed(reference(K=units, M=units))
+        time = median(looped(kernels.right_hand_side, *arguments, number=number), 11) / number
+        row(f"K = M = {units}", time, "us", target)
+        if units == 5:
+            fast = time
+    time = median(looped(numpy_script.right_hand_side, *overlaps(reference()), number=100), 11) / 100
+    row("plain NumPy, K = M = 5", time, "us", note=f"{time / fast:.0f} times stdyn's")
+
+
+def largest_error(a, b):
+    """Over R, Q, v and eps_g, at all alphas."""
+    return max(np.abs(getattr(a, name) - getattr(b, name)).max() for name in ("R", "Q", "v", "eps_g"))
+
+
+def odes():
+    """stdyn.integrate to alpha = 1000, and the Euler steps of the script."""
+    heading("ODEs to alpha = 1000, K = M = 5, both layers trained")
+    alphas = np.linspace(0, 1000, 1001)
+    for rule in ("fa", "bp"):
+        problem = reference(rule)
+        time = median(lambda p=problem: stdyn.integrate(p, alphas), 3 if QUICK else 9)
+        exact = stdyn.integrate(problem, alphas, rtol=1e-12)
+        error = largest_error(stdyn.integrate(problem, alphas), exact)
+        row(
+            f"`stdyn.integrate`, {rule.upper()}",
+            time,
+            "s",
+            0.15,
+            f"largest error {error:.1e}; {profile(problem, alphas)}",
+        )
+    numpy_euler(reference(), 10 if QUICK else 100)
+
+
+def profile(problem, alphas):
+    """How many right-hand sides one integration takes, and their share of its time."""
+    profiler = cProfile.Profile()
+    profiler.runcall(stdyn.integrate, problem, alphas)
+    calls = next(n for (_, _, name), (_, n, *_) in pstats.Stats(profiler).stats.items() if name == "derivative")
+    one = looped(kernels.right_hand_side, *packed(problem), number=calls)
+    turns = in_turns([one, lambda: stdyn.integrate(problem, alphas)], 3 if QUICK else 9)
+    return f"{calls} right-hand sides, {np.median(turns[:, 0] / turns[:, 1]):.0%} of the time"
+
+
+def numpy_euler(problem, alpha):
+    """The script's Euler steps to `alpha`, extrapolated to 1000."""
+    began = perf_counter()
+    R, Q, v = numpy_script.euler(*overlaps(problem), alpha, dt=0.01)
+    time = perf_counter() - began
+    exact = stdyn.integrate(problem, np.arange(alpha + 1), rtol=1e-12)
+    error = max(np.abs(a[::100] - b).max() for a, b in ((R, exact.R), (Q, exact.Q), (v, exact.v)))
+    note = f"extrapolated from alpha = {alpha}; largest error until there {error:.1e}"
+    row("plain NumPy, Euler, dt = 0.01, FA", 1000 / alpha * time, "s", note=note)
+
+
+def network():
+    """A step of the network against the normals it needs, its arithmetic alone and the NumPy script."""
+    heading("A step of the network, N = 500, K = M = 5, FA, one core")
+    problem, alphas = reference(), np.linspace(0, 20 if QUICK else 100, 11)
+    blocks = round(alphas[-1] * problem.N) // BLOCK
+    steps = blocks * BLOCK
+    buffer = np.empty((BLOCK, problem.N))
+    for bits in (np.random.PCG64, np.random.SFC64):
+        functions = [
+            lambda bits=bits: stdyn.simulate_network(problem, alphas, rng=np.random.Generator(bits(1)), workers=1),
+            looped(lambda rng: rng.standard_normal(out=buffer), np.random.Generator(bits(1)), number=blocks),
+            looped(arithmetic(problem), number=blocks),
+        ]
+        turns = in_turns(functions, 3 if QUICK else 9) / steps
+        step, normals, kernel = np.median(turns, axis=0)
+        name = bits.__name__
+        row(f"`stdyn.simulate_network`, {name}", step, "us", note=f"of which {kernel * 1e6:.2g} µs are arithmetic")
+        row(f"NumPy's normals alone, {name}", normals, "us")
+        row(f"ratio of the two, {name}", np.median(turns[:, 0] / turns[:, 1]), "x", 1.4)
+        if bits is np.random.PCG64:
+            pcg64 = step
+    time = script_step(problem)
+    row("plain NumPy script, PCG64", time, "us", note=f"{time / pcg64:.1f} times stdyn's")
+
+
+def arithmetic(problem):
+    """A function that takes BLOCK steps on examples drawn beforehand."""
+    W, W_teacher = stdyn.weights(problem, problem.N, np.random.default_rng(2))
+    v, xi = problem.start.v[:, None].copy(), np.random.default_rng(3).standard_normal((BLOCK, problem.N))
+    zeta, arguments = np.zeros((BLOCK, 1)), problem.kernel_arguments
+    return lambda: kernels.network_steps(W, v, W_teacher, xi, zeta, *arguments)
+
+
+def script_step(problem, steps=5000):
+    """Seconds a step of the NumPy script."""
+    W, W_teacher = stdyn.weights(problem, problem.N, np.random.default_rng(2))
+    start, rng = problem.start, np.random.default_rng(3)
+    arguments = W, start.v, W_teacher, start.v_teacher, problem.b, steps, rng
+    return median(lambda: numpy_script.simulate(*arguments), 3 if QUICK else 9) / steps
+
+
+def workers():
+    """Two threads against one, on an ensemble."""
+    heading("4 runs at N = 500, two cores")
+    if len(ALL_CORES) < 2:
+        print("| 2 workers against 1 | – | – | only one core |")
+        return
+    problem, alphas = reference(), np.linspace(0, 20 if QUICK else 100, 11)
+
+    def ensemble(n):
+        return lambda: stdyn.simulate_network(problem, alphas, 4, rng=np.random.default_rng(1), workers=n)
+
+    with cores(2):
+        turns = in_turns([ensemble(1), ensemble(2)], 3 if QUICK else 7)
+    row("2 workers against 1", np.median(turns[:, 0] / turns[:, 1]), "x", note="speed-up; 2 is ideal")
+
+
+def fresh(*arguments, repeats=5, **environment):
+    """Median seconds of a fresh Python process, warm disk caches."""
+
+    def run():
+        command = [sys.executable, *map(str, arguments)]
+        subprocess.run(command, check=True, capture_output=True, env=os.environ | environment)
+
+    return median(run, 2 if QUICK else repeats)
+
+
+def start_up():
+    """What a fresh process pays before it works."""
+    heading("Start-up, a fresh process each")
+    row("`python -c pass`", fresh("-c", "pass"), "s")
+    row("`import numpy`", fresh("-c", "import numpy"), "s")
+    row("`import stdyn`", fresh("-c", "import stdyn"), "s")
+    row("`import stdyn; stdyn.integrate`", fresh("-c", "import stdyn; stdyn.integrate"), "s", note=f"loads {loaded()}")
+    row("`stdyn --help`", fresh("-m", "stdyn", "--help"), "s")
+    row("`stdyn compare --help`", fresh("-m", "stdyn", "compare", "--help"), "s")
+    with tempfile.TemporaryDirectory() as folder:
+        tiny = ("-m", "stdyn", "integrate", "--alpha-max", 10, "--force", "-o", Path(folder) / "ode.h5")
+        row("`stdyn integrate --alpha-max 10`", fresh(*tiny), "s", note=f"{compiled()} kernels compiled in it")
+    if not QUICK:
+        row("the same, the first time ever", first_time(), "s", note="compiles the kernels it needs, once a machine")
+
+
+def answer(program):
+    """What a program prints in a fresh process."""
+    return subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout.strip()
+
+
+def loaded():
+    """Which of the heavy packages `stdyn.integrate` brings in."""
+    heavy = ("numba", "scipy", "h5py", "matplotlib", "dask", "xarray", "pandas")
+    modules = answer("import sys, stdyn; stdyn.integrate; print(*sys.modules)").split()
+    here, absent = [m for m in heavy if m in modules], [m for m in heavy if m not in modules]
+    return f"{', '.join(here)}; not {', '.join(absent)}"
+
+
+def compiled():
+    """How many times a warm process has to compile the right-hand side or the step loop."""
+    return answer(
+        "import numpy as np, stdyn; from stdyn import kernels;"
+        "start = stdyn.initial.prepared(2, 2);"
+        "problem = stdyn.Problem(start, N=9, eta=0.5, eta_v=0.5);"
+        "stdyn.integrate(problem, [1.0]); stdyn.simulate_network(problem, [1.0], rng=np.random.default_rng(1));"
+        "print(sum(sum(f.stats.cache_misses.values()) for f in vars(kernels).values() if hasattr(f, 'py_func')))"
+    )
+
+
+def first_time():
+    """Seconds of the tiny run with an empty cache of compiled kernels."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "stdyn", "integrate", "--alpha-max", "10", "-o", str(Path(folder) / "ode.h5")]
+        environment = os.environ | {"NUMBA_CACHE_DIR": folder}
+        return seconds(lambda: subprocess.run(command, check=True, capture_output=True, env=environment))
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def machine():
+    """CPU, cores, versions and date in one line."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    models = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
+    model = models[0] if models else platform.processor() or platform.machine()
+    packages = ", ".join(f"{name} {version(name)}" for name in ("numpy", "scipy", "numba", "stdyn"))
+    return f"{model}, {len(ALL_CORES)} cores; Python {platform.python_version()}, {packages}; {date.today()}"
+
+
+def main():
+    """Print the machine and the table."""
+    numba.set_num_threads(1)
+    print(f"{machine()}{', --quick' if QUICK else ''}\n\n| quantity | measured | target | notes |\n|---|---|---|---|")
+    with cores(1):
+        check_numpy_script(reference())
+        right_hand_sides()
+        odes()
+        network()
+    workers()
+    with cores(1):
+        start_up()
+
+
+if __name__ == "__main__":
+    main()

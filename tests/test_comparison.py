@@ -1,0 +1,136 @@
+"""compare and match_teachers: their statistics, on trajectories whose law is known."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from conftest import random_problem
+
+from stdyn import InputError, Trajectory, compare, initial, integrate, match_teachers, simulate_network
+from stdyn.problem import Problem
+
+ALPHAS = np.linspace(0, 5, 11)
+
+
+@pytest.fixture(scope="module")
+def theory():
+    return integrate(random_problem(2, 2, N=100), ALPHAS)
+
+
+def noisy(theory, runs, seed, shift=0.0):
+    """An ensemble of normal deviations around the theory, shifted by `shift` standard deviations."""
+    rng = np.random.default_rng(seed)
+
+    def scatter(values):
+        return values + 0.01 * (rng.standard_normal((runs, *values.shape)) + shift)
+
+    Q = scatter(theory.Q)
+    Q = (Q + Q.swapaxes(-1, -2)) / 2
+    return Trajectory(theory.problem, theory.alphas, scatter(theory.R), Q, scatter(theory.v), "network")
+
+
+def test_deviation_in_standard_errors_is_students_t(theory):
+    """1000 ensembles of 10 runs around the theory, v_1: Kolmogorov-Smirnov, false alarm 1e-6; twice the width fails."""
+    from scipy.stats import kstest
+    from scipy.stats import t as student_t
+
+    z = [compare(noisy(theory, 10, seed), theory).in_errors["v"][3, 0] for seed in range(1000)]
+    assert kstest(z, student_t(9).cdf).pvalue > 1e-6
+    assert kstest(z, student_t(9, scale=2).cdf).pvalue < 1e-6
+
+
+def test_false_alarms_are_as_rare_as_said(theory):
+    """At false_alarm = 0.5 Bonferroni lets fewer than half of 200 true ensembles disagree, but not none of them."""
+    R_only = [compare(noisy(theory, 20, seed), theory, false_alarm=0.5).within("R").all() for seed in range(200)]
+    wrong = 200 - sum(R_only)
+    assert 5 < wrong < 100
+
+
+def test_a_shift_is_seen_and_a_granted_bias_is_not(theory):
+    """A mean off by one standard deviation of a run is 8 standard errors of 64 runs; bias / N grants just that."""
+    shifted = noisy(theory, 64, 1, shift=1.0)
+    assert compare(noisy(theory, 64, 1), theory).within("v").all()
+    assert not compare(shifted, theory).agrees
+    assert compare(shifted, theory, bias=0.01 * theory.problem.N).within("v").all()
+
+
+def test_mean_and_standard_error_are_those_of_the_runs(theory):
+    """For all order parameters, eps_g and F."""
+    runs = noisy(theory, 7, 3)
+    comparison = compare(runs, theory)
+    for name in ("R", "Q", "v", "F", "eps_g"):
+        samples = getattr(runs, name)
+        np.testing.assert_allclose(comparison.mean[name], samples.mean(axis=0))
+        np.testing.assert_allclose(comparison.standard_error[name], samples.std(axis=0, ddof=1) / np.sqrt(7))
+        np.testing.assert_allclose(comparison.deviation[name], samples.mean(axis=0) - getattr(theory, name))
+
+
+def test_the_common_start_is_no_deviation():
+    """At alpha = 0 all runs are at the same point, to rounding: 0 standard errors, not 0/0."""
+    problem = random_problem(2, 2, N=20)
+    runs = simulate_network(problem, [0, 1], runs=3, rng=np.random.default_rng(1))
+    comparison = compare(runs, integrate(problem, [0, 1]))
+    for values in comparison.in_errors.values():
+        np.testing.assert_array_equal(values[0], 0)
+
+
+def test_theory_is_moved_to_the_alphas_that_were_recorded():
+    """A logarithmic grid falls between steps: the theory at the recorded alphas, to the accuracy of the spline."""
+    problem = random_problem(2, 2, N=20)
+    alphas = np.geomspace(0.1, 10, 60)
+    runs = simulate_network(problem, alphas, runs=3, rng=np.random.default_rng(1))
+    moved = compare(runs, integrate(problem, alphas)).theory
+    assert not np.array_equal(runs.alphas, alphas)
+    exact = integrate(problem, np.unique(runs.alphas))
+    np.testing.assert_allclose(moved["R"], exact.R[np.searchsorted(exact.alphas, runs.alphas)], atol=2e-6)
+
+
+def test_the_table_can_be_read(theory):
+    """One row an order parameter, the verdict beside it, and what the two sides differ in."""
+    text = str(compare(noisy(theory, 9, 1), theory))
+    assert text.splitlines()[0] == "fa: 9 runs at N = 100 against the ODEs, 11 alphas from 0 to 5"
+    assert [line.split()[0] for line in text.splitlines()[2:7]] == ["R", "Q", "v", "F", "eps_g"]
+    assert text.count("everywhere") == 5
+    other = replace(theory, problem=replace(theory.problem, eta=0.6))
+    assert "the two sides differ in eta: 0.7 and 0.6" in str(compare(noisy(theory, 9, 1), other))
+    assert "until alpha = 0" in str(compare(noisy(theory, 50, 1, shift=5), theory))
+
+
+def test_what_cannot_be_compared_is_refused(theory):
+    """Each with its reason."""
+    runs = noisy(theory, 3, 1)
+    with pytest.raises(InputError, match="an ensemble of runs first and the theory, without runs, second"):
+        compare(theory, runs)
+    with pytest.raises(InputError, match="runs must be at least 2 to have a standard error, but is 1"):
+        compare(noisy(theory, 1, 1), theory)
+    with pytest.raises(InputError, match=r"same alphas .* but alphas\[10\] is 5 and 6"):
+        compare(runs, integrate(theory.problem, ALPHAS * 1.2))
+    with pytest.raises(InputError, match=r"R of shape \(2, 2\) per alpha, but theory has \(3, 2\)"):
+        compare(runs, integrate(random_problem(3, 2), ALPHAS))
+    with pytest.raises(InputError, match="false_alarm must be between 0 and 1, but is 2"):
+        compare(runs, theory, false_alarm=2)
+
+
+def test_matching_undoes_any_renaming_of_exchangeable_teacher_units():
+    """T = 1, equal v_teacher: every permutation of the teacher units of a run is found back, and only R is touched."""
+    b = [1.0, -0.5, 0.3]
+    problem = Problem(
+        initial.random_weights(3, 4, 50, rng=np.random.default_rng(1)), rule="fa", b=b, eta=0.5, eta_v=0.1
+    )
+    theory = integrate(problem, np.linspace(0, 200, 21))
+    rng = np.random.default_rng(2)
+    R = np.stack([theory.R[..., rng.permutation(4)] for _ in range(10)])
+    runs = Trajectory(problem, theory.alphas, R, np.stack([theory.Q] * 10), np.stack([theory.v] * 10), "network")
+    matched = match_teachers(runs, theory)
+    np.testing.assert_array_equal(matched.R, np.stack([theory.R] * 10))
+    assert matched.Q is runs.Q
+
+
+def test_teacher_units_that_differ_are_never_exchanged():
+    """A graded teacher, or different second layers: no units are exchangeable."""
+    for changes in ({"teacher": "graded"}, {"v_teacher": [1.0, 2.0, 3.0]}):
+        start = initial.random_weights(2, 3, 50, rng=np.random.default_rng(1), **changes)
+        theory = integrate(Problem(start, eta=0.5, eta_v=0.1), [0.0, 10.0])
+        runs = Trajectory(theory.problem, theory.alphas, theory.R[None, :, :, ::-1].copy(), theory.Q[None].copy(),
+                          theory.v[None].copy(), "network")  # fmt: skip
+        np.testing.assert_array_equal(match_teachers(runs, theory).R, runs.R)

@@ -1,0 +1,144 @@
+"""The compiled kernels against plain NumPy: the polynomial arcsine, the right-hand side, the step."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from conftest import random_problem
+from scipy.special import erf
+
+from stdyn import Problem, averages, initial, kernels
+
+SHAPES = [(1, 1, None), (2, 3, None), (5, 5, None), (4, 2, 3), (1, 3, 2), (3, 1, 1)]
+
+
+def textbook(problem):
+    """dR, dQ, dv of theory.md, section 3, term by term from I2, I3, I4 and J2."""
+    s, O = problem.start, problem.outputs
+    K, M = s.K, s.M
+    C, v = s.C, s.v.reshape(K, O)
+    u = np.concatenate([v, -s.v_teacher.reshape(M, O)])
+    b = v if problem.b is None else problem.b.reshape(K, O)
+    beta = b @ u.T
+    I2, I3, I4, J2 = (f(C, problem.activation)[:K] for f in (averages.I2, averages.I3, averages.I4, averages.J2))
+    G = np.einsum("ia,ija->ij", beta, I3)
+    noise = problem.sigma**2 * (b @ b.T) * J2[:, :K]
+    H = np.einsum("ia,kc,ikac->ik", beta, beta, I4[:, :K]) + noise
+    eta, decay = problem.eta, problem.decay
+    dR = -eta * G[:, K:] - decay * s.R
+    dQ = -eta * (G[:, :K] + G[:, :K].T) - 2 * decay * s.Q + eta**2 * H
+    dv = -problem.eta_v * (I2 @ u) - problem.decay_v * v
+    return dR, dQ, dv
+
+
+def right_hand_side(problem, function=kernels.right_hand_side):
+    """dR, dQ, dv by the kernel."""
+    s = problem.start
+    y = kernels.pack(s.R, s.Q, s.v.reshape(s.K, -1))
+    return kernels.unpack(function(y, s.T, *problem.kernel_arguments), s.K, s.M, problem.outputs)
+
+
+def test_arcsine_is_exact_to_rounding():
+    """Within 2 units of the last place of NumPy's, over the whole interval and at its ends."""
+    rng = np.random.default_rng(1)
+    x = np.concatenate([rng.uniform(-1, 1, 20_000), 1 - 10.0 ** rng.uniform(-16, 0, 5000), [-1, -0.5, 0, 0.5, 1]])
+    ours = np.array([kernels.arcsine(value) for value in x])
+    np.testing.assert_allclose(ours, np.arcsin(x), rtol=5e-16, atol=0)
+    assert kernels.arcsine(1 + 1e-15) == np.pi / 2
+
+
+@pytest.mark.parametrize("activation", ["erf", "linear"])
+@pytest.mark.parametrize("rule", ["bp", "fa"])
+@pytest.mark.parametrize(("K", "M", "O"), SHAPES)
+def test_right_hand_side_is_the_textbook_one(K, M, O, rule, activation):
+    """Tilted, packed and vectorised, it equals the sums over I2, I3, I4 and J2, noise and decay included."""
+    for seed in range(3):
+        problem = random_problem(K, M, O, seed, rule, activation=activation)
+        for ours, expected in zip(right_hand_side(problem), textbook(problem), strict=True):
+            np.testing.assert_allclose(ours, expected, rtol=1e-12, atol=1e-13)
+
+
+def test_right_hand_side_vanishes_at_perfect_learning():
+    """Q = R = T, v = v_teacher, without noise; C is singular there."""
+    for K in (1, 3, 5):
+        problem = random_problem(K, K, seed=K, sigma=0.0, decay=0.0, decay_v=0.0)
+        s = problem.start
+        perfect = replace(problem, start=replace(s, R=s.T, Q=s.T, v=s.v_teacher))
+        for derivative in right_hand_side(perfect):
+            np.testing.assert_allclose(derivative, 0, atol=1e-14)
+
+
+@pytest.mark.parametrize("K", [2, 3, 5, 8])
+def test_right_hand_side_vanishes_at_the_symmetric_plateau_to_order_eta(K):
+    """Saad & Solla: at Q_ik = 1/(2K-1), R_in = 1/sqrt(K(2K-1)) only the eta^2 term of dQ is left."""
+    start = initial.prepared(K, K)
+    plateau = replace(start, Q=np.full((K, K), 1 / (2 * K - 1)), R=np.full((K, K), 1 / np.sqrt(K * (2 * K - 1))))
+    dR, dQ, _ = right_hand_side(Problem(plateau, eta=1e-4, eta_v=0.0))
+    np.testing.assert_allclose(dR / 1e-4, 0, atol=1e-13)
+    np.testing.assert_allclose(dQ / 1e-4, 0, atol=1e-4)
+    assert np.abs(dQ).max() > 0
+
+
+def test_right_hand_side_does_not_depend_on_the_names_of_the_units():
+    """Permuting students and teachers permutes the derivatives; so do signs: (w, v, b) -> -(w, v, b)."""
+    problem = random_problem(4, 3, 2, seed=7)
+    s, p, q = problem.start, [2, 0, 3, 1], [1, 2, 0]
+    sign = np.array([1, -1, -1, 1.0])[:, None]
+    start = replace(s, R=sign * s.R[p][:, q], Q=sign * s.Q[np.ix_(p, p)] * sign.T, T=s.T[np.ix_(q, q)],
+                    v=sign * s.v[p], v_teacher=s.v_teacher[q])  # fmt: skip
+    dR, dQ, dv = right_hand_side(problem)
+    renamed = right_hand_side(replace(problem, start=start, b=sign * problem.b[p]))
+    expected = sign * dR[p][:, q], sign * dQ[np.ix_(p, p)] * sign.T, sign * dv[p]
+    for ours, theirs in zip(renamed, expected, strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-14)
+
+
+def test_compiled_and_interpreted_kernels_agree():
+    """The Python source of a kernel is its reference."""
+    problem = random_problem(2, 2, seed=1)
+    for ours, expected in zip(
+        right_hand_side(problem), right_hand_side(problem, kernels.right_hand_side.py_func), strict=True
+    ):
+        np.testing.assert_allclose(ours, expected, rtol=1e-14, atol=1e-15)
+
+
+@pytest.mark.parametrize("activation", ["erf", "linear"])
+@pytest.mark.parametrize("rule", ["bp", "fa"])
+@pytest.mark.parametrize(("K", "M", "O"), SHAPES)
+def test_a_step_is_that_of_the_theory(K, M, O, rule, activation):
+    """theory.md, section 1, in five lines of NumPy, for five steps: both layers use the values before the step."""
+    problem = random_problem(K, M, O, seed=3, rule=rule, activation=activation, N=17)
+    N, rng = problem.N, np.random.default_rng(0)
+    v_teacher, b, _, (eta, eta_v, sigma, decay, decay_v), _ = problem.kernel_arguments
+    W, W_teacher = initial.weights(problem, N, rng)
+    v = problem.start.v.reshape(K, -1).copy()
+    xi, zeta = rng.standard_normal((5, N)), rng.standard_normal((5, problem.outputs))
+    g = (lambda x: x) if activation == "linear" else (lambda x: erf(x / np.sqrt(2)))
+    dg = np.ones_like if activation == "linear" else (lambda x: np.sqrt(2 / np.pi) * np.exp(-(x**2) / 2))
+
+    W_ours, v_ours = W.copy(), v.copy()
+    assert kernels.network_steps(W_ours, v_ours, W_teacher, xi, zeta, *problem.kernel_arguments) == 5
+    for t in range(5):
+        x, y = W @ xi[t], W_teacher @ xi[t]
+        Delta = g(x) @ v - g(y) @ v_teacher - sigma * zeta[t]
+        delta = dg(x) * ((v if rule == "bp" else b) @ Delta)
+        W = (1 - decay / N) * W - eta / N * np.outer(delta, xi[t])
+        v = (1 - decay_v / N) * v - eta_v / N * np.outer(g(x), Delta)
+    np.testing.assert_allclose(W_ours, W, atol=1e-14)
+    np.testing.assert_allclose(v_ours, v, atol=1e-14)
+
+
+@pytest.mark.parametrize("bad", [np.inf, np.nan, 1e12])
+def test_a_step_that_would_diverge_is_not_taken(bad):
+    """The kernel stops before it and leaves the weights as they were."""
+    problem = random_problem(2, 2, N=10)
+    rng = np.random.default_rng(0)
+    W, W_teacher = initial.weights(problem, 10, rng)
+    v = problem.start.v.reshape(2, -1).copy()
+    xi, zeta = rng.standard_normal((4, 10)), np.zeros((4, 1))
+    xi[2, 0] = bad
+    expected_W, expected_v = W.copy(), v.copy()
+    assert kernels.network_steps(expected_W, expected_v, W_teacher, xi[:2], zeta[:2], *problem.kernel_arguments) == 2
+    assert kernels.network_steps(W, v, W_teacher, xi, zeta, *problem.kernel_arguments) == 2
+    np.testing.assert_array_equal(W, expected_W)
+    np.testing.assert_array_equal(v, expected_v)

@@ -1,0 +1,80 @@
+"""The result: derived quantities, axes, restarts."""
+
+import numpy as np
+import pytest
+from conftest import random_problem
+
+from stdyn import InputError, averages, integrate, simulate_network
+
+
+@pytest.mark.parametrize("O", [None, 1, 3])
+def test_F_is_the_overlap_of_second_layer_and_feedback(O):
+    """F = sum_io v_io b_io and its cosine, at every alpha and in every run; shapes follow those of v."""
+    problem = random_problem(3, 2, O, N=20)
+    theory = integrate(problem, [0, 1, 2])
+    runs = simulate_network(problem, [0, 1, 2], runs=4, rng=np.random.default_rng(1))
+    assert theory.F.shape == theory.alignment.shape == theory.eps_g.shape == (3,)
+    assert runs.F.shape == runs.alignment.shape == runs.eps_g.shape == (4, 3)
+    v, b = runs.v[2, 1], problem.b
+    assert runs.F[2, 1] == pytest.approx(np.sum(v * b))
+    assert runs.alignment[2, 1] == pytest.approx(np.sum(v * b) / np.linalg.norm(v) / np.linalg.norm(b))
+
+
+def test_alignment_ends_of_its_range():
+    """1 for v along b, -1 against it, 0 where v has no direction; None for BP, which has no feedback vector."""
+    problem = random_problem(2, 2, eta=0.0, eta_v=0.0, decay=0.0, decay_v=0.0)
+    for factor in (2.0, -3.0, 0.0):
+        start = type(problem.start)(problem.start.R, problem.start.Q, problem.start.T, factor * problem.b, [1.0, 1.0])
+        trajectory = integrate(type(problem)(start, rule="fa", b=problem.b, eta=0.0, eta_v=0.0), [0, 1])
+        np.testing.assert_allclose(trajectory.alignment, np.sign(factor), atol=1e-15)
+    bp = integrate(random_problem(2, 2, rule="bp"), [0, 1])
+    assert bp.F is None
+    assert bp.alignment is None
+
+
+def test_eps_g_is_that_of_the_averages():
+    """In every run at every alpha."""
+    problem = random_problem(2, 3, 2, N=20)
+    runs = simulate_network(problem, [0, 2], runs=2, rng=np.random.default_rng(1))
+    s = runs.at(1, run=1)
+    assert runs.eps_g[1, 1] == pytest.approx(averages.eps_g(s.R, s.Q, s.T, s.v, s.v_teacher), abs=1e-14)
+
+
+def test_a_trajectory_can_be_continued_from_any_of_its_points():
+    """The ODEs are autonomous: from the state at alpha = 3, one more unit is alpha = 4."""
+    problem = random_problem(3, 2)
+    whole = integrate(problem, [3, 4])
+    rest = integrate(type(problem)(whole.at(0), N=50, rule="fa", b=problem.b, eta=0.7, eta_v=0.3, sigma=0.2,
+                                   decay=0.05, decay_v=0.02), [1.0])  # fmt: skip
+    np.testing.assert_allclose(rest.R[0], whole.R[1], atol=1e-8)
+    with pytest.raises(InputError, match="run must be None, but is 2"):
+        whole.at(0, run=2)
+
+
+def test_results_cannot_be_overwritten_in_memory():
+    """Their arrays are read-only."""
+    with pytest.raises(ValueError, match="read-only"):
+        integrate(random_problem(1, 1), [0, 1]).R[0] = 0
+
+
+def test_to_xarray_names_every_axis():
+    """R is (run, alpha, student, teacher) and so on, with what each is."""
+    problem = random_problem(3, 2, 2, N=20)
+    data = simulate_network(problem, [0, 2], runs=4, rng=np.random.default_rng(1)).to_xarray()
+    assert data.R.dims == ("run", "alpha", "student", "teacher")
+    assert data.Q.dims == ("run", "alpha", "student", "student_2")
+    assert data.v.dims == ("run", "alpha", "student", "output")
+    assert data.b.dims == ("student", "output")
+    assert data.attrs["eta"] == problem.eta
+    assert data.eps_g.attrs["long_name"] == "generalization error"
+    assert float(data.R.sel(run=1, alpha=0, student=2, teacher=1)) == pytest.approx(problem.start.R[2, 1])
+
+
+def test_summary_says_what_it_is():
+    """In words, for runs and theory, with the numbers that matter."""
+    problem = random_problem(3, 2, N=20)
+    text = simulate_network(problem, [0, 2], runs=4, rng=np.random.default_rng(1)).summary()
+    assert "FA, 4 network runs at N = 20" in text
+    assert "K = 3, M = 2, outputs = 1" in text
+    assert "eta = 0.7" in text
+    assert "BP, ODEs" in integrate(random_problem(2, 2, rule="bp"), [0, 2]).summary()
