@@ -15,13 +15,13 @@ import pstats
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter
 
-import numba
 import numpy as np
 import numpy_script
 
@@ -249,8 +249,23 @@ def workers():
         return lambda: stdyn.simulate_network(problem, alphas, 4, rng=np.random.default_rng(1), workers=n)
 
     with cores(2):
-        turns = in_turns([ensemble(1), ensemble(2)], 3 if QUICK else 7)
-    row("2 workers against 1", np.median(turns[:, 0] / turns[:, 1]), "x", note="speed-up; 2 is ideal")
+        turns = in_turns([ensemble(1), ensemble(2), normals_in_threads(1), normals_in_threads(2)], 3 if QUICK else 7)
+    simulation, normals = turns[:, 0] / turns[:, 1], turns[:, 2] / turns[:, 3]
+    row("2 workers against 1", np.median(simulation), "x", note="speed-up; 2 is ideal")
+    row("two threads that only draw normals against one", np.median(normals), "x", note="what the machine had to give")
+
+
+def normals_in_threads(n, draws=40):
+    """A function that makes `draws` large draws of normals in n threads."""
+
+    def draw(seed):
+        np.random.default_rng(seed).standard_normal(500_000)
+
+    def run():
+        with ThreadPoolExecutor(n) as pool:
+            list(pool.map(draw, range(draws)))
+
+    return run
 
 
 def fresh(*arguments, repeats=5, **environment):
@@ -280,7 +295,8 @@ def start_up():
 
 
 def answer(program):
-    """What a program prints in a fresh process."""
+    """What a program prints in a fresh process, the second time it runs."""
+    subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
     return subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout.strip()
 
 
@@ -321,12 +337,12 @@ def machine():
     models = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
     model = models[0] if models else platform.processor() or platform.machine()
     packages = ", ".join(f"{name} {version(name)}" for name in ("numpy", "scipy", "numba", "stdyn"))
-    return f"{model}, {len(ALL_CORES)} cores; Python {platform.python_version()}, {packages}; {date.today()}"
+    load = f"; load {os.getloadavg()[0]:.1f} before the run" if hasattr(os, "getloadavg") else ""
+    return f"{model}, {len(ALL_CORES)} cores{load}; Python {platform.python_version()}, {packages}; {date.today()}"
 
 
 def main():
     """Print the machine and the table."""
-    numba.set_num_threads(1)
     print(f"{machine()}{', --quick' if QUICK else ''}\n\n| quantity | measured | target | notes |\n|---|---|---|---|")
     with cores(1):
         check_numpy_script(reference())

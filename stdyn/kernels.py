@@ -288,8 +288,8 @@ def network_steps(W, v, W_teacher, inputs, noise, v_teacher, b, fixed_feedback, 
     """Online SGD on the examples `inputs`, one step each (docs/theory.md, section 1); W and v change in place.
 
     W (K, N), v (K, O), W_teacher (M, N); inputs (S, N) and noise (S, O) are standard normal; v_teacher (M, O),
-    b (K, O), `fixed_feedback`, rates and code as in `right_hand_side`. Returns the number of steps taken: less than S if the next
-    one has a field or an error beyond `DIVERGED`, in which case W and v are those before that step.
+    b (K, O), `fixed_feedback`, rates and code as in `right_hand_side`. Returns the number of steps taken: less than S
+    if the next one has a field or an error beyond `DIVERGED`, in which case W and v are those before that step.
     """
     K, N = W.shape
     M = W_teacher.shape[0]

@@ -106,9 +106,11 @@ def order_parameters_figure(pair: Pair) -> Figure:
         axes[3].legend(handles[0][0] + handles[1][0], handles[0][1] + handles[1][1], loc="lower right")
     else:
         generalization(axes[3], [pair])
+    students = axes[0].get_legend_handles_labels()
+    figure.legend(*students, loc="outside lower center", ncols=min(len(students[0]), 10), title="student unit")
     for letter, ax in zip("abcd", axes, strict=True):
         ax.set_title(f"({letter})", loc="left", fontsize=9)
-    figure.suptitle(caption(pair.problem, pair.runs), fontsize=9)
+    figure.suptitle(caption(pair), fontsize=9)
     return figure
 
 
@@ -116,13 +118,13 @@ def alignment_figure(pairs: list[Pair]) -> Figure:
     """The second layer aligning with the feedback vector: F and its cosine against alpha."""
     figure = Figure(figsize=(7.6, 3.2), layout="constrained")
     left, right = figure.subplots(1, 2)
-    for pair in pairs:
-        feedback_overlap(left, pair)
-        feedback_cosine(right, pair)
+    for position, (pair, label) in enumerate(zip(pairs, distinctions(pairs), strict=True)):
+        feedback_overlap(left, pair, colour(position), MARKERS[position % 7], label)
+        feedback_cosine(right, pair, colour(position), MARKERS[position % 7], label, dash="-")
     right.axhline(1, color="0.7", lw=0.8, zorder=0)
-    for ax in (left, right):
-        ax.legend()
-    figure.suptitle(caption(pairs[0].problem, pairs[0].runs), fontsize=9)
+    if len(pairs) > 1:
+        left.legend()
+    figure.suptitle(caption(pairs[0]), fontsize=9)
     return figure
 
 
@@ -130,7 +132,7 @@ def generalization_figure(pairs: list[Pair]) -> Figure:
     """Generalization error of every problem against alpha."""
     figure = Figure(figsize=(5.6, 4.0), layout="constrained")
     ax = generalization(figure.subplots(), pairs)
-    ax.set_title(caption(pairs[0].problem, pairs[0].runs, rule=False), fontsize=9)
+    ax.set_title(caption(pairs[0], rule=False, markers="median and full range"), fontsize=9)
     return figure
 
 
@@ -157,7 +159,9 @@ def symmetry_figure(pairs: list[Pair]) -> Figure:
         ax.set_yscale("log")
         ax.set_ylabel(label)
     left.legend()
-    figure.suptitle(caption(pairs[0].problem, pairs[0].runs, rule=False) + "; start R = 0 exactly", fontsize=9)
+    right.set_ylim(bottom=1e-5)  # below it is the rounding of the weights at the start
+    same = "R = 0 exactly" if not pairs[0].problem.start.R.any() else "alike for all teacher units"
+    figure.suptitle(caption(pairs[0], rule=False, markers="") + f", start {same}", fontsize=9)
     return figure
 
 
@@ -174,19 +178,16 @@ def student_teacher_overlaps(ax: Axes, pair: Pair) -> Axes:
             curve(
                 ax, pair, "R", (i, n), colour(i), MARKERS[i % 7], f"i = {i + 1}" if chosen else None, faint=not chosen
             )
-    ax.legend(title="student", ncols=2)
     return labelled(ax, pair, r"$R_{in}$")
 
 
 def student_student_overlaps(ax: Axes, pair: Pair) -> Axes:
-    """Q_ii (thick) and Q_ik (thin, grey) against alpha."""
+    """Q_ii (thick) and Q_ik, i != k (thin, grey), against alpha."""
     for i in range(pair.problem.start.K):
-        curve(ax, pair, "Q", (i, i), colour(i), MARKERS[i % 7], f"i = k = {i + 1}")
+        curve(ax, pair, "Q", (i, i), colour(i), MARKERS[i % 7], f"i = {i + 1}")
         for k in range(i + 1, pair.problem.start.K):
-            label = r"$i \neq k$" if (i, k) == (0, 1) else None
-            curve(ax, pair, "Q", (i, k), "0.5", ".", label, faint=True)
-    ax.legend(ncols=2)
-    return labelled(ax, pair, r"$Q_{ik}$")
+            curve(ax, pair, "Q", (i, k), "0.5", ".", None, faint=True)
+    return labelled(ax, pair, r"$Q_{ik}$  (grey: $i \neq k$)")
 
 
 def second_layer(ax: Axes, pair: Pair) -> Axes:
@@ -200,19 +201,22 @@ def second_layer(ax: Axes, pair: Pair) -> Axes:
                 ax.plot(1.0, pair.problem.b[entry], marker=4, color=colour(i), ms=7, clip_on=False, ls="none",
                         transform=ax.get_yaxis_transform())  # fmt: skip
     labelled(ax, pair, r"$v_i$" + ("" if pair.problem.b is None else r"  (right: $b_i$)"))
-    ax.legend(ncols=2)
     return ax
 
 
-def feedback_overlap(ax: Axes, pair: Pair) -> Axes:
+def feedback_overlap(
+    ax: Axes, pair: Pair, colour: str = COLOURS[0], marker: str = "o", label: str = r"$F = v \cdot b$"
+) -> Axes:
     """F = v.b against alpha."""
-    curve(ax, pair, "F", (), "#0072B2", "o", r"$F = v\cdot b$")
+    curve(ax, pair, "F", (), colour, marker, label)
     return labelled(ax, pair, r"$F = v \cdot b$")
 
 
-def feedback_cosine(ax: Axes, pair: Pair) -> Axes:
+def feedback_cosine(
+    ax: Axes, pair: Pair, colour: str = COLOURS[1], marker: str = "s", label: str = r"$F/|v||b|$", dash: str = "--"
+) -> Axes:
     """The cosine of v and b against alpha."""
-    curve(ax, pair, "alignment", (), "#D55E00", "s", r"$F/|v||b|$", dash="--")
+    curve(ax, pair, "alignment", (), colour, marker, label, dash=dash)
     labelled(ax, pair, r"alignment $F/|v||b|$")
     ax.set_ylim(-1.05 if ax.get_ylim()[0] < -0.1 else min(ax.get_ylim()[0], -0.05), 1.05)
     return ax
@@ -221,12 +225,11 @@ def feedback_cosine(ax: Axes, pair: Pair) -> Axes:
 def generalization(ax: Axes, pairs: list[Pair]) -> Axes:
     """eps_g against alpha, both logarithmic: theory as lines, the median of the runs with their full range."""
     repeated = len({pair.problem.rule for pair in pairs}) < len(pairs)
-    for position, pair in enumerate(pairs):
+    for position, (pair, label) in enumerate(zip(pairs, distinctions(pairs), strict=True)):
         colour_, marker, dash = RULES[pair.problem.rule]
         name = pair.problem.rule.upper()
         if repeated:
-            colour_, marker = colour(position), MARKERS[position % 7]
-            name += rf", $\eta$ = {pair.problem.eta:g}"
+            colour_, marker, name = colour(position), MARKERS[position % 7], f"{name}, {label}"
         if pair.theory is not None:
             ax.plot(pair.theory.alphas, positive(pair.theory.eps_g), dash, color=colour_, label=f"{name}, ODE")
         if pair.runs is not None:
@@ -301,9 +304,20 @@ def labelled(ax: Axes, pair: Pair, label: str) -> Axes:
     return ax
 
 
-def caption(problem: Problem, runs: Trajectory | None, rule: bool = True) -> str:
-    """The parameters in one line."""
-    start = problem.start
+def distinctions(pairs: list[Pair]) -> list[str]:
+    """For each of several problems, the parameters in which they differ, or its number if only the starts do."""
+    names = ("N", "activation", "eta", "eta_v", "sigma", "decay", "decay_v")
+    values = [{name: getattr(pair.problem, name) for name in names} for pair in pairs]
+    differ = [name for name in names if len({value[name] for value in values}) > 1]
+    return [
+        ", ".join(f"{name} = {value[name]}" for name in differ) or f"start {number}"
+        for number, value in enumerate(values, 1)
+    ]
+
+
+def caption(pair: Pair, rule: bool = True, markers: str = "mean ± s.d.") -> str:
+    """The parameters in one line, and in another what lines and markers are."""
+    problem, runs, start = pair.problem, pair.runs, pair.problem.start
     units = f"K = M = {start.K}" if start.K == start.M else f"K = {start.K}, M = {start.M}"
     outputs = f", O = {problem.outputs}" if problem.outputs > 1 else ""
     rates = (
@@ -313,9 +327,12 @@ def caption(problem: Problem, runs: Trajectory | None, rule: bool = True) -> str
     )
     noise = rf", $\sigma$ = {problem.sigma:g}" if problem.sigma else ""
     decay = f", decay = {problem.decay:g}, {problem.decay_v:g}" if problem.decay or problem.decay_v else ""
-    simulated = f"; {runs.runs} runs at N = {problem.N}" if runs is not None else ""
     name = f"{problem.rule.upper()}, " if rule else ""
-    return f"{name}{units}{outputs}, {problem.activation}, {rates}{noise}{decay}{simulated}"
+    drawn = [] if pair.theory is None else ["lines: ODEs"]
+    drawn += [] if runs is None else [f"markers: {markers} of {runs.runs} runs at N = {problem.N}"]
+    return f"{name}{units}{outputs}, {problem.activation}, {rates}{noise}{decay}" + (
+        "\n" + "; ".join(drawn) if markers else ""
+    )
 
 
 def teacher_spread(R: Array) -> Array:

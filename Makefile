@@ -1,0 +1,36 @@
+# `make reproduce` runs the main job, `make test` the tests; both set up .venv first and need only Python >= 3.11.
+PYTHON ?= python3
+BIN = .venv/bin
+
+.PHONY: reproduce test lint bench clean
+
+reproduce: .venv/installed
+	$(BIN)/stdyn compare --force
+	$(BIN)/stdyn compare --config examples/symmetric_start.toml --name symmetric --force
+
+test: .venv/installed-test
+	$(BIN)/python -m pytest
+
+lint: .venv/installed-dev
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: .venv/installed
+	$(BIN)/python benchmarks/run.py
+
+clean:
+	rm -rf .venv
+
+.venv/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 …")'
+	$(PYTHON) -m venv .venv
+
+.venv/installed: .venv/bin/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	touch $@
+
+.venv/installed-test .venv/installed-dev: .venv/installed-%: .venv/bin/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[$*]'
+	touch $@
