@@ -255,15 +255,17 @@ def workers():
     row("two threads that only draw normals against one", np.median(normals), "x", note="what the machine had to give")
 
 
-def normals_in_threads(n, draws=40):
-    """A function that makes `draws` large draws of normals in n threads."""
+def normals_in_threads(n, tasks=4, draws=2000):
+    """A function that fills a small buffer with normals over and over, in n threads."""
 
     def draw(seed):
-        np.random.default_rng(seed).standard_normal(500_000)
+        rng, buffer = np.random.default_rng(seed), np.empty(BLOCK * 500)
+        for _ in range(draws):
+            rng.standard_normal(out=buffer)
 
     def run():
         with ThreadPoolExecutor(n) as pool:
-            list(pool.map(draw, range(draws)))
+            list(pool.map(draw, range(tasks)))
 
     return run
 

@@ -36,17 +36,19 @@ class Stopped(Exception):
     """The command ended before its work was done, for a reason that is not bad input: exit code 1."""
 
 
-def experiment_options(**defaults: Any) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Give a command every field of Experiment as an option, and --config; it gets the Experiment they make."""
+def experiment_options(
+    without: tuple[str, ...] = (), **defaults: Any
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command the fields of Experiment as options, and --config; it gets the Experiment they make."""
 
     def decorate(function: Callable[..., None]) -> Callable[..., None]:
         @wraps(function)
         def command(config: Path | None, **options: Any) -> None:
-            given = {f.name: options.pop(f.name) for f in fields(Experiment)}
+            given = {f.name: options.pop(f.name, None) for f in fields(Experiment)}
             given = {name: value for name, value in given.items() if value is not None}
             function(make(defaults, config, given), **options)
 
-        for f in reversed(fields(Experiment)):
+        for f in reversed([f for f in fields(Experiment) if f.name not in without]):
             default = defaults.get(f.name, f.default)
             text = f.metadata["help"] + ("" if default is None else f"  [{default}]")
             flag = "--" + f.name.replace("_", "-")
@@ -113,7 +115,7 @@ def compare_command(
 
 
 @cli.command("integrate")
-@experiment_options(rule="fa")
+@experiment_options(without=("runs",), rule="fa")
 @click.option("--output", "-o", type=_PATH, default="data/ode.h5", help="The file to write.  [data/ode.h5]")
 @_force
 def integrate_command(experiment: Experiment, output: Path, force: bool) -> None:
@@ -122,7 +124,7 @@ def integrate_command(experiment: Experiment, output: Path, force: bool) -> None
 
 
 @cli.command("simulate")
-@experiment_options(rule="fa")
+@experiment_options(without=("ode_method", "rtol"), rule="fa")
 @click.option("--output", "-o", type=_PATH, default="data/network.h5", help="The file to write.  [data/network.h5]")
 @_force
 def simulate_command(experiment: Experiment, output: Path, force: bool) -> None:

@@ -95,7 +95,7 @@ def simulate_network(
             stacklevel=2,
         )
     if not complete:
-        raise Interrupted(trajectory)
+        raise Interrupted(trajectory) if kept else KeyboardInterrupt
     return trajectory
 
 

@@ -5,10 +5,10 @@ Every file is a netCDF-4 data set: each axis has an HDF5 dimension scale, so tha
 """
 
 import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import h5py
 import numpy as np
@@ -39,20 +39,16 @@ def write(
 ) -> Path:
     """Write a file under a temporary name and move it into place: a kill leaves the old file or the new one."""
     path = check_target(path, overwrite)
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
-    os.close(handle)
+    temporary = path.with_name(f".{path.name}.{uuid4().hex}.tmp")
     try:
-        with h5py.File(temporary, "w", track_order=True) as file:
+        with h5py.File(temporary, "x", track_order=True) as file:
             _fill(file, variables, attributes)
         with open(temporary, "rb") as written:
             os.fsync(written.fileno())
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(temporary, 0o666 & ~umask)
         check_target(path, overwrite)  # once more: somebody may have made it in the meantime
         os.replace(temporary, path)
     finally:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
     return path
 
 

@@ -96,12 +96,19 @@ class Trajectory:
         return averages.eps_g(self.R, self.Q, start.T, v, v_teacher, self.problem.activation)
 
     def at(self, position: int, run: int | None = None) -> OrderParameters:
-        """The order parameters at alphas[position] (of one run of an ensemble), e.g. to start from."""
+        """The order parameters at alphas[position] (of one run of an ensemble), e.g. to start from.
+
+        Near perfect learning the solver's error can leave C with an eigenvalue of about -rtol, which no weights have:
+        what Q - R T^-1 R^T lacks to be positive semi-definite is added to Q.
+        """
         if (run is None) != (self.runs is None):
             raise InputError(f"run must be {'None' if self.runs is None else 'the number of a run'}, but is {run}")
         where = (position,) if run is None else (run, position)
         start = self.problem.start
-        return OrderParameters(self.R[where], self.Q[where], start.T, self.v[where], start.v_teacher)
+        R, Q = self.R[where], self.Q[where]
+        eigenvalues, vectors = np.linalg.eigh(Q - R @ np.linalg.pinv(start.T, hermitian=True) @ R.T)
+        lacking = (vectors * np.maximum(-eigenvalues, 0)) @ vectors.T
+        return OrderParameters(R, Q + lacking, start.T, self.v[where], start.v_teacher)
 
     def summary(self) -> str:
         """What it is and where it comes from, in lines."""

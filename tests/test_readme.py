@@ -29,7 +29,9 @@ def test_map_of_the_modules_is_complete():
     assert listed == {path.name for path in (ROOT / "stdyn").glob("*.py")} - {"__main__.py"}
 
 
-@pytest.mark.parametrize("page", ["README.md", "figures/README.md", "docs/format.md", "docs/theory.md", "benchmarks/README.md"])
+@pytest.mark.parametrize(
+    "page", ["README.md", "figures/README.md", "docs/format.md", "docs/theory.md", "benchmarks/README.md"]
+)
 def test_links_and_pictures_are_there(page):
     """Every relative link of the page leads to a file."""
     path = ROOT / page
@@ -40,7 +42,16 @@ def test_links_and_pictures_are_there(page):
 
 def test_public_names_are_those_promised():
     """The names that scripts elsewhere import."""
-    promised = ["OrderParameters", "Problem", "integrate", "simulate_network", "Trajectory", "load", "compare", "initial"]
+    promised = [
+        "OrderParameters",
+        "Problem",
+        "integrate",
+        "simulate_network",
+        "Trajectory",
+        "load",
+        "compare",
+        "initial",
+    ]
     for name in promised:
         assert name in stdyn.__all__
         assert getattr(stdyn, name)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from conftest import random_problem
 
-from stdyn import InputError, averages, integrate, simulate_network
+from stdyn import InputError, Problem, averages, initial, integrate, simulate_network
 
 
 @pytest.mark.parametrize("O", [None, 1, 3])
@@ -49,6 +49,15 @@ def test_a_trajectory_can_be_continued_from_any_of_its_points():
     np.testing.assert_allclose(rest.R[0], whole.R[1], atol=1e-8)
     with pytest.raises(InputError, match="run must be None, but is 2"):
         whole.at(0, run=2)
+
+
+def test_the_end_of_perfect_learning_can_be_started_from():
+    """Where R = Q = T the solver's error of 1e-9 can make C impossible; `at` mends Q by no more than that."""
+    problem = Problem(initial.prepared(2, 2, r=0.1), eta=0.5, eta_v=0.5)
+    trajectory = integrate(problem, np.geomspace(1, 20_000, 50))
+    assert trajectory.eps_g[-1] < 1e-9
+    changes = [np.abs(trajectory.at(j).Q - trajectory.Q[j]).max() for j in range(50)]
+    assert 0 < max(changes) < 1e-7
 
 
 def test_results_cannot_be_overwritten_in_memory():
