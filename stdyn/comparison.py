@@ -67,7 +67,7 @@ class Comparison:
         return all(bool(self.within(name).all()) for name in self.mean)
 
     def __str__(self) -> str:
-        header = ("", "largest deviation", "at alpha", "in s.e.", "rms s.e.", "agrees")
+        header = ("", "largest deviation", "at alpha", "in s.e.", "rms in s.e.", "within what is allowed")
         rows = [header, *(self._row(name) for name in self.mean)]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         lines = ["  ".join(cell.rjust(w) for cell, w in zip(row, widths, strict=True)) for row in rows]
@@ -76,11 +76,14 @@ class Comparison:
             f"{self.rule}: {self.runs} runs at N = {self.N} against the ODEs,"
             f" {len(self.alphas)} alphas from {self.alphas[0]:g} to {self.alphas[-1]:g}"
         )
-        foot = (
-            f"allowed: {self.allowed:.1f} standard errors{granted} (false alarm {self.false_alarm:g} over all entries)"
+        allowed = (
+            f"allowed: {self.allowed:.1f} s.e.{granted}, which the largest deviation from the true mean exceeds with"
+            f" probability {self.false_alarm:g}"
         )
-        note = [f"the two sides differ in {self.difference}"] if self.difference else []
-        return "\n".join([title, *lines, foot, *note])
+        freedom = self.runs - 1
+        rms = f"its rms would be about {np.sqrt(freedom / (freedom - 2)):.1f} s.e." if freedom > 2 else ""
+        note = f"the two sides differ in {self.difference}" if self.difference else ""
+        return "\n".join(filter(None, [title, *lines, allowed, rms, note]))
 
     def _row(self, name: str) -> tuple[str, ...]:
         deviation = np.abs(self.deviation[name]).reshape(len(self.alphas), -1).max(axis=1)

@@ -53,7 +53,7 @@ class Experiment:
     alpha_min: float = _parameter(0.1, "First alpha after 0 of a logarithmic grid.")
     points: int = _parameter(121, "Number of recorded alphas.")
     spacing: str = _parameter("log", "Spacing of the recorded alphas: log or linear.")
-    runs: int = _parameter(6, "Number of simulated runs.")
+    runs: int = _parameter(8, "Number of simulated runs.")
     seed: int = _parameter(1, "Seed of everything that is random.")
     ode_method: str = _parameter("DOP853", "Method of scipy.integrate.solve_ivp.")
     rtol: float = _parameter(1e-9, "Relative tolerance of the ODE solver; the absolute one is a hundredth of it.")
@@ -145,7 +145,7 @@ class Experiment:
             return initial.prepared(K, M, self.q, self.r, T, v, v_teacher)
         if self.start == "random":
             rng = np.random.default_rng(self._stream("start"))
-            return initial.random_weights(K, M, self.N, self.q, rng=rng, teacher=T, v=v, v_teacher=v_teacher)
+            return initial.random_weights(K, M, self.N, self.q, rng, T, v=v, v_teacher=v_teacher)
         raise InputError(f'start must be "random" or "prepared", but is {self.start!r}')
 
     def to_toml(self) -> str:

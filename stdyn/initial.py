@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from stdyn.errors import InputError
-from stdyn.problem import Array, OrderParameters, Problem, frozen_array, integer, number
+from stdyn.problem import Array, OrderParameters, Problem, check_rng, frozen_array, integer, number
 
 TEACHERS: dict[str, Callable[[int], Array]] = {
     "isotropic": lambda M: np.eye(M),
@@ -64,8 +64,7 @@ def random_weights(
     K: int,
     M: int,
     N: int,
-    q: float = 0.2,
-    *,
+    q: float,
     rng: np.random.Generator,
     teacher: str | ArrayLike = "isotropic",
     v: ArrayLike = 1.0,
@@ -81,6 +80,7 @@ def random_weights(
     if N < K + M:
         raise InputError(f"N must be at least K + M = {K + M}, but is {N}")
     q = number("q", q)
+    check_rng(rng)
     T = teacher_overlaps(M, teacher)
     along = rng.standard_normal((K, M))  # components within the teacher's space, in units of sqrt(q/N)
     across = np.tril(rng.standard_normal((K, K)), -1)  # Bartlett: the N - M components outside it
@@ -106,6 +106,7 @@ def weights(state: OrderParameters | Problem, N: int, rng: np.random.Generator) 
     K, P = start.K, start.K + start.M
     if integer("N", N, 1) < P:
         raise InputError(f"N must be at least K + M = {P}, but is {N}")
+    check_rng(rng)
     frame, triangle = np.linalg.qr(rng.standard_normal((N, P)))
     frame *= np.sign(np.diag(triangle))  # makes the law of the frame uniform
     W = root(start.C) @ frame.T

@@ -284,51 +284,71 @@ def right_hand_side(y, T, v_teacher, b, fixed_feedback, rates, code):
 
 
 @njit(**_OPTIONS)
+def _dot(w, xi):
+    """w.xi"""
+    field = 0.0
+    for j in range(len(xi)):
+        field += w[j] * xi[j]
+    return field
+
+
+@njit(**_OPTIONS)
+def _move_and_dot(w, keep, change, last_xi, xi):
+    """w <- keep w + change last_xi in place, and w.xi with the new w: one pass over w instead of two."""
+    field = 0.0
+    for j in range(len(xi)):
+        w_j = keep * w[j] + change * last_xi[j]
+        w[j] = w_j
+        field += w_j * xi[j]
+    return field
+
+
+@njit(**_OPTIONS)
 def network_steps(W, v, W_teacher, inputs, noise, v_teacher, b, fixed_feedback, rates, code):
     """Online SGD on the examples `inputs`, one step each (docs/theory.md, section 1); W and v change in place.
 
     W (K, N), v (K, O), W_teacher (M, N); inputs (S, N) and noise (S, O) are standard normal; v_teacher (M, O),
     b (K, O), `fixed_feedback`, rates and code as in `right_hand_side`. Returns the number of steps taken: less than S
     if the next one has a field or an error beyond `DIVERGED`, in which case W and v are those before that step.
+
+    The change of W in a step is made in the next one, in the same pass over W that computes the new fields.
     """
-    K, N = W.shape
-    M = W_teacher.shape[0]
-    O = v.shape[1]
+    (K, N), M, (S, O) = W.shape, W_teacher.shape[0], noise.shape
     eta, eta_v, sigma = rates[0], rates[1], rates[2]
     keep, keep_v = 1 - rates[3] / N, 1 - rates[4] / N
-    x, g_x, Delta = np.empty(K), np.empty(K), np.empty(O)
-    for step in range(inputs.shape[0]):
+    x, g_x, change, Delta = np.empty(K), np.empty(K), np.empty(K), np.empty(O)
+    for step in range(S):
         xi = inputs[step]
+        for i in range(K):
+            x[i] = _dot(W[i], xi) if step == 0 else _move_and_dot(W[i], keep, change[i], inputs[step - 1], xi)
+            g_x[i] = g(code, x[i])
         for o in range(O):
             Delta[o] = -sigma * noise[step, o]
-        largest = 0.0
-        for i in range(K):
-            field = 0.0
-            for j in range(N):
-                field += W[i, j] * xi[j]
-            x[i] = field
-            g_x[i] = g(code, field)
-            largest = max(largest, abs(field)) if field == field else np.inf
-            for o in range(O):
+            for i in range(K):
                 Delta[o] += v[i, o] * g_x[i]
         for n in range(M):
-            field = 0.0
-            for j in range(N):
-                field += W_teacher[n, j] * xi[j]
+            g_y = g(code, _dot(W_teacher[n], xi))
             for o in range(O):
-                Delta[o] -= v_teacher[n, o] * g(code, field)
-        for o in range(O):
-            largest = max(largest, abs(Delta[o])) if Delta[o] == Delta[o] else np.inf
-        if largest > DIVERGED:
+                Delta[o] -= v_teacher[n, o] * g_y
+        if not (_all_small(x) and _all_small(Delta)):
             return step
         for i in range(K):
             error = 0.0
             for o in range(O):
                 error += (b[i, o] if fixed_feedback else v[i, o]) * Delta[o]
-            change = -eta / N * g_prime(code, x[i]) * error
-            for j in range(N):
-                W[i, j] = keep * W[i, j] + change * xi[j]
+            change[i] = -eta / N * g_prime(code, x[i]) * error
         for i in range(K):
             for o in range(O):
                 v[i, o] = keep_v * v[i, o] - eta_v / N * Delta[o] * g_x[i]
-    return inputs.shape[0]
+    for i in range(K):
+        _move_and_dot(W[i], keep, change[i], inputs[S - 1], inputs[S - 1])
+    return S
+
+
+@njit(**_OPTIONS)
+def _all_small(values):
+    """Whether no value is beyond DIVERGED or NaN."""
+    for value in values:
+        if not abs(value) <= DIVERGED:
+            return False
+    return True

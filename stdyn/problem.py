@@ -51,6 +51,12 @@ def integer(name: str, value: Any, least: int) -> int:
     return int(value)
 
 
+def check_rng(rng: Any) -> None:
+    """Refuse what is not a numpy.random.Generator."""
+    if not isinstance(rng, np.random.Generator):
+        raise InputError(f"rng must be a numpy.random.Generator (numpy.random.default_rng(1), say), but is {rng!r}")
+
+
 def time_grid(alphas: ArrayLike) -> Array:
     """`alphas` as a read-only array of times: one axis, finite, none negative, strictly increasing."""
     array = frozen_array("alphas", alphas, (1,))

@@ -14,7 +14,7 @@ from tqdm import tqdm
 from stdyn import kernels
 from stdyn.errors import DivergenceWarning, InputError, Interrupted
 from stdyn.initial import weights
-from stdyn.problem import Array, Problem, integer, time_grid
+from stdyn.problem import Array, Problem, check_rng, integer, time_grid
 from stdyn.trajectory import Trajectory, provenance
 
 _BLOCK = 2**14  # normals drawn at a time: 128 kB stay in a core's cache, the call's overhead is 2 % at N = 500
@@ -106,8 +106,7 @@ def cores() -> int:
 
 def _seed(rng: np.random.Generator) -> str:
     """What is needed to make `rng` again, as JSON: bit generator, entropy, spawn key, children spawned before."""
-    if not isinstance(rng, np.random.Generator):
-        raise InputError(f"rng must be a numpy.random.Generator (numpy.random.default_rng(1), say), but is {rng!r}")
+    check_rng(rng)
     sequence = rng.bit_generator.seed_seq
     if not isinstance(sequence, np.random.SeedSequence):
         raise InputError("rng must be made from a seed or a SeedSequence, so that every run can have its own stream")

@@ -115,7 +115,7 @@ def test_matching_undoes_any_renaming_of_exchangeable_teacher_units():
     """T = 1, equal v_teacher: every permutation of the teacher units of a run is found back, and only R is touched."""
     b = [1.0, -0.5, 0.3]
     problem = Problem(
-        initial.random_weights(3, 4, 50, rng=np.random.default_rng(1)), rule="fa", b=b, eta=0.5, eta_v=0.1
+        initial.random_weights(3, 4, 50, 0.2, np.random.default_rng(1)), rule="fa", b=b, eta=0.5, eta_v=0.1
     )
     theory = integrate(problem, np.linspace(0, 200, 21))
     rng = np.random.default_rng(2)
@@ -129,7 +129,7 @@ def test_matching_undoes_any_renaming_of_exchangeable_teacher_units():
 def test_teacher_units_that_differ_are_never_exchanged():
     """A graded teacher, or different second layers: no units are exchangeable."""
     for changes in ({"teacher": "graded"}, {"v_teacher": [1.0, 2.0, 3.0]}):
-        start = initial.random_weights(2, 3, 50, rng=np.random.default_rng(1), **changes)
+        start = initial.random_weights(2, 3, 50, 0.2, np.random.default_rng(1), **changes)
         theory = integrate(Problem(start, eta=0.5, eta_v=0.1), [0.0, 10.0])
         runs = Trajectory(theory.problem, theory.alphas, theory.R[None, :, :, ::-1].copy(), theory.Q[None].copy(),
                           theory.v[None].copy(), "network")  # fmt: skip

@@ -131,7 +131,7 @@ def test_initial_random_weights_have_the_law_of_iid_gaussian_weights():
     W = rng.normal(size=(n, K, N)) * np.sqrt(q / N)
 
     def smallest_p(q):
-        drawn = [initial.random_weights(K, M, N, q, rng=rng, teacher=T) for _ in range(n // 4)]
+        drawn = [initial.random_weights(K, M, N, q, rng, teacher=T) for _ in range(n // 4)]
         pairs = [
             (W @ W_teacher.T, np.stack([s.R for s in drawn])),
             (W @ W.swapaxes(1, 2), np.stack([s.Q for s in drawn])),
@@ -141,7 +141,7 @@ def test_initial_random_weights_have_the_law_of_iid_gaussian_weights():
     assert smallest_p(q) > 1e-6 / 8
     assert smallest_p(1.1 * q) < 1e-6 / 8
     with pytest.raises(InputError, match=r"N must be at least K \+ M = 4, but is 3"):
-        initial.random_weights(2, 2, 3, rng=rng)
+        initial.random_weights(2, 2, 3, 0.2, rng)
 
 
 @pytest.mark.parametrize(("K", "M", "N"), [(1, 1, 2), (2, 3, 5), (5, 5, 500)])
