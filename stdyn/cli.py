@@ -27,6 +27,8 @@ class TomlValue(click.ParamType):
         if not isinstance(value, str):
             return value
         try:
+            if "\n" in value:
+                raise tomllib.TOMLDecodeError("more than one line")
             return tomllib.loads(f"value = {value}")["value"]
         except tomllib.TOMLDecodeError:
             self.fail(f"{value!r} is not a number or an array such as 0.5 or '[0.1, 0.2]'", param, ctx)
@@ -66,15 +68,20 @@ _force = click.option("--force", is_flag=True, help="Overwrite existing result f
 _figures = click.option("--figures", type=_PATH, default="figures", help="Folder of the figures (PNG).  [figures]")
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(
+    invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}
+)
 @click.version_option(package_name="stdyn", message="%(prog)s %(version)s")
-def cli() -> None:
+@click.pass_context
+def cli(context: click.Context) -> None:
     """Online learning in student-teacher networks: simulation and theory of the same network.
 
     \b
     stdyn compare              the reference experiment: FA and BP, network runs laid on the ODEs
     stdyn compare --eta 0.2    the same with another parameter; every command lists them all with --help
     """
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
 
 
 @cli.command("compare")
@@ -93,21 +100,19 @@ def compare_command(
 
     Without options this is the reference experiment. FA and BP start from the same weights and see the same examples.
     """
+    experiment.check(fewest_runs=2)
     if write_config:
         _write_text(write_config, experiment.to_toml(), force)
         return
     from stdyn.comparison import compare, match_teachers
-    from stdyn.problem import integer
 
-    problems = {rule: experiment.problem(rule) for rule in experiment.rules}
-    integer("runs", experiment.runs, 2)
-    experiment.alphas()
+    rules = experiment.rules
+    targets = {(rule, kind): data / f"{_plain(name)}_{rule}_{kind}.h5" for rule in rules for kind in _SOLVERS}
+    for target in targets.values():
+        _target(target, force)
     _folder(figures)
-    targets = {
-        (rule, kind): _target(data / f"{name}_{rule}_{kind}.h5", force) for rule in problems for kind in _SOLVERS
-    }
     results: list[Trajectory] = []
-    for rule in problems:
+    for rule in rules:
         theory, runs = (_SOLVERS[kind](experiment, rule, targets[rule, kind], force) for kind in _SOLVERS)
         click.echo(f"\n{compare(match_teachers(runs, theory), theory)}\n")
         results += [theory, runs]
@@ -144,7 +149,7 @@ def plot_command(files: tuple[Path, ...], name: str, figures: Path) -> None:
     from stdyn.trajectory import load
 
     results = [load(file) for file in files]
-    _draw(results, _folder(figures), name)
+    _draw(results, _folder(figures), _plain(name))
 
 
 @cli.command("info")
@@ -159,8 +164,7 @@ def info_command(file: Path) -> None:
 def _one_rule(experiment: Experiment, kind: str, output: Path, force: bool) -> None:
     if len(experiment.rules) > 1:
         raise InputError('rule must be "fa" or "bp" here, one file holds one problem; stdyn compare runs both')
-    experiment.problem(experiment.rule)
-    experiment.alphas()
+    experiment.check()
     _SOLVERS[kind](experiment, experiment.rule, _target(output, force), force)
 
 
@@ -204,11 +208,21 @@ def _draw(results: "list[Trajectory]", folder: Path, name: str) -> None:
 
 
 def _folder(path: Path) -> Path:
+    from stdyn.store import check_folder
+
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"the folder {path} cannot be made: {error.strerror}") from None
+    check_folder(path, "its files")
     return path
+
+
+def _plain(name: str) -> str:
+    """A name that files can begin with."""
+    if not name or Path(name).name != name:
+        raise InputError(f"name must be the beginning of a file's name, without a folder, but is {name!r}")
+    return name
 
 
 def _target(path: Path, force: bool) -> Path:

@@ -74,6 +74,18 @@ class Experiment:
         names = ("N", "activation", "eta", "eta_v", "sigma", "decay", "decay_v")
         return Problem(start, rule=rule, b=b, **{name: getattr(self, name) for name in names})  # type: ignore[arg-type]
 
+    def check(self, fewest_runs: int = 1) -> None:
+        """Refuse whatever cannot be used, before any work starts."""
+        from stdyn.ode import check_settings
+        from stdyn.problem import integer
+
+        for rule in self.rules:
+            self.problem(rule)
+        self.alphas()
+        self.rng()
+        integer("runs", self.runs, fewest_runs)
+        check_settings(self.ode_method, self.rtol, None)
+
     def alphas(self) -> "Array":
         """The recorded alphas: 0 and multiples of 1/N, so that simulation and theory share them exactly."""
         import numpy as np
@@ -106,7 +118,7 @@ class Experiment:
         from stdyn.problem import integer
 
         return np.random.SeedSequence(
-            integer("seed", self.seed, 0), spawn_key=(("start", "v", "b", "runs").index(purpose),)
+            integer("seed", self.seed, 0, 2**128), spawn_key=(("start", "v", "b", "runs").index(purpose),)
         )
 
     def _drawn(self, name: str, given: Any, units: int, scale: float) -> "Array":
@@ -128,19 +140,20 @@ class Experiment:
         import numpy as np
 
         from stdyn import initial
-        from stdyn.problem import OrderParameters, integer
+        from stdyn.problem import OrderParameters, frozen_array, integer
 
         K, M = integer("K", self.K, 1), integer("M", self.M, 1)
         v, v_teacher = self._drawn("v", self.v, K, self.v_scale), self._drawn("v_teacher", self.v_teacher, M, 1.0)
-        T = initial.teacher_overlaps(M, self.teacher if self.T is None else self.T)
-        if self.T is not None and T.shape != (M, M):
+        T = initial.teacher_overlaps(M, self.teacher) if self.T is None else frozen_array("T", self.T, (2,))
+        if T.shape != (M, M):
             raise InputError(f"T must have shape (M, M) = ({M}, {M}), but has shape {T.shape}")
         if (self.R is None) != (self.Q is None):
             raise InputError("R and Q must be given together")
         if self.R is not None:
-            if np.shape(self.R) != (K, M):
-                raise InputError(f"R must have shape (K, M) = ({K}, {M}), but has shape {np.shape(self.R)}")
-            return OrderParameters(self.R, self.Q, T, v, v_teacher)
+            R = frozen_array("R", self.R, (2,))
+            if R.shape != (K, M):
+                raise InputError(f"R must have shape (K, M) = ({K}, {M}), but has shape {R.shape}")
+            return OrderParameters(R, self.Q, T, v, v_teacher)
         if self.start == "prepared":
             return initial.prepared(K, M, self.q, self.r, T, v, v_teacher)
         if self.start == "random":

@@ -348,7 +348,7 @@ def network_steps(W, v, W_teacher, inputs, noise, v_teacher, b, fixed_feedback, 
 @njit(**_OPTIONS)
 def _all_small(values):
     """Whether no value is beyond DIVERGED or NaN."""
+    small = True
     for value in values:
-        if not abs(value) <= DIVERGED:
-            return False
-    return True
+        small &= abs(value) <= DIVERGED
+    return small

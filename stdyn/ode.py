@@ -59,10 +59,7 @@ def integrate(
     """
     began = time.perf_counter()
     alphas = time_grid(alphas)
-    if method not in METHODS:
-        raise InputError(f"method must be one of {', '.join(METHODS)}, but is {method!r}")
-    rtol = number("rtol", rtol, 1e-13)
-    atol = number("atol", rtol / 100 if atol is None else atol)
+    rtol, atol = check_settings(method, rtol, atol)
     start = problem.start
     nearly = orbits(problem, _NEARLY)
     orbit, sign = nearly if _trivial(nearly) else orbits(problem)
@@ -79,6 +76,8 @@ def integrate(
         return np.bincount(orbit, dy * sign) / members if symmetric else dy
 
     y_start = kernels.pack(start.R, start.Q, start.v.reshape(start.K, -1))
+    if np.abs(y_start).max() >= kernels.DIVERGED:
+        raise InputError(f"no order parameter of the start may exceed {kernels.DIVERGED:g}; vectors have norm O(1)")
     s_start = (y_start * sign)[first] if symmetric else y_start
     states, diverged_at = _solve(derivative, s_start, alphas, method, rtol, atol)
     if diverged_at is not None:
@@ -104,6 +103,14 @@ def integrate(
     return Trajectory(problem, alphas, *_unpack_all(problem, y), "ode", ended, attributes)
 
 
+def check_settings(method: str, rtol: float, atol: float | None) -> tuple[float, float]:
+    """The tolerances as numbers; refuses a method or a tolerance that solve_ivp cannot use."""
+    if method not in METHODS:
+        raise InputError(f"method must be one of {', '.join(METHODS)}, but is {method!r}")
+    rtol = number("rtol", rtol, 1e-13)
+    return rtol, number("atol", rtol / 100 if atol is None else atol)
+
+
 def _trivial(found: tuple[np.ndarray, np.ndarray]) -> bool:
     orbit, sign = found
     return len(orbit) == orbit.max() + 1 and bool((sign == 1).all())
@@ -124,7 +131,7 @@ def _solve(
         solution = solve_ivp(
             derivative, (0.0, alphas[-1]), s_start, method, t_eval=alphas, events=room, rtol=rtol, atol=atol
         )
-    states = solution.y.T.reshape(-1, len(s_start))
+    states = np.transpose(solution.y).reshape(-1, len(s_start))  # y is an empty list where no alpha was reached
     if solution.status == 0:
         return states, None
     if solution.status == 1 and solution.t_events is not None:

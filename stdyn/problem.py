@@ -1,5 +1,6 @@
 """What is to be solved: the order parameters of a starting point, and the problem they are the start of."""
 
+import sys
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
@@ -18,6 +19,8 @@ def frozen_array(name: str, value: ArrayLike, ndim: tuple[int, ...]) -> Array:
     """A read-only float copy of `value`, refused if it is not finite or has a wrong number of axes."""
     try:
         array = np.array(value, dtype=float)
+        if np.asarray(value).dtype == bool:
+            raise TypeError("true and false are no numbers")
     except (TypeError, ValueError) as error:
         raise InputError(f"{name} must be an array of numbers, but is {value!r} ({error})") from None
     if array.ndim not in ndim:
@@ -34,20 +37,23 @@ def frozen_array(name: str, value: ArrayLike, ndim: tuple[int, ...]) -> Array:
 
 def number(name: str, value: Any, least: float = 0.0) -> float:
     """`value` as a finite float of at least `least`."""
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
+    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
         raise InputError(f"{name} must be a number, but is {value!r}")
-    if not (np.isfinite(value) and value >= least):
+    if not max(least, -sys.float_info.max) <= value <= sys.float_info.max:
         raise InputError(f"{name} must be finite and at least {least:g}, but is {value}")
     return float(value)
 
 
-def integer(name: str, value: Any, least: int) -> int:
-    """`value` as an int of at least `least`; a float with an integer value is taken, 2.5 is not."""
-    numeric = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
-    if not (numeric and np.isfinite(value) and value == int(value)):
+def integer(name: str, value: Any, least: int, most: int = 2**53) -> int:
+    """`value` as an int from `least` to `most`; a float with an integer value is taken, 2.5 is not."""
+    if isinstance(value, (float, np.floating)) and np.isfinite(value) and value == int(value):
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
         raise InputError(f"{name} must be an integer, but is {value!r}")
     if value < least:
         raise InputError(f"{name} must be at least {least}, but is {value}")
+    if value > most:
+        raise InputError(f"{name} must be at most {most}, but is {value}")
     return int(value)
 
 

@@ -70,13 +70,14 @@ def simulate_network(
     runs = integer("runs", runs, 1)
     workers = cores() if workers is None else integer("workers", workers, 1)
     seed = _seed(rng)
-    networks = [_Network(problem, stream) for stream in rng.spawn(runs)]
+    integer("alphas[-1] * N, the number of steps,", np.rint(alphas[-1] * problem.N), 0)
     steps = np.rint(alphas * problem.N).astype(np.int64)
+    networks = [_Network(problem, stream) for stream in rng.spawn(runs)]
     total = int(steps[-1]) * runs
     with tqdm(total=total, unit=" steps", unit_scale=True, delay=2, disable=None if progress else True) as bar:
-        (R, Q, v), complete = _record(networks, steps, workers, bar)
+        (R, Q, v), recorded = _record(networks, steps, workers, bar)
     diverged_at = np.array([network.steps / problem.N if network.diverged else np.inf for network in networks])
-    kept = int(np.isfinite(R).all(axis=(2, 3)).any(axis=0).sum())  # alphas at which some run is left
+    kept = min(recorded, int(np.isfinite(R[:, :, 0, 0]).any(axis=0).sum()))  # alphas at which some run is left
     trajectory = Trajectory(
         problem,
         steps[:kept] / problem.N,
@@ -94,7 +95,7 @@ def simulate_network(
             DivergenceWarning,
             stacklevel=2,
         )
-    if not complete:
+    if recorded < len(steps):
         raise Interrupted(trajectory) if kept else KeyboardInterrupt
     return trajectory
 
@@ -113,7 +114,7 @@ def _seed(rng: np.random.Generator) -> str:
     return json.dumps(
         {
             "bit_generator": type(rng.bit_generator).__name__,
-            "entropy": sequence.entropy,
+            "entropy": np.asarray(sequence.entropy).tolist(),
             "spawn_key": sequence.spawn_key,
             "n_children_spawned": sequence.n_children_spawned,
         }
@@ -149,8 +150,8 @@ class _Network:
 
 def _record(
     networks: list[_Network], steps: np.ndarray, workers: int, bar: tqdm
-) -> tuple[tuple[Array, Array, Array], bool]:
-    """R, Q, v of all networks (runs, A, …) after each number of steps, NaN where not reached; False if interrupted.
+) -> tuple[tuple[Array, Array, Array], int]:
+    """R, Q, v of all networks (runs, A, …) after each number of steps, and the number of rows done: < A if interrupted.
 
     The networks advance together, from record to record, so that an interruption leaves a complete ensemble.
     """
@@ -158,7 +159,7 @@ def _record(
     K, M, A = len(first.W), len(first.W_teacher), len(steps)
     R, Q = np.full((len(networks), A, K, M), np.nan), np.full((len(networks), A, K, K), np.nan)
     v = np.full((len(networks), A, *first.v.shape), np.nan)
-    stop = threading.Event()
+    stop, recorded = threading.Event(), 0
     with ThreadPoolExecutor(workers) as pool:
         try:
             for j, step in enumerate(steps):
@@ -174,10 +175,11 @@ def _record(
                     if not network.diverged:
                         W = network.W
                         R[run, j], Q[run, j], v[run, j] = W @ network.W_teacher.T, W @ W.T, network.v
+                recorded = j + 1
         except KeyboardInterrupt:
             stop.set()
-            return (R, Q, v), False
+            return (R, Q, v), recorded
         except BaseException:
             stop.set()
             raise
-    return (R, Q, v), True
+    return (R, Q, v), len(steps)

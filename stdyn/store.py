@@ -4,6 +4,7 @@ Every file is a netCDF-4 data set: each axis has an HDF5 dimension scale, so tha
 `xarray.open_dataset(path, engine="h5netcdf")` opens it.
 """
 
+import io
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,15 +24,24 @@ Variables = Mapping[str, tuple[tuple[str, ...], np.ndarray, str]]  # name -> (ax
 def check_target(path: str | os.PathLike[str], overwrite: bool) -> Path:
     """`path`, if a file can be written there: no file there yet (unless `overwrite`), in a folder that can hold it."""
     path = Path(path)
+    check_folder(path.parent, path.name)
     if path.is_dir():
         raise InputError(f"{path} is a folder; the name of a file was expected")
     if path.exists() and not overwrite:
         raise InputError(f"{path} exists and is not overwritten unless asked (overwrite=True, or --force)")
-    if not path.parent.is_dir():
-        raise InputError(f"the folder {path.parent} does not exist (wanted for {path.name})")
-    if not os.access(path.parent, os.W_OK):
-        raise InputError(f"the folder {path.parent} cannot be written to (wanted for {path.name})")
     return path
+
+
+def check_folder(folder: Path, name: str) -> None:
+    """Refuse a folder that cannot take the file `name`."""
+    try:
+        found = folder.is_dir()
+    except PermissionError:
+        raise InputError(f"the folder {folder} cannot be searched (wanted for {name})") from None
+    if not found:
+        raise InputError(f"the folder {folder} does not exist (wanted for {name})")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise InputError(f"the folder {folder} cannot be written to (wanted for {name})")
 
 
 def write(
@@ -40,11 +50,14 @@ def write(
     """Write a file under a temporary name and move it into place: a kill leaves the old file or the new one."""
     path = check_target(path, overwrite)
     temporary = path.with_name(f".{path.name}.{uuid4().hex}.tmp")
+    image = io.BytesIO()  # in memory first: HDF5 does not survive a disk that fills up while it writes
+    with h5py.File(image, "w", track_order=True) as file:
+        _fill(file, variables, attributes)
     try:
-        with h5py.File(temporary, "x", track_order=True) as file:
-            _fill(file, variables, attributes)
-        with open(temporary, "rb") as written:
-            os.fsync(written.fileno())
+        with open(temporary, "xb") as target:
+            target.write(image.getbuffer())
+            target.flush()
+            os.fsync(target.fileno())
         check_target(path, overwrite)  # once more: somebody may have made it in the meantime
         os.replace(temporary, path)
     finally:
@@ -81,11 +94,13 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray], dict[str,
             attributes = {name: _plain(value) for name, value in file.attrs.items()}
             _check_format(path, attributes)
             return {name: dataset[()] for name, dataset in file.items()}, attributes
-    except OSError as error:
+    except InputError:
+        raise
+    except Exception as error:  # HDF5 meets damage with OSError, KeyError, RuntimeError, ValueError or TypeError
         with open(path, "rb") as file:
             is_hdf5 = file.read(8) == b"\x89HDF\r\n\x1a\n"
         what = "is a damaged or truncated HDF5 file" if is_hdf5 else "is not an HDF5 file"
-        raise InputError(f"{path} {what} ({str(error).splitlines()[0]})") from None
+        raise InputError(f"{path} {what} ({str(error).partition(chr(10))[0]})") from None
 
 
 def _plain(value: Any) -> Any:

@@ -91,8 +91,8 @@ class Trajectory:
     @cached_property
     def eps_g(self) -> Array:
         """Generalization error 1/2 <|Delta|^2>, without label noise."""
-        start = self.problem.start
-        v, v_teacher = self.v.reshape(*self.R.shape[:-1], -1), start.v_teacher.reshape(start.M, -1)
+        start, O = self.problem.start, self.problem.outputs
+        v, v_teacher = self.v.reshape(*self.R.shape[:-1], O), start.v_teacher.reshape(start.M, O)
         return averages.eps_g(self.R, self.Q, start.T, v, v_teacher, self.problem.activation)
 
     def at(self, position: int, run: int | None = None) -> OrderParameters:
