@@ -92,6 +92,17 @@ def g_prime(code, x):
     return sqrt(2 / pi) * exp(-0.5 * x * x)
 
 
+@njit(**_OPTIONS)
+def overlaps(A, B):
+    """A B^T; for matrices this small a call of BLAS takes longer than the product."""
+    product = np.zeros((A.shape[0], B.shape[0]))
+    for i in range(A.shape[0]):
+        for a in range(B.shape[0]):
+            for o in range(A.shape[1]):
+                product[i, a] += A[i, o] * B[a, o]
+    return product
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # Averages over the fields z ~ N(0, C) that the ODEs need:
 #   G_ij = <delta_i z_j>  (K, K+M),   H_ik = <delta_i delta_k>  (K, K),   h_io = <Delta_o g(x_i)>  (K, O)
@@ -101,10 +112,10 @@ def g_prime(code, x):
 @njit(**_OPTIONS)
 def _averages_linear(C, u, b, sigma):
     K = b.shape[0]
-    beta = b @ u.T
-    G = beta @ C
-    H = G @ beta.T + sigma**2 * (b @ b.T)
-    h = C[:K] @ u
+    beta = overlaps(b, u)
+    G = overlaps(beta, C)
+    H = overlaps(G, beta) + sigma**2 * overlaps(b, b)
+    h = overlaps(C[:K], u.T)
     return G, H, h
 
 
@@ -136,10 +147,10 @@ def _H_erf(C, beta, bb, sigma):
     L L^T = 1 + B_ik. All pairs i <= k are done together, the pair being the last and contiguous index.
     """
     K, P = beta.shape
-    n = K * (K + 1) // 2
+    n = (K * (K + 1) // 2 + 7) // 8 * 8  # filled up with zeros to whole SIMD vectors
     J2 = np.empty(n)
-    U1, U2, scale = np.empty((P, n)), np.empty((P, n)), np.empty((P, n))
-    beta_i, beta_k = np.empty((P, n)), np.empty((P, n))
+    U1, U2, scale = np.zeros((P, n)), np.zeros((P, n)), np.empty((P, n))
+    beta_i, beta_k = np.zeros((P, n)), np.zeros((P, n))
     p = 0
     for i in range(K):
         for k in range(i, K):
@@ -193,8 +204,8 @@ def averages(code, C, u, b, sigma):
     """The three averages (G, H, h) defined above, in closed form."""
     if code == Activation.LINEAR:
         return _averages_linear(C, u, b, sigma)
-    beta = b @ u.T
-    return _G_erf(C, beta), _H_erf(C, beta, b @ b.T, sigma), _h_erf(C, u, b.shape[0])
+    beta = overlaps(b, u)
+    return _G_erf(C, beta), _H_erf(C, beta, overlaps(b, b), sigma), _h_erf(C, u, b.shape[0])
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -273,10 +284,21 @@ def right_hand_side(y, T, v_teacher, b, fixed_feedback, rates, code):
     C = covariance(R, Q, T)
     u = np.concatenate((v, -v_teacher))
     G, H, h = averages(code, C, u, b if fixed_feedback else v, sigma)
-    dR = -eta * G[:, K:] - decay * R
-    dQ = -eta * (G[:, :K] + G[:, :K].T) - 2 * decay * Q + eta**2 * H
-    dv = -eta_v * h - decay_v * v
-    return pack(dR, dQ, dv)
+    dy = np.empty_like(y)
+    at = 0
+    for i in range(K):
+        for n in range(M):
+            dy[at] = -eta * G[i, K + n] - decay * R[i, n]
+            at += 1
+    for i in range(K):
+        for k in range(i, K):
+            dy[at] = -eta * (G[i, k] + G[k, i]) - 2 * decay * Q[i, k] + eta**2 * H[i, k]
+            at += 1
+    for i in range(K):
+        for o in range(O):
+            dy[at] = -eta_v * h[i, o] - decay_v * v[i, o]
+            at += 1
+    return dy
 
 
 # ---------------------------------------------------------------------------------------------------------------------
