@@ -24,9 +24,8 @@ class Comparison:
     mean, standard_error, theory, deviation, in_errors : dict of ndarray, shapes (A, …)
         For "R", "Q", "v", "eps_g" and, with feedback alignment, "F": the mean over runs, its standard error, the ODEs,
         mean - theory, and that in standard errors.
-    allowed : float
-        The number of standard errors that the largest of all |deviations| exceeds with probability `false_alarm` if the
-        theory is exact: Student's t with runs - 1 degrees of freedom, Bonferroni over all order parameters and alphas.
+    entries : int
+        The number of deviations: of all order parameters at all alphas.
     bias : float
         A deviation of bias / N is granted beside it.
     runs, N : int
@@ -38,13 +37,25 @@ class Comparison:
     mean: dict[str, Array]
     standard_error: dict[str, Array]
     theory: dict[str, Array]
-    allowed: float
+    entries: int
     false_alarm: float
     bias: float
     runs: int
     N: int
     rule: str
     difference: str | None
+
+    @property
+    def allowed(self) -> float:
+        """The number of standard errors that no |deviation| may exceed.
+
+        If the theory is exact the largest of them exceeds it with a probability of at most `false_alarm`: Student's t
+        with runs - 1 degrees of freedom, Bonferroni over all entries.
+        """
+        return self._allowed_with(self.runs)
+
+    def _allowed_with(self, runs: int) -> float:
+        return float(student_t.isf(self.false_alarm / (2 * self.entries), runs - 1))
 
     @property
     def deviation(self) -> dict[str, Array]:
@@ -77,13 +88,13 @@ class Comparison:
             f" {len(self.alphas)} alphas from {self.alphas[0]:g} to {self.alphas[-1]:g}"
         )
         allowed = (
-            f"allowed: {self.allowed:.1f} s.e.{granted}, which the largest deviation from the true mean exceeds with"
-            f" probability {self.false_alarm:g}"
+            f"allowed: {self.allowed:.1f} s.e.{granted} (false alarm {self.false_alarm:g} over {self.entries} entries)"
         )
+        few = f"; with 32 runs {self._allowed_with(32):.1f} s.e." if self.runs < 32 else ""
         freedom = self.runs - 1
-        rms = f"its rms would be about {np.sqrt(freedom / (freedom - 2)):.1f} s.e." if freedom > 2 else ""
+        rms = f"; rms without disagreement {np.sqrt(freedom / (freedom - 2)):.1f} s.e." if freedom > 2 else ""
         note = f"the two sides differ in {self.difference}" if self.difference else ""
-        return "\n".join(filter(None, [title, *lines, allowed, rms, note]))
+        return "\n".join(filter(None, [title, *lines, allowed + few + rms, note]))
 
     def _row(self, name: str) -> tuple[str, ...]:
         deviation = np.abs(self.deviation[name]).reshape(len(self.alphas), -1).max(axis=1)
@@ -147,7 +158,7 @@ def compare(runs: Trajectory, theory: Trajectory, *, false_alarm: float = 1e-3, 
         mean={name: sample.mean(axis=0) for name, sample in samples.items()},
         standard_error={name: sample.std(axis=0, ddof=1) / np.sqrt(n) for name, sample in samples.items()},
         theory={name: _moved(getattr(theory, name), theory.alphas, runs.alphas, A) for name in names},
-        allowed=float(student_t.isf(false_alarm / (2 * entries), n - 1)),
+        entries=entries,
         false_alarm=false_alarm,
         bias=bias,
         runs=n,
