@@ -14,7 +14,7 @@ from stdyn.trajectory import Trajectory
 _ROUNDING = 1e-12  # a deviation this small (relative to 1 + |theory|) is none: all runs start at the same point
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Comparison:
     """The mean over runs of every order parameter and of eps_g, held to the theory; prints as a table.
 
@@ -77,7 +77,7 @@ class Comparison:
         """Whether nothing deviates by more than allowed."""
         return all(bool(self.within(name).all()) for name in self.mean)
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         header = ("", "largest deviation", "at alpha", "in s.e.", "rms in s.e.", "within what is allowed")
         rows = [header, *(self._row(name) for name in self.mean)]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]

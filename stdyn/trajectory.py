@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import xarray
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Trajectory:
     """Order parameters against alpha, of the theory or of an ensemble of runs.
 
@@ -109,6 +109,9 @@ class Trajectory:
         eigenvalues, vectors = np.linalg.eigh(Q - R @ np.linalg.pinv(start.T, hermitian=True) @ R.T)
         lacking = (vectors * np.maximum(-eigenvalues, 0)) @ vectors.T
         return OrderParameters(R, Q + lacking, start.T, self.v[where], start.v_teacher)
+
+    def __repr__(self) -> str:
+        return f"<stdyn.Trajectory>\n{self.summary()}"
 
     def summary(self) -> str:
         """What it is and where it comes from, in lines."""

@@ -7,8 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from conftest import REFERENCES, random_overlaps, random_problem, reference
+from scipy.integrate import solve_ivp
 
-from stdyn import DivergenceWarning, InputError, OrderParameters, Problem, SymmetryWarning, initial, integrate
+from stdyn import DivergenceWarning, InputError, OrderParameters, Problem, SymmetryWarning, initial, integrate, kernels
 from stdyn.symmetry import generators, orbits
 
 
@@ -199,6 +200,41 @@ def test_a_ring_is_recognised_that_no_swap_of_two_units_keeps():
     trajectory = integrate(Problem(start, eta=0.5, eta_v=0.5), np.linspace(0, 500, 11))
     for i in range(4):
         np.testing.assert_array_equal(trajectory.R[:, i], np.roll(trajectory.R[:, 0], i, axis=-1))
+
+
+def structured_problem(seed):
+    """A start whose entries come from a few values and signs, so that many symmetries, and near misses, occur."""
+    rng = np.random.default_rng(seed)
+    K, M, O = rng.integers(1, 5), rng.integers(1, 5), rng.choice([None, 2])
+    shape = () if O is None else (O,)
+    pick = lambda *size: rng.choice([-1.0, 0.0, 1.0], size=size, p=rng.dirichlet([1, 1, 1]))  # noqa: E731
+    signs = pick(K, M)
+    start = OrderParameters(
+        0.1 * signs, np.diag(rng.choice([0.5, 1.0], K)), np.diag(rng.choice([1.0, 1.0, 2.0], M)),
+        pick(K, *shape), pick(M, *shape),
+    )  # fmt: skip
+    rule = rng.choice(["bp", "fa"])
+    b = pick(K, *shape) if rule == "fa" else None
+    return Problem(start, rule=str(rule), b=b, eta=0.6, eta_v=0.4, sigma=0.3, decay=0.01)
+
+
+def test_integration_on_orbits_is_the_plain_integration():
+    """300 structured starts, most of them symmetric: to alpha = 5 both agree to 1e-8, and symmetries were used."""
+    reduced = 0
+    for seed in range(300):
+        problem = structured_problem(seed)
+        s = problem.start
+        y = kernels.pack(s.R, s.Q, s.v.reshape(s.K, -1))
+        arguments = problem.kernel_arguments
+        plain = solve_ivp(
+            lambda _, y, T, *more: kernels.right_hand_side(y, T, *more), (0, 5), y, "DOP853",
+            rtol=1e-10, atol=1e-12, args=(s.T, *arguments),
+        ).y[:, -1]  # fmt: skip
+        trajectory = integrate(problem, [5.0])
+        ours = kernels.pack(trajectory.R[0], trajectory.Q[0], trajectory.v[0].reshape(s.K, -1))
+        np.testing.assert_allclose(ours, plain, atol=1e-8)
+        reduced += trajectory.attributes["orbits"] < trajectory.attributes["order_parameters"]
+    assert 50 < reduced < 300
 
 
 @pytest.mark.parametrize(("rule", "eta_v"), [("bp", 0.0), ("fa", 0.2)])
