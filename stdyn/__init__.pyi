@@ -7,6 +7,8 @@ from .problem import OrderParameters, Problem
 from .simulate import simulate_network
 from .trajectory import Trajectory, load
 
+__version__: str
+
 __all__ = [
     "OrderParameters",
     "Problem",

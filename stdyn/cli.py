@@ -65,7 +65,10 @@ def experiment_options(
 
 _PATH = click.Path(path_type=Path)
 _force = click.option("--force", is_flag=True, help="Overwrite existing result files.")
-_figures = click.option("--figures", type=_PATH, default="figures", help="Folder of the figures (PNG).  [figures]")
+_format = click.option(
+    "--format", "suffix", type=click.Choice(["png", "pdf", "svg"]), default="png", help="Of the figures.  [png]"
+)
+_figures = click.option("--figures", type=_PATH, default="figures", help="Folder of the figures.  [figures]")
 
 
 @click.group(
@@ -89,10 +92,11 @@ def cli(context: click.Context) -> None:
 @click.option("--name", default="reference", help="What the names of the files begin with.  [reference]")
 @click.option("--data", type=_PATH, default="data", help="Folder of the results (HDF5).  [data]")
 @_figures
+@_format
 @click.option("--write-config", type=_PATH, help="Write the experiment as a TOML file, and do nothing else.")
 @_force
 def compare_command(
-    experiment: Experiment, name: str, data: Path, figures: Path, write_config: Path | None, force: bool
+    experiment: Experiment, name: str, data: Path, figures: Path, suffix: str, write_config: Path | None, force: bool
 ) -> None:
     """Lay simulation on theory, with table and figures.
 
@@ -104,7 +108,7 @@ def compare_command(
     if write_config:
         _write_text(write_config, experiment.to_toml(), force)
         return
-    from stdyn.comparison import compare, match_teachers
+    from stdyn.comparison import compare
 
     rules = experiment.rules
     targets = {(rule, kind): data / f"{_plain(name)}_{rule}_{kind}.h5" for rule in rules for kind in _SOLVERS}
@@ -114,9 +118,9 @@ def compare_command(
     results: list[Trajectory] = []
     for rule in rules:
         theory, runs = (_SOLVERS[kind](experiment, rule, targets[rule, kind], force) for kind in _SOLVERS)
-        click.echo(f"\n{compare(match_teachers(runs, theory), theory)}\n")
+        click.echo(f"\n{compare(runs, theory)}\n")
         results += [theory, runs]
-    _draw(results, figures, name)
+    _draw(results, figures, name, suffix)
 
 
 @cli.command("integrate")
@@ -141,7 +145,8 @@ def simulate_command(experiment: Experiment, output: Path, force: bool) -> None:
 @click.argument("files", nargs=-1, required=True, type=_PATH, metavar="FILE...")
 @click.option("--name", default="stdyn", help="What the names of the figures begin with.  [stdyn]")
 @_figures
-def plot_command(files: tuple[Path, ...], name: str, figures: Path) -> None:
+@_format
+def plot_command(files: tuple[Path, ...], name: str, figures: Path, suffix: str) -> None:
     """Draw the figures of saved trajectories.
 
     Simulation and theory of the same problem are laid on each other.
@@ -149,7 +154,7 @@ def plot_command(files: tuple[Path, ...], name: str, figures: Path) -> None:
     from stdyn.trajectory import load
 
     results = [load(file) for file in files]
-    _draw(results, _folder(figures), _plain(name))
+    _draw(results, _folder(figures), _plain(name), suffix)
 
 
 @cli.command("info")
@@ -197,11 +202,11 @@ def _save(trajectory: "Trajectory", target: Path, force: bool) -> "Trajectory":
     return trajectory
 
 
-def _draw(results: "list[Trajectory]", folder: Path, name: str) -> None:
+def _draw(results: "list[Trajectory]", folder: Path, name: str, suffix: str) -> None:
     from stdyn import plot
 
     for figure_name, figure in plot.figures(results).items():
-        path = folder / f"{name}_{figure_name}.png"
+        path = folder / f"{name}_{figure_name}.{suffix}"
         verb = "replaced" if path.exists() else "wrote"
         figure.savefig(path)
         click.echo(f"{verb} {path}")

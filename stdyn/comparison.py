@@ -11,7 +11,8 @@ from stdyn.errors import InputError
 from stdyn.problem import Array, number
 from stdyn.trajectory import Trajectory
 
-_ROUNDING = 1e-12  # a deviation this small (relative to 1 + |theory|) is none: all runs start at the same point
+_ROUNDING = 1e-12  # a deviation this small (relative to 1 + |theory|) is none: all runs start at the same point,
+_TOLERANCES = 100  # and so is one of this many tolerances of the ODE solver
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -28,9 +29,11 @@ class Comparison:
         The number of deviations: of all order parameters at all alphas.
     bias : float
         A deviation of bias / N is granted beside it.
+    negligible : float
+        A deviation below negligible (1 + |theory|) is none: the accuracy of rounding and of the ODE solver.
     runs, N : int
-    difference : str or None
-        The first parameter in which the problems of the two sides differ.
+    notes : tuple of str
+        What else the reader of the table must know: parameters that differ, runs that diverged.
     """
 
     alphas: Array
@@ -40,10 +43,11 @@ class Comparison:
     entries: int
     false_alarm: float
     bias: float
+    negligible: float
     runs: int
     N: int
     rule: str
-    difference: str | None
+    notes: tuple[str, ...]
 
     @property
     def allowed(self) -> float:
@@ -93,8 +97,7 @@ class Comparison:
         few = f"; with 32 runs {self._allowed_with(32):.1f} s.e." if self.runs < 32 else ""
         freedom = self.runs - 1
         rms = f"; rms without disagreement {np.sqrt(freedom / (freedom - 2)):.1f} s.e." if freedom > 2 else ""
-        note = f"the two sides differ in {self.difference}" if self.difference else ""
-        return "\n".join(filter(None, [title, *lines, allowed + few + rms, note]))
+        return "\n".join([title, *lines, allowed + few + rms, *self.notes])
 
     def _row(self, name: str) -> tuple[str, ...]:
         deviation = np.abs(self.deviation[name]).reshape(len(self.alphas), -1).max(axis=1)
@@ -106,15 +109,15 @@ class Comparison:
             f"{self.alphas[deviation.argmax()]:.4g}",
             f"{in_errors.max():.2g}",
             f"{np.sqrt(np.mean(in_errors**2)):.2g}",
-            f"until alpha = {self.alphas[beyond[0]]:.4g}" if beyond.size else "everywhere",
+            f"not from alpha = {self.alphas[beyond[0]]:.4g}" if beyond.size else "everywhere",
         )
 
 
 def _ratio(deviation: Array, comparison: Comparison, name: str) -> Array:
-    """deviation / standard error, where a deviation of the size of rounding counts as none."""
-    rounding = _ROUNDING * (1 + np.abs(comparison.theory[name]))
+    """deviation / standard error, where a negligible deviation counts as none."""
+    negligible = comparison.negligible * (1 + np.abs(comparison.theory[name]))
     return np.where(
-        np.abs(deviation) <= rounding, 0.0, deviation / np.maximum(comparison.standard_error[name], rounding)
+        np.abs(deviation) <= negligible, 0.0, deviation / np.maximum(comparison.standard_error[name], negligible)
     )
 
 
@@ -163,9 +166,24 @@ def compare(runs: Trajectory, theory: Trajectory, *, false_alarm: float = 1e-3, 
         bias=bias,
         runs=n,
         N=runs.problem.N,
+        negligible=max(_ROUNDING, _TOLERANCES * theory.attributes.get("rtol", 0.0)),
         rule=runs.problem.rule,
-        difference=runs.problem.difference(theory.problem),
+        notes=_notes(runs, theory),
     )
+
+
+def _notes(runs: Trajectory, theory: Trajectory) -> tuple[str, ...]:
+    notes = []
+    difference = runs.problem.difference(theory.problem)
+    if difference:
+        notes.append(f"the two sides differ in {difference}")
+    for trajectory, what in ((runs, "runs"), (theory, "theory")):
+        if trajectory.diverged_at is not None:
+            count = f"{np.isfinite(trajectory.diverged_at).sum()} " if trajectory is runs else "the "
+            notes.append(
+                f"{count}{what} diverged, from alpha = {trajectory.diverged_at.min():.6g} on: compared until then"
+            )
+    return tuple(notes)
 
 
 def _common(runs: Trajectory, theory: Trajectory) -> int:
@@ -196,8 +214,11 @@ def match_teachers(runs: Trajectory, theory: Trajectory) -> Trajectory:
     """`runs`, the exchangeable teacher units of each run renamed to lie as close to the theory's as they can.
 
     Units of the teacher that have the same second layer and overlaps can be exchanged: which of them a student unit
-    ends on is decided by chance, in each run anew. Before runs are averaged their names must be made to agree. The
-    order minimises sum_in (R_in - R_in of the theory)^2 over all alphas; nothing but R changes.
+    ends on is decided by chance, in each run anew. Before late R are averaged and drawn, their names must be made to
+    agree. The order minimises sum_in (R_in - R_in of the theory)^2 over all alphas; nothing but R changes.
+
+    This is for pictures. It renames the start too, where the units differ if their R do, and it leans to the theory:
+    what `compare` says of matched R has no stated false-alarm probability.
     """
     R = np.array(runs.R)
     A = min(len(runs.alphas), len(theory.alphas))

@@ -26,7 +26,7 @@ def _parameter(default: Any, text: str) -> Any:
 class Experiment:
     """One experiment; a field is an option of the command line and a key of the TOML file."""
 
-    rule: str = _parameter("both", "Learning rule: fa (feedback alignment), bp (backpropagation) or both.")
+    rule: str = _parameter("both", "Learning rule: fa (feedback alignment), bp (backpropagation) or, in compare, both.")
     N: int = _parameter(500, "Input dimension of the simulated network.")
     K: int = _parameter(5, "Number of student units.")
     M: int = _parameter(5, "Number of teacher units.")
@@ -48,7 +48,7 @@ class Experiment:
     T: Any = _parameter(None, "T instead of the teacher's.")
     v: Any = _parameter(None, "v at the start instead of random: a number for all units, or an array.")
     v_teacher: Any = _parameter(1.0, "The teacher's second layer: a number for all units, or an array.")
-    b: Any = _parameter(None, "Feedback weights instead of random ones: a number for all units, or an array.")
+    b: Any = _parameter(None, "Feedback weights (fa) instead of random ones: a number for all units, or an array.")
     alpha_max: float = _parameter(3000.0, "Last alpha (examples / N).")
     alpha_min: float = _parameter(0.1, "First alpha after 0 of a logarithmic grid.")
     points: int = _parameter(121, "Number of recorded alphas.")
@@ -79,6 +79,8 @@ class Experiment:
         from stdyn.ode import check_settings
         from stdyn.problem import integer
 
+        if self.start != "prepared" and self.r != 0:
+            raise InputError(f'r is the overlap of start = "prepared", but is {self.r} with start = {self.start!r}')
         for rule in self.rules:
             self.problem(rule)
         self.alphas()
@@ -183,7 +185,9 @@ def read_toml(path: Path) -> dict[str, Any]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is not valid TOML: {error}") from None
     names = [f.name for f in fields(Experiment)]
-    for key in values:
+    for key, value in values.items():
+        if isinstance(value, dict):
+            raise InputError(f"{path}: [{key}] is a table, but all keys stand at the top of the file, outside tables")
         if key not in names:
             near = get_close_matches(key, names, n=1, cutoff=0.0)
             raise InputError(f"{path}: there is no key {key!r}; the nearest one is {near[0]!r}")

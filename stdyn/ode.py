@@ -107,7 +107,7 @@ def check_settings(method: str, rtol: float, atol: float | None) -> tuple[float,
     """The tolerances as numbers; refuses a method or a tolerance that solve_ivp cannot use."""
     if method not in METHODS:
         raise InputError(f"method must be one of {', '.join(METHODS)}, but is {method!r}")
-    rtol = number("rtol", rtol, 1e-13)
+    rtol = number("rtol", rtol, 1e-13, 1e-2)
     return rtol, number("atol", rtol / 100 if atol is None else atol)
 
 
@@ -132,6 +132,10 @@ def _solve(
             derivative, (0.0, alphas[-1]), s_start, method, t_eval=alphas, events=room, rtol=rtol, atol=atol
         )
     states = np.transpose(solution.y).reshape(-1, len(s_start))  # y is an empty list where no alpha was reached
+    finite = np.isfinite(states).all(axis=1)
+    if not finite.all():
+        reached = int(finite.argmin())
+        return states[:reached], float(alphas[reached])
     if solution.status == 0:
         return states, None
     if solution.status == 1 and solution.t_events is not None:

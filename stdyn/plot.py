@@ -1,7 +1,7 @@
 """The figures: theory as lines, simulation as markers with its spread. Axes in, Axes out.
 
-Colours are those of Okabe and Ito, safe for the colour-blind; every curve also has a marker or dash of its own, so that
-the figures read in grey.
+Colours are those of Okabe and Ito, safe for the colour-blind; every thick curve also has a marker or dash of its own,
+so that the figures read in grey.
 """
 
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ STYLE: dict[Any, Any] = {
     "axes.spines.right": False,
     "legend.frameon": False,
     "legend.fontsize": 8,
-    "savefig.dpi": 200,
+    "figure.dpi": 200,
 }
 _SHOWN = 18  # markers a curve
 
@@ -98,12 +98,12 @@ def order_parameters_figure(pair: Pair) -> Figure:
     student_student_overlaps(axes[1], pair)
     second_layer(axes[2], pair)
     if pair.problem.rule == "fa":
-        feedback_overlap(axes[3], pair)
+        feedback_overlap(axes[3], pair, "#000000", "P")
         cosine = axes[3].twinx()
         cosine.spines["right"].set_visible(True)
-        feedback_cosine(cosine, pair)
+        feedback_cosine(cosine, pair, "0.45", "X")
         handles = [axes[3].get_legend_handles_labels(), cosine.get_legend_handles_labels()]
-        axes[3].legend(handles[0][0] + handles[1][0], handles[0][1] + handles[1][1], loc="lower right")
+        axes[3].legend(handles[0][0] + handles[1][0], handles[0][1] + handles[1][1])
     else:
         generalization(axes[3], [pair])
     students = axes[0].get_legend_handles_labels()

@@ -18,9 +18,9 @@ ROUNDING = 1e-10  # relative to the largest eigenvalue: what counts as rounding 
 def frozen_array(name: str, value: ArrayLike, ndim: tuple[int, ...]) -> Array:
     """A read-only float copy of `value`, refused if it is not finite or has a wrong number of axes."""
     try:
+        if np.asarray(value).dtype.kind in "bc":
+            raise TypeError("neither truth values nor complex numbers are meant")
         array = np.array(value, dtype=float)
-        if np.asarray(value).dtype == bool:
-            raise TypeError("true and false are no numbers")
     except (TypeError, ValueError) as error:
         raise InputError(f"{name} must be an array of numbers, but is {value!r} ({error})") from None
     if array.ndim not in ndim:
@@ -30,17 +30,20 @@ def frozen_array(name: str, value: ArrayLike, ndim: tuple[int, ...]) -> Array:
         raise InputError(f"{name} must not be empty, but has shape {array.shape}")
     if not np.isfinite(array).all():
         where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
-        raise InputError(f"{name} must be finite, but {name}{list(where)} is {array[where]}")
+        entry = name + str(list(where)) if where else ""
+        raise InputError(f"{name} must be finite, but {entry}{' ' * bool(entry)}is {array[where]}")
     array.flags.writeable = False
     return array
 
 
-def number(name: str, value: Any, least: float = 0.0) -> float:
-    """`value` as a finite float of at least `least`."""
+def number(name: str, value: Any, least: float = 0.0, most: float = sys.float_info.max) -> float:
+    """`value` as a finite float from `least` to `most`."""
     if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
         raise InputError(f"{name} must be a number, but is {value!r}")
     if not max(least, -sys.float_info.max) <= value <= sys.float_info.max:
         raise InputError(f"{name} must be finite and at least {least:g}, but is {value}")
+    if value > most:
+        raise InputError(f"{name} must be at most {most:g}, but is {value}")
     return float(value)
 
 

@@ -6,6 +6,7 @@ Every file is a netCDF-4 data set: each axis has an HDF5 dimension scale, so tha
 
 import io
 import os
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -40,8 +41,11 @@ def check_folder(folder: Path, name: str) -> None:
         raise InputError(f"the folder {folder} cannot be searched (wanted for {name})") from None
     if not found:
         raise InputError(f"the folder {folder} does not exist (wanted for {name})")
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise InputError(f"the folder {folder} cannot be written to (wanted for {name})")
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise InputError(f"the folder {folder} cannot be written to: {error.strerror} (wanted for {name})") from None
 
 
 def write(

@@ -135,8 +135,9 @@ class Trajectory:
             lines["diverged"] = (
                 f"{np.isfinite(self.diverged_at).sum()}, the first at alpha = {self.diverged_at.min():g}"
             )
-        lines |= {name: str(value) for name, value in self.attributes.items()}
-        return "\n".join(f"{name:<10} {text}" for name, text in lines.items())
+        for name, value in self.attributes.items():
+            lines[name] = f"{value:g}" if isinstance(value, float) else str(value)
+        return "\n".join(f"{name:<16} {text}" for name, text in lines.items())
 
     def _variables(self) -> dict[str, tuple[tuple[str, ...], np.ndarray, str]]:
         """Every array by name: (axes, values, meaning), for the file and for xarray."""

@@ -24,6 +24,8 @@ TWO = {"R": np.zeros((2, 3)), "Q": np.eye(2), "T": np.eye(3), "v": np.ones(2), "
         ({"v": np.ones(3)}, "v must have shape (K,) or (K, O) with K, M = 2, 3 from R, but has shape (3,)"),
         ({"v": np.ones((2, 2))}, "same number of outputs, but have shapes (2, 2) and (3,)"),
         ({"v": [1, np.nan]}, "v must be finite, but v[1] is nan"),
+        ({"Q": 1j * np.eye(2)}, "neither truth values nor complex numbers are meant"),
+        ({"v": [True, False]}, "neither truth values nor complex numbers are meant"),
         ({"T": np.diag([1, 1, np.inf])}, "T must be finite, but T[2, 2] is inf"),
         ({"Q": [[1, 0.5], [0.4, 1]]}, "Q must be symmetric, but Q[0,1] = 0.5 and Q[1,0] = 0.4"),
         ({"R": [[1.1, 0, 0], [0, 0, 0]]}, "but the smallest is -0.1 (is some |R_in| above sqrt(Q_ii T_nn)?)"),

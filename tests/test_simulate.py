@@ -112,6 +112,7 @@ def test_bad_arguments_are_named(changes, message):
 def test_interrupted_runs_are_kept():
     """Ctrl-C raises Interrupted with all runs up to the last alpha that all of them reached, equal to a full run's."""
     problem, alphas = random_problem(5, 5, N=500), np.arange(0, 4000, 1.0)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # some launchers of background jobs ignore it
     timer = threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGINT))
     began = time.perf_counter()
     timer.start()

@@ -5,6 +5,7 @@ import multiprocessing
 import os
 import subprocess
 import sys
+import tempfile
 import time
 
 import h5py
@@ -240,7 +241,11 @@ def test_a_folder_that_cannot_take_the_file_is_refused(tmp_path, monkeypatch):
     with pytest.raises(InputError, match="is a folder"):
         trajectory.save(tmp_path)
     if os.access(closed, os.W_OK):  # the tests run as root, who may write anywhere
-        monkeypatch.setattr(os, "access", lambda path, mode: False)
+
+        def refuse(**_):
+            raise PermissionError(13, "Permission denied")
+
+        monkeypatch.setattr(tempfile, "TemporaryFile", refuse)
     for path, reason in refused.items():
         with pytest.raises(InputError, match=reason):
             trajectory.save(path)
