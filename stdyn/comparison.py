@@ -13,6 +13,7 @@ from stdyn.trajectory import Trajectory
 
 _ROUNDING = 1e-12  # a deviation this small (relative to 1 + |theory|) is none: all runs start at the same point,
 _TOLERANCES = 100  # and so is one of this many tolerances of the ODE solver
+_SPECIALISED = 0.5  # the theory is specialised if R_in of a student differ between teacher units by this share of R
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -53,8 +54,9 @@ class Comparison:
     def allowed(self) -> float:
         """The number of standard errors that no |deviation| may exceed.
 
-        If the theory is exact the largest of them exceeds it with a probability of at most `false_alarm`: Student's t
-        with runs - 1 degrees of freedom, Bonferroni over all entries.
+        If the mean of the runs is the theory and they are normal, the largest of them exceeds it with a probability of
+        at most `false_alarm`: Student's t with runs - 1 degrees of freedom, Bonferroni over all entries. At finite N
+        the mean is the theory only up to O(1/N): with enough runs, or where runs do not scatter at all, that is seen.
         """
         return self._allowed_with(self.runs)
 
@@ -142,19 +144,16 @@ def compare(runs: Trajectory, theory: Trajectory, *, false_alarm: float = 1e-3, 
         If `runs` is not an ensemble of 2 or more, or shapes or alphas do not match. That parameters differ is not
         refused, but said in the verdict.
     """
-    if runs.runs is None or theory.runs is not None:
-        raise InputError("compare takes an ensemble of runs first and the theory, without runs, second")
-    if runs.runs < 2:
+    n = _check_sides(runs, theory)
+    if n < 2:
         raise InputError("runs must be at least 2 to have a standard error, but is 1")
-    if (runs.R.shape[2:], runs.v.shape[2:]) != (theory.R.shape[1:], theory.v.shape[1:]):
-        raise InputError(f"runs has R of shape {runs.R.shape[2:]} per alpha, but theory has {theory.R.shape[1:]}")
     number("bias", bias)
     if not 0 < false_alarm < 1:
         raise InputError(f"false_alarm must be between 0 and 1, but is {false_alarm}")
     A = _common(runs, theory)
     names = ["R", "Q", "v", "eps_g"] if runs.F is None or theory.F is None else ["R", "Q", "v", "F", "eps_g"]
     samples = {name: getattr(runs, name)[:, :A] for name in names}
-    K, n = runs.R.shape[2], runs.runs
+    K = runs.R.shape[2]
     entries = sum(sample[0].size for sample in samples.values()) - A * K * (K - 1) // 2  # Q is symmetric
     return Comparison(
         alphas=runs.alphas[:A],
@@ -168,21 +167,32 @@ def compare(runs: Trajectory, theory: Trajectory, *, false_alarm: float = 1e-3, 
         N=runs.problem.N,
         negligible=max(_ROUNDING, _TOLERANCES * theory.attributes.get("rtol", 0.0)),
         rule=runs.problem.rule,
-        notes=_notes(runs, theory),
+        notes=_notes(runs, theory, A),
     )
 
 
-def _notes(runs: Trajectory, theory: Trajectory) -> tuple[str, ...]:
+def _check_sides(runs: Trajectory, theory: Trajectory) -> int:
+    """The number of runs; refuses sides that are not runs and theory, or whose shapes differ."""
+    if runs.runs is None or theory.runs is not None:
+        raise InputError("an ensemble of runs is wanted first and the theory, without runs, second")
+    mine, theirs = (runs.R.shape[2:], runs.v.shape[2:]), (theory.R.shape[1:], theory.v.shape[1:])
+    if mine != theirs:
+        raise InputError(f"runs has R and v of shapes {mine} at an alpha, but theory has {theirs}")
+    return runs.runs
+
+
+def _notes(runs: Trajectory, theory: Trajectory, A: int) -> tuple[str, ...]:
     notes = []
+    longest = max(runs.alphas[-1], theory.alphas[-1])
+    if longest > runs.alphas[A - 1] + 0.5 / runs.problem.N:
+        notes.append(f"compared to alpha = {runs.alphas[A - 1]:g} only, of {longest:g}: one side ends there")
     difference = runs.problem.difference(theory.problem)
     if difference:
         notes.append(f"the two sides differ in {difference}")
     for trajectory, what in ((runs, "runs"), (theory, "theory")):
         if trajectory.diverged_at is not None:
             count = f"{np.isfinite(trajectory.diverged_at).sum()} " if trajectory is runs else "the "
-            notes.append(
-                f"{count}{what} diverged, from alpha = {trajectory.diverged_at.min():.6g} on: compared until then"
-            )
+            notes.append(f"{count}{what} diverged, from alpha = {trajectory.diverged_at.min():.6g} on")
     return tuple(notes)
 
 
@@ -198,8 +208,8 @@ def _common(runs: Trajectory, theory: Trajectory) -> int:
         )
     if runs.diverged_at is not None:
         A = min(A, int(np.searchsorted(runs.alphas, runs.diverged_at.min())))
-    if A == 0:
-        raise InputError("a run has diverged before the first alpha; nothing is left to compare")
+    if A == 0 or runs.alphas[A - 1] == 0:
+        raise InputError("nothing is left to compare: one side ends, or a run has diverged, before the first alpha > 0")
     return A
 
 
@@ -215,25 +225,24 @@ def match_teachers(runs: Trajectory, theory: Trajectory) -> Trajectory:
 
     Units of the teacher that have the same second layer and overlaps can be exchanged: which of them a student unit
     ends on is decided by chance, in each run anew. Before late R are averaged and drawn, their names must be made to
-    agree. The order minimises sum_in (R_in - R_in of the theory)^2 over all alphas; nothing but R changes.
+    agree. The order minimises sum_in (R_in - R_in of the theory)^2 at the last common alpha; nothing but R changes, and
+    nothing at all where the theory has not specialised by then.
 
     This is for pictures. It renames the start too, where the units differ if their R do, and it leans to the theory:
     what `compare` says of matched R has no stated false-alarm probability.
     """
+    _check_sides(runs, theory)
     R = np.array(runs.R)
-    A = min(len(runs.alphas), len(theory.alphas))
+    last = min(len(runs.alphas), len(theory.alphas)) - 1
     for units in _exchangeable(runs):
-        for run in range(len(R)):
-            mine, theirs = np.nan_to_num(R[run, :A][..., units]), theory.R[:A][..., units]
-            cost = np.sum((mine[..., None, :] - theirs[..., :, None]) ** 2, axis=(0, 1))
-            R[run] = _exchanged(R[run], units, linear_sum_assignment(cost)[1])
+        wanted = theory.R[last][:, units]
+        if np.ptp(wanted, axis=1).max() < _SPECIALISED * np.abs(wanted).max():
+            continue
+        for mine in R:
+            there = np.nan_to_num(mine[last][:, units])
+            order = linear_sum_assignment(np.sum((there[:, None, :] - wanted[:, :, None]) ** 2, axis=0))[1]
+            mine[..., units] = mine[..., units[order]]
     return replace(runs, R=R)
-
-
-def _exchanged(R: Array, units: np.ndarray, order: np.ndarray) -> Array:
-    result = R.copy()
-    result[..., units] = R[..., units[order]]
-    return result
 
 
 def _exchangeable(runs: Trajectory) -> list[np.ndarray]:

@@ -11,12 +11,12 @@ from scipy.integrate import solve_ivp
 from stdyn import kernels
 from stdyn.errors import DivergenceWarning, InputError, SymmetryWarning
 from stdyn.problem import Array, Problem, number, time_grid
-from stdyn.symmetry import orbits
+from stdyn.symmetry import Orbits, find_orbits
 from stdyn.trajectory import Trajectory, provenance
 
 METHODS = ("DOP853", "RK45", "RK23", "LSODA", "Radau", "BDF")
 
-_NEARLY = 1e-13  # order parameters closer than this at the start are symmetric but for rounding
+_NEARLY = 1e-13  # order parameters closer than this, in units of the largest, are symmetric but for rounding
 _BROKEN = 1e-6  # and so far apart they no longer count as symmetric
 
 
@@ -61,45 +61,26 @@ def integrate(
     alphas = time_grid(alphas)
     rtol, atol = check_settings(method, rtol, atol)
     start = problem.start
-    nearly = orbits(problem, _NEARLY)
-    orbit, sign = nearly if _trivial(nearly) else orbits(problem)
-    first = np.unique(orbit, return_index=True)[1]
-    members = np.bincount(orbit)
-    symmetric = not _trivial((orbit, sign))
-    arguments = problem.kernel_arguments
-
-    def full(s: Array) -> Array:
-        return s[orbit] * sign if symmetric else s
-
-    def derivative(alpha: float, s: Array) -> Array:
-        dy = kernels.right_hand_side(full(s), start.T, *arguments)
-        return np.bincount(orbit, dy * sign) / members if symmetric else dy
-
     y_start = kernels.pack(start.R, start.Q, start.v.reshape(start.K, -1))
     if np.abs(y_start).max() >= kernels.DIVERGED:
         raise InputError(f"no order parameter of the start may exceed {kernels.DIVERGED:g}; vectors have norm O(1)")
-    s_start = (y_start * sign)[first] if symmetric else y_start
-    states, diverged_at = _solve(derivative, s_start, alphas, method, rtol, atol)
-    if diverged_at is not None:
-        alphas = alphas[: len(states)]
-        warnings.warn(
-            f"the ODEs diverged at alpha = {diverged_at:.6g}, where an order parameter exceeds {kernels.DIVERGED:g}"
-            f" (is eta = {problem.eta:g} too large?); the trajectory ends before it",
-            DivergenceWarning,
-            stacklevel=2,
-        )
-    y = states[:, orbit] * sign if symmetric else states
-    if orbit.max() > nearly[0].max() or np.count_nonzero(sign) > np.count_nonzero(nearly[1]):
-        _warn_if_broken(alphas, y, *nearly)
+    nearly = find_orbits(problem, _NEARLY * max(1.0, float(np.abs(start.C).max()), float(np.abs(start.v).max())))
+    orbits = nearly if nearly.trivial else find_orbits(problem)
+    y, diverged = _solve(problem, y_start, orbits, alphas, method, rtol, atol)
+    if diverged is not None:
+        warnings.warn(diverged[1], DivergenceWarning, stacklevel=2)
+    alphas = alphas[: len(y)]
+    if nearly.free < orbits.free:
+        _warn_if_broken(alphas, y, nearly)
     attributes = provenance(
         ode_method=method,
         rtol=rtol,
         atol=atol,
-        order_parameters=len(orbit),
-        orbits=len(first),
+        order_parameters=len(y_start),
+        orbits=orbits.free,
         wall_time=time.perf_counter() - began,
     )
-    ended = None if diverged_at is None else np.array(diverged_at)
+    ended = None if diverged is None else np.array(diverged[0])
     return Trajectory(problem, alphas, *_unpack_all(problem, y), "ode", ended, attributes)
 
 
@@ -108,39 +89,46 @@ def check_settings(method: str, rtol: float, atol: float | None) -> tuple[float,
     if method not in METHODS:
         raise InputError(f"method must be one of {', '.join(METHODS)}, but is {method!r}")
     rtol = number("rtol", rtol, 1e-13, 1e-2)
-    return rtol, number("atol", rtol / 100 if atol is None else atol)
-
-
-def _trivial(found: tuple[np.ndarray, np.ndarray]) -> bool:
-    orbit, sign = found
-    return len(orbit) == orbit.max() + 1 and bool((sign == 1).all())
+    return rtol, number("atol", rtol / 100 if atol is None else atol, 1e-18)
 
 
 def _solve(
-    derivative: Any, s_start: Array, alphas: Array, method: Any, rtol: float, atol: float
-) -> tuple[Array, float | None]:
-    """The states at alphas, as far as the solution goes, and the alpha at which it diverged."""
+    problem: Problem, y_start: Array, orbits: Orbits, alphas: Array, method: Any, rtol: float, atol: float
+) -> tuple[Array, tuple[float, str] | None]:
+    """The states at alphas, as far as the solution goes; if it diverged, the alpha at which, and what to say."""
     if alphas[-1] == 0:
-        return s_start[None, :].copy(), None
+        return y_start[None, :].copy(), None
+    T, arguments = problem.start.T, problem.kernel_arguments
+    reached = 0.0
+
+    def derivative(alpha: float, s: Array) -> Array:
+        nonlocal reached
+        reached = alpha
+        if orbits.trivial:
+            return kernels.right_hand_side(s, T, *arguments)
+        return orbits.reduce(kernels.right_hand_side(orbits.expand(s), T, *arguments))
 
     def room(alpha: float, s: Array) -> float:
         return kernels.DIVERGED - float(np.max(np.abs(s)))
 
     room.terminal = True  # type: ignore[attr-defined]
+    s_start = y_start if orbits.trivial else orbits.reduce(y_start)
     with np.errstate(over="ignore", invalid="ignore"):
         solution = solve_ivp(
             derivative, (0.0, alphas[-1]), s_start, method, t_eval=alphas, events=room, rtol=rtol, atol=atol
         )
     states = np.transpose(solution.y).reshape(-1, len(s_start))  # y is an empty list where no alpha was reached
-    finite = np.isfinite(states).all(axis=1)
-    if not finite.all():
-        reached = int(finite.argmin())
-        return states[:reached], float(alphas[reached])
-    if solution.status == 0:
-        return states, None
+    finite = np.append(np.isfinite(states).all(axis=1), False)
+    states = states[: finite.argmin()]
+    y = states if orbits.trivial else orbits.expand(states)
+    if solution.status == 0 and len(y) == len(alphas):
+        return y, None
     if solution.status == 1 and solution.t_events is not None:
-        return states, float(solution.t_events[0][0])
-    return states, float(solution.t[-1]) if len(solution.t) else 0.0
+        reached = float(solution.t_events[0][0])
+        why = f"where an order parameter exceeds {kernels.DIVERGED:g} (is eta = {problem.eta:g} too large?)"
+    else:
+        why = f"where the solver gave up ({solution.message.rstrip('.')}; is eta = {problem.eta:g} too large?)"
+    return y, (reached, f"the ODEs diverged at alpha = {reached:.6g}, {why}; the trajectory ends before it")
 
 
 def _unpack_all(problem: Problem, y: Array) -> tuple[Array, Array, Array]:
@@ -153,10 +141,9 @@ def _unpack_all(problem: Problem, y: Array) -> tuple[Array, Array, Array]:
     return R, Q, y[:, K * M + len(i) :].reshape(-1, *problem.start.v.shape).copy()
 
 
-def _warn_if_broken(alphas: Array, y: Array, orbit: np.ndarray, sign: np.ndarray) -> None:
+def _warn_if_broken(alphas: Array, y: Array, orbits: Orbits) -> None:
     """Warn from where on the asymmetry of a start that is symmetric but for rounding is no longer small."""
-    mean = np.stack([np.bincount(orbit, row * sign) for row in y]) / np.bincount(orbit)
-    spread = np.abs(y - mean[:, orbit] * sign).max(axis=1)
+    spread = np.array([np.abs(row - orbits.expand(orbits.reduce(row))).max() for row in y])
     broken = np.flatnonzero(spread > _BROKEN)
     if broken.size:
         warnings.warn(

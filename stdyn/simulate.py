@@ -5,7 +5,7 @@ import os
 import threading
 import time
 import warnings
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -18,6 +18,7 @@ from stdyn.problem import Array, Problem, check_rng, integer, time_grid
 from stdyn.trajectory import Trajectory, provenance
 
 _BLOCK = 2**14  # normals drawn at a time: 128 kB stay in a core's cache, the call's overhead is 2 % at N = 500
+_FEWEST = 4  # examples a block even so: the change of a step is made in the next one of its block
 
 
 def simulate_network(
@@ -70,6 +71,10 @@ def simulate_network(
     runs = integer("runs", runs, 1)
     workers = cores() if workers is None else integer("workers", workers, 1)
     seed = _seed(rng)
+    if max(problem.decay, problem.decay_v) > problem.N:
+        raise InputError(
+            f"decay and decay_v must be at most N = {problem.N}: a step multiplies weights by 1 - decay / N"
+        )
     integer("alphas[-1] * N, the number of steps,", np.rint(alphas[-1] * problem.N), 0)
     steps = np.rint(alphas * problem.N).astype(np.int64)
     networks = [_Network(problem, stream) for stream in rng.spawn(runs)]
@@ -88,6 +93,8 @@ def simulate_network(
         diverged_at if np.isfinite(diverged_at).any() else None,
         provenance(seed=seed, workers=workers, wall_time=time.perf_counter() - began),
     )
+    if recorded < len(steps):
+        raise Interrupted(trajectory) if kept else KeyboardInterrupt
     if trajectory.diverged_at is not None:
         warnings.warn(
             f"{np.isfinite(diverged_at).sum()} of {runs} runs diverged, the first at alpha = {diverged_at.min():.6g}"
@@ -95,8 +102,6 @@ def simulate_network(
             DivergenceWarning,
             stacklevel=2,
         )
-    if recorded < len(steps):
-        raise Interrupted(trajectory) if kept else KeyboardInterrupt
     return trajectory
 
 
@@ -115,7 +120,7 @@ def _seed(rng: np.random.Generator) -> str:
         {
             "bit_generator": type(rng.bit_generator).__name__,
             "entropy": np.asarray(sequence.entropy).tolist(),
-            "spawn_key": sequence.spawn_key,
+            "spawn_key": [int(key) for key in sequence.spawn_key],
             "n_children_spawned": sequence.n_children_spawned,
         }
     )
@@ -136,7 +141,7 @@ class _Network:
     def advance(self, steps: int, stop: threading.Event) -> None:
         """Go on until `steps` steps have been taken in all, the weights diverge or `stop` is set."""
         N = self.W.shape[1]
-        block = max(1, min(_BLOCK // N, steps - self.steps))
+        block = max(1, min(max(_BLOCK // N, _FEWEST), steps - self.steps))
         xi, zeta = np.empty((block, N)), np.zeros((block, self.v.shape[1]))
         while self.steps < steps and not self.diverged and not stop.is_set():
             size = min(block, steps - self.steps)
@@ -160,26 +165,32 @@ def _record(
     R, Q = np.full((len(networks), A, K, M), np.nan), np.full((len(networks), A, K, K), np.nan)
     v = np.full((len(networks), A, *first.v.shape), np.nan)
     stop, recorded = threading.Event(), 0
-    with ThreadPoolExecutor(workers) as pool:
-        try:
+    try:
+        with ThreadPoolExecutor(workers) as pool:
             for j, step in enumerate(steps):
                 if all(network.diverged for network in networks):
                     break
                 pending = {pool.submit(network.advance, int(step), stop) for network in networks}
-                while pending:
-                    done, pending = wait(pending, timeout=0.5, return_when=FIRST_EXCEPTION)
-                    for future in done:
-                        future.result()
-                    bar.update(sum(network.steps for network in networks) - bar.n)
+                try:
+                    _wait(pending, networks, bar)
+                except BaseException:
+                    stop.set()
+                    pool.shutdown(wait=False, cancel_futures=True)
+                    raise
                 for run, network in enumerate(networks):
                     if not network.diverged:
                         W = network.W
                         R[run, j], Q[run, j], v[run, j] = W @ network.W_teacher.T, W @ W.T, network.v
                 recorded = j + 1
-        except KeyboardInterrupt:
-            stop.set()
-            return (R, Q, v), recorded
-        except BaseException:
-            stop.set()
-            raise
+    except KeyboardInterrupt:
+        return (R, Q, v), recorded
     return (R, Q, v), len(steps)
+
+
+def _wait(pending: set[Future[None]], networks: list[_Network], bar: tqdm) -> None:
+    """Wait for all networks to advance, moving the progress bar; raises what went wrong in one of them."""
+    while pending:
+        done, pending = wait(pending, timeout=0.5, return_when=FIRST_EXCEPTION)
+        for future in done:
+            future.result()
+        bar.update(sum(network.steps for network in networks) - bar.n)

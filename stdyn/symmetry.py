@@ -1,9 +1,13 @@
 """The exact symmetries of a starting point, which the ODEs keep and round-off would break (theory.md, section 6).
 
-A symmetry permutes the students among themselves and the teacher units among themselves, and may turn the sign of a
-unit (g is odd), such that C, v, v_teacher and b stay what they are. Its orbits say which order parameters stay equal,
-opposite or zero for ever. They are found on the graph whose vertices are the units with either sign.
+A symmetry permutes the students, the teacher units and the outputs, each among themselves, and may turn the sign of a
+unit (g is odd) or of an output, such that C, v, v_teacher and b stay what they are. Its orbits say which order
+parameters stay equal, opposite or zero for ever. Symmetries are the automorphisms of a graph with coloured edges whose
+vertices are units and outputs with either sign; they are found by individualisation and refinement (McKay, Congressus
+Numerantium 30, 45, 1981).
 """
+
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.sparse import coo_array
@@ -11,10 +15,98 @@ from scipy.sparse.csgraph import connected_components
 
 from stdyn.problem import Array, Problem
 
-Permutation = np.ndarray  # of the 2(K+M) signed units: unit a is vertex a, its negative is vertex a + K + M
+Permutation = np.ndarray  # of the 2(K+M+O) vertices: student, teacher, output; then the negative of each
 
 
-def _classes(values: Array, tolerance: float) -> np.ndarray:
+@dataclass(frozen=True, eq=False)
+class Orbits:
+    """For each order parameter of the packed state: the number of its orbit and its sign (0: zero by symmetry).
+
+    The state is R row by row, the upper triangle of Q row by row, v row by row.
+    """
+
+    orbit: np.ndarray
+    sign: np.ndarray
+
+    @property
+    def free(self) -> int:
+        """The number of orbits whose order parameters may differ from zero."""
+        return len(np.unique(self.orbit[self.sign != 0]))
+
+    @property
+    def trivial(self) -> bool:
+        """Whether the start has no symmetry: as many free orbits as order parameters."""
+        return self.free == len(self.orbit)
+
+    def reduce(self, y: Array) -> Array:
+        """One number for each orbit: the mean of its members, with their signs."""
+        return np.bincount(self.orbit, y * self.sign) / np.bincount(self.orbit)
+
+    def expand(self, s: Array) -> Array:
+        """The state whose orbits have the values s; any leading axes are carried along."""
+        return s[..., self.orbit] * self.sign
+
+
+def find_orbits(problem: Problem, tolerance: float = 0.0) -> Orbits:
+    """The orbits of the order parameters under the start's symmetries, values within `tolerance` taken as equal."""
+    K, M, O = problem.start.K, problem.start.M, problem.outputs
+    P, V, L = K + M, K + M + O, K * M + K * (K + 1) // 2 + K * O
+    i, k = np.triu_indices(K)
+    entry = np.empty((K, V), dtype=int)  # where the overlap of student i with a unit, or v_io, stands in the state
+    entry[:, K:P] = np.arange(K * M).reshape(K, M)
+    entry[i, k] = entry[k, i] = K * M + np.arange(len(i))
+    entry[:, P:] = L - K * O + np.arange(K * O).reshape(K, O)
+    rows = np.concatenate([np.repeat(np.arange(K), M), i, np.repeat(np.arange(K), O)])
+    columns = np.concatenate([np.tile(np.arange(K, P), K), k, np.tile(np.arange(P, V), K)])
+    links = []
+    for permutation in generators(problem, tolerance):
+        vertex, negative = permutation[:V] % V, permutation[:V] >= V
+        image = entry[np.minimum(vertex[rows], vertex[columns]), np.maximum(vertex[rows], vertex[columns])]
+        turned = negative[rows] ^ negative[columns]
+        links.append(np.stack([np.arange(L), image + L * turned]))
+        links.append(np.stack([np.arange(L) + L, image + L * ~turned]))
+    if not links:
+        return Orbits(np.arange(L), np.ones(L, dtype=int))
+    source, target = np.concatenate(links, axis=1)
+    graph = coo_array((np.ones(len(source)), (source, target)), shape=(2 * L, 2 * L))
+    labels = connected_components(graph, directed=False)[1]
+    positive, negated = labels[:L], labels[L:]
+    sign = np.where(positive == negated, 0, np.where(positive < negated, 1, -1))
+    return Orbits(np.unique(np.minimum(positive, negated), return_inverse=True)[1], sign)
+
+
+def generators(problem: Problem, tolerance: float = 0.0) -> list[Permutation]:
+    """Generators of the group of the start's symmetries, values within `tolerance` taken as equal."""
+    edges = _coloured_graph(problem, tolerance)
+    return _stabiliser(edges, _refine(edges, np.unique(np.diag(edges), return_inverse=True)[1]))
+
+
+def _coloured_graph(problem: Problem, tolerance: float) -> np.ndarray:
+    """Integers that are equal for equal edges: C between units, v (and b) between units and outputs, with signs."""
+    start = problem.start
+    K, M, O = start.K, start.M, problem.outputs
+    P, V = K + M, K + M + O
+    value, feedback = np.zeros((V, V)), np.zeros((V, V))
+    value[:P, :P] = start.C
+    value[:K, P:], value[K:P, P:] = start.v.reshape(K, O), start.v_teacher.reshape(M, O)
+    value[P:, :P] = value[:P, P:].T
+    if problem.b is not None:
+        feedback[:K, P:] = problem.b.reshape(K, O)
+        feedback[P:, :K] = feedback[:K, P:].T
+    kind = np.repeat([0, 1, 2], [K, M, O])
+    kinds = np.tile(3 * kind[:, None] + kind, (2, 2))
+    special = np.kron([[1, 2], [2, 1]], np.eye(V, dtype=int))  # a vertex itself, and its own negative
+    if O == 1:  # all signs turned at once is no symmetry worth finding: fix that of the output
+        special[P, P], special[P + V, P + V] = 3, 4
+    signs = np.array([[1.0, -1.0], [-1.0, 1.0]])
+    edges = kinds * 5 + special
+    for matrix in (np.kron(signs, value), np.kron(signs, feedback)):
+        classes = _classes(matrix, tolerance)
+        edges = edges * (classes.max() + 1) + classes
+    return np.unique(edges, return_inverse=True)[1].reshape(2 * V, 2 * V)
+
+
+def _classes(values: np.ndarray, tolerance: float) -> np.ndarray:
     """Integers that are equal where the values are within `tolerance` of their neighbours in order."""
     flat = values.ravel()
     order = np.argsort(flat)
@@ -24,31 +116,11 @@ def _classes(values: Array, tolerance: float) -> np.ndarray:
     return classes.reshape(values.shape)
 
 
-def _coloured_graph(problem: Problem, tolerance: float) -> np.ndarray:
-    """Edge colours of the signed units; the diagonal carries a unit's kind, v and b."""
-    start = problem.start
-    K, M, O = start.K, start.M, problem.outputs
-    columns = [np.concatenate([start.v.reshape(K, O), start.v_teacher.reshape(M, O)])]
-    b = np.zeros((K, O)) if problem.b is None else problem.b.reshape(K, O)
-    columns.append(np.concatenate([b, np.zeros((M, O))]))
-    features = np.hstack(columns)
-    features = np.vstack([features, -features])
-    C = start.C
-    edges = _classes(np.block([[C, -C], [-C, C]]), tolerance)
-    P = K + M
-    kind = np.tile(np.repeat([0, 1], [K, M]), 2)
-    key = np.column_stack([kind, *(_classes(column, tolerance) for column in features.T)])
-    _, labels = np.unique(key, axis=0, return_inverse=True)
-    n = edges.max() + 1
-    edges[np.arange(P), np.arange(P) + P] += n  # a unit and its own negative
-    edges[np.arange(P) + P, np.arange(P)] += n
-    edges[np.diag_indices(2 * P)] += 2 * n * (1 + labels)
-    return edges
+def _refine(edges: np.ndarray, colours: np.ndarray) -> np.ndarray:
+    """Vertex colours that no symmetry can mix: equal ones see equal edges into equal colours.
 
-
-def _refine(edges: np.ndarray) -> np.ndarray:
-    """Vertex classes that no symmetry can mix: equal classes see equal edges into equal classes."""
-    colours = np.unique(np.diag(edges), return_inverse=True)[1]
+    Their numbers do not depend on the names of the vertices, so that two refinements can be compared.
+    """
     while True:
         seen = np.sort(edges * (colours.max() + 1) + colours[None, :], axis=1)
         finer = np.unique(np.column_stack([colours, seen]), axis=0, return_inverse=True)[1].ravel()
@@ -57,83 +129,68 @@ def _refine(edges: np.ndarray) -> np.ndarray:
         colours = finer
 
 
-def _extend(edges: list, classes: list, images: list[int]) -> list[int] | None:
-    """An automorphism whose first images are given, by depth-first search; None if there is none."""
-    a = len(images)
-    if a == len(edges):
-        return images
-    taken = set(images)
-    for c in range(len(edges)):
-        if (
-            classes[c] == classes[a]
-            and c not in taken
-            and edges[a][a] == edges[c][c]
-            and all(edges[a][e] == edges[c][image] for e, image in enumerate(images))
-        ):
-            found = _extend(edges, classes, [*images, c])
-            if found is not None:
-                return found
-    return None
+def _single_out(edges: np.ndarray, colours: np.ndarray, vertex: int) -> np.ndarray:
+    """The refinement in which `vertex` has a colour of its own."""
+    marked = 2 * colours
+    marked[vertex] += 1
+    return _refine(edges, np.unique(marked, return_inverse=True)[1])
 
 
-def generators(problem: Problem, tolerance: float = 0.0) -> list[Permutation]:
-    """Generators of the group of the start's symmetries, values within `tolerance` taken as equal."""
-    table = _coloured_graph(problem, tolerance)
-    refined = _refine(table)
-    size = len(refined)
-    if refined.max() + 1 == size:
+def _stabiliser(edges: np.ndarray, colours: np.ndarray) -> list[Permutation]:
+    """Generators of the automorphisms that keep the colours: those that fix a vertex, and one to each of its images."""
+    if colours.max() + 1 == len(colours):
         return []
-    edges, classes = table.tolist(), refined.tolist()
-    found: list[Permutation] = []
-    for a in reversed(range(size)):  # found holds generators of the group that fixes vertices 0 … a
-        for c in range(a + 1, size):
-            if classes[c] == classes[a] and c not in _orbit(a, found):
-                images = _extend(edges, classes, [*range(a), c])
-                if images is not None:
-                    found.append(np.array(images))
+    vertex = _first_shared(colours)
+    fixed = _single_out(edges, colours, vertex)
+    found = _stabiliser(edges, fixed)
+    orbit = _orbit(vertex, found)
+    for image in np.flatnonzero(colours == colours[vertex]):
+        if int(image) not in orbit:
+            permutation = _swap(edges, vertex, int(image))
+            if permutation is None:
+                permutation = _match(edges, fixed, _single_out(edges, colours, int(image)))
+            if permutation is not None:
+                found.append(permutation)
+                orbit = _orbit(vertex, found)
     return found
 
 
-def _orbit(a: int, permutations: list[Permutation]) -> set[int]:
-    orbit, new = {a}, [a]
+def _first_shared(colours: np.ndarray) -> int:
+    """The first vertex whose colour is not its own."""
+    return int(np.flatnonzero(np.bincount(colours)[colours] > 1)[0])
+
+
+def _swap(edges: np.ndarray, a: int, c: int) -> Permutation | None:
+    """The exchange of two vertices and of their negatives, if it is an automorphism."""
+    size = len(edges)
+    permutation = np.arange(size)
+    negative_a, negative_c = (a + size // 2) % size, (c + size // 2) % size
+    permutation[[a, negative_a]], permutation[[c, negative_c]] = [c, negative_c], [a, negative_a]
+    return permutation if np.array_equal(edges[np.ix_(permutation, permutation)], edges) else None
+
+
+def _match(edges: np.ndarray, left: np.ndarray, right: np.ndarray) -> Permutation | None:
+    """An automorphism that takes the colours `left` to `right`, if there is one."""
+    if not np.array_equal(np.sort(left), np.sort(right)):
+        return None
+    if left.max() + 1 == len(left):
+        permutation = np.argsort(right)[left]
+        return permutation if np.array_equal(edges[np.ix_(permutation, permutation)], edges) else None
+    vertex = _first_shared(left)
+    fixed = _single_out(edges, left, vertex)
+    for image in np.flatnonzero(right == left[vertex]):
+        permutation = _match(edges, fixed, _single_out(edges, right, int(image)))
+        if permutation is not None:
+            return permutation
+    return None
+
+
+def _orbit(vertex: int, permutations: list[Permutation]) -> set[int]:
+    """All images of the vertex."""
+    orbit, new = {vertex}, [vertex]
     while new:
-        vertex = new.pop()
-        for permutation in permutations:
-            image = int(permutation[vertex])
-            if image not in orbit:
-                orbit.add(image)
-                new.append(image)
+        last = new.pop()
+        images = {int(permutation[last]) for permutation in permutations} - orbit
+        orbit |= images
+        new += images
     return orbit
-
-
-def orbits(problem: Problem, tolerance: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
-    """For each order parameter of the packed state: the number of its orbit and its sign (0: zero by symmetry).
-
-    The state is R row by row, the upper triangle of Q row by row, v row by row. All signs are +1 and all orbits have
-    one member if the start has no symmetry.
-    """
-    K, M, O = problem.start.K, problem.start.M, problem.outputs
-    P, L = K + M, K * M + K * (K + 1) // 2 + K * O
-    i, k = np.triu_indices(K)
-    entry = np.empty((K, P), dtype=int)  # where an overlap of student i with unit a stands in the state
-    entry[:, K:] = np.arange(K * M).reshape(K, M)
-    entry[i, k] = entry[k, i] = K * M + np.arange(len(i))
-    rows = np.concatenate([np.repeat(np.arange(K), M), i])
-    columns = np.concatenate([np.tile(np.arange(K, P), K), k])
-    links = []
-    for permutation in generators(problem, tolerance):
-        unit, negative = permutation % P, permutation >= P
-        overlaps = entry[np.minimum(unit[rows], unit[columns]), np.maximum(unit[rows], unit[columns])]
-        second = L - K * O + (unit[:K, None] * O + np.arange(O)).ravel()
-        image = np.concatenate([overlaps, second])
-        turned = np.concatenate([negative[rows] ^ negative[columns], np.repeat(negative[:K], O)])
-        links.append(np.stack([np.arange(L), image + L * turned]))
-        links.append(np.stack([np.arange(L) + L, image + L * ~turned]))
-    if not links:
-        return np.arange(L), np.ones(L, dtype=int)
-    source, target = np.concatenate(links, axis=1)
-    graph = coo_array((np.ones(len(source)), (source, target)), shape=(2 * L, 2 * L))
-    labels = connected_components(graph, directed=False)[1]
-    positive, negated = labels[:L], labels[L:]
-    sign = np.where(positive == negated, 0, np.where(positive < negated, 1, -1))
-    return np.unique(np.minimum(positive, negated), return_inverse=True)[1], sign

@@ -58,8 +58,10 @@ class Trajectory:
     attributes: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for array in (self.alphas, self.R, self.Q, self.v):
-            array.flags.writeable = False
+        for name in ("alphas", "R", "Q", "v"):
+            view = getattr(self, name).view()
+            view.flags.writeable = False
+            object.__setattr__(self, name, view)
 
     @property
     def T(self) -> Array:

@@ -100,6 +100,7 @@ def test_alphas_are_those_recorded():
         ({"runs": 2.5}, "runs must be an integer, but is 2.5"),
         ({"workers": 0}, "workers must be at least 1, but is 0"),
         ({"alphas": [1, 0]}, "alphas must increase strictly"),
+        ({"alphas": [1e300]}, "alphas[-1] * N, the number of steps, must be at most"),
     ],
 )
 def test_bad_arguments_are_named(changes, message):
@@ -107,6 +108,14 @@ def test_bad_arguments_are_named(changes, message):
     arguments = {"alphas": [1], "rng": generator()} | changes
     with pytest.raises(InputError, match=re.escape(message)):
         simulate_network(random_problem(1, 1), **arguments)
+
+
+def test_a_decay_that_turns_weights_over_is_refused():
+    """1 - decay / N must not be negative; the ODEs, where N is infinite, take any."""
+    problem = random_problem(1, 1, N=5, decay_v=7.0)
+    with pytest.raises(InputError, match="decay and decay_v must be at most N = 5"):
+        simulate_network(problem, [1.0], rng=generator())
+    assert np.isfinite(integrate(problem, [1.0]).v).all()
 
 
 def test_interrupted_runs_are_kept():
