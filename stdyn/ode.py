@@ -98,13 +98,13 @@ def _solve(
     """The states at alphas, as far as the solution goes; if it diverged, the alpha at which, and what to say."""
     if alphas[-1] == 0:
         return y_start[None, :].copy(), None
-    T, arguments = problem.start.T, problem.kernel_arguments
+    T, arguments, trivial = problem.start.T, problem.kernel_arguments, orbits.trivial
     reached = 0.0
 
     def derivative(alpha: float, s: Array) -> Array:
         nonlocal reached
         reached = alpha
-        if orbits.trivial:
+        if trivial:
             return kernels.right_hand_side(s, T, *arguments)
         return orbits.reduce(kernels.right_hand_side(orbits.expand(s), T, *arguments))
 
@@ -112,7 +112,7 @@ def _solve(
         return kernels.DIVERGED - float(np.max(np.abs(s)))
 
     room.terminal = True  # type: ignore[attr-defined]
-    s_start = y_start if orbits.trivial else orbits.reduce(y_start)
+    s_start = y_start if trivial else orbits.reduce(y_start)
     with np.errstate(over="ignore", invalid="ignore"):
         solution = solve_ivp(
             derivative, (0.0, alphas[-1]), s_start, method, t_eval=alphas, events=room, rtol=rtol, atol=atol
@@ -120,7 +120,7 @@ def _solve(
     states = np.transpose(solution.y).reshape(-1, len(s_start))  # y is an empty list where no alpha was reached
     finite = np.append(np.isfinite(states).all(axis=1), False)
     states = states[: finite.argmin()]
-    y = states if orbits.trivial else orbits.expand(states)
+    y = states if trivial else orbits.expand(states)
     if solution.status == 0 and len(y) == len(alphas):
         return y, None
     if solution.status == 1 and solution.t_events is not None:
