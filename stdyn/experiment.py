@@ -67,12 +67,12 @@ class Experiment:
 
     def problem(self, rule: str) -> "Problem":
         """The problem of one rule; the start is the same for both."""
-        from stdyn.problem import Problem
+        from stdyn.problem import RATES, Problem
 
         start = self._start()
         b = self._drawn("b", self.b, start.v.shape[0], self.b_scale) if rule == "fa" else None
-        names = ("N", "activation", "eta", "eta_v", "sigma", "decay", "decay_v")
-        return Problem(start, rule=rule, b=b, **{name: getattr(self, name) for name in names})  # type: ignore[arg-type]
+        rest = {name: getattr(self, name) for name in ("N", "activation", *RATES)}
+        return Problem(start, rule=rule, b=b, **rest)  # type: ignore[arg-type]
 
     def check(self, fewest_runs: int = 1) -> None:
         """Refuse whatever cannot be used, before any work starts."""

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from stdyn.comparison import match_teachers
 from stdyn.errors import InputError
-from stdyn.problem import Array, Problem
+from stdyn.problem import RATES, Array, Problem
 from stdyn.trajectory import Trajectory
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -306,7 +306,7 @@ def labelled(ax: Axes, pair: Pair, label: str) -> Axes:
 
 def distinctions(pairs: list[Pair]) -> list[str]:
     """For each of several problems, the parameters in which they differ, or its number if only the starts do."""
-    names = ("N", "activation", "eta", "eta_v", "sigma", "decay", "decay_v")
+    names = ("N", "activation", *RATES)
     values = [{name: getattr(pair.problem, name) for name in names} for pair in pairs]
     differ = [name for name in names if len({value[name] for value in values}) > 1]
     return [

@@ -12,6 +12,7 @@ from stdyn.kernels import Activation
 
 Array = NDArray[np.float64]
 
+RATES = ("eta", "eta_v", "sigma", "decay", "decay_v")  # in the order in which the kernels take them
 ROUNDING = 1e-10  # relative to the largest eigenvalue: what counts as rounding in a symmetry or a negative eigenvalue
 
 
@@ -233,7 +234,7 @@ class Problem:
             b = checked["b"] = frozen_array("b", self.b, (1, 2))
             if b.shape != self.start.v.shape:
                 raise InputError(f"b must have the shape of v, {self.start.v.shape}, but has shape {b.shape}")
-        for name in ("eta", "eta_v", "sigma", "decay", "decay_v"):
+        for name in RATES:
             checked[name] = number(name, getattr(self, name))
         for name, value in checked.items():
             object.__setattr__(self, name, value)
@@ -248,7 +249,7 @@ class Problem:
         """(v_teacher (M, O), b (K, O), fixed_feedback, rates, code): how every kernel takes its parameters."""
         v_teacher = self.start.v_teacher.reshape(self.start.M, -1)
         b = self.start.v if self.b is None else self.b
-        rates = np.array([self.eta, self.eta_v, self.sigma, self.decay, self.decay_v])
+        rates = np.array([getattr(self, name) for name in RATES])
         code = Activation[self.activation.upper()]
         return np.array(v_teacher), np.array(b.reshape(self.start.K, -1)), self.rule == "fa", rates, int(code)
 

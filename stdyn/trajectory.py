@@ -14,7 +14,7 @@ import numpy as np
 
 from stdyn import averages, store
 from stdyn.errors import InputError
-from stdyn.problem import Array, OrderParameters, Problem
+from stdyn.problem import RATES, Array, OrderParameters, Problem
 
 if TYPE_CHECKING:
     import xarray
@@ -119,11 +119,10 @@ class Trajectory:
         """What it is and where it comes from, in lines."""
         problem, start = self.problem, self.problem.start
         solver = {"ode": "ODEs, N -> infinity", "network": f"{self.runs} network runs at N = {problem.N}"}[self.method]
-        names = ("eta", "eta_v", "sigma", "decay", "decay_v")
         lines = {
             "what": f"{problem.rule.upper()}, {solver}",
             "units": f"K = {start.K}, M = {start.M}, outputs = {problem.outputs}, activation {problem.activation}",
-            "rates": ", ".join(f"{name} = {getattr(problem, name):g}" for name in names),
+            "rates": ", ".join(f"{name} = {getattr(problem, name):g}" for name in RATES),
             "alpha": "none was reached",
         }
         if len(self.alphas):
@@ -166,7 +165,7 @@ class Trajectory:
             variables["diverged_at"] = (time[:-1], self.diverged_at, "alpha at which the run diverged, inf: it did not")
         return variables
 
-    _SCALARS = ("N", "activation", "rule", "eta", "eta_v", "sigma", "decay", "decay_v")
+    _SCALARS = ("N", "activation", "rule", *RATES)
 
     def _all_attributes(self) -> dict[str, Any]:
         described = {name: getattr(self.problem, name) for name in self._SCALARS}

@@ -1,11 +1,13 @@
 """The front door: the Python of the README runs, and what it says of the package is so."""
 
 import re
+import runpy
 from pathlib import Path
 
 import pytest
 
 import stdyn
+from stdyn.experiment import Experiment, make
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -21,6 +23,49 @@ def test_python_of_the_readme_runs(tmp_path, monkeypatch):
         exec(compile(block, "README.md", "exec"), namespace)
     assert (tmp_path / "fa.h5").exists()
     assert str(namespace["verdict"]).startswith("fa: 16 runs at N = 500")
+
+
+NUMBERS_SAID = [
+    "0.24 at alpha = 3, 0.07 at alpha = 10, 0.06 at alpha = 100",
+    "0.64 at alpha = 3, 0.07 at alpha = 10, 0.05 at alpha = 100",
+    "0.98 at alpha = 10, 0.97 at the end",
+    "left at 265,",
+    "left at 446,",
+    "eps_g = 1e-08 at alpha = 3000",
+    "eps_g = 3e-08 at alpha = 3000",
+]
+NUMBERS_WRITTEN = [
+    "eps_g = 0.07 there",
+    "0.06 under FA and 0.05 under BP",
+    "eps_g = 0.24 at alpha = 3, backpropagation 0.64",
+    "cosine 0.98",
+    "0.97 at the end",
+    "alpha = 265 under FA and 446",
+    "1e-08 and 3e-08",
+]
+
+
+def test_numbers_of_the_readme_are_those_of_the_theory(tmp_path, capsys):
+    """The ODEs of the reference experiment, and what examples/escape.py says of them, as the text has it."""
+    reference = Experiment()
+    for rule in reference.rules:
+        theory = stdyn.integrate(reference.problem(rule), reference.alphas())
+        theory.save(tmp_path / f"reference_{rule}_ode.h5")
+        theory.save(tmp_path / f"reference_{rule}_network.h5")  # its part of the numbers is from 8 runs of minutes
+    runpy.run_path(str(ROOT / "examples" / "escape.py"))["main"](tmp_path)
+    said = capsys.readouterr().out
+    for number in NUMBERS_SAID:
+        assert number in said
+    for number in NUMBERS_WRITTEN:
+        assert number in README
+
+
+def test_experiments_of_the_examples_can_be_run():
+    """Every TOML file there is a valid experiment."""
+    files = list((ROOT / "examples").glob("*.toml"))
+    assert files
+    for file in files:
+        make({}, file, {}).check(fewest_runs=2)
 
 
 def test_map_of_the_modules_is_complete():
