@@ -4,7 +4,7 @@ from .errors import DivergenceWarning, InputError, Interrupted, SymmetryWarning
 from .initial import weights
 from .ode import integrate
 from .problem import OrderParameters, Problem
-from .simulate import simulate_network
+from .simulate import simulate_network, simulate_reduced
 from .trajectory import Trajectory, load
 
 __version__: str
@@ -14,6 +14,7 @@ __all__ = [
     "Problem",
     "integrate",
     "simulate_network",
+    "simulate_reduced",
     "compare",
     "match_teachers",
     "load",

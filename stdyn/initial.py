@@ -96,18 +96,45 @@ def root(C: Array) -> Array:
     return (vectors * np.sqrt(np.maximum(eigenvalues, 0))) @ vectors.T
 
 
+def coordinates(state: OrderParameters) -> tuple[Array, Array, Array]:
+    """Coordinates (L, A, S) of vectors that have these overlaps; the first M directions hold the teacher.
+
+    Teacher L (M, M) and students [A S], A (K, M) and S (K, K); L and S are lower triangular: T = L L^T, R = A L^T,
+    Q = A A^T + S S^T. C may be singular. Vectors that are equal, or opposite, get coordinates that are so exactly.
+    """
+    K, M = state.K, state.M
+    order = np.r_[K : K + M, :K]
+    C = state.C[np.ix_(order, order)]
+    norms = np.sqrt(np.diag(C))
+    directions = C / np.where(norms > 0, np.outer(norms, norms), 1)  # so that short vectors are as exact as long ones
+    triangle = np.linalg.qr(root(directions)).R.T  # directions = root root^T = triangle triangle^T
+    B = norms[:, None] * np.tril(triangle) * np.where(np.diag(triangle) < 0, -1, 1)
+    for a in range(K + M):
+        for c in range(a):
+            if C[a, a] == C[c, c] == abs(C[a, c]):
+                B[a] = np.sign(C[a, c]) * B[c]
+                break
+    return B[:M, :M], B[M:, :M], B[M:, M:]
+
+
 def weights(state: OrderParameters | Problem, N: int, rng: np.random.Generator) -> tuple[Array, Array]:
     """First-layer weights W (K, N) and W_teacher (M, N) that have exactly the overlaps of `state`.
 
-    Uniform over the rotations of R^N, which is their law given the overlaps (theory.md, section 6): the root of C times
-    a random orthonormal frame of K + M rows. Needs N >= K + M.
+    Uniform over the rotations of R^N, which is their law given the overlaps (theory.md, section 6): the coordinates of
+    the vectors in a random orthonormal frame of K + M rows. `state` may be a point of any trajectory, e.g.
+    `runs.at(-1, run=0)`. Needs N >= K + M.
     """
     start = state.start if isinstance(state, Problem) else state
-    K, P = start.K, start.K + start.M
-    if integer("N", N, 1) < P:
-        raise InputError(f"N must be at least K + M = {P}, but is {N}")
+    K, M = start.K, start.M
+    if integer("N", N, 1) < K + M:
+        raise InputError(f"N must be at least K + M = {K + M}, but is {N}")
     check_rng(rng)
-    frame, triangle = np.linalg.qr(rng.standard_normal((N, P)))
-    frame *= np.sign(np.diag(triangle))  # makes the law of the frame uniform
-    W = root(start.C) @ frame.T
-    return np.ascontiguousarray(W[:K]), np.ascontiguousarray(W[K:])
+    frame, triangle = np.linalg.qr(rng.standard_normal((N, K + M)))
+    frame = (frame * np.sign(np.diag(triangle))).T  # makes the law of the frame uniform
+    L, A, S = coordinates(start)
+    W, W_teacher = np.zeros((K, N)), np.zeros((M, N))
+    for a in range(K + M):  # row by row, so that equal units get the same weights to the last bit
+        W += np.hstack([A, S])[:, a, None] * frame[a]
+        if a < M:
+            W_teacher += L[:, a, None] * frame[a]
+    return W, W_teacher

@@ -1,4 +1,4 @@
-"""Every compiled function: activations, Gaussian averages, the right-hand side of the ODEs, the step loop.
+"""Every compiled function: activations, Gaussian averages, the right-hand side of the ODEs, random numbers, step loops.
 
 All of them are pure functions on arrays and follow the symbols of docs/theory.md. They share one file because
 numba's on-disk cache notices an edit only in the file that holds the cached function: a kernel here that called
@@ -9,11 +9,13 @@ Fields are numbered a = 0 … K+M-1, the K students first. C is their covariance
 """
 
 from enum import IntEnum
-from math import erf, exp, pi, sqrt
+from math import log, pi, sqrt
 from typing import Any
 
 import numpy as np
-from numba import njit
+from llvmlite import ir
+from numba import njit, types
+from numba.extending import intrinsic
 
 # Reassociation and fused multiply-add change a sum by rounding only; NaN, infinity and signed zero keep their meaning.
 _OPTIONS: dict[str, Any] = {
@@ -22,8 +24,15 @@ _OPTIONS: dict[str, Any] = {
     "error_model": "numpy",
     "fastmath": {"reassoc", "contract"},
 }
+# Each operation rounded as IEEE 754 says: a run gives the same bits wherever it stands in an array, on any processor.
+_ORDERED = _OPTIONS | {"fastmath": False}
+_INLINE = _ORDERED | {"forceinline": True}  # a loop over a function vectorises only if the function is inlined
 
 DIVERGED = 1e8  # a field, an error or an order parameter beyond this (all are O(1)) counts as diverged
+
+_CACHED = 2**12  # normals drawn at a time, 32 kB: they are used while they are in the cache
+
+_ONE = np.uint64(0x3FF0000000000000)  # the bits of 1.0
 
 # (asin(s)/s - 1)/s^2 as a polynomial in z = s^2 on [0, 1/4]: Chebyshev fit, error 2e-17, lowest power first.
 _ASIN = (
@@ -76,20 +85,113 @@ def arcsine(x):
     return r if x >= 0 else -r
 
 
-@njit(**_OPTIONS)
-def g(code, x):
-    """The activation g(x)."""
-    if code == Activation.LINEAR:
-        return x
-    return erf(x / sqrt(2.0))
+# Polynomials, lowest power first, from Chebyshev interpolation in 50 digits; each is exact to 2e-16 of its value.
+# exp(r) on |r| < log(2)/2;  erf(x/sqrt 2)/x in x^2 < 2;  exp(x^2/2) erfc(x/sqrt 2) in (x-4)/(x+4), sqrt 2 < x < 9.
+_EXP = (
+    1.0,
+    1.0,
+    0.5000000000000019,
+    0.1666666666666668,
+    0.0416666666664881,
+    0.008333333333319601,
+    0.0013888888952314775,
+    0.00019841269890047113,
+    2.4801485482328494e-05,
+    2.755724091857897e-06,
+    2.763263963904103e-07,
+    2.5110037605963777e-08,
+)
+_ERF = (
+    0.7978845608028654,
+    -0.13298076013381013,
+    0.019947114020053745,
+    -0.0023746564307935473,
+    0.00023086937442241853,
+    -1.8889310203097372e-05,
+    1.3319344963149676e-06,
+    -8.244830214579362e-08,
+    4.543002164363612e-09,
+    -2.2385017205187103e-10,
+    9.474170585296521e-12,
+    -2.691666467781966e-13,
+)
+_ERFC = (
+    0.18882128260393788,
+    -0.34079544309691107,
+    0.24875851067852697,
+    -0.1434148146754284,
+    0.06172960821264373,
+    -0.016984190967100514,
+    0.0010151241481808073,
+    0.0012776277865835044,
+    -0.0003743684470274808,
+    -9.111103779370114e-05,
+    5.729480164541869e-05,
+    9.273019141696274e-06,
+    -8.587970998404604e-06,
+    -1.6957926138611158e-06,
+    1.2278634651968056e-06,
+    4.4296673197612845e-07,
+)
 
 
-@njit(**_OPTIONS)
-def g_prime(code, x):
-    """The derivative g'(x)."""
+@intrinsic
+def _bits(_, x):
+    """The 64 bits of a float as an unsigned integer."""
+
+    def generate(_, builder, __, arguments):
+        return builder.bitcast(arguments[0], ir.IntType(64))
+
+    return types.uint64(types.float64), generate
+
+
+@intrinsic
+def _from_bits(_, bits):
+    """The float that has these 64 bits."""
+
+    def generate(_, builder, __, arguments):
+        return builder.bitcast(arguments[0], ir.DoubleType())
+
+    return types.float64(types.uint64), generate
+
+
+@njit(**_INLINE)
+def _polynomial(p, z):
+    """p[0] + p[1] z + p[2] z^2 + …"""
+    value = p[len(p) - 1]
+    for power in range(len(p) - 2, -1, -1):
+        value = value * z + p[power]
+    return value
+
+
+@njit(**_INLINE)
+def erf_unit(x):
+    """erf(x/sqrt 2) and its derivative sqrt(2/pi) exp(-x^2/2), to 4e-16; no branch, so that a loop vectorises."""
+    a = min(abs(x), 9.0)  # from 8.3 on the error function is 1 to rounding, and its derivative below 1e-15
+    y = a * a
+    shifted = -0.5 * y * (1 / log(2)) + 1.5 * 2.0**52  # the last bits of the sum are those of the nearest integer n
+    n = shifted - 1.5 * 2.0**52
+    remainder = (-0.5 * y - n * 0.693147180369123816490) - n * 1.90821492927058770002e-10  # log 2 in two parts
+    gauss = _polynomial(_EXP, remainder) * _from_bits((_bits(shifted) << np.uint64(52)) + _ONE)  # times 2^n
+    far = 1 - gauss * _polynomial(_ERFC, (a - 4) / (a + 4))
+    value = far if y > 2 else a * _polynomial(_ERF, y)
+    return value if x >= 0 else -value, sqrt(2 / pi) * gauss
+
+
+@njit(**_ORDERED)
+def activate(code, z, g, g_prime):
+    """Fill g and g_prime with g(z) and g'(z); all three have shape (rows, columns)."""
     if code == Activation.LINEAR:
-        return 1.0
-    return sqrt(2 / pi) * exp(-0.5 * x * x)
+        for a in range(z.shape[0]):
+            for r in range(z.shape[1]):
+                g[a, r] = z[a, r]
+                g_prime[a, r] = 1.0
+    else:
+        for a in range(z.shape[0]):
+            for r in range(z.shape[1]):
+                value, slope = erf_unit(z[a, r])
+                g[a, r] = value
+                g_prime[a, r] = slope
 
 
 @njit(**_OPTIONS)
@@ -302,6 +404,122 @@ def right_hand_side(y, T, v_teacher, b, fixed_feedback, rates, code):
 
 
 # ---------------------------------------------------------------------------------------------------------------------
+# Random numbers: many generators side by side ("lanes"), so that the compiler can use SIMD. Each lane is the SFC64 of
+# NumPy (C. Doty-Humphrey's, PractRand); a stream is its state, (4, lanes): a, b, c and the counter.
+
+_LOG = (
+    0.666666666666667,
+    0.39999999999899505,
+    0.28571428625975487,
+    0.2222221113479508,
+    0.18182889125261723,
+    0.15331721600556042,
+    0.14616449685043406,
+)  # (log((1+s)/(1-s))/s - 2)/s^2 in s^2 < (3 - sqrt 8)^2
+_SIN = (
+    1.5707963267948966,
+    -0.6459640975062443,
+    0.07969262624604301,
+    -0.004681754132340976,
+    0.0001604411507421909,
+    -3.59864335298231e-06,
+    5.633933781537854e-08,
+)  # sin(pi t/2)/t in t^2 < 1/4
+_COS = (
+    1.0,
+    -1.2337005501361513,
+    0.25366950789986475,
+    -0.02086348073494657,
+    0.000919259950041661,
+    -2.520013526428479e-05,
+    4.6552961874867623e-07,
+)  # cos(pi t/2) in t^2 < 1/4
+
+
+@njit(**_INLINE)
+def _next(stream, lane):
+    """64 random bits of one lane."""
+    a, b, c = stream[0, lane], stream[1, lane], stream[2, lane]
+    bits = a + b + stream[3, lane]
+    stream[3, lane] += np.uint64(1)
+    stream[0, lane] = b ^ (b >> np.uint64(11))
+    stream[1, lane] = c + (c << np.uint64(3))
+    stream[2, lane] = ((c << np.uint64(24)) | (c >> np.uint64(40))) + bits
+    return bits
+
+
+@njit(**_INLINE)
+def _log(x):
+    """log(x) for a positive, normal x, without a branch; to 1e-15 of the larger of its value and 1."""
+    bits = _bits(x)
+    # 2^52 + (exponent + 1023), whose bits are simply put together, is turned into the exponent by a subtraction
+    exponent = _from_bits((bits >> np.uint64(52)) | np.uint64(0x4330000000000000)) - (2.0**52 + 1023)
+    m = _from_bits((bits & np.uint64(0x000FFFFFFFFFFFFF)) | _ONE)  # x = m 2^exponent, 1 <= m < 2
+    large = m > sqrt(2.0)
+    m = 0.5 * m if large else m
+    exponent = exponent + 1 if large else exponent
+    s = (m - 1) / (m + 1)
+    return exponent * log(2) + (2 * s + s * (s * s) * _polynomial(_LOG, s * s))
+
+
+@njit(**_INLINE)
+def _uniform(bits):
+    """A number in (0, 1]: (bits + 1/2) / 2^64."""
+    return (np.float64(bits) + 0.5) * 2.0**-64
+
+
+@njit(**_INLINE)
+def _normal_pair(stream, lane):
+    """Two independent standard normal numbers, by Box and Muller's transform: radius sqrt(-2 log U), uniform angle."""
+    radius = sqrt(-2 * _log(_uniform(_next(stream, lane))))
+    bits = _next(stream, lane)
+    t = _from_bits((bits >> np.uint64(12)) | _ONE) - 1.5  # uniform in [-1/2, 1/2): an angle pi t/2 in a quarter circle
+    sine, cosine = t * _polynomial(_SIN, t * t), _polynomial(_COS, t * t)
+    swapped = (bits & np.uint64(1)) != np.uint64(0)  # two more bits choose the quarter
+    radius = _from_bits(_bits(radius) | ((bits & np.uint64(2)) << np.uint64(62)))
+    return radius * (sine if swapped else cosine), radius * (cosine if swapped else sine)
+
+
+@njit(**_ORDERED)
+def normals(stream, out):
+    """Fill out (rows, lanes), an even number of rows, with standard normal numbers; the stream moves on."""
+    for row in range(0, out.shape[0], 2):
+        for lane in range(out.shape[1]):
+            first, second = _normal_pair(stream, lane)
+            out[row, lane] = first
+            out[row + 1, lane] = second
+
+
+@njit(**_INLINE)
+def _chi_square(d, normal, uniform):
+    """Marsaglia and Tsang's candidate for chi^2 of 2 d + 2/3 degrees of freedom; negative if it is rejected."""
+    V = 1 + normal / sqrt(9 * d)
+    V = V * V * V
+    log_V = _log(V if V > 0 else 1.0)
+    accepted = (V > 0) & (_log(uniform) < 0.5 * normal * normal + d - d * V + d * log_V)
+    return 2 * d * V if accepted else -1.0
+
+
+@njit(**_ORDERED)
+def chi_squares(stream, degrees, normal, out):
+    """Fill out (lanes) with chi^2 of 0, 1, 2, … degrees of freedom; `normal` (lanes) are standard normal numbers.
+
+    Exact, by Marsaglia and Tsang's rejection (ACM Trans. Math. Softw. 26, 363, 2000); `stream` provides the rest.
+    """
+    if degrees < 2:
+        for lane in range(len(out)):
+            out[lane] = degrees * normal[lane] * normal[lane]
+        return
+    d = degrees / 2 - 1 / 3
+    for lane in range(len(out)):
+        out[lane] = _chi_square(d, normal[lane], _uniform(_next(stream, lane)))
+    for lane in range(len(out)):
+        while out[lane] < 0:
+            again, _ = _normal_pair(stream, lane)
+            out[lane] = _chi_square(d, again, _uniform(_next(stream, lane)))
+
+
+# ---------------------------------------------------------------------------------------------------------------------
 # The microscopic dynamics.
 
 
@@ -309,7 +527,7 @@ def right_hand_side(y, T, v_teacher, b, fixed_feedback, rates, code):
 def _dot(w, xi):
     """w.xi"""
     field = 0.0
-    for j in range(len(xi)):
+    for j in range(len(w)):
         field += w[j] * xi[j]
     return field
 
@@ -318,7 +536,7 @@ def _dot(w, xi):
 def _move_and_dot(w, keep, change, last_xi, xi):
     """w <- keep w + change last_xi in place, and w.xi with the new w: one pass over w instead of two."""
     field = 0.0
-    for j in range(len(xi)):
+    for j in range(len(w)):
         w_j = keep * w[j] + change * last_xi[j]
         w[j] = w_j
         field += w_j * xi[j]
@@ -329,39 +547,41 @@ def _move_and_dot(w, keep, change, last_xi, xi):
 def network_steps(W, v, W_teacher, inputs, noise, v_teacher, b, fixed_feedback, rates, code):
     """Online SGD on the examples `inputs`, one step each (docs/theory.md, section 1); W and v change in place.
 
-    W (K, N), v (K, O), W_teacher (M, N); inputs (S, N) and noise (S, O) are standard normal; v_teacher (M, O),
-    b (K, O), `fixed_feedback`, rates and code as in `right_hand_side`. Returns the number of steps taken: less than S
-    if the next one has a field or an error beyond `DIVERGED`, in which case W and v are those before that step.
+    W (K, N), v (K, O), W_teacher (M, N); inputs (S, N) and noise (S, O) are standard normal, further columns are not
+    used; v_teacher (M, O), b (K, O), `fixed_feedback`, rates and code as in `right_hand_side`. Returns the number of
+    steps taken: less than S if the next one has a field or an error beyond `DIVERGED`, in which case W and v are those
+    before that step.
 
     The change of W in a step is made in the next one, in the same pass over W that computes the new fields.
     """
-    (K, N), M, (S, O) = W.shape, W_teacher.shape[0], noise.shape
+    (K, N), M, O, S = W.shape, W_teacher.shape[0], v.shape[1], len(inputs)
     eta, eta_v, sigma = rates[0], rates[1], rates[2]
     keep, keep_v = 1 - rates[3] / N, 1 - rates[4] / N
-    x, g_x, change, Delta = np.empty(K), np.empty(K), np.empty(K), np.empty(O)
+    z, g, g_prime = np.empty((1, K + M)), np.empty((1, K + M)), np.empty((1, K + M))
+    change, Delta = np.empty(K), np.empty((1, O))
     for step in range(S):
         xi = inputs[step]
         for i in range(K):
-            x[i] = _dot(W[i], xi) if step == 0 else _move_and_dot(W[i], keep, change[i], inputs[step - 1], xi)
-            g_x[i] = g(code, x[i])
-        for o in range(O):
-            Delta[o] = -sigma * noise[step, o]
-            for i in range(K):
-                Delta[o] += v[i, o] * g_x[i]
+            z[0, i] = _dot(W[i], xi) if step == 0 else _move_and_dot(W[i], keep, change[i], inputs[step - 1], xi)
         for n in range(M):
-            g_y = g(code, _dot(W_teacher[n], xi))
-            for o in range(O):
-                Delta[o] -= v_teacher[n, o] * g_y
-        if not (_all_small(x) and _all_small(Delta)):
+            z[0, K + n] = _dot(W_teacher[n], xi)
+        activate(code, z, g, g_prime)
+        for o in range(O):
+            Delta[0, o] = -sigma * noise[step, o]
+            for i in range(K):
+                Delta[0, o] += v[i, o] * g[0, i]
+            for n in range(M):
+                Delta[0, o] -= v_teacher[n, o] * g[0, K + n]
+        if not (_all_small(z) and _all_small(Delta)):
             return step
         for i in range(K):
             error = 0.0
             for o in range(O):
-                error += (b[i, o] if fixed_feedback else v[i, o]) * Delta[o]
-            change[i] = -eta / N * g_prime(code, x[i]) * error
+                error += (b[i, o] if fixed_feedback else v[i, o]) * Delta[0, o]
+            change[i] = -eta / N * g_prime[0, i] * error
         for i in range(K):
             for o in range(O):
-                v[i, o] = keep_v * v[i, o] - eta_v / N * Delta[o] * g_x[i]
+                v[i, o] = keep_v * v[i, o] - eta_v / N * Delta[0, o] * g[0, i]
     for i in range(K):
         _move_and_dot(W[i], keep, change[i], inputs[S - 1], inputs[S - 1])
     return S
@@ -369,8 +589,179 @@ def network_steps(W, v, W_teacher, inputs, noise, v_teacher, b, fixed_feedback, 
 
 @njit(**_OPTIONS)
 def _all_small(values):
-    """Whether no value is beyond DIVERGED or NaN."""
+    """Whether no value of the one row is beyond DIVERGED or NaN."""
     small = True
-    for value in values:
+    for value in values[0]:
         small &= abs(value) <= DIVERGED
     return small
+
+
+@njit(**_OPTIONS)
+def network_run(W, v, W_teacher, streams, steps, v_teacher, b, fixed_feedback, rates, code):
+    """`network_steps` on `steps` fresh examples, drawn from streams = (that of the inputs, that of the noise).
+
+    Every example takes the same whole number of draws from each lane, so that a run does not depend on how its steps
+    are divided into calls. Examples are drawn a few at a time, to be used while they are in the cache.
+    """
+    N, O = W.shape[1], v.shape[1]
+    lanes = streams[0].shape[1]
+    rows = (N + 2 * lanes - 1) // (2 * lanes) * 2
+    block = min(steps, max(4, _CACHED // N))
+    xi, zeta = np.empty((block, rows * lanes)), np.zeros((block, (O + 1) // 2 * 2))
+    taken = 0
+    while taken < steps:
+        size = min(block, steps - taken)
+        normals(streams[0], xi[:size].reshape(size * rows, lanes))
+        if rates[2] > 0:
+            normals(streams[1], zeta[:size].reshape(-1, 1))
+        done = network_steps(W, v, W_teacher, xi[:size], zeta[:size], v_teacher, b, fixed_feedback, rates, code)
+        taken += done
+        if done < size:
+            break
+    return taken
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The reduced dynamics: the same process in coordinates (docs/theory.md, section 4).
+
+
+@njit(**_ORDERED)
+def _project_out(S, g, M, tail, keep, x, length):
+    """x = S g, length = sqrt(|g|^2 + tail), and S <- the triangular factor of keep^2 S (1 - g g^T/length^2) S^T.
+
+    The g meant here are rows M … M+K-1 of g, the components of the example along the frame of S; tail (runs) is the
+    squared length of what lies outside of the frame. The factor is keep S G, with the triangular G that has
+    G G^T = 1 - g g^T/length^2:
+    G_jj = sqrt(tau_j/tau_(j-1)), G_ij = -g_i g_j/sqrt(tau_j tau_(j-1)) (i > j), tau_j = tail + sum_(l>j) g_l^2.
+    """
+    K, runs = x.shape
+    diagonal, below, tau = np.empty((K, runs)), np.empty((K, runs)), np.empty(runs)
+    for r in range(runs):
+        tau[r] = tail[r]
+    for j in range(K - 1, -1, -1):
+        for r in range(runs):
+            tau_j = tau[r]
+            tau[r] = tau_j + g[M + j, r] * g[M + j, r]
+            diagonal[j, r] = keep * sqrt(tau_j / tau[r]) if tau[r] > 0 else 0.0
+            below[j, r] = g[M + j, r] * diagonal[j, r] / tau_j if tau_j > 0 else 0.0
+    for r in range(runs):
+        length[r] = sqrt(tau[r])
+    for i in range(K):
+        for r in range(runs):
+            x[i, r] = 0.0
+        for j in range(i, -1, -1):
+            for r in range(runs):
+                S_ij = S[i, j, r]
+                S[i, j, r] = S_ij * diagonal[j, r] - x[i, r] * below[j, r]
+                x[i, r] += S_ij * g[M + j, r]
+
+
+@njit(**_ORDERED)
+def _add_square(S, p):
+    """S becomes the triangular factor of S S^T + p p^T, and p is used up; S (K, K, runs), p (K, runs).
+
+    By rotations, which need no positive pivot. Rows of S and p that are equal stay equal, bit by bit: for these the
+    rotation gives the new p as a difference of the same two products, exactly zero.
+    """
+    K, runs = p.shape
+    pivot, along, scale = np.empty(runs), np.empty(runs), np.empty(runs)
+    for j in range(K):
+        for r in range(runs):
+            square = S[j, j, r] * S[j, j, r] + p[j, r] * p[j, r]
+            pivot[r] = S[j, j, r] if square > 0 else 1.0
+            along[r] = p[j, r] if square > 0 else 0.0
+            scale[r] = 1 / sqrt(square) if square > 0 else 1.0
+        for i in range(j, K):
+            for r in range(runs):
+                S_ij = S[i, j, r]
+                S[i, j, r] = (pivot[r] * S_ij + along[r] * p[i, r]) * scale[r]
+                p[i, r] = (pivot[r] * p[i, r] - along[r] * S_ij) * scale[r]
+
+
+@njit(**_ORDERED)
+def reduced_steps(A, S, v, L, taken, N, g, chi2, v_teacher, b, fixed_feedback, rates, code):
+    """Online SGD in coordinates, for many runs at once (docs/theory.md, section 4); A, S, v and taken change in place.
+
+    A (K, M, runs) and S (K, K, runs), lower triangular, are the coordinates of the students along and across the
+    teacher's space, L (M, M), lower triangular, those of the teacher; v (K, O, runs). The rows of g (steps, rows, runs)
+    are standard normal: the K+M components of the example and, if sigma > 0, the O of the noise; further ones are not
+    used. chi2 (steps, runs) is chi^2 of N - K - M degrees of freedom. `taken` (runs) counts the steps of each run until
+    a field or an error is beyond `DIVERGED`; from there on the run is without meaning.
+    """
+    (K, M, runs), O, P = A.shape, v.shape[1], A.shape[0] + A.shape[1]
+    eta, eta_v, sigma = rates[0], rates[1], rates[2]
+    keep, keep_v = 1 - rates[3] / N, 1 - rates[4] / N
+    z, g_z, g_prime = np.empty((P, runs)), np.empty((P, runs)), np.empty((P, runs))
+    Delta, error, change = np.empty((O, runs)), np.empty(runs), np.empty(runs)
+    p, length, small = np.empty((K, runs)), np.empty(runs), np.ones(runs)
+    for step in range(len(chi2)):
+        _project_out(S, g[step], M, chi2[step], keep, p, length)
+        for i in range(K):
+            for r in range(runs):
+                z[i, r] = p[i, r]
+            for j in range(M):
+                for r in range(runs):
+                    z[i, r] += A[i, j, r] * g[step, j, r]
+        for n in range(M):
+            for r in range(runs):
+                z[K + n, r] = 0.0
+            for j in range(n + 1):
+                for r in range(runs):
+                    z[K + n, r] += L[n, j] * g[step, j, r]
+        activate(code, z, g_z, g_prime)
+        for o in range(O):
+            for r in range(runs):
+                Delta[o, r] = 0.0
+            if sigma > 0:
+                for r in range(runs):
+                    Delta[o, r] = -sigma * g[step, P + o, r]
+            for i in range(K):
+                for r in range(runs):
+                    Delta[o, r] += v[i, o, r] * g_z[i, r]
+            for n in range(M):
+                for r in range(runs):
+                    Delta[o, r] -= v_teacher[n, o] * g_z[K + n, r]
+            for r in range(runs):
+                small[r] = small[r] if abs(Delta[o, r]) <= DIVERGED else 0.0
+        for a in range(P):
+            for r in range(runs):
+                small[r] = small[r] if abs(z[a, r]) <= DIVERGED else 0.0
+        for r in range(runs):
+            taken[r] += small[r]
+        for i in range(K):
+            for r in range(runs):
+                error[r] = 0.0
+            for o in range(O):
+                for r in range(runs):
+                    error[r] += (b[i, o] if fixed_feedback else v[i, o, r]) * Delta[o, r]
+            for r in range(runs):
+                change[r] = -eta / N * g_prime[i, r] * error[r]
+                p[i, r] = change[r] * length[r] + (keep * p[i, r] / length[r] if length[r] > 0 else 0.0)
+            for j in range(M):
+                for r in range(runs):
+                    A[i, j, r] = keep * A[i, j, r] + change[r] * g[step, j, r]
+        for i in range(K):
+            for o in range(O):
+                for r in range(runs):
+                    v[i, o, r] = keep_v * v[i, o, r] - eta_v / N * Delta[o, r] * g_z[i, r]
+        _add_square(S, p)
+
+
+@njit(**_ORDERED)
+def reduced_run(A, S, v, L, taken, N, streams, steps, v_teacher, b, fixed_feedback, rates, code):
+    """`reduced_steps` for `steps` steps with random numbers from streams = (normals, chi^2), of a lane a run.
+
+    Every step takes the same number of normals from each lane, so that a run depends neither on how its steps are
+    divided into calls nor on the runs beside it.
+    """
+    P, runs = A.shape[0] + A.shape[1], A.shape[2]
+    last = P + v.shape[1] if rates[2] > 0 else P  # the row of the normal numbers that chi^2 needs
+    rows = (last + 2) // 2 * 2
+    block = min(steps, max(1, _CACHED // (rows * runs)))
+    draws, chi2 = np.empty((block, rows, runs)), np.empty((block, runs))
+    for first in range(0, steps, block):
+        size = min(block, steps - first)
+        normals(streams[0], draws[:size].reshape(size * rows, runs))
+        for step in range(size):
+            chi_squares(streams[1], N - P, draws[step, last], chi2[step])
+        reduced_steps(A, S, v, L, taken, N, draws[:size], chi2[:size], v_teacher, b, fixed_feedback, rates, code)

@@ -1,23 +1,29 @@
-"""Online SGD in the network itself: N-dimensional weights, one fresh Gaussian example a step (theory.md, section 1)."""
+"""Online SGD: in the network itself (theory.md, section 1), and as the same process in coordinates (section 4)."""
 
-import json
 import os
 import threading
 import time
 import warnings
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from math import ceil
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
 from tqdm import tqdm
 
-from stdyn import kernels
+from stdyn import kernels, streams
 from stdyn.errors import DivergenceWarning, InputError, Interrupted
-from stdyn.initial import weights
-from stdyn.problem import Array, Problem, check_rng, integer, time_grid
+from stdyn.initial import coordinates, weights
+from stdyn.problem import Array, Problem, integer, time_grid
 from stdyn.trajectory import Trajectory, provenance
 
-_BLOCK = 2**14  # normals drawn at a time: 128 kB stay in a core's cache, the call's overhead is 2 % at N = 500
+_LANES = 32  # generators side by side that draw one example
+_TOGETHER = 64  # reduced runs that one thread takes its steps for at once
+_PADDING = 8  # to a multiple of which their number is filled up: whole SIMD vectors
+_AT_ONCE = 2**23  # normals drawn before Ctrl-C and the progress bar are looked at: some hundredths of a second
+_BLOCK = 2**14  # NumPy's normals drawn at a time: 128 kB stay in a core's cache, calls cost 2 % at N = 500
 _FEWEST = 4  # examples a block even so: the change of a step is made in the next one of its block
 
 
@@ -27,6 +33,7 @@ def simulate_network(
     runs: int = 1,
     *,
     rng: np.random.Generator,
+    normals: str = "fast",
     workers: int | None = None,
     progress: bool = False,
 ) -> Trajectory:
@@ -43,7 +50,10 @@ def simulate_network(
         Number of independent runs.
     rng : numpy.random.Generator
         Each run has streams of its own, spawned from it: the result depends on its seed and on how often it has
-        spawned before, not on `workers` nor on `alphas`. A Generator of SFC64 draws 25 % faster than default_rng's.
+        spawned before, not on `workers` nor on `alphas`.
+    normals : {"fast", "numpy"}, default "fast"
+        Where the normal numbers come from: `kernels.normals` (SFC64 and Box-Muller, vectorised), or NumPy's
+        Generator.standard_normal of the bit generator of `rng`, the reference, which is several times slower.
     workers : int, optional
         Number of threads; default: all cores.
     progress : bool, default False
@@ -66,22 +76,89 @@ def simulate_network(
     DivergenceWarning
         Some runs diverged. They are NaN from there on, and the result ends where none is left.
     """
+
+    def make(generators: list[np.random.Generator], workers: int) -> list[_Walker]:
+        return [_Network(problem, generator, normals == "fast") for generator in generators]
+
+    return _simulate("network", make, problem, alphas, runs, rng, normals, workers, progress)
+
+
+def simulate_reduced(
+    problem: Problem,
+    alphas: ArrayLike,
+    runs: int = 1,
+    *,
+    rng: np.random.Generator,
+    normals: str = "fast",
+    workers: int | None = None,
+    progress: bool = False,
+) -> Trajectory:
+    """Train `runs` networks without their N-dimensional vectors: the exact law of `simulate_network`, at any N.
+
+    For Gaussian inputs the order parameters are a Markov process by themselves. A step costs the same at every N
+    (theory.md, section 4), and many runs are stepped at once: the more, the cheaper each is.
+
+    Takes, returns, raises and warns what `simulate_network` does. A run depends on its own stream alone, not on how
+    many others there are; it is another one than the network run of the same seed, with the same law. Vectors come
+    from `stdyn.weights(runs.at(position, run), N, rng)`.
+    """
+
+    def make(generators: list[np.random.Generator], workers: int) -> list[_Walker]:
+        parts = workers * ceil(len(generators) / (_TOGETHER * workers))  # as many for each worker
+        size = _PADDING * ceil(len(generators) / (_PADDING * parts))
+        groups = [generators[first : first + size] for first in range(0, len(generators), size)]
+        return [_Reduced(problem, group, normals == "fast") for group in groups]
+
+    return _simulate("reduced", make, problem, alphas, runs, rng, normals, workers, progress)
+
+
+class _Walker(Protocol):
+    """Runs that take their steps together."""
+
+    runs: int
+    steps: int  # steps taken, unless all have diverged
+
+    @property
+    def diverged_at(self) -> np.ndarray:
+        """(runs,): the steps that each run took before it diverged, or infinity."""
+
+    def advance(self, steps: int, stop: threading.Event) -> None:
+        """Go on until `steps` steps have been taken in all, no run is left or `stop` is set."""
+
+    def order_parameters(self) -> tuple[Array, Array, Array]:
+        """R (runs, K, M), Q (runs, K, K), v (runs, K, O)."""
+
+
+def _simulate(
+    method: str,
+    make: Callable[[list[np.random.Generator], int], Sequence[_Walker]],
+    problem: Problem,
+    alphas: ArrayLike,
+    runs: int,
+    rng: np.random.Generator,
+    normals: str,
+    workers: int | None,
+    progress: bool,
+) -> Trajectory:
+    """Check the arguments, let the walkers that `make` makes of the streams walk, and put what they record together."""
     began = time.perf_counter()
     alphas = time_grid(alphas)
     runs = integer("runs", runs, 1)
     workers = cores() if workers is None else integer("workers", workers, 1)
-    seed = _seed(rng)
+    streams.check_normals(normals)
+    seed = streams.seed(rng)
     if max(problem.decay, problem.decay_v) > problem.N:
         raise InputError(
             f"decay and decay_v must be at most N = {problem.N}: a step multiplies weights by 1 - decay / N"
         )
     integer("alphas[-1] * N, the number of steps,", np.rint(alphas[-1] * problem.N), 0)
     steps = np.rint(alphas * problem.N).astype(np.int64)
-    networks = [_Network(problem, stream) for stream in rng.spawn(runs)]
-    total = int(steps[-1]) * runs
-    with tqdm(total=total, unit=" steps", unit_scale=True, delay=2, disable=None if progress else True) as bar:
-        (R, Q, v), recorded = _record(networks, steps, workers, bar)
-    diverged_at = np.array([network.steps / problem.N if network.diverged else np.inf for network in networks])
+    walkers = make(rng.spawn(runs), workers)
+    with tqdm(
+        total=int(steps[-1]) * runs, unit=" steps", unit_scale=True, delay=2, disable=not progress or None
+    ) as bar:
+        (R, Q, v), recorded = _record(walkers, steps, workers, bar)
+    diverged_at = np.concatenate([walker.diverged_at for walker in walkers]) / problem.N
     kept = min(recorded, int(np.isfinite(R[:, :, 0, 0]).any(axis=0).sum()))  # alphas at which some run is left
     trajectory = Trajectory(
         problem,
@@ -89,9 +166,9 @@ def simulate_network(
         R[:, :kept],
         Q[:, :kept],
         v[:, :kept].reshape(runs, kept, *problem.start.v.shape),
-        "network",
+        method,
         diverged_at if np.isfinite(diverged_at).any() else None,
-        provenance(seed=seed, workers=workers, wall_time=time.perf_counter() - began),
+        provenance(seed=seed, normals=normals, workers=workers, wall_time=time.perf_counter() - began),
     )
     if recorded < len(steps):
         raise Interrupted(trajectory) if kept else KeyboardInterrupt
@@ -100,7 +177,7 @@ def simulate_network(
             f"{np.isfinite(diverged_at).sum()} of {runs} runs diverged, the first at alpha = {diverged_at.min():.6g}"
             f" (is eta = {problem.eta:g} too large?); they are NaN from there on",
             DivergenceWarning,
-            stacklevel=2,
+            stacklevel=3,
         )
     return trajectory
 
@@ -110,87 +187,134 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _seed(rng: np.random.Generator) -> str:
-    """What is needed to make `rng` again, as JSON: bit generator, entropy, spawn key, children spawned before."""
-    check_rng(rng)
-    sequence = rng.bit_generator.seed_seq
-    if not isinstance(sequence, np.random.SeedSequence):
-        raise InputError("rng must be made from a seed or a SeedSequence, so that every run can have its own stream")
-    return json.dumps(
-        {
-            "bit_generator": type(rng.bit_generator).__name__,
-            "entropy": np.asarray(sequence.entropy).tolist(),
-            "spawn_key": [int(key) for key in sequence.spawn_key],
-            "n_children_spawned": sequence.n_children_spawned,
-        }
-    )
-
-
 class _Network:
-    """One run: its weights, its streams of random numbers, and how many steps it has taken."""
+    """One run of a network: its weights and its streams of random numbers."""
 
-    def __init__(self, problem: Problem, rng: np.random.Generator) -> None:
+    runs = 1
+
+    def __init__(self, problem: Problem, rng: np.random.Generator, fast: bool) -> None:
         frame, self.inputs, self.noise = rng.spawn(3)
         self.W, self.W_teacher = weights(problem, problem.N, frame)
         self.v = np.array(problem.start.v.reshape(problem.start.K, -1))
         self.arguments = problem.kernel_arguments
         self.noisy = problem.sigma > 0
+        self.streams = (streams.stream(self.inputs, _LANES), streams.stream(self.noise)) if fast else None
         self.steps = 0
-        self.diverged = False
+        self.diverged_at = np.full(1, np.inf)
 
     def advance(self, steps: int, stop: threading.Event) -> None:
-        """Go on until `steps` steps have been taken in all, the weights diverge or `stop` is set."""
         N = self.W.shape[1]
-        block = max(1, min(max(_BLOCK // N, _FEWEST), steps - self.steps))
-        xi, zeta = np.empty((block, N)), np.zeros((block, self.v.shape[1]))
-        while self.steps < steps and not self.diverged and not stop.is_set():
-            size = min(block, steps - self.steps)
-            self.inputs.standard_normal(out=xi[:size])
-            if self.noisy:
-                self.noise.standard_normal(out=zeta[:size])
-            taken = kernels.network_steps(self.W, self.v, self.W_teacher, xi[:size], zeta[:size], *self.arguments)
+        size = _AT_ONCE // N if self.streams else _BLOCK // N
+        while self.steps < steps and np.isinf(self.diverged_at[0]) and not stop.is_set():
+            size = min(max(size, _FEWEST), steps - self.steps)
+            taken = self._take(size)
             self.steps += taken
-            self.diverged = taken < size
+            if taken < size:
+                self.diverged_at[0] = self.steps
+
+    def _take(self, steps: int) -> int:
+        """The number of steps taken, which is less than `steps` if the run has diverged."""
+        if self.streams:
+            return kernels.network_run(self.W, self.v, self.W_teacher, self.streams, steps, *self.arguments)
+        xi = self.inputs.standard_normal((steps, self.W.shape[1]))
+        shape = (steps, self.v.shape[1])
+        zeta = self.noise.standard_normal(shape) if self.noisy else np.zeros(shape)
+        return kernels.network_steps(self.W, self.v, self.W_teacher, xi, zeta, *self.arguments)
+
+    def order_parameters(self) -> tuple[Array, Array, Array]:
+        R, Q = kernels.overlaps(self.W, self.W_teacher), kernels.overlaps(self.W, self.W)
+        return R[None], Q[None], self.v[None]
 
 
-def _record(
-    networks: list[_Network], steps: np.ndarray, workers: int, bar: tqdm
-) -> tuple[tuple[Array, Array, Array], int]:
-    """R, Q, v of all networks (runs, A, …) after each number of steps, and the number of rows done: < A if interrupted.
+class _Reduced:
+    """Reduced runs, side by side in the last axis of every array."""
 
-    The networks advance together, from record to record, so that an interruption leaves a complete ensemble.
+    def __init__(self, problem: Problem, generators: list[np.random.Generator], fast: bool) -> None:
+        self.runs, self.N = len(generators), problem.N
+        self.generators = [generator.spawn(2) for generator in generators]
+        self.streams = None
+        lanes = self.runs
+        if fast:  # the last run is repeated to fill up the SIMD vectors
+            lanes += -self.runs % _PADDING
+            padded = self.generators + self.generators[-1:] * (lanes - self.runs)
+            self.streams = tuple(np.hstack([streams.stream(pair[which]) for pair in padded]) for which in range(2))
+        start = problem.start
+        L, A, S = coordinates(start)
+        self.L = np.ascontiguousarray(L)
+        self.A, self.S, self.v = (
+            np.repeat(array[..., None], lanes, axis=2) for array in (A, S, start.v.reshape(start.K, -1))
+        )
+        self.rows = start.K + start.M + (problem.outputs if problem.sigma > 0 else 0)
+        self.arguments = problem.kernel_arguments
+        self.taken = np.zeros(lanes)
+        self.steps = 0
+
+    @property
+    def diverged_at(self) -> np.ndarray:
+        taken = self.taken[: self.runs]
+        return np.where(taken < self.steps, taken, np.inf)
+
+    def advance(self, steps: int, stop: threading.Event) -> None:
+        normals = (_AT_ONCE if self.streams else _BLOCK) // (self.rows * len(self.taken))
+        while self.steps < steps and np.isinf(self.diverged_at).any() and not stop.is_set():
+            size = min(max(normals, 1), steps - self.steps)
+            self._take(size)
+            self.steps += size
+
+    def _take(self, steps: int) -> None:
+        state, N = (self.A, self.S, self.v, self.L, self.taken), self.N
+        if self.streams:
+            kernels.reduced_run(*state, N, self.streams, steps, *self.arguments)
+            return
+        degrees = N - len(self.L) - len(self.A)
+        g, chi2 = np.empty((steps, self.rows, self.runs)), np.zeros((steps, self.runs))
+        for run, (normals, lengths) in enumerate(self.generators):
+            g[:, :, run] = normals.standard_normal((steps, self.rows))
+            if degrees:
+                chi2[:, run] = lengths.chisquare(degrees, steps)
+        kernels.reduced_steps(*state, N, g, chi2, *self.arguments)
+
+    def order_parameters(self) -> tuple[Array, Array, Array]:
+        A, S, v = (np.moveaxis(array[..., : self.runs], -1, 0) for array in (self.A, self.S, self.v))
+        X = np.concatenate([A, S], axis=2)
+        return np.einsum("rij,nj->rin", A, self.L), np.einsum("rij,rkj->rik", X, X), v
+
+
+def _record(walkers: Sequence[_Walker], steps: np.ndarray, workers: int, bar: tqdm) -> tuple[list[Array], int]:
+    """R, Q, v of all runs (runs, A, …) after each number of steps, and the number of rows done: < A if interrupted.
+
+    The runs advance together, from record to record, so that an interruption leaves a complete ensemble.
     """
-    first = networks[0]
-    K, M, A = len(first.W), len(first.W_teacher), len(steps)
-    R, Q = np.full((len(networks), A, K, M), np.nan), np.full((len(networks), A, K, K), np.nan)
-    v = np.full((len(networks), A, *first.v.shape), np.nan)
-    stop, recorded = threading.Event(), 0
+    ends = np.cumsum([walker.runs for walker in walkers])
+    shapes = [array.shape[1:] for array in walkers[0].order_parameters()]
+    recorded = [np.full((ends[-1], len(steps), *shape), np.nan) for shape in shapes]
+    stop, done = threading.Event(), 0
     try:
         with ThreadPoolExecutor(workers) as pool:
             for j, step in enumerate(steps):
-                if all(network.diverged for network in networks):
+                if all(np.isfinite(walker.diverged_at).all() for walker in walkers):
                     break
-                pending = {pool.submit(network.advance, int(step), stop) for network in networks}
+                pending = {pool.submit(walker.advance, int(step), stop) for walker in walkers}
                 try:
-                    _wait(pending, networks, bar)
+                    _wait(pending, walkers, bar)
                 except BaseException:
                     stop.set()
                     pool.shutdown(wait=False, cancel_futures=True)
                     raise
-                for run, network in enumerate(networks):
-                    if not network.diverged:
-                        W = network.W
-                        R[run, j], Q[run, j], v[run, j] = W @ network.W_teacher.T, W @ W.T, network.v
-                recorded = j + 1
+                for walker, end in zip(walkers, ends, strict=True):
+                    left = np.isinf(walker.diverged_at)
+                    for array, values in zip(recorded, walker.order_parameters(), strict=True):
+                        array[end - walker.runs : end, j][left] = values[left]
+                done = j + 1
     except KeyboardInterrupt:
-        return (R, Q, v), recorded
-    return (R, Q, v), len(steps)
+        return recorded, done
+    return recorded, len(steps)
 
 
-def _wait(pending: set[Future[None]], networks: list[_Network], bar: tqdm) -> None:
-    """Wait for all networks to advance, moving the progress bar; raises what went wrong in one of them."""
+def _wait(pending: set[Future[None]], walkers: Sequence[_Walker], bar: tqdm) -> None:
+    """Wait for all walkers to advance, moving the progress bar; raises what went wrong in one of them."""
     while pending:
         done, pending = wait(pending, timeout=0.5, return_when=FIRST_EXCEPTION)
         for future in done:
             future.result()
-        bar.update(sum(network.steps for network in networks) - bar.n)
+        bar.update(sum(walker.steps * walker.runs for walker in walkers) - bar.n)

@@ -40,7 +40,7 @@ class Trajectory:
     eps_g : ndarray, shape (A,)
         Generalization error 1/2 <|Delta|^2>, without label noise.
     method : str
-        "ode" or "network".
+        "ode", "network" or "reduced".
     diverged_at : None, or ndarray of shape () or (runs,)
         None if nothing diverged, else the alpha at which each run (or the theory) did; infinity for a run that did not.
         The entries of a diverged run are NaN from there on; alphas end where no run is left.
@@ -118,7 +118,8 @@ class Trajectory:
     def summary(self) -> str:
         """What it is and where it comes from, in lines."""
         problem, start = self.problem, self.problem.start
-        solver = {"ode": "ODEs, N -> infinity", "network": f"{self.runs} network runs at N = {problem.N}"}[self.method]
+        theory = self.runs is None
+        solver = "ODEs, N -> infinity" if theory else f"{self.runs} {self.method} runs at N = {problem.N}"
         lines = {
             "what": f"{problem.rule.upper()}, {solver}",
             "units": f"K = {start.K}, M = {start.M}, outputs = {problem.outputs}, activation {problem.activation}",
