@@ -7,6 +7,7 @@ BIN = .venv/bin
 reproduce: .venv/installed
 	$(BIN)/stdyn compare --force
 	$(BIN)/stdyn compare --config examples/symmetric_start.toml --name symmetric --force
+	$(BIN)/stdyn sizes --force
 
 test: .venv/installed-test
 	$(BIN)/python -m pytest

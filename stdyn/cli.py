@@ -4,8 +4,9 @@ import sys
 import tomllib
 import warnings
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import fields, replace
 from functools import wraps
+from math import gcd
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from stdyn.errors import InputError, Interrupted
 from stdyn.experiment import Experiment, make
 
 if TYPE_CHECKING:
+    from stdyn.problem import Array, Problem
     from stdyn.trajectory import Trajectory
 
 
@@ -100,7 +102,7 @@ def compare_command(
 ) -> None:
     """Lay simulation on theory, with table and figures.
 
-    Network runs and the ODEs of the same problem, the table that compares them, HDF5 files and figures.
+    Network runs, reduced runs and the ODEs of the same problem, the tables that compare them, HDF5 files and figures.
 
     Without options this is the reference experiment. FA and BP start from the same weights and see the same examples.
     """
@@ -111,20 +113,23 @@ def compare_command(
     from stdyn.comparison import compare
 
     rules = experiment.rules
-    targets = {(rule, kind): data / f"{_plain(name)}_{rule}_{kind}.h5" for rule in rules for kind in _SOLVERS}
+    kinds = ("ode", *experiment.methods)
+    targets = {(rule, kind): data / f"{_plain(name)}_{rule}_{kind}.h5" for rule in rules for kind in kinds}
     for target in targets.values():
         _target(target, force)
     _folder(figures)
     results: list[Trajectory] = []
     for rule in rules:
-        theory, runs = (_SOLVERS[kind](experiment, rule, targets[rule, kind], force) for kind in _SOLVERS)
-        click.echo(f"\n{compare(runs, theory)}\n")
-        results += [theory, runs]
+        theory, *simulated = (_solve(kind, experiment, rule, targets[rule, kind], force) for kind in kinds)
+        for runs in simulated:
+            click.echo(f"\n{compare(runs, theory)}")
+        click.echo()
+        results += [theory, *simulated]
     _draw(results, figures, name, suffix)
 
 
 @cli.command("integrate")
-@experiment_options(without=("runs",), rule="fa")
+@experiment_options(without=("method", "runs", "reduced_runs", "normals"), rule="fa")
 @click.option("--output", "-o", type=_PATH, default="data/ode.h5", help="The file to write.  [data/ode.h5]")
 @_force
 def integrate_command(experiment: Experiment, output: Path, force: bool) -> None:
@@ -133,12 +138,66 @@ def integrate_command(experiment: Experiment, output: Path, force: bool) -> None
 
 
 @cli.command("simulate")
-@experiment_options(without=("ode_method", "rtol"), rule="fa")
-@click.option("--output", "-o", type=_PATH, default="data/network.h5", help="The file to write.  [data/network.h5]")
+@experiment_options(without=("ode_method", "rtol", "reduced_runs"), rule="fa", method="network")
+@click.option("--output", "-o", type=_PATH, help="The file to write.  [data/network.h5 or data/reduced.h5]")
 @_force
-def simulate_command(experiment: Experiment, output: Path, force: bool) -> None:
-    """Simulate networks of N inputs into a file."""
-    _one_rule(experiment, "network", output, force)
+def simulate_command(experiment: Experiment, output: Path | None, force: bool) -> None:
+    """Simulate networks of N inputs into a file.
+
+    With --method reduced, the order parameters alone are simulated: the same law, at a cost that does not depend on N.
+    """
+    if len(experiment.methods) > 1:
+        raise InputError('method must be "network" or "reduced" here; stdyn compare simulates by both')
+    _one_rule(experiment, experiment.method, output or Path(f"data/{experiment.method}.h5"), force)
+
+
+@cli.command("sizes")
+@experiment_options(
+    without=("N", "method", "reduced_runs"), method="reduced", alpha_max=5.0, points=3, spacing="linear"
+)
+@click.option(
+    "--sizes", type=TomlValue(), default="[100, 300, 1000, 3000, 10000, 100000, 1000000]", help="The N to simulate."
+)
+@click.option("--name", default="sizes", help="What the names of the files begin with.  [sizes]")
+@click.option("--data", type=_PATH, default="data", help="Folder of the results (HDF5).  [data]")
+@_figures
+@_format
+@_force
+def sizes_command(
+    experiment: Experiment, sizes: Any, name: str, data: Path, figures: Path, suffix: str, force: bool
+) -> None:
+    """Draw how far finite networks are from the ODEs, against N.
+
+    Reduced runs of the same start at several N, as many as make 2e8 steps in all (64 to 20000) unless --runs says.
+    """
+    from stdyn.problem import integer
+
+    given = sizes if isinstance(sizes, list) else [sizes]
+    sizes = sorted({integer("sizes", N, experiment.K + experiment.M) for N in given})
+    experiments = {N: replace(experiment, runs=_affordable(experiment, N)) for N in sizes}
+    for each in experiments.values():
+        each.check(fewest_runs=8)
+    alphas = replace(experiment, N=gcd(*sizes)).alphas()  # a whole number of steps at every size
+    kinds = {"ode": None} | {f"N{N}": N for N in sizes}
+    targets = {(rule, kind): data / f"{_plain(name)}_{rule}_{kind}.h5" for rule in experiment.rules for kind in kinds}
+    for target in targets.values():
+        _target(target, force)
+    _folder(figures)
+    results = []
+    for (rule, kind), target in targets.items():
+        problem, N = experiment.problem(rule), kinds[kind]
+        if N is None:
+            results.append(_integrate(experiment, problem, alphas, target, force))
+        else:
+            results.append(_simulate("reduced", experiments[N], replace(problem, N=N), alphas, target, force))
+    _draw(results, figures, name, suffix)
+
+
+def _affordable(experiment: Experiment, N: int) -> int:
+    """The number of runs at size N."""
+    if experiment.runs is not None:
+        return experiment.runs
+    return min(20_000, max(64, round(2e8 / (N * experiment.alphas()[-1]))))
 
 
 @cli.command("plot")
@@ -170,30 +229,37 @@ def _one_rule(experiment: Experiment, kind: str, output: Path, force: bool) -> N
     if len(experiment.rules) > 1:
         raise InputError('rule must be "fa" or "bp" here, one file holds one problem; stdyn compare runs both')
     experiment.check()
-    _SOLVERS[kind](experiment, experiment.rule, _target(output, force), force)
+    _solve(kind, experiment, experiment.rule, _target(output, force), force)
 
 
-def _integrate(experiment: Experiment, rule: str, target: Path, force: bool) -> "Trajectory":
+def _solve(kind: str, experiment: Experiment, rule: str, target: Path, force: bool) -> "Trajectory":
+    """Solve the problem of one rule by the ODEs ("ode") or by a simulation ("network" or "reduced")."""
+    problem, alphas = experiment.problem(rule), experiment.alphas()
+    if kind == "ode":
+        return _integrate(experiment, problem, alphas, target, force)
+    return _simulate(kind, experiment, problem, alphas, target, force)
+
+
+def _integrate(experiment: Experiment, problem: "Problem", alphas: "Array", target: Path, force: bool) -> "Trajectory":
     from stdyn.ode import integrate
 
-    theory = integrate(experiment.problem(rule), experiment.alphas(), experiment.ode_method, experiment.rtol)
-    return _save(theory, target, force)
+    return _save(integrate(problem, alphas, experiment.ode_method, experiment.rtol), target, force)
 
 
-def _simulate(experiment: Experiment, rule: str, target: Path, force: bool) -> "Trajectory":
-    from stdyn.simulate import simulate_network
+def _simulate(
+    method: str, experiment: Experiment, problem: "Problem", alphas: "Array", target: Path, force: bool
+) -> "Trajectory":
+    from stdyn.simulate import simulate_network, simulate_reduced
 
-    problem, alphas = experiment.problem(rule), experiment.alphas()
-    click.echo(f"{rule}: {experiment.runs} networks of N = {problem.N} to alpha = {alphas[-1]:g} …")
+    simulate = {"network": simulate_network, "reduced": simulate_reduced}[method]
+    count = experiment.number_of_runs(method)
+    click.echo(f"{problem.rule}: {count} {method} runs of N = {problem.N} to alpha = {alphas[-1]:g} …")
     try:
-        runs = simulate_network(problem, alphas, experiment.runs, rng=experiment.rng(), progress=True)
+        runs = simulate(problem, alphas, count, rng=experiment.rng(method), normals=experiment.normals, progress=True)
     except Interrupted as interrupted:
         _save(interrupted.trajectory, target, force)
         raise Stopped(f"{interrupted}; what was recorded until then is in {target}") from None
     return _save(runs, target, force)
-
-
-_SOLVERS = {"ode": _integrate, "network": _simulate}
 
 
 def _save(trajectory: "Trajectory", target: Path, force: bool) -> "Trajectory":

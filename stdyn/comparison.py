@@ -48,6 +48,7 @@ class Comparison:
     runs: int
     N: int
     rule: str
+    method: str
     notes: tuple[str, ...]
 
     @property
@@ -90,7 +91,7 @@ class Comparison:
         lines = ["  ".join(cell.rjust(w) for cell, w in zip(row, widths, strict=True)) for row in rows]
         granted = f" + {self.bias:g}/N" if self.bias else ""
         title = (
-            f"{self.rule}: {self.runs} runs at N = {self.N} against the ODEs,"
+            f"{self.rule}: {self.runs} {self.method} runs at N = {self.N} against the ODEs,"
             f" {len(self.alphas)} alphas from {self.alphas[0]:g} to {self.alphas[-1]:g}"
         )
         allowed = (
@@ -167,6 +168,7 @@ def compare(runs: Trajectory, theory: Trajectory, *, false_alarm: float = 1e-3, 
         N=runs.problem.N,
         negligible=max(_ROUNDING, _TOLERANCES * theory.attributes.get("rtol", 0.0)),
         rule=runs.problem.rule,
+        method=runs.method,
         notes=_notes(runs, theory, A),
     )
 
@@ -218,6 +220,37 @@ def _moved(values: Array, alphas: Array, to: Array, A: int) -> Array:
     if np.array_equal(alphas[:A], to[:A]) or len(alphas) < 2:
         return values[:A]
     return CubicSpline(alphas, values, axis=0)(to[:A])
+
+
+def finite_size(runs: Trajectory, theory: Trajectory) -> tuple[float, float, float]:
+    """How far runs of finite N are from the theory at the last alpha of both: (deviation, squared bias, its error).
+
+    The deviation is that of a single run, root mean square over runs and all order parameters R, Q (i <= k) and v. The
+    squared bias is that of the mean over runs, the mean over the order parameters, without the part that is chance:
+    from products of the deviations of different parts of the runs, 8 of them, whose chance is independent; so it may be
+    negative. Its error is a standard error (jackknife over the parts). Needs at least 8 runs that have not diverged.
+    """
+    n = _check_sides(runs, theory)
+    parts = 8
+    if n < parts:
+        raise InputError(f"runs must be at least {parts}, but is {n}")
+    A = _common(runs, theory)
+    R, Q, v = (
+        getattr(runs, name)[:, A - 1] - _moved(getattr(theory, name), theory.alphas, runs.alphas, A)[-1]
+        for name in "RQv"
+    )
+    i, k = np.triu_indices(Q.shape[-1])
+    apart = np.hstack([R.reshape(n, -1), Q[:, i, k], v.reshape(n, -1)])
+    means = np.array([part.mean(axis=0) for part in np.array_split(apart, parts)])
+
+    def squared_bias(means: Array) -> float:
+        count = len(means)
+        products = means.sum(axis=0) ** 2 - (means**2).sum(axis=0)
+        return float(products.mean() / (count * (count - 1)))
+
+    without = [squared_bias(np.delete(means, part, axis=0)) for part in range(parts)]
+    error = np.sqrt((parts - 1) * np.var(without))
+    return float(np.sqrt(np.mean(apart**2))), squared_bias(means), float(error)
 
 
 def match_teachers(runs: Trajectory, theory: Trajectory) -> Trajectory:

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from stdyn.problem import Array, Problem
 
 
+RUNS = {"network": 16, "reduced": 256}  # how many, unless it is said
+
+
 def _parameter(default: Any, text: str) -> Any:
     return field(default=default, metadata={"help": text})
 
@@ -53,7 +56,12 @@ class Experiment:
     alpha_min: float = _parameter(0.1, "First alpha after 0 of a logarithmic grid.")
     points: int = _parameter(121, "Number of recorded alphas.")
     spacing: str = _parameter("log", "Spacing of the recorded alphas: log or linear.")
-    runs: int = _parameter(8, "Number of simulated runs.")
+    method: str = _parameter(
+        "both", "Simulate the network, the reduced process (the same law, without the N) or, in compare, both."
+    )
+    runs: Any = _parameter(None, "Number of simulated runs.  [16 of the network, 256 reduced]")
+    reduced_runs: Any = _parameter(None, "Number of reduced runs, if it is to be another one than that of the network.")
+    normals: str = _parameter("fast", "Normal numbers of the simulation: fast, or numpy for NumPy's own.")
     seed: int = _parameter(1, "Seed of everything that is random.")
     ode_method: str = _parameter("DOP853", "Method of scipy.integrate.solve_ivp.")
     rtol: float = _parameter(1e-9, "Relative tolerance of the ODE solver; the absolute one is a hundredth of it.")
@@ -64,6 +72,21 @@ class Experiment:
         if self.rule not in ("fa", "bp", "both"):
             raise InputError(f'rule must be "fa", "bp" or "both", but is {self.rule!r}')
         return ("fa", "bp") if self.rule == "both" else (self.rule,)
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """The methods to simulate by, one or both."""
+        if self.method not in (*RUNS, "both"):
+            raise InputError(f'method must be "network", "reduced" or "both", but is {self.method!r}')
+        return tuple(RUNS) if self.method == "both" else (self.method,)
+
+    def number_of_runs(self, method: str, fewest: int = 1) -> int:
+        """How many runs to simulate by this method."""
+        from stdyn.problem import integer
+
+        name = "reduced_runs" if method == "reduced" and self.reduced_runs is not None else "runs"
+        given = getattr(self, name)
+        return RUNS[method] if given is None else integer(name, given, fewest)
 
     def problem(self, rule: str) -> "Problem":
         """The problem of one rule; the start is the same for both."""
@@ -77,15 +100,17 @@ class Experiment:
     def check(self, fewest_runs: int = 1) -> None:
         """Refuse whatever cannot be used, before any work starts."""
         from stdyn.ode import check_settings
-        from stdyn.problem import integer
+        from stdyn.streams import check_normals
 
         if self.start != "prepared" and self.r != 0:
             raise InputError(f'r is the overlap of start = "prepared", but is {self.r} with start = {self.start!r}')
         for rule in self.rules:
             self.problem(rule)
         self.alphas()
-        self.rng()
-        integer("runs", self.runs, fewest_runs)
+        for method in self.methods:
+            self.rng(method)
+            self.number_of_runs(method, fewest_runs)
+        check_normals(self.normals)
         check_settings(self.ode_method, self.rtol, None)
 
     def alphas(self) -> "Array":
@@ -107,11 +132,11 @@ class Experiment:
             raise InputError(f'spacing must be "log" or "linear", but is {self.spacing!r}')
         return np.unique(np.rint(grid * N)) / N
 
-    def rng(self) -> "np.random.Generator":
+    def rng(self, method: str) -> "np.random.Generator":
         """The generator that the runs spawn their streams from, the same for both rules: they see the same examples."""
         import numpy as np
 
-        return np.random.Generator(np.random.SFC64(self._stream("runs")))
+        return np.random.Generator(np.random.SFC64(self._stream(method)))
 
     def _stream(self, purpose: str) -> "np.random.SeedSequence":
         """A stream of its own for each purpose, so that giving one thing does not change what else is drawn."""
@@ -120,7 +145,7 @@ class Experiment:
         from stdyn.problem import integer
 
         return np.random.SeedSequence(
-            integer("seed", self.seed, 0, 2**128), spawn_key=(("start", "v", "b", "runs").index(purpose),)
+            integer("seed", self.seed, 0, 2**128), spawn_key=(("start", "v", "b", "network", "reduced").index(purpose),)
         )
 
     def _drawn(self, name: str, given: Any, units: int, scale: float) -> "Array":

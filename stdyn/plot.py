@@ -1,10 +1,10 @@
-"""The figures: theory as lines, simulation as markers with its spread. Axes in, Axes out.
+"""The figures: theory as lines, network runs as markers with their spread, reduced runs as bands. Axes in, Axes out.
 
 Colours are those of Okabe and Ito, safe for the colour-blind; every thick curve also has a marker or dash of its own,
 so that the figures read in grey.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import matplotlib as mpl
@@ -12,7 +12,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from stdyn.comparison import match_teachers
+from stdyn.comparison import finite_size, match_teachers
 from stdyn.errors import InputError
 from stdyn.problem import RATES, Array, Problem
 from stdyn.trajectory import Trajectory
@@ -29,14 +29,16 @@ STYLE: dict[Any, Any] = {
     "figure.dpi": 200,
 }
 _SHOWN = 18  # markers a curve
+_FEWEST_SIZES = 3  # of one problem, to be drawn against N
 
 
 @dataclass(frozen=True, eq=False)
 class Pair:
-    """Theory and simulation of one problem, either of which may be missing; teacher units of the runs are matched."""
+    """Theory and simulations of one problem, any of which may be missing; teacher units of the runs are matched."""
 
-    theory: Trajectory | None
-    runs: Trajectory | None
+    theory: Trajectory | None = None
+    runs: Trajectory | None = None  # of the network: markers
+    reduced: Trajectory | None = None  # bands
 
     @property
     def problem(self) -> Problem:
@@ -44,33 +46,41 @@ class Pair:
 
     @property
     def either(self) -> Trajectory:
-        """The theory if there is one, else the runs."""
-        found = self.theory or self.runs
+        """The theory if there is one, else runs."""
+        found = self.theory or self.runs or self.reduced
         assert found is not None
         return found
 
 
 def pair_up(trajectories: list[Trajectory]) -> list[Pair]:
-    """Theory and simulation of the same problem put together, in the order of their first appearance."""
+    """Theory and simulations of the same problem put together, in the order of their first appearance."""
     pairs: list[Pair] = []
     for trajectory in trajectories:
-        slot = "theory" if trajectory.runs is None else "runs"
+        slot = {"ode": "theory", "network": "runs", "reduced": "reduced"}[trajectory.method]
         for position, pair in enumerate(pairs):
             if getattr(pair, slot) is None and pair.problem.difference(trajectory.problem) is None:
-                pairs[position] = Pair(**{"theory": pair.theory, "runs": pair.runs, slot: trajectory})
+                pairs[position] = replace(pair, **{slot: trajectory})
                 break
         else:
-            pairs.append(Pair(**{"theory": None, "runs": None, slot: trajectory}))
-    return [
-        pair if pair.theory is None or pair.runs is None else Pair(pair.theory, match_teachers(pair.runs, pair.theory))
-        for pair in pairs
-    ]
+            pairs.append(Pair(**{slot: trajectory}))
+    return [_matched(pair) for pair in pairs]
+
+
+def _matched(pair: Pair) -> Pair:
+    theory, runs, reduced = pair.theory, pair.runs, pair.reduced
+    if theory is None:
+        return pair
+    return Pair(theory, *(each and match_teachers(each, theory) for each in (runs, reduced)))
 
 
 def figures(trajectories: list[Trajectory]) -> dict[str, Figure]:
     """All figures of the given results by name: order parameters of each problem, alignment, generalization error."""
     if any(len(trajectory.alphas) == 0 for trajectory in trajectories):
         raise InputError("there is nothing to draw in a trajectory that diverged before its first alpha")
+    families = [family for family in _families(trajectories) if len(family) > _FEWEST_SIZES]
+    if families:
+        with mpl.rc_context(STYLE):
+            return {"deviation": finite_size_figure(families)}
     pairs = pair_up(trajectories)
     drawn: dict[str, Figure] = {}
     with mpl.rc_context(STYLE):
@@ -136,6 +146,38 @@ def generalization_figure(pairs: list[Pair]) -> Figure:
     return figure
 
 
+def finite_size_figure(families: list[list[Trajectory]]) -> Figure:
+    """Deviation from the theory against N, of a run and of the mean of runs; a family is a theory and its ensembles."""
+    figure = Figure(figsize=(5.6, 4.4), layout="constrained")
+    ax = figure.subplots()
+    for theory, *ensembles in families:
+        colour, marker, dash = RULES[theory.problem.rule]
+        name = theory.problem.rule.upper()
+        sizes = np.array([runs.problem.N for runs in ensembles])
+        single, squared, error = np.array([finite_size(runs, theory) for runs in ensembles]).T
+        label = r"$\propto 1/\sqrt{N}$"
+        ax.plot(sizes, single[0] * np.sqrt(sizes[0] / sizes), dash, color=colour, lw=0.9, label=f"{name}, {label}")
+        ax.plot(sizes, single, marker, color=colour, ms=5, label=f"{name}, a single run")
+        seen = squared > 2 * error
+        bias, low, high = np.sqrt([squared[seen], (squared - error)[seen], (squared + error)[seen]])
+        ax.errorbar(sizes[seen], bias, [bias - low, high - bias], fmt=marker, color=colour, mfc="white", ms=5, lw=1,
+                    label=f"{name}, mean over runs")  # fmt: skip
+        if seen[0]:
+            label = r"$\propto 1/N$"
+            ax.plot(sizes, bias[0] * sizes[0] / sizes, dash, color=colour, lw=0.9, alpha=0.5, label=f"{name}, {label}")
+        limit = np.sqrt(np.maximum(squared, 0) + 2 * error)[~seen]
+        ax.errorbar(sizes[~seen], limit, 0.35 * limit, uplims=True, fmt="none", color=colour, lw=1, ls=dash,
+                    label=f"{name}, at most, of the mean")  # fmt: skip
+    ax.set_xscale("log")
+    ax.set_yscale("log")
+    ax.set_xlabel("input dimension $N$")
+    ax.set_ylabel("deviation of $R$, $Q$, $v$ from the ODEs (r.m.s.)")
+    ax.legend(ncols=len(families), fontsize=7)
+    alpha = families[0][1].alphas[-1]
+    ax.set_title(caption(Pair(families[0][0]), rule=False, markers="") + rf", $\alpha$ = {alpha:g}", fontsize=9)
+    return figure
+
+
 def symmetry_figure(pairs: list[Pair]) -> Figure:
     """A start that treats the teacher units alike: the ODEs keep it so for ever, runs at finite N leave the plateau."""
     figure = Figure(figsize=(7.6, 3.6), layout="constrained")
@@ -150,6 +192,11 @@ def symmetry_figure(pairs: list[Pair]) -> Figure:
             left.plot(runs.alphas, runs.eps_g.T, dash, color=colour, lw=0.7, alpha=0.8)
             left.plot([], [], dash, color=colour, lw=0.7, label=f"{name}, runs at N = {runs.problem.N}")
             right.plot(runs.alphas, teacher_spread(runs.R).T, dash, color=colour, lw=0.7, alpha=0.8)
+        if pair.reduced is not None:
+            alphas, label = pair.reduced.alphas, f"{name}, 5 – 95 % of {pair.reduced.runs} reduced runs"
+            for ax, values in ((left, pair.reduced.eps_g), (right, teacher_spread(pair.reduced.R))):
+                low, high = np.nanpercentile(values, [5, 95], axis=0)
+                band(ax, alphas, low, high, colour, label)
     right.text(0.03, 0.05, "ODE: exactly 0, for ever", transform=right.transAxes, fontsize=8)
     right.axhline(1 / np.sqrt(pairs[0].problem.N), color="0.6", lw=0.8, ls=":", zorder=0)
     right.annotate(r"$1/\sqrt{N}$", (1, 1 / np.sqrt(pairs[0].problem.N)), xycoords=("axes fraction", "data"),
@@ -239,6 +286,12 @@ def generalization(ax: Axes, pairs: list[Pair]) -> Axes:
             spread = np.abs(np.nanpercentile(values, [0, 100], axis=0) - middle)
             ax.errorbar(pair.runs.alphas[shown], middle, spread, fmt=marker, color=colour_, ms=4, lw=1, mfc="white",
                         label=f"{name}, {pair.runs.runs} runs, N = {pair.runs.problem.N}")  # fmt: skip
+        if pair.reduced is not None:
+            low, middle, high = np.nanpercentile(pair.reduced.eps_g, [5, 50, 95], axis=0)
+            label = f"{name}, 5 – 95 % of {pair.reduced.runs} reduced runs, N = {pair.reduced.problem.N}"
+            band(ax, pair.reduced.alphas, low, high, colour_, label)
+            if pair.theory is None and pair.runs is None:
+                ax.plot(pair.reduced.alphas, positive(middle), dash, color=colour_, label=f"{name}, their median")
     ax.set_yscale("log")
     ax.legend()
     return labelled(ax, pairs[0], r"generalization error $\epsilon_g$")
@@ -248,11 +301,17 @@ def curve(
     ax: Axes, pair: Pair, name: str, entry: tuple[int, ...], colour: str, marker: str, label: str | None,
     faint: bool = False, dash: str = "-",
 ) -> None:  # fmt: skip
-    """One entry of an order parameter: the theory as a line, the mean of the runs as markers with their spread."""
+    """One entry of an order parameter: theory as a line, network runs as markers, reduced runs as a band."""
     if pair.theory is not None:
         values = getattr(pair.theory, name)[(slice(None), *entry)]
         ax.plot(pair.theory.alphas, values, dash, color=colour, lw=0.6 if faint else 1.5, alpha=0.6 if faint else 1,
                 label=label if pair.runs is None else None)  # fmt: skip
+    if pair.reduced is not None and not faint:
+        values = getattr(pair.reduced, name)[(slice(None), slice(None), *entry)]
+        mean, spread = np.nanmean(values, axis=0), np.nanstd(values, axis=0)
+        band(ax, pair.reduced.alphas, mean - spread, mean + spread, colour)
+        if pair.theory is None:
+            ax.plot(pair.reduced.alphas, mean, dash, color=colour, lw=1, label=label if pair.runs is None else None)
     if pair.runs is not None:
         shown = markers_at(pair.runs.alphas)
         values = getattr(pair.runs, name)[(slice(None), shown, *entry)]
@@ -264,6 +323,11 @@ def curve(
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Small things
+
+
+def band(ax: Axes, alphas: Array, low: Array, high: Array, colour: str, label: str | None = None) -> None:
+    """A shaded band."""
+    ax.fill_between(alphas, low, high, color=colour, alpha=0.22, lw=0, zorder=0.5, label=label)
 
 
 def colour(i: int) -> str:
@@ -330,6 +394,8 @@ def caption(pair: Pair, rule: bool = True, markers: str = "mean ± s.d.") -> str
     name = f"{problem.rule.upper()}, " if rule else ""
     drawn = [] if pair.theory is None else ["lines: ODEs"]
     drawn += [] if runs is None else [f"markers: {markers} of {runs.runs} runs at N = {problem.N}"]
+    reduced = pair.reduced
+    drawn += [] if reduced is None or rule is False else [f"bands: {markers} of {reduced.runs} reduced runs"]
     return f"{name}{units}{outputs}, {problem.activation}, {rates}{noise}{decay}" + (
         "\n" + "; ".join(drawn) if markers else ""
     )
@@ -338,6 +404,20 @@ def caption(pair: Pair, rule: bool = True, markers: str = "mean ± s.d.") -> str
 def teacher_spread(R: Array) -> Array:
     """How differently the students treat the teacher units: max_n R_in - min_n R_in, root mean square over i."""
     return np.sqrt(np.mean(np.ptp(R, axis=-1) ** 2, axis=-1))
+
+
+def _families(trajectories: list[Trajectory]) -> list[list[Trajectory]]:
+    """Each theory with the ensembles of its problem at several N, from the smallest on."""
+    families = []
+    for theory in (each for each in trajectories if each.runs is None):
+        ensembles = [
+            each
+            for each in trajectories
+            if each.runs is not None and replace(each.problem, N=theory.problem.N).difference(theory.problem) is None
+        ]
+        by_size = {each.problem.N: each for each in ensembles}
+        families.append([theory, *(by_size[N] for N in sorted(by_size))])
+    return families
 
 
 def _keeps_symmetry(pair: Pair) -> bool:

@@ -16,7 +16,7 @@ from stdyn.experiment import Experiment
 
 SMALL = ("--N", "30", "--K", "2", "--M", "2", "--alpha-max", "5", "--points", "11")
 RUNS = ("--runs", "3")
-TABLES = ["r_bp_network.h5", "r_bp_ode.h5", "r_fa_network.h5", "r_fa_ode.h5"]
+TABLES = [f"r_{rule}_{kind}.h5" for rule in ("bp", "fa") for kind in ("network", "ode", "reduced")]
 FIGURES = ["r_alignment.png", "r_bp_order_parameters.png", "r_fa_order_parameters.png", "r_generalization.png"]
 
 
@@ -57,40 +57,85 @@ def assert_refused(result, *words):
 # What the commands do
 
 
-@pytest.mark.parametrize("command", ["", "compare", "integrate", "simulate", "plot", "info"])
+@pytest.mark.parametrize("command", ["", "compare", "integrate", "simulate", "sizes", "plot", "info"])
 def test_every_command_has_help(run, command):
     """On stdout, with exit code 0, and with every parameter where there is an experiment."""
     code, out, err = run(*command.split(), "--help")
     assert (code, err) == (0, "")
     assert "Usage: stdyn" in out
-    if command in ("compare", "integrate", "simulate"):
+    if command in ("compare", "integrate", "simulate", "sizes"):
         assert all(option in out for option in ("--config", "--eta-v FLOAT", "--v-teacher VALUE", "--seed", "--force"))
 
 
 def test_compare_writes_data_and_figures_and_prints_a_table(run, tmp_path):
-    """Four HDF5 files and four PNGs, all named on stdout, and one table for each rule."""
+    """Six HDF5 files and four PNGs, all named on stdout, and a table for each rule and way to simulate."""
     code, out, err = run("compare", *SMALL, *RUNS, "--name", "r")
     assert (code, err) == (0, "")
     assert list(contents(tmp_path)) == [f"data/{name}" for name in TABLES] + [f"figures/{name}" for name in FIGURES]
     assert all(name in out for name in TABLES + FIGURES)
     for rule in ("fa", "bp"):
-        assert f"{rule}: 3 runs at N = 30 against the ODEs, 11 alphas from 0 to 5" in out
-    assert out.count("eps_g") == 2
+        for method in ("network", "reduced"):
+            assert f"{rule}: 3 {method} runs at N = 30 against the ODEs, 11 alphas from 0 to 5" in out
+    assert out.count("eps_g") == 4
     assert all((tmp_path / "figures" / name).read_bytes().startswith(b"\x89PNG") for name in FIGURES)
 
 
-def test_compare_solves_one_problem_four_times(run, tmp_path):
+def test_compare_solves_one_problem_six_times(run, tmp_path):
     """Theory and runs of a rule share their problem; FA and BP their start, and so the first record."""
-    run("compare", *SMALL, *RUNS, "--name", "r")
-    bp_runs, bp, fa_runs, fa = (load(tmp_path / "data" / name) for name in TABLES)
-    for runs, theory in ((bp_runs, bp), (fa_runs, fa)):
+    run("compare", *SMALL, *RUNS, "--reduced-runs", "20", "--name", "r")
+    bp_runs, bp, bp_reduced, fa_runs, fa, fa_reduced = (load(tmp_path / "data" / name) for name in TABLES)
+    for runs, theory in ((bp_runs, bp), (fa_runs, fa), (bp_reduced, bp), (fa_reduced, fa)):
         assert runs.problem.difference(theory.problem) is None
         np.testing.assert_array_equal(runs.alphas, theory.alphas)
     assert (bp.method, bp_runs.method, bp_runs.runs) == ("ode", "network", 3)
+    assert (bp_reduced.method, bp_reduced.runs) == ("reduced", 20)
     assert (fa.problem.rule, bp.problem.rule) == ("fa", "bp")
     for name in ("R", "Q", "v"):
         np.testing.assert_array_equal(getattr(fa, name)[0], getattr(bp, name)[0])
         np.testing.assert_array_equal(getattr(fa_runs, name)[:, 0], getattr(bp_runs, name)[:, 0])
+
+
+def test_compare_simulates_as_it_is_told(run, tmp_path):
+    """--method reduced: no network files, one table for the rule."""
+    code, out, _ = run("compare", *SMALL, "--rule", "bp", "--method", "reduced", "--runs", "10", "--name", "r")
+    assert code == 0
+    assert "bp: 10 reduced runs at N = 30" in out
+    assert sorted(path.name for path in (tmp_path / "data").iterdir()) == ["r_bp_ode.h5", "r_bp_reduced.h5"]
+
+
+SIZES = ("sizes", "--K", "2", "--M", "2", "--sizes", "[10, 25, 40]", "--alpha-max", "2", "--runs", "50")
+
+
+def test_sizes_writes_an_ensemble_for_every_size_and_a_figure(run, tmp_path):
+    """Recorded at the same alphas at every N, from the same start; `plot` draws the same figure from the files."""
+    code, out, err = run(*SIZES, "--rule", "fa")
+    assert (code, err) == (0, "")
+    files = [tmp_path / "data" / f"sizes_fa_{kind}.h5" for kind in ("ode", "N10", "N25", "N40")]
+    theory, *ensembles = (load(file) for file in files)
+    for N, runs in zip((10, 25, 40), ensembles, strict=True):
+        assert (runs.method, runs.runs, runs.problem.N) == ("reduced", 50, N)
+        np.testing.assert_array_equal(runs.alphas, theory.alphas)
+        np.testing.assert_array_equal(runs.problem.start.C, theory.problem.start.C)
+    assert [path.name for path in (tmp_path / "figures").iterdir()] == ["sizes_deviation.png"]
+    assert "wrote figures/sizes_deviation.png" in out
+    assert run("plot", *files, "--name", "again")[0] == 0
+    again, first = (tmp_path / "figures" / f"{name}_deviation.png" for name in ("again", "sizes"))
+    assert again.read_bytes() == first.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--sizes", "[10, 3]"], ["sizes must be at least 4, but is 3"]),
+        (["--sizes", "many"], ["'many' is not a number or an array"]),
+        (["--runs", "5"], ["runs must be at least 8, but is 5"]),
+        (["--method", "network"], ["No such option", "--method"]),
+    ],
+)
+def test_bad_sizes_are_refused(run, tmp_path, options, words):
+    """Before anything is written."""
+    assert_refused(run(*SIZES, *options), *words)
+    assert contents(tmp_path) == {}
 
 
 @pytest.mark.parametrize("command", ["compare", "integrate", "simulate"])
@@ -108,7 +153,13 @@ def test_results_are_overwritten_only_with_force(run, tmp_path, command):
 
 
 @pytest.mark.parametrize(
-    ("command", "options", "method", "runs"), [("integrate", (), "ode", None), ("simulate", RUNS, "network", 3)]
+    ("command", "options", "method", "runs"),
+    [
+        ("integrate", (), "ode", None),
+        ("simulate", RUNS, "network", 3),
+        ("simulate", ("--method", "reduced", "--runs", "5"), "reduced", 5),
+        ("simulate", ("--method", "reduced"), "reduced", 256),
+    ],
 )
 def test_one_solver_writes_one_file(run, tmp_path, command, options, method, runs):
     """Where --output says, making its folder; the default rule is FA."""
@@ -182,8 +233,8 @@ def test_a_written_configuration_makes_the_identical_run(run, tmp_path):
     assert list(contents(tmp_path)) == ["c.toml"]
     run("compare", *options, "--name", "one")
     run("compare", "--config", "c.toml", "--name", "two")
-    run("simulate", "--config", "c.toml", "--rule", "bp", "-o", "data/three_bp_network.h5")
-    for kind in ("fa_ode", "fa_network", "bp_ode", "bp_network"):
+    run("simulate", "--config", "c.toml", "--rule", "bp", "--method", "network", "-o", "data/three_bp_network.h5")
+    for kind in ("fa_ode", "fa_network", "fa_reduced", "bp_ode", "bp_reduced", "bp_network"):
         one, two = (load(tmp_path / "data" / f"{name}_{kind}.h5") for name in ("one", "two"))
         np.testing.assert_array_equal(one.R, two.R)
         assert one.problem.difference(two.problem) is None
@@ -268,6 +319,11 @@ BAD = [
     ("integrate", ["--ode-method", "Euler"], ["method must be one of", "'Euler'"]),
     ("integrate", ["--rtol", "nan"], ["rtol must be finite"]),
     ("simulate", ["--runs", "0"], ["runs must be at least 1"]),
+    ("simulate", ["--method", "both"], ['method must be "network" or "reduced" here', "stdyn compare"]),
+    ("simulate", ["--method", "ode"], ['method must be "network", "reduced" or "both", but is \'ode\'']),
+    ("simulate", ["--method", "reduced", "--N", "3"], ["N must be at least K + M = 4, but is 3"]),
+    ("simulate", ["--normals", "slow"], ["normals must be one of fast, numpy, but is 'slow'"]),
+    ("compare", ["--reduced-runs", "1"], ["reduced_runs must be at least 2"]),
     ("compare", ["--start", "prepared", "--v", "0.1", "--b", "1", "--seed", "-1"], ["seed must be at least 0"]),
 ]
 NOT_AN_EXPERIMENT = [
@@ -356,7 +412,7 @@ def test_ctrl_c_keeps_what_was_recorded(tmp_path):
     options = ["--N", "200", "--K", "1", "--M", "1", "--runs", "2", "--spacing", "linear", "--points", "2001"]
     command = [sys.executable, "-c", INTERRUPTIBLE, "simulate", *options, "--alpha-max", "1000000", "-o", "a.h5"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path)
-    assert "2 networks of N = 200" in process.stdout.readline()
+    assert "2 network runs of N = 200" in process.stdout.readline()
     time.sleep(1)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
@@ -370,7 +426,7 @@ def test_ctrl_c_keeps_what_was_recorded(tmp_path):
     assert partial.runs == 2
     assert partial.diverged_at is None
     assert np.isfinite(partial.R).all()
-    again = simulate_network(partial.problem, partial.alphas[:3], 2, rng=Experiment().rng())
+    again = simulate_network(partial.problem, partial.alphas[:3], 2, rng=Experiment().rng("network"))
     np.testing.assert_array_equal(again.R, partial.R[:, :3])
 
 

@@ -12,6 +12,7 @@ from stdyn import (
     InputError,
     Trajectory,
     compare,
+    comparison,
     initial,
     integrate,
     match_teachers,
@@ -47,6 +48,30 @@ def test_deviation_in_standard_errors_is_students_t(theory):
     z = [compare(noisy(theory, 10, seed), theory).in_errors["v"][3, 0] for seed in range(1000)]
     assert kstest(z, student_t(9).cdf).pvalue > 1e-6
     assert kstest(z, student_t(9, scale=2).cdf).pvalue < 1e-6
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.3])
+def test_finite_size_tells_bias_from_scatter(theory, shift):
+    """Runs scatter by 0.01 and are off by 0.01 shift: 200 ensembles of 24, false alarm 1e-6; and the error is one.
+
+    Of the 9 order parameters Q_12, a mean of two, scatters by 0.01/sqrt(2). 4.9 standard errors; the scatter of the 200
+    estimates over their standard error is 1 within a factor 1.5.
+    """
+    results = np.array([comparison.finite_size(noisy(theory, 24, seed, shift), theory) for seed in range(200)])
+    deviation, squared, error = results.T
+    mean, scatter = squared.mean(), squared.std(ddof=1)
+    assert abs(mean - (0.01 * shift) ** 2) < 4.9 * scatter / np.sqrt(200)
+    assert 1 / 1.5 < np.sqrt(np.mean(error**2)) / scatter < 1.5
+    expected = 0.01 * np.sqrt(shift**2 + 1 - 0.5 / 9)
+    assert abs(deviation.mean() - expected) < 4.9 * deviation.std(ddof=1) / np.sqrt(200) + 0.01 * expected
+    naive = np.mean([(noisy(theory, 24, seed).v[:, -1].mean(axis=0) - theory.v[-1]) ** 2 for seed in range(200)])
+    assert naive > 4.9 * scatter / np.sqrt(200)  # what it would be with the chance left in
+
+
+def test_finite_size_needs_eight_runs(theory):
+    """Else there is nothing to take the chance out with."""
+    with pytest.raises(InputError, match="runs must be at least 8, but is 7"):
+        comparison.finite_size(noisy(theory, 7, 1), theory)
 
 
 def test_false_alarms_are_as_rare_as_said(theory):
@@ -124,7 +149,7 @@ def test_the_table_says_that_runs_diverged_where_the_theory_did_not():
 def test_the_table_can_be_read(theory):
     """One row an order parameter, the verdict beside it, and what the two sides differ in."""
     text = str(compare(noisy(theory, 9, 1), theory))
-    assert text.splitlines()[0] == "fa: 9 runs at N = 100 against the ODEs, 11 alphas from 0 to 5"
+    assert text.splitlines()[0] == "fa: 9 network runs at N = 100 against the ODEs, 11 alphas from 0 to 5"
     assert [line.split()[0] for line in text.splitlines()[2:7]] == ["R", "Q", "v", "F", "eps_g"]
     assert text.count("everywhere") == 5
     other = replace(theory, problem=replace(theory.problem, eta=0.6))

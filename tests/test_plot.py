@@ -1,10 +1,22 @@
 """The figures: what is drawn is the data, everything is labelled, nothing needs a screen."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from conftest import random_problem
+from matplotlib.collections import PolyCollection
 
-from stdyn import InputError, Trajectory, initial, integrate, plot, simulate_network
+from stdyn import (
+    InputError,
+    Trajectory,
+    comparison,
+    initial,
+    integrate,
+    plot,
+    simulate_network,
+    simulate_reduced,
+)
 from stdyn.problem import Problem
 
 ALPHAS = np.concatenate([[0], np.geomspace(0.1, 30, 12)])
@@ -42,6 +54,48 @@ def test_lines_are_the_theory_and_markers_the_mean_of_the_runs(results):
     markers = ax.containers[0][0].get_xydata()
     shown = plot.markers_at(runs.alphas)
     np.testing.assert_allclose(markers, np.column_stack([runs.alphas[shown], runs.F[:, shown].mean(axis=0)]))
+
+
+def test_reduced_runs_are_bands(results):
+    """Mean and standard deviation of the reduced runs around F; 5 and 95 % of eps_g."""
+    theory, runs = results[:2]
+    reduced = simulate_reduced(runs.problem, ALPHAS, runs=40, rng=np.random.default_rng(2))
+    figures = plot.figures([theory, runs, reduced])
+    F, eps_g = reduced.F, reduced.eps_g
+    wanted = {
+        "alignment": (F.mean(axis=0) - F.std(axis=0), F.mean(axis=0) + F.std(axis=0)),
+        "generalization": np.percentile(eps_g, [5, 95], axis=0),
+    }
+    for name, (low, high) in wanted.items():
+        bands = [each for each in figures[name].axes[0].collections if isinstance(each, PolyCollection)]
+        corners = bands[0].get_paths()[0].vertices
+        for edge in (low, high):
+            for point in zip(reduced.alphas, edge, strict=True):
+                assert np.isclose(corners, point).all(axis=1).any()
+
+
+def test_reduced_runs_can_be_drawn_alone():
+    """With their mean as a line; a figure of every kind."""
+    problem = random_problem(3, 2, N=20)
+    reduced = simulate_reduced(problem, ALPHAS, runs=9, rng=np.random.default_rng(1))
+    ax = plot.figures([reduced])["alignment"].axes[0]
+    np.testing.assert_allclose(ax.get_lines()[0].get_ydata(), reduced.F.mean(axis=0))
+
+
+def test_ensembles_of_several_sizes_are_drawn_against_N():
+    """The points are the numbers of comparison.finite_size; two sizes are not enough for this figure."""
+    problem = random_problem(2, 2, N=20)
+    theory = integrate(problem, [0, 1.0])
+    ensembles = [
+        simulate_reduced(replace(problem, N=N), [0, 1.0], runs=400, rng=np.random.default_rng(N)) for N in (40, 10, 20)
+    ]
+    figures = plot.figures([*ensembles, theory])
+    assert list(figures) == ["deviation"]
+    lines = figures["deviation"].axes[0].get_lines()
+    points = next(line for line in lines if line.get_label() == "FA, a single run").get_xydata()
+    wanted = [(runs.problem.N, comparison.finite_size(runs, theory)[0]) for runs in ensembles]
+    np.testing.assert_allclose(points, sorted(wanted))
+    assert "deviation" not in plot.figures([*ensembles[:2], theory])
 
 
 @pytest.mark.parametrize("chosen", [slice(0, 1), slice(1, 2), slice(2, 4)], ids=["theory", "runs", "bp"])
