@@ -150,29 +150,30 @@ def finite_size_figure(families: list[list[Trajectory]]) -> Figure:
     """Deviation from the theory against N, of a run and of the mean of runs; a family is a theory and its ensembles."""
     figure = Figure(figsize=(5.6, 4.4), layout="constrained")
     ax = figure.subplots()
+    drawn: list[Any] = []
     for theory, *ensembles in families:
         colour, marker, dash = RULES[theory.problem.rule]
         name = theory.problem.rule.upper()
         sizes = np.array([runs.problem.N for runs in ensembles])
         single, squared, error = np.array([finite_size(runs, theory) for runs in ensembles]).T
-        label = r"$\propto 1/\sqrt{N}$"
-        ax.plot(sizes, single[0] * np.sqrt(sizes[0] / sizes), dash, color=colour, lw=0.9, label=f"{name}, {label}")
-        ax.plot(sizes, single, marker, color=colour, ms=5, label=f"{name}, a single run")
+        drawn += ax.plot(sizes, single, marker, color=colour, ms=5, label=f"{name}, a single run")
+        label = rf"{name}, $\propto 1/\sqrt{{N}}$"
+        drawn += ax.plot(sizes, single[0] * np.sqrt(sizes[0] / sizes), dash, color=colour, lw=0.9, label=label)
         seen = squared > 2 * error
         bias, low, high = np.sqrt([squared[seen], (squared - error)[seen], (squared + error)[seen]])
-        ax.errorbar(sizes[seen], bias, [bias - low, high - bias], fmt=marker, color=colour, mfc="white", ms=5, lw=1,
-                    label=f"{name}, mean over runs")  # fmt: skip
+        drawn.append(ax.errorbar(sizes[seen], bias, [bias - low, high - bias], fmt=marker, color=colour, mfc="white",
+                                 ms=5, lw=1, label=f"{name}, mean over runs"))  # fmt: skip
         if seen[0]:
-            label = r"$\propto 1/N$"
-            ax.plot(sizes, bias[0] * sizes[0] / sizes, dash, color=colour, lw=0.9, alpha=0.5, label=f"{name}, {label}")
+            label = rf"{name}, $\propto 1/N$"
+            drawn += ax.plot(sizes, bias[0] * sizes[0] / sizes, dash, color=colour, lw=0.9, alpha=0.5, label=label)
         limit = np.sqrt(np.maximum(squared, 0) + 2 * error)[~seen]
-        ax.errorbar(sizes[~seen], limit, 0.35 * limit, uplims=True, fmt="none", color=colour, lw=1, ls=dash,
-                    label=f"{name}, at most, of the mean")  # fmt: skip
+        label = f"{name}, mean: at most (2 s.e.)"
+        drawn += ax.plot(sizes[~seen], limit, ls="none", marker=r"$\downarrow$", color=colour, ms=9, label=label)
     ax.set_xscale("log")
     ax.set_yscale("log")
     ax.set_xlabel("input dimension $N$")
     ax.set_ylabel("deviation of $R$, $Q$, $v$ from the ODEs (r.m.s.)")
-    ax.legend(ncols=len(families), fontsize=7)
+    ax.legend(handles=drawn, ncols=len(families), fontsize=7)
     alpha = families[0][1].alphas[-1]
     ax.set_title(caption(Pair(families[0][0]), rule=False, markers="") + rf", $\alpha$ = {alpha:g}", fontsize=9)
     return figure

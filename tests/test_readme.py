@@ -22,7 +22,7 @@ def test_python_of_the_readme_runs(tmp_path, monkeypatch):
     for block in blocks:
         exec(compile(block, "README.md", "exec"), namespace)
     assert (tmp_path / "fa.h5").exists()
-    assert str(namespace["verdict"]).startswith("fa: 16 runs at N = 500")
+    assert str(namespace["verdict"]).startswith("fa: 16 network runs at N = 500")
 
 
 NUMBERS_SAID = [
@@ -92,6 +92,8 @@ def test_public_names_are_those_promised():
         "Problem",
         "integrate",
         "simulate_network",
+        "simulate_reduced",
+        "weights",
         "Trajectory",
         "load",
         "compare",
