@@ -105,8 +105,9 @@ def coordinates(state: OrderParameters) -> tuple[Array, Array, Array]:
     K, M = state.K, state.M
     order = np.r_[K : K + M, :K]
     C = state.C[np.ix_(order, order)]
-    norms = np.sqrt(np.diag(C))
-    directions = C / np.where(norms > 0, np.outer(norms, norms), 1)  # so that short vectors are as exact as long ones
+    norms = np.sqrt(np.maximum(np.diag(C), 0))
+    scale = np.where(norms > 0, norms, 1)
+    directions = C / np.outer(scale, scale)  # so that short vectors are as exact as long ones
     triangle = np.linalg.qr(root(directions)).R.T  # directions = root root^T = triangle triangle^T
     B = norms[:, None] * np.tril(triangle) * np.where(np.diag(triangle) < 0, -1, 1)
     for a in range(K + M):

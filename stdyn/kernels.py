@@ -679,21 +679,21 @@ def _add_square(S, p):
 
 
 @njit(**_ORDERED)
-def reduced_steps(A, S, v, L, taken, N, g, chi2, v_teacher, b, fixed_feedback, rates, code):
-    """Online SGD in coordinates, for many runs at once (docs/theory.md, section 4); A, S, v and taken change in place.
+def reduced_steps(A, S, v, L, alive, taken, N, g, chi2, v_teacher, b, fixed_feedback, rates, code):
+    """Online SGD in coordinates, many runs at once (docs/theory.md, section 4); A, S, v, alive, taken change in place.
 
     A (K, M, runs) and S (K, K, runs), lower triangular, are the coordinates of the students along and across the
     teacher's space, L (M, M), lower triangular, those of the teacher; v (K, O, runs). The rows of g (steps, rows, runs)
     are standard normal: the K+M components of the example and, if sigma > 0, the O of the noise; further ones are not
-    used. chi2 (steps, runs) is chi^2 of N - K - M degrees of freedom. `taken` (runs) counts the steps of each run until
-    a field or an error is beyond `DIVERGED`; from there on the run is without meaning.
+    used. chi2 (steps, runs) is chi^2 of N - K - M degrees of freedom. `alive` (runs) is 1, and `taken` counts the
+    steps, until a field or an error of the run is beyond `DIVERGED`; from there on it is 0 and the run without meaning.
     """
     (K, M, runs), O, P = A.shape, v.shape[1], A.shape[0] + A.shape[1]
     eta, eta_v, sigma = rates[0], rates[1], rates[2]
     keep, keep_v = 1 - rates[3] / N, 1 - rates[4] / N
     z, g_z, g_prime = np.empty((P, runs)), np.empty((P, runs)), np.empty((P, runs))
     Delta, error, change = np.empty((O, runs)), np.empty(runs), np.empty(runs)
-    p, length, small = np.empty((K, runs)), np.empty(runs), np.ones(runs)
+    p, length = np.empty((K, runs)), np.empty(runs)
     for step in range(len(chi2)):
         _project_out(S, g[step], M, chi2[step], keep, p, length)
         for i in range(K):
@@ -722,12 +722,12 @@ def reduced_steps(A, S, v, L, taken, N, g, chi2, v_teacher, b, fixed_feedback, r
                 for r in range(runs):
                     Delta[o, r] -= v_teacher[n, o] * g_z[K + n, r]
             for r in range(runs):
-                small[r] = small[r] if abs(Delta[o, r]) <= DIVERGED else 0.0
+                alive[r] = alive[r] if abs(Delta[o, r]) <= DIVERGED else 0.0
         for a in range(P):
             for r in range(runs):
-                small[r] = small[r] if abs(z[a, r]) <= DIVERGED else 0.0
+                alive[r] = alive[r] if abs(z[a, r]) <= DIVERGED else 0.0
         for r in range(runs):
-            taken[r] += small[r]
+            taken[r] += alive[r]
         for i in range(K):
             for r in range(runs):
                 error[r] = 0.0
@@ -748,7 +748,25 @@ def reduced_steps(A, S, v, L, taken, N, g, chi2, v_teacher, b, fixed_feedback, r
 
 
 @njit(**_ORDERED)
-def reduced_run(A, S, v, L, taken, N, streams, steps, v_teacher, b, fixed_feedback, rates, code):
+def reduced_overlaps(A, S, L):
+    """R = A L^T (runs, K, M) and Q = A A^T + S S^T (runs, K, K); A (K, M, runs), S (K, K, runs), L (M, M)."""
+    K, M, runs = A.shape
+    R, Q = np.zeros((runs, K, M)), np.zeros((runs, K, K))
+    for r in range(runs):
+        for i in range(K):
+            for n in range(M):
+                for j in range(n + 1):
+                    R[r, i, n] += A[i, j, r] * L[n, j]
+            for k in range(K):
+                for j in range(M):
+                    Q[r, i, k] += A[i, j, r] * A[k, j, r]
+                for j in range(K):
+                    Q[r, i, k] += S[i, j, r] * S[k, j, r]
+    return R, Q
+
+
+@njit(**_ORDERED)
+def reduced_run(A, S, v, L, alive, taken, N, streams, steps, v_teacher, b, fixed_feedback, rates, code):
     """`reduced_steps` for `steps` steps with random numbers from streams = (normals, chi^2), of a lane a run.
 
     Every step takes the same number of normals from each lane, so that a run depends neither on how its steps are
@@ -764,4 +782,4 @@ def reduced_run(A, S, v, L, taken, N, streams, steps, v_teacher, b, fixed_feedba
         normals(streams[0], draws[:size].reshape(size * rows, runs))
         for step in range(size):
             chi_squares(streams[1], N - P, draws[step, last], chi2[step])
-        reduced_steps(A, S, v, L, taken, N, draws[:size], chi2[:size], v_teacher, b, fixed_feedback, rates, code)
+        reduced_steps(A, S, v, L, alive, taken, N, draws[:size], chi2[:size], v_teacher, b, fixed_feedback, rates, code)

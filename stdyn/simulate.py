@@ -246,13 +246,12 @@ class _Reduced:
         )
         self.rows = start.K + start.M + (problem.outputs if problem.sigma > 0 else 0)
         self.arguments = problem.kernel_arguments
-        self.taken = np.zeros(lanes)
+        self.alive, self.taken = np.ones(lanes), np.zeros(lanes)
         self.steps = 0
 
     @property
     def diverged_at(self) -> np.ndarray:
-        taken = self.taken[: self.runs]
-        return np.where(taken < self.steps, taken, np.inf)
+        return np.where(self.alive > 0, np.inf, self.taken)[: self.runs]
 
     def advance(self, steps: int, stop: threading.Event) -> None:
         normals = (_AT_ONCE if self.streams else _BLOCK) // (self.rows * len(self.taken))
@@ -262,7 +261,7 @@ class _Reduced:
             self.steps += size
 
     def _take(self, steps: int) -> None:
-        state, N = (self.A, self.S, self.v, self.L, self.taken), self.N
+        state, N = (self.A, self.S, self.v, self.L, self.alive, self.taken), self.N
         if self.streams:
             kernels.reduced_run(*state, N, self.streams, steps, *self.arguments)
             return
@@ -275,9 +274,8 @@ class _Reduced:
         kernels.reduced_steps(*state, N, g, chi2, *self.arguments)
 
     def order_parameters(self) -> tuple[Array, Array, Array]:
-        A, S, v = (np.moveaxis(array[..., : self.runs], -1, 0) for array in (self.A, self.S, self.v))
-        X = np.concatenate([A, S], axis=2)
-        return np.einsum("rij,nj->rin", A, self.L), np.einsum("rij,rkj->rik", X, X), v
+        R, Q = kernels.reduced_overlaps(self.A, self.S, self.L)
+        return R[: self.runs], Q[: self.runs], np.moveaxis(self.v, -1, 0)[: self.runs]
 
 
 def _record(walkers: Sequence[_Walker], steps: np.ndarray, workers: int, bar: tqdm) -> tuple[list[Array], int]:

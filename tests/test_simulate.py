@@ -23,6 +23,7 @@ from stdyn import (
     integrate,
     kernels,
     simulate_network,
+    streams,
 )
 
 
@@ -45,13 +46,38 @@ def test_runs_start_with_exactly_the_order_parameters_of_the_problem(K, M, O, N)
         np.testing.assert_allclose(getattr(runs, name)[:, 0], np.stack([start] * 3), atol=1e-14)
 
 
-def test_a_run_is_the_steps_of_the_theory():
+class NumpysExamples:
+    """The examples and the noise of a run with normals="numpy"."""
+
+    def __init__(self, inputs, noise):
+        self.inputs, self.noise = inputs, noise
+
+    def one(self, N):
+        return self.inputs.standard_normal((1, N)), self.noise.standard_normal((1, 1))
+
+
+class FastExamples:
+    """Those of "fast": an example takes the same whole number of draws from each of 32 lanes, a few too many."""
+
+    def __init__(self, inputs, noise):
+        self.inputs, self.noise = streams.stream(inputs, 32), streams.stream(noise)
+
+    def one(self, N):
+        xi, zeta = np.empty((-(-N // 64) * 2, 32)), np.empty((2, 1))
+        kernels.normals(self.inputs, xi)
+        kernels.normals(self.noise, zeta)
+        return xi.reshape(1, -1)[:, :N].copy(), zeta[:1].copy()
+
+
+@pytest.mark.parametrize(("normals", "examples"), [("numpy", NumpysExamples), ("fast", FastExamples)])
+def test_a_run_is_the_steps_of_the_theory(normals, examples):
     """Recorded after the right number of steps: recomputed from the same streams, one step at a time."""
     problem = random_problem(2, 3, N=20)
-    runs = simulate_network(problem, [0.0, 0.05, 0.5, 1.0], runs=2, rng=generator(7))
+    runs = simulate_network(problem, [0.0, 0.05, 0.5, 1.0], runs=2, rng=generator(7), normals=normals)
     for run, stream in enumerate(generator(7).spawn(2)):
         frame, inputs, noise = stream.spawn(3)
         W, W_teacher = initial.weights(problem, 20, frame)
+        stream = examples(inputs, noise)
         v = problem.start.v.reshape(2, 1).copy()
         for step in range(21):
             recorded = {0: 0, 1: 1, 10: 2, 20: 3}.get(step)
@@ -59,7 +85,7 @@ def test_a_run_is_the_steps_of_the_theory():
                 np.testing.assert_allclose(runs.R[run, recorded], W @ W_teacher.T, atol=1e-13)
                 np.testing.assert_allclose(runs.Q[run, recorded], W @ W.T, atol=1e-13)
                 np.testing.assert_allclose(runs.v[run, recorded], v[:, 0], atol=1e-13)
-            xi, zeta = inputs.standard_normal((1, 20)), noise.standard_normal((1, 1))
+            xi, zeta = stream.one(20)
             kernels.network_steps(W, v, W_teacher, xi, zeta, *problem.kernel_arguments)
 
 
@@ -99,6 +125,7 @@ def test_alphas_are_those_recorded():
         ({"rng": 1}, "rng must be a numpy.random.Generator (numpy.random.default_rng(1), say), but is 1"),
         ({"runs": 0}, "runs must be at least 1, but is 0"),
         ({"runs": 2.5}, "runs must be an integer, but is 2.5"),
+        ({"normals": "NumPy"}, "normals must be one of fast, numpy, but is 'NumPy'"),
         ({"workers": 0}, "workers must be at least 1, but is 0"),
         ({"alphas": [1, 0]}, "alphas must increase strictly"),
         ({"alphas": [1e300]}, "alphas[-1] * N, the number of steps, must be at most"),
@@ -198,9 +225,9 @@ CASES = [
 
 @pytest.mark.parametrize("problem", CASES)
 def test_mean_of_runs_follows_the_odes(problem):
-    """32 runs at N = 500, all order parameters; false alarm 1e-6 a case, bias 5/N; eta off by 10 % fails."""
+    """128 runs at N = 500, all order parameters; false alarm 1e-6 a case, bias 5/N; eta off by 10 % fails."""
     alphas = np.array([0, 0.1, 0.5, 1, 2, 4, 7, 10])
-    runs = simulate_network(problem, alphas, runs=32, rng=generator(11))
+    runs = simulate_network(problem, alphas, runs=128, rng=generator(11))
     assert compare(runs, integrate(problem, alphas), false_alarm=1e-6, bias=5).agrees
     wrong = integrate(replace(problem, eta=1.1 * problem.eta), alphas)
     assert not compare(runs, wrong, false_alarm=1e-6, bias=5).agrees
