@@ -1,4 +1,4 @@
-"""Measure stdyn on the reference experiment and print a table: python benchmarks/run.py [--quick]
+"""Measure stdyn on the reference experiment and print a table: python benchmarks/run.py [--quick] [--long]
 
 Everything is measured in one run, warm and on one core unless a row says otherwise. A time is the median of several
 repeats; what is divided by one another is measured in turns, and the ratio is the median of the ratios of each turn.
@@ -17,6 +17,7 @@ import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
@@ -26,12 +27,12 @@ import numpy as np
 import numpy_script
 
 import stdyn
-from stdyn import kernels
+from stdyn import averages, kernels, streams
 
 QUICK = "--quick" in sys.argv[1:]
 ALL_CORES = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set(range(os.cpu_count() or 1))
 BLOCK = 32  # examples drawn at a time where NumPy's normals or a kernel are timed alone: 128 kB at N = 500
-UNITS = {"s": 1, "ms": 1e-3, "us": 1e-6, "x": 1}
+UNITS = {"s": 1, "ms": 1e-3, "us": 1e-6, "ns": 1e-9, "x": 1, "MB": 1}
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -79,15 +80,15 @@ def looped(function, *arguments, number):
     return loop
 
 
-def row(quantity, value, unit, target=None, note=""):
-    """One line of the table: `value` in seconds (or a ratio), `target` in `unit`."""
+def row(quantity, value, unit, target=None, note="", least=None):
+    """One line of the table: `value` in seconds (or a ratio, or MB), at most `target` or at least `least` in `unit`."""
     value /= UNITS[unit]
     sign = "×" if unit == "x" else f" {unit.replace('us', 'µs')}"
-    if target is not None and value > target:
+    wanted = "–" if target is None else f"≤ {target:g}{sign}"
+    wanted = wanted if least is None else f"≥ {least:g}{sign}"
+    if (target is not None and value > target) or (least is not None and value < least):
         note = f"**missed** {note}".strip()
-    print(
-        f"| {quantity} | {value:.3g}{sign} | {'–' if target is None else f'≤ {target:g}{sign}'} | {note} |", flush=True
-    )
+    print(f"| {quantity} | {value:.3g}{sign} | {wanted} | {note} |", flush=True)
     return value
 
 
@@ -141,7 +142,7 @@ def check_numpy_script(problem):
 def right_hand_sides():
     """One evaluation, at several sizes."""
     heading("Right-hand side of the ODEs, FA, erf, both layers")
-    for units, number, target in ((2, 2000, None), (5, 1000, 20), (20, 10, 1500)):
+    for units, number, target in ((2, 2000, None), (5, 1000, 6), (20, 10, 1500)):
         arguments = packed(reference(K=units, M=units))
         time = median(looped(kernels.right_hand_side, *arguments, number=number), 11) / number
         row(f"K = M = {units}", time, "us", target)
@@ -203,22 +204,65 @@ def network():
     blocks = round(alphas[-1] * problem.N) // BLOCK
     steps = blocks * BLOCK
     buffer = np.empty((BLOCK, problem.N))
+
+    def simulate(normals, bits=np.random.PCG64):
+        return lambda: stdyn.simulate_network(
+            problem, alphas, rng=np.random.Generator(bits(1)), workers=1, normals=normals
+        )
+
+    def numpys(bits):
+        return looped(lambda rng: rng.standard_normal(out=buffer), np.random.Generator(bits(1)), number=blocks)
+
+    ours = looped(kernels.normals, streams.stream(np.random.default_rng(1), 32), np.empty((512, 32)), number=blocks)
+    functions = [simulate("fast"), ours, looped(arithmetic(problem), number=blocks)]
     for bits in (np.random.PCG64, np.random.SFC64):
-        functions = [
-            lambda bits=bits: stdyn.simulate_network(problem, alphas, rng=np.random.Generator(bits(1)), workers=1),
-            looped(lambda rng: rng.standard_normal(out=buffer), np.random.Generator(bits(1)), number=blocks),
-            looped(arithmetic(problem), number=blocks),
-        ]
-        turns = in_turns(functions, 3 if QUICK else 9) / steps
-        step, normals, kernel = np.median(turns, axis=0)
-        name = bits.__name__
-        row(f"`stdyn.simulate_network`, {name}", step, "us", note=f"of which {kernel * 1e6:.2g} µs are arithmetic")
-        row(f"NumPy's normals alone, {name}", normals, "us")
-        row(f"ratio of the two, {name}", np.median(turns[:, 0] / turns[:, 1]), "x", 1.4)
-        if bits is np.random.PCG64:
-            pcg64 = step
+        functions += [simulate("numpy", bits), numpys(bits)]
+    turns = in_turns(functions, 3 if QUICK else 9) / steps
+    fast, normals, kernel, pcg64, normals_pcg64, sfc64, normals_sfc64 = np.median(turns, axis=0)
+
+    def ratio(first, second):
+        return np.median(turns[:, first] / turns[:, second])
+
+    row("`stdyn.simulate_network`", fast, "us", 3, f"of which {kernel * 1e6:.2g} µs are arithmetic")
+    row("its normals alone, 512 of them", normals, "us", note=f"{normals / 512 * 1e9:.2g} ns each")
+    row("ratio of the two", ratio(0, 1), "x")
+    row('`normals="numpy"`, PCG64', pcg64, "us", note=f"{ratio(3, 0):.1f} times the fast one")
+    row("NumPy's normals alone, PCG64", normals_pcg64, "us", note=f"{normals_pcg64 / 500 * 1e9:.2g} ns each")
+    row("ratio of the two, PCG64", ratio(3, 4), "x", 1.4)
+    row('`normals="numpy"`, SFC64', sfc64, "us", note=f"{ratio(5, 0):.1f} times the fast one")
+    row("NumPy's normals alone, SFC64", normals_sfc64, "us", note=f"{normals_sfc64 / 500 * 1e9:.2g} ns each")
+    row("ratio of the two, SFC64", ratio(5, 6), "x", 1.4)
     time = script_step(problem)
-    row("plain NumPy script, PCG64", time, "us", note=f"{time / pcg64:.1f} times stdyn's")
+    row("plain NumPy script, PCG64", time, "us", note=f"{time / fast:.0f} times `simulate_network`")
+    return fast, time
+
+
+def reduced(network_step, script):
+    """A step of a reduced run: many at once, few, at any N."""
+    heading("A step of a reduced run, N = 500, K = M = 5, FA, one core")
+    problem, steps = reference(), 10_000 if QUICK else 50_000
+    last = {N: replace(problem, N=N) for N in (500, 10**6)}
+
+    def simulate(runs, N=500, normals="fast", share=1):
+        count = int(steps * share / runs)
+        return lambda: stdyn.simulate_reduced(
+            last[N], [count / N], runs, rng=np.random.default_rng(1), workers=1, normals=normals
+        ), count * runs
+
+    many = 256
+    cases = [simulate(many, share=40), simulate(many, 10**6, share=40), simulate(8, share=10), simulate(1, share=2),
+             simulate(64, share=10, normals="numpy")]  # fmt: skip
+    turns = in_turns([function for function, _ in cases], 3 if QUICK else 9) / [count for _, count in cases]
+    step, _, eight, one, numpy = np.median(turns, axis=0)
+    row(f"`stdyn.simulate_reduced`, {many} runs, a step of each", step, "us", 0.4)
+    row("the same at N = 1000000 over N = 500", np.median(turns[:, 1] / turns[:, 0]), "x", 1.05)
+    row("8 runs, a step of each", eight, "us", note=f"{8 * eight * 1e6:.2g} µs a step of all")
+    row("1 run", one, "us", note="fills up 8 lanes")
+    row(
+        '64 runs, `normals="numpy"`', numpy, "us", note=f"{np.median(turns[:, 4] / turns[:, 0]):.1f} times the fast one"
+    )
+    row("a step of the network over one of a reduced run", network_step / step, "x")
+    row("a step of the NumPy script over one of a reduced run", script / step, "x")
 
 
 def arithmetic(problem):
@@ -238,30 +282,66 @@ def script_step(problem, steps=5000):
 
 
 def workers():
-    """Two threads against one, on an ensemble."""
-    heading("4 runs at N = 500, two cores")
+    """Two threads against one, on ensembles."""
+    heading("Two cores against one")
     if len(ALL_CORES) < 2:
         print("| 2 workers against 1 | – | – | only one core |")
         return
-    problem, alphas = reference(), np.linspace(0, 20 if QUICK else 100, 11)
+    problem, end = reference(), 20 if QUICK else 200
 
-    def ensemble(n):
-        return lambda: stdyn.simulate_network(problem, alphas, 4, rng=np.random.default_rng(1), workers=n)
+    def network(n):
+        return lambda: stdyn.simulate_network(problem, [end], 8, rng=np.random.default_rng(1), workers=n)
 
+    def many(n):
+        return lambda: stdyn.simulate_reduced(problem, [end / 4], 512, rng=np.random.default_rng(1), workers=n)
+
+    functions = [function(n) for function in (network, many, normals_in_threads) for n in (1, 2)]
     with cores(2):
-        turns = in_turns([ensemble(1), ensemble(2), normals_in_threads(1), normals_in_threads(2)], 3 if QUICK else 7)
-    simulation, normals = turns[:, 0] / turns[:, 1], turns[:, 2] / turns[:, 3]
-    row("2 workers against 1", np.median(simulation), "x", note="speed-up; 2 is ideal")
-    row("two threads that only draw normals against one", np.median(normals), "x", note="what the machine had to give")
+        turns = in_turns(functions, 3 if QUICK else 7)
+    note = "speed-up; 2 is ideal"
+    row("8 networks of N = 500, 2 workers", np.median(turns[:, 0] / turns[:, 1]), "x", least=1.9, note=note)
+    row("512 reduced runs, 2 workers", np.median(turns[:, 2] / turns[:, 3]), "x", least=1.9, note=note)
+    note = "what the machine had to give"
+    row("two threads that only draw normals against one", np.median(turns[:, 4] / turns[:, 5]), "x", note=note)
 
 
-def normals_in_threads(n, tasks=4, draws=2000):
+def memory():
+    """What ten times the steps, with as many records, add to the memory of a fresh process."""
+    heading("Memory: peak of a process with 10 times the steps over that with the steps")
+    program = (
+        "import resource, sys, numpy as np, stdyn;"
+        "rng = np.random.default_rng(1);"
+        "start = stdyn.initial.random_weights(5, 5, 500, 0.2, rng=rng);"
+        "problem = stdyn.Problem(start, N=500, eta=0.5, eta_v=0.5);"
+        "alphas = np.linspace(0, float(sys.argv[2]), 11);"
+        "getattr(stdyn, 'simulate_' + sys.argv[1])(problem, alphas, 8, rng=rng);"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    )
+    for method in ("network", "reduced"):
+        peaks = [
+            int(subprocess.run([sys.executable, "-c", program, method, end], capture_output=True, check=True).stdout)
+            for end in ("20", "20", "200")
+        ]
+        row(f"{method} runs", (peaks[2] - peaks[1]) / 1024, "MB", 5, f"of {peaks[1] / 1024:.0f} MB")
+
+
+def long():
+    """10^8 steps of a reduced run: N = 10^6 to alpha = 100."""
+    heading("N = 1000000, K = M = 5, to alpha = 100: 10⁸ steps of a reduced run")
+    problem, alphas = replace(reference(), N=10**6), np.geomspace(0.1, 100, 31)
+    began = perf_counter()
+    runs = stdyn.simulate_reduced(problem, alphas, rng=np.random.default_rng(1), progress=True)
+    smallest = np.linalg.eigvalsh(averages.covariance(runs.R, runs.Q, runs.T))[..., 0].min()
+    row("one run", perf_counter() - began, "s", note=f"smallest eigenvalue of C in all records {smallest:.2g}")
+
+
+def normals_in_threads(n, tasks=8, draws=2000):
     """A function that fills a small buffer with normals over and over, in n threads."""
 
     def draw(seed):
-        rng, buffer = np.random.default_rng(seed), np.empty(BLOCK * 500)
-        for _ in range(draws):
-            rng.standard_normal(out=buffer)
+        stream, buffer = streams.stream(np.random.default_rng(seed), 32), np.empty((4000, 32))
+        for _ in range(draws // 20 if QUICK else draws // 4):
+            kernels.normals(stream, buffer)
 
     def run():
         with ThreadPoolExecutor(n) as pool:
@@ -350,10 +430,13 @@ def main():
         check_numpy_script(reference())
         right_hand_sides()
         odes()
-        network()
+        reduced(*network())
     workers()
+    memory()
     with cores(1):
         start_up()
+        if "--long" in sys.argv[1:]:
+            long()
 
 
 if __name__ == "__main__":
