@@ -234,8 +234,9 @@ class _Reduced:
         self.generators = [generator.spawn(2) for generator in generators]
         self.streams = None
         lanes = self.runs
-        if fast:  # the last run is repeated to fill up the SIMD vectors
+        if fast and self.runs > 1:  # the last run is repeated to fill up the SIMD vectors
             lanes += -self.runs % _PADDING
+        if fast:
             padded = self.generators + self.generators[-1:] * (lanes - self.runs)
             self.streams = tuple(np.hstack([streams.stream(pair[which]) for pair in padded]) for which in range(2))
         start = problem.start
