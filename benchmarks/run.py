@@ -257,7 +257,7 @@ def reduced(network_step, script):
     row(f"`stdyn.simulate_reduced`, {many} runs, a step of each", step, "us", 0.4)
     row("the same at N = 1000000 over N = 500", np.median(turns[:, 1] / turns[:, 0]), "x", 1.05)
     row("8 runs, a step of each", eight, "us", note=f"{8 * eight * 1e6:.2g} µs a step of all")
-    row("1 run", one, "us", note="fills up 8 lanes")
+    row("1 run", one, "us", note="no SIMD over runs")
     row(
         '64 runs, `normals="numpy"`', numpy, "us", note=f"{np.median(turns[:, 4] / turns[:, 0]):.1f} times the fast one"
     )
@@ -297,7 +297,7 @@ def workers():
 
     functions = [function(n) for function in (network, many, normals_in_threads) for n in (1, 2)]
     with cores(2):
-        turns = in_turns(functions, 3 if QUICK else 7)
+        turns = in_turns(functions, 3 if QUICK else 15)
     note = "speed-up; 2 is ideal"
     row("8 networks of N = 500, 2 workers", np.median(turns[:, 0] / turns[:, 1]), "x", least=1.9, note=note)
     row("512 reduced runs, 2 workers", np.median(turns[:, 2] / turns[:, 3]), "x", least=1.9, note=note)
