@@ -168,7 +168,8 @@ def sizes_command(
 ) -> None:
     """Draw how far finite networks are from the ODEs, against N.
 
-    Reduced runs of the same start at several N, as many as make 2e8 steps in all (64 to 20000) unless --runs says.
+    Reduced runs of one start (the random one is drawn as at N = 500) at several N: as many as make 2e8 steps in all
+    (64 to 20000), unless --runs says.
     """
     from stdyn.problem import integer
 

@@ -62,13 +62,12 @@ def microscopic(problem, steps, rng):
 
 def in_overlaps(problem, seen):
     """theory.md, section 4, in overlaps: R and Q from the (x, y, |xi|^2) and delta that the network saw."""
-    eta, decay, N = problem.eta, problem.decay, problem.N
-    R, Q, s = problem.start.R.copy(), problem.start.Q.copy(), 1 - problem.decay / problem.N
+    N, s = problem.N, 1 - problem.decay / problem.N
+    R, Q = problem.start.R.copy(), problem.start.Q.copy()
     for x, y, square, _, delta in seen:
-        c = -eta / N * delta
+        c = -problem.eta / N * delta
         Q = s**2 * Q + s * (np.outer(c, x) + np.outer(x, c)) + np.outer(c, c) * square
         R = s * R + np.outer(c, y)
-    assert decay == problem.decay
     return R, Q
 
 
