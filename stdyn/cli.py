@@ -173,11 +173,11 @@ def sizes_command(
     """
     from stdyn.problem import integer
 
+    experiment.check(fewest_runs=8)
     given = sizes if isinstance(sizes, list) else [sizes]
     sizes = sorted({integer("sizes", N, experiment.K + experiment.M) for N in given})
-    experiments = {N: replace(experiment, runs=_affordable(experiment, N)) for N in sizes}
-    for each in experiments.values():
-        each.check(fewest_runs=8)
+    if len(sizes) < 3:
+        raise InputError(f"sizes must be at least 3 different N, but is {given}")
     alphas = replace(experiment, N=gcd(*sizes)).alphas()  # a whole number of steps at every size
     kinds = {"ode": None} | {f"N{N}": N for N in sizes}
     targets = {(rule, kind): data / f"{_plain(name)}_{rule}_{kind}.h5" for rule in experiment.rules for kind in kinds}
@@ -190,15 +190,16 @@ def sizes_command(
         if N is None:
             results.append(_integrate(experiment, problem, alphas, target, force))
         else:
-            results.append(_simulate("reduced", experiments[N], replace(problem, N=N), alphas, target, force))
+            enough = _with_enough_runs(experiment, N)
+            results.append(_simulate("reduced", enough, replace(problem, N=N), alphas, target, force))
     _draw(results, figures, name, suffix)
 
 
-def _affordable(experiment: Experiment, N: int) -> int:
-    """The number of runs at size N."""
-    if experiment.runs is not None:
-        return experiment.runs
-    return min(20_000, max(64, round(2e8 / (N * experiment.alphas()[-1]))))
+def _with_enough_runs(experiment: Experiment, N: int) -> Experiment:
+    """The experiment with as many runs as can be afforded at size N, unless it says how many."""
+    if experiment.runs is not None or experiment.reduced_runs is not None:
+        return experiment
+    return replace(experiment, runs=min(20_000, max(64, round(2e8 / (N * experiment.alphas()[-1])))))
 
 
 @cli.command("plot")

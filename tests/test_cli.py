@@ -127,6 +127,10 @@ def test_sizes_writes_an_ensemble_for_every_size_and_a_figure(run, tmp_path):
     ("options", "words"),
     [
         (["--sizes", "[10, 3]"], ["sizes must be at least 4, but is 3"]),
+        (["--sizes", "[]"], ["sizes must be at least 3 different N, but is []"]),
+        (["--sizes", "[10, 20, 20]"], ["sizes must be at least 3 different N"]),
+        (["--sizes", "[10, nan, 20]"], ["sizes must be an integer, but is nan"]),
+        (["--K", "-1"], ["K must be at least 1, but is -1"]),
         (["--sizes", "many"], ["'many' is not a number or an array"]),
         (["--runs", "5"], ["runs must be at least 8, but is 5"]),
         (["--method", "network"], ["No such option", "--method"]),
