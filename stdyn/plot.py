@@ -56,7 +56,7 @@ def pair_up(trajectories: list[Trajectory]) -> list[Pair]:
     """Theory and simulations of the same problem put together, in the order of their first appearance."""
     pairs: list[Pair] = []
     for trajectory in trajectories:
-        slot = {"ode": "theory", "network": "runs", "reduced": "reduced"}[trajectory.method]
+        slot = "theory" if trajectory.runs is None else "reduced" if trajectory.method == "reduced" else "runs"
         for position, pair in enumerate(pairs):
             if getattr(pair, slot) is None and pair.problem.difference(trajectory.problem) is None:
                 pairs[position] = replace(pair, **{slot: trajectory})
@@ -78,12 +78,14 @@ def figures(trajectories: list[Trajectory]) -> dict[str, Figure]:
     if any(len(trajectory.alphas) == 0 for trajectory in trajectories):
         raise InputError("there is nothing to draw in a trajectory that diverged before its first alpha")
     families = [family for family in _families(trajectories) if len(family) > _FEWEST_SIZES]
-    if families:
-        with mpl.rc_context(STYLE):
-            return {"deviation": finite_size_figure(families)}
-    pairs = pair_up(trajectories)
+    in_families = {id(trajectory) for family in families for trajectory in family}
+    pairs = pair_up([trajectory for trajectory in trajectories if id(trajectory) not in in_families])
     drawn: dict[str, Figure] = {}
     with mpl.rc_context(STYLE):
+        if families:
+            drawn["deviation"] = finite_size_figure(families)
+        if not pairs:
+            return drawn
         for pair in pairs:
             name = f"{pair.problem.rule}_order_parameters"
             repeated = sum(key.startswith(name) for key in drawn)

@@ -96,6 +96,7 @@ def test_ensembles_of_several_sizes_are_drawn_against_N():
     wanted = [(runs.problem.N, comparison.finite_size(runs, theory)[0]) for runs in ensembles]
     np.testing.assert_allclose(points, sorted(wanted))
     assert "deviation" not in plot.figures([*ensembles[:2], theory])
+    assert {"deviation", "generalization"} < plot.figures([*ensembles, theory, *pair("bp")]).keys()
 
 
 @pytest.mark.parametrize("chosen", [slice(0, 1), slice(1, 2), slice(2, 4)], ids=["theory", "runs", "bp"])
