@@ -23,6 +23,7 @@ from stdyn import (
     integrate,
     kernels,
     simulate_network,
+    simulate_reduced,
     streams,
 )
 
@@ -35,11 +36,15 @@ def generator(seed=1):
 # Bookkeeping
 
 
-@pytest.mark.parametrize(("K", "M", "O", "N"), [(1, 1, None, 2), (2, 3, None, 5), (3, 2, 2, 6), (5, 5, None, 500)])
-def test_runs_start_with_exactly_the_order_parameters_of_the_problem(K, M, O, N):
+@pytest.mark.parametrize("simulate", [simulate_network, simulate_reduced])
+@pytest.mark.parametrize(
+    ("K", "M", "O", "N"), [(1, 1, None, 2), (2, 3, None, 5), (3, 2, 2, 6), (5, 5, None, 500), (5, 5, None, 10**5)]
+)
+def test_runs_start_with_exactly_the_order_parameters_of_the_problem(simulate, K, M, O, N):
     """At every N >= K + M, in every run."""
     problem = random_problem(K, M, O, N=N)
-    runs = simulate_network(problem, [0, 1], runs=3, rng=generator())
+    runs = simulate(problem, [0, 1 / N], runs=3, rng=generator())
+    assert f"simulate_{runs.method}" == simulate.__name__
     for name in "RQv":
         start = getattr(problem.start, name)
         assert getattr(runs, name).shape == (3, 2, *start.shape)
@@ -119,6 +124,7 @@ def test_alphas_are_those_recorded():
     np.testing.assert_array_equal(recorded, np.rint(requested * 30) / 30)
 
 
+@pytest.mark.parametrize("simulate", [simulate_network, simulate_reduced])
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -131,11 +137,11 @@ def test_alphas_are_those_recorded():
         ({"alphas": [1e300]}, "alphas[-1] * N, the number of steps, must be at most"),
     ],
 )
-def test_bad_arguments_are_named(changes, message):
+def test_bad_arguments_are_named(simulate, changes, message):
     """Before any work starts."""
     arguments = {"alphas": [1], "rng": generator()} | changes
     with pytest.raises(InputError, match=re.escape(message)):
-        simulate_network(random_problem(1, 1), **arguments)
+        simulate(random_problem(1, 1), **arguments)
 
 
 def test_a_decay_that_turns_weights_over_is_refused():
@@ -146,20 +152,22 @@ def test_a_decay_that_turns_weights_over_is_refused():
     assert np.isfinite(integrate(problem, [1.0]).v).all()
 
 
-def test_interrupted_runs_are_kept():
+@pytest.mark.parametrize(("simulate", "N"), [(simulate_network, 500), (simulate_reduced, 10**4)])
+def test_interrupted_runs_are_kept(simulate, N):
     """Ctrl-C raises Interrupted with all runs up to the last alpha that all of them reached, equal to a full run's."""
-    problem, alphas = random_problem(5, 5, N=500), np.arange(0, 4000, 1.0)
+    problem, alphas = random_problem(5, 5, N=N), np.arange(0, 4000, 1.0)
+    simulate(problem, [1 / N], rng=generator())  # compiled
     signal.signal(signal.SIGINT, signal.default_int_handler)  # some launchers of background jobs ignore it
     timer = threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGINT))
     began = time.perf_counter()
     timer.start()
     with pytest.raises(Interrupted, match="interrupted at alpha = ") as caught:
-        simulate_network(problem, alphas, runs=4, rng=generator())
+        simulate(problem, alphas, runs=4, rng=generator())
     assert time.perf_counter() - began < 10
     kept = caught.value.trajectory
     assert 1 < len(kept.alphas) < len(alphas)
     assert np.isfinite(kept.R).all()
-    again = simulate_network(problem, kept.alphas[:5], runs=4, rng=generator())
+    again = simulate(problem, kept.alphas[:5], runs=4, rng=generator())
     np.testing.assert_array_equal(kept.R[:, :5], again.R)
 
 
