@@ -335,12 +335,12 @@ def long():
     row("one run", perf_counter() - began, "s", note=f"smallest eigenvalue of C in all records {smallest:.2g}")
 
 
-def normals_in_threads(n, tasks=8, draws=2000):
+def normals_in_threads(n, tasks=8, draws=100 if QUICK else 500):
     """A function that fills a small buffer with normals over and over, in n threads."""
 
     def draw(seed):
         stream, buffer = streams.stream(np.random.default_rng(seed), 32), np.empty((4000, 32))
-        for _ in range(draws // 20 if QUICK else draws // 4):
+        for _ in range(draws):
             kernels.normals(stream, buffer)
 
     def run():

@@ -133,9 +133,10 @@ def weights(state: OrderParameters | Problem, N: int, rng: np.random.Generator) 
     frame, triangle = np.linalg.qr(rng.standard_normal((N, K + M)))
     frame = (frame * np.sign(np.diag(triangle))).T  # makes the law of the frame uniform
     L, A, S = coordinates(start)
+    students = np.hstack([A, S])
     W, W_teacher = np.zeros((K, N)), np.zeros((M, N))
     for a in range(K + M):  # row by row, so that equal units get the same weights to the last bit
-        W += np.hstack([A, S])[:, a, None] * frame[a]
+        W += students[:, a, None] * frame[a]
         if a < M:
             W_teacher += L[:, a, None] * frame[a]
     return W, W_teacher
