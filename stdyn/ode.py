@@ -2,11 +2,11 @@
 
 import time
 import warnings
-from typing import Any
 
 import numpy as np
+import scipy.integrate
+import scipy.optimize
 from numpy.typing import ArrayLike
-from scipy.integrate import solve_ivp
 
 from stdyn import kernels
 from stdyn.errors import DivergenceWarning, InputError, SymmetryWarning
@@ -67,11 +67,15 @@ def integrate(
     nearly = find_orbits(problem, _NEARLY * max(1.0, float(np.abs(start.C).max()), float(np.abs(start.v).max())))
     orbits = nearly if nearly.trivial else find_orbits(problem)
     y, diverged = _solve(problem, y_start, orbits, alphas, method, rtol, atol)
-    if diverged is not None:
-        warnings.warn(diverged[1], DivergenceWarning, stacklevel=2)
     alphas = alphas[: len(y)]
-    if nearly.free < orbits.free:
-        _warn_if_broken(alphas, y, nearly)
+    said = []
+    if diverged is not None:
+        said.append(diverged[1])
+        warnings.warn(diverged[1], DivergenceWarning, stacklevel=2)
+    broken = _broken_symmetry(alphas, y, nearly) if nearly.free < orbits.free else None
+    if broken is not None:
+        said.append(broken)
+        warnings.warn(broken, SymmetryWarning, stacklevel=2)
     attributes = provenance(
         ode_method=method,
         rtol=rtol,
@@ -79,6 +83,7 @@ def integrate(
         order_parameters=len(y_start),
         orbits=orbits.free,
         wall_time=time.perf_counter() - began,
+        **({"warning": "; ".join(said)} if said else {}),
     )
     ended = None if diverged is None else np.array(diverged[0])
     return Trajectory(problem, alphas, *_unpack_all(problem, y), "ode", ended, attributes)
@@ -93,42 +98,58 @@ def check_settings(method: str, rtol: float, atol: float | None) -> tuple[float,
 
 
 def _solve(
-    problem: Problem, y_start: Array, orbits: Orbits, alphas: Array, method: Any, rtol: float, atol: float
+    problem: Problem, y_start: Array, orbits: Orbits, alphas: Array, method: str, rtol: float, atol: float
 ) -> tuple[Array, tuple[float, str] | None]:
     """The states at alphas, as far as the solution goes; if it diverged, the alpha at which, and what to say."""
-    if alphas[-1] == 0:
-        return y_start[None, :].copy(), None
     T, arguments, trivial = problem.start.T, problem.kernel_arguments, orbits.trivial
-    reached = 0.0
+    s_start = y_start if trivial else orbits.reduce(y_start)
 
-    def derivative(alpha: float, s: Array) -> Array:
-        nonlocal reached
-        reached = alpha
+    def derivative(_: float, s: Array) -> Array:
         if trivial:
             return kernels.right_hand_side(s, T, *arguments)
         return orbits.reduce(kernels.right_hand_side(orbits.expand(s), T, *arguments))
 
-    def room(alpha: float, s: Array) -> float:
-        return kernels.DIVERGED - float(np.max(np.abs(s)))
+    states = np.empty((len(alphas), len(s_start)))
+    done = int(alphas[0] == 0)
+    states[:done] = s_start
+    diverged = None
+    if done < len(alphas):
+        with np.errstate(over="ignore", invalid="ignore"):
+            solver = getattr(scipy.integrate, method)(derivative, 0.0, s_start, alphas[-1], rtol=rtol, atol=atol)
+            done, diverged = _step(solver, alphas, states, done)
+    if diverged is not None:
+        why = f"(is eta = {problem.eta:g} too large?); the trajectory ends before it"
+        diverged = (diverged[0], f"the ODEs diverged at alpha = {diverged[0]:.6g}, {diverged[1]} {why}")
+    return states[:done] if trivial else orbits.expand(states[:done]), diverged
 
-    room.terminal = True  # type: ignore[attr-defined]
-    s_start = y_start if trivial else orbits.reduce(y_start)
-    with np.errstate(over="ignore", invalid="ignore"):
-        solution = solve_ivp(
-            derivative, (0.0, alphas[-1]), s_start, method, t_eval=alphas, events=room, rtol=rtol, atol=atol
-        )
-    states = np.transpose(solution.y).reshape(-1, len(s_start))  # y is an empty list where no alpha was reached
-    finite = np.append(np.isfinite(states).all(axis=1), False)
-    states = states[: finite.argmin()]
-    y = states if trivial else orbits.expand(states)
-    if solution.status == 0 and len(y) == len(alphas):
-        return y, None
-    if solution.status == 1 and solution.t_events is not None:
-        reached = float(solution.t_events[0][0])
-        why = f"where an order parameter exceeds {kernels.DIVERGED:g} (is eta = {problem.eta:g} too large?)"
-    else:
-        why = f"where the solver gave up ({solution.message.rstrip('.')}; is eta = {problem.eta:g} too large?)"
-    return y, (reached, f"the ODEs diverged at alpha = {reached:.6g}, {why}; the trajectory ends before it")
+
+def _step(
+    solver: scipy.integrate.OdeSolver, alphas: Array, states: Array, done: int
+) -> tuple[int, tuple[float, str] | None]:
+    """Step to the last alpha, or to where the solution diverges; fill the states from `done` on and count them."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "lsoda: ")  # what it prints when it gives up is said below
+        while solver.status == "running":
+            solver.step()
+            if solver.status == "failed" or not np.isfinite(solver.y).all():
+                return done, (float(solver.t), "where the solver gave up")
+            end, room = int(alphas.searchsorted(solver.t, side="right")), _room(solver.y)
+            if end > done or room <= 0:
+                inside = solver.dense_output()
+            if room <= 0:
+                t = float(scipy.optimize.brentq(lambda t, s: _room(s(t)), solver.t_old, solver.t, args=(inside,)))
+                end = int(alphas.searchsorted(t))
+            if end > done:
+                states[done:end] = inside(alphas[done:end]).T
+                done = end
+            if room <= 0:
+                return done, (t, f"where an order parameter exceeds {kernels.DIVERGED:g}")
+    return done, None
+
+
+def _room(s: Array) -> float:
+    """How far the largest order parameter is from counting as diverged."""
+    return kernels.DIVERGED - float(np.abs(s).max())
 
 
 def _unpack_all(problem: Problem, y: Array) -> tuple[Array, Array, Array]:
@@ -141,15 +162,14 @@ def _unpack_all(problem: Problem, y: Array) -> tuple[Array, Array, Array]:
     return R, Q, y[:, K * M + len(i) :].reshape(-1, *problem.start.v.shape).copy()
 
 
-def _warn_if_broken(alphas: Array, y: Array, orbits: Orbits) -> None:
-    """Warn from where on the asymmetry of a start that is symmetric but for rounding is no longer small."""
+def _broken_symmetry(alphas: Array, y: Array, orbits: Orbits) -> str | None:
+    """From where on the asymmetry of a start that is symmetric but for rounding is no longer small, in words."""
     spread = np.array([np.abs(row - orbits.expand(orbits.reduce(row))).max() for row in y])
     broken = np.flatnonzero(spread > _BROKEN)
-    if broken.size:
-        warnings.warn(
-            f"the start is symmetric but for differences of {spread[0]:.1g}, which have grown to"
-            f" {spread[broken[0]]:.1g} at alpha = {alphas[broken[0]]:.6g}: from there on the trajectory is set by"
-            " rounding errors (make the start exactly symmetric, or break the symmetry by more than rounding)",
-            SymmetryWarning,
-            stacklevel=3,
-        )
+    if not broken.size:
+        return None
+    return (
+        f"the start is symmetric but for differences of {spread[0]:.1g}, which have grown to"
+        f" {spread[broken[0]]:.1g} at alpha = {alphas[broken[0]]:.6g}: from there on the trajectory is set by"
+        " rounding errors (make the start exactly symmetric, or break the symmetry by more than rounding)"
+    )

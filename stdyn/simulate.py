@@ -160,6 +160,12 @@ def _simulate(
         (R, Q, v), recorded = _record(walkers, steps, workers, bar)
     diverged_at = np.concatenate([walker.diverged_at for walker in walkers]) / problem.N
     kept = min(recorded, int(np.isfinite(R[:, :, 0, 0]).any(axis=0).sum()))  # alphas at which some run is left
+    said = {}
+    if np.isfinite(diverged_at).any():
+        said["warning"] = (
+            f"{np.isfinite(diverged_at).sum()} of {runs} runs diverged, the first at alpha = {diverged_at.min():.6g}"
+            f" (is eta = {problem.eta:g} too large?); they are NaN from there on"
+        )
     trajectory = Trajectory(
         problem,
         steps[:kept] / problem.N,
@@ -167,18 +173,13 @@ def _simulate(
         Q[:, :kept],
         v[:, :kept].reshape(runs, kept, *problem.start.v.shape),
         method,
-        diverged_at if np.isfinite(diverged_at).any() else None,
-        provenance(seed=seed, normals=normals, workers=workers, wall_time=time.perf_counter() - began),
+        diverged_at if said else None,
+        provenance(seed=seed, normals=normals, workers=workers, wall_time=time.perf_counter() - began, **said),
     )
     if recorded < len(steps):
         raise Interrupted(trajectory) if kept else KeyboardInterrupt
-    if trajectory.diverged_at is not None:
-        warnings.warn(
-            f"{np.isfinite(diverged_at).sum()} of {runs} runs diverged, the first at alpha = {diverged_at.min():.6g}"
-            f" (is eta = {problem.eta:g} too large?); they are NaN from there on",
-            DivergenceWarning,
-            stacklevel=3,
-        )
+    if said:
+        warnings.warn(said["warning"], DivergenceWarning, stacklevel=3)
     return trajectory
 
 
