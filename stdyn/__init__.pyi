@@ -1,11 +1,21 @@
-from . import averages, initial, plot
+from . import averages, initial, plot, summary
 from .comparison import Comparison, compare, match_teachers
-from .errors import DivergenceWarning, InputError, Interrupted, SymmetryWarning
+from .errors import (
+    DivergenceWarning,
+    InputError,
+    Interrupted,
+    ScanInterrupted,
+    ScanStopped,
+    SymmetryWarning,
+)
+from .experiment import Experiment
 from .initial import weights
 from .ode import integrate
 from .problem import OrderParameters, Problem
+from .scanning import Scan, open_scan, processes, scan
 from .simulate import simulate_network, simulate_reduced
 from .trajectory import Trajectory, load
+from .variations import Variations
 
 __version__: str
 
@@ -17,15 +27,24 @@ __all__ = [
     "simulate_reduced",
     "compare",
     "match_teachers",
+    "scan",
+    "open_scan",
+    "processes",
     "load",
     "weights",
     "Trajectory",
     "Comparison",
+    "Scan",
+    "Variations",
+    "Experiment",
     "averages",
     "initial",
+    "summary",
     "plot",
     "InputError",
     "Interrupted",
+    "ScanInterrupted",
+    "ScanStopped",
     "DivergenceWarning",
     "SymmetryWarning",
 ]

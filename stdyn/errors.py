@@ -21,3 +21,11 @@ class Interrupted(KeyboardInterrupt):
     def __init__(self, trajectory: Any) -> None:
         super().__init__(f"interrupted at alpha = {trajectory.alphas[-1]:g}")
         self.trajectory = trajectory
+
+
+class ScanStopped(RuntimeError):
+    """A scan that could not go on (disk full, workers lost); what had arrived is in its file, the same call goes on."""
+
+
+class ScanInterrupted(KeyboardInterrupt):
+    """Ctrl-C during a scan; what had arrived is in its file, the same call goes on."""

@@ -4,7 +4,7 @@ Nothing heavy is imported until a problem is made, so that `stdyn --help` answer
 """
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from pathlib import Path
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from stdyn.problem import Array, Problem
 
 
+_PURPOSES = ("start", "v", "b", "network", "reduced", "samples")  # of random numbers, each a stream of its own
 RUNS = {"network": 16, "reduced": 256}  # how many, unless it is said
 
 
@@ -132,11 +133,14 @@ class Experiment:
             raise InputError(f'spacing must be "log" or "linear", but is {self.spacing!r}')
         return np.unique(np.rint(grid * N)) / N
 
-    def rng(self, method: str) -> "np.random.Generator":
-        """The generator that the runs spawn their streams from, the same for both rules: they see the same examples."""
+    def rng(self, purpose: str) -> "np.random.Generator":
+        """The generator that the runs of a method spawn their streams from, or that draws the samples of a scan.
+
+        It is the same for both rules: they see the same examples.
+        """
         import numpy as np
 
-        return np.random.Generator(np.random.SFC64(self._stream(method)))
+        return np.random.Generator(np.random.SFC64(self._stream(purpose)))
 
     def _stream(self, purpose: str) -> "np.random.SeedSequence":
         """A stream of its own for each purpose, so that giving one thing does not change what else is drawn."""
@@ -144,9 +148,7 @@ class Experiment:
 
         from stdyn.problem import integer
 
-        return np.random.SeedSequence(
-            integer("seed", self.seed, 0, 2**128), spawn_key=(("start", "v", "b", "network", "reduced").index(purpose),)
-        )
+        return np.random.SeedSequence(integer("seed", self.seed, 0, 2**128), spawn_key=(_PURPOSES.index(purpose),))
 
     def _drawn(self, name: str, given: Any, units: int, scale: float) -> "Array":
         """A second layer of (units,) or (units, outputs): as given, or normal with standard deviation `scale`."""
@@ -200,8 +202,8 @@ class Experiment:
         return "\n".join(entries)
 
 
-def read_toml(path: Path) -> dict[str, Any]:
-    """The keys of a TOML file, each the name of a field of Experiment."""
+def read_toml(path: Path, tables: Collection[str] = ()) -> dict[str, Any]:
+    """The keys of a TOML file, each the name of a field of Experiment, and the tables that may stand below them."""
     try:
         with path.open("rb") as file:
             values = tomllib.load(file)
@@ -211,17 +213,31 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise InputError(f"{path} is not valid TOML: {error}") from None
     names = [f.name for f in fields(Experiment)]
     for key, value in values.items():
+        if key in tables and isinstance(value, dict):
+            continue
         if isinstance(value, dict):
-            raise InputError(f"{path}: [{key}] is a table, but all keys stand at the top of the file, outside tables")
-        if key not in names:
-            near = get_close_matches(key, names, n=1, cutoff=0.0)
-            raise InputError(f"{path}: there is no key {key!r}; the nearest one is {near[0]!r}")
+            allowed = f" but [{'] and ['.join(tables)}]" if tables else ""
+            raise InputError(
+                f"{path}: [{key}] is a table, but all keys stand at the top of the file, outside tables{allowed}"
+            )
+        check_name(key, [*names, *tables], f"{path}: there is no key")
     return values
+
+
+def check_name(name: str, names: Sequence[str], refusal: str) -> None:
+    """Refuse a name that is none of `names`, saying which is nearest."""
+    if name not in names:
+        near = get_close_matches(name, names, n=1, cutoff=0.0)
+        raise InputError(f"{refusal} {name!r}; the nearest one is {near[0]!r}")
 
 
 def make(defaults: Mapping[str, Any], config: Path | None, options: Mapping[str, Any]) -> Experiment:
     """The experiment of a command: its defaults, then the file, then the options."""
-    values = dict(defaults) | (read_toml(config) if config else {}) | dict(options)
+    return from_values(dict(defaults) | (read_toml(config) if config else {}) | dict(options))
+
+
+def from_values(values: Mapping[str, Any]) -> Experiment:
+    """The experiment with these fields; refuses what is not a text where a text is wanted."""
     for f in fields(Experiment):
         value = values.get(f.name)
         if isinstance(f.default, str) and value is not None and not isinstance(value, str):

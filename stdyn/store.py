@@ -7,7 +7,8 @@ Every file is a netCDF-4 data set: each axis has an HDF5 dimension scale, so tha
 import io
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -16,10 +17,15 @@ import h5py
 import numpy as np
 
 from stdyn.errors import InputError
+from stdyn.journal import JournaledFile
 
 FORMAT = 1
 
 Variables = Mapping[str, tuple[tuple[str, ...], np.ndarray, str]]  # name -> (axes, values, what it is)
+Columns = Mapping[str, tuple[tuple[str, ...], Any, str]]  # name -> (axes after "point", dtype, what it is)
+
+_CHUNK = 2**14  # bytes: a point with as much gets chunks of its own, which are written once
+_TOGETHER = 2**10  # points in a chunk of single numbers
 
 
 def check_target(path: str | os.PathLike[str], overwrite: bool) -> Path:
@@ -53,10 +59,14 @@ def write(
 ) -> Path:
     """Write a file under a temporary name and move it into place: a kill leaves the old file or the new one."""
     path = check_target(path, overwrite)
-    temporary = path.with_name(f".{path.name}.{uuid4().hex}.tmp")
     image = io.BytesIO()  # in memory first: HDF5 does not survive a disk that fills up while it writes
     with h5py.File(image, "w", track_order=True) as file:
         _fill(file, variables, attributes)
+    return _move_into_place(image, path, overwrite)
+
+
+def _move_into_place(image: io.BytesIO, path: Path, overwrite: bool) -> Path:
+    temporary = path.with_name(f".{path.name}.{uuid4().hex}.tmp")
     try:
         with open(temporary, "xb") as target:
             target.write(image.getbuffer())
@@ -88,16 +98,33 @@ def _fill(file: h5py.File, variables: Variables, attributes: Mapping[str, Any]) 
 
 def read(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """All arrays and attributes of a file written by `write`; anything else is refused with what is wrong with it."""
+    path = _readable(path)
+    with _damage_named(path), h5py.File(path, "r") as file:
+        attributes = _attributes(path, file)
+        return {name: dataset[()] for name, dataset in file.items()}, attributes
+
+
+def kind(path: str | os.PathLike[str]) -> str:
+    """What is in a file of stdyn's: "trajectory" or "scan"."""
+    path = _readable(path)
+    with _damage_named(path), JournaledFile(path) as raw, h5py.File(raw, "r") as file:
+        return str(_attributes(path, file).get("kind", "trajectory"))
+
+
+def _readable(path: str | os.PathLike[str]) -> Path:
     path = Path(path)
     if not path.is_file():
         raise InputError(f"{path} is not there" if not path.exists() else f"{path} is not a file")
     if not os.access(path, os.R_OK):
         raise InputError(f"{path} cannot be read: permission denied")
+    return path
+
+
+@contextmanager
+def _damage_named(path: Path) -> Iterator[None]:
+    """Say of a file that HDF5 cannot read what is wrong with it."""
     try:
-        with h5py.File(path, "r") as file:
-            attributes = {name: _plain(value) for name, value in file.attrs.items()}
-            _check_format(path, attributes)
-            return {name: dataset[()] for name, dataset in file.items()}, attributes
+        yield
     except InputError:
         raise
     except Exception as error:  # HDF5 meets damage with OSError, KeyError, RuntimeError, ValueError or TypeError
@@ -105,6 +132,12 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray], dict[str,
             is_hdf5 = file.read(8) == b"\x89HDF\r\n\x1a\n"
         what = "is a damaged or truncated HDF5 file" if is_hdf5 else "is not an HDF5 file"
         raise InputError(f"{path} {what} ({str(error).partition(chr(10))[0]})") from None
+
+
+def _attributes(path: Path, file: h5py.File) -> dict[str, Any]:
+    attributes = {name: _plain(value) for name, value in file.attrs.items()}
+    _check_format(path, attributes)
+    return attributes
 
 
 def _plain(value: Any) -> Any:
@@ -117,3 +150,99 @@ def _check_format(path: Path, attributes: Mapping[str, Any]) -> None:
     version = attributes.get("format_version")
     if version != FORMAT:
         raise InputError(f"{path} has stdyn file format {version}, but this version of stdyn reads format {FORMAT}")
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Files that are written point by point
+
+
+def create_table(
+    path: str | os.PathLike[str], points: int, columns: Columns, others: Variables, attributes: Mapping[str, Any],
+    overwrite: bool = False,
+) -> Path:  # fmt: skip
+    """Write a file with room for `points` values of every column, and all of the other variables, attributes.
+
+    Numbers are NaN or 0 and texts empty until `Table.put` writes them. Arrays are compressed.
+    """
+    path = check_target(path, overwrite)
+    image = io.BytesIO()
+    with h5py.File(image, "w", track_order=True) as file:
+        _fill(file, others, attributes)
+        for name, (axes, dtype, meaning) in columns.items():
+            shape = tuple(file[axis].shape[0] for axis in axes)
+            of_one = max(1, int(np.prod(shape)) * 8)
+            together = min(points, max(1, _CHUNK // of_one), _TOGETHER)
+            text = dtype is str
+            dataset = file.create_dataset(
+                name,
+                (points, *shape),
+                h5py.string_dtype() if text else dtype,
+                chunks=(together, *shape),
+                fillvalue=np.nan if dtype is float else None,
+                **({"compression": "gzip", "compression_opts": 1, "shuffle": True} if shape else {}),
+            )
+            dataset.attrs["long_name"] = meaning
+            for position, axis in enumerate(("point", *axes)):
+                dataset.dims[position].attach_scale(file[axis])
+    _move_into_place(image, path, overwrite)
+    path.with_name(f".{path.name}.journal").unlink(missing_ok=True)  # of a file that was here before
+    return path
+
+
+class Table:
+    """An open file made by `create_table`; what is put into it is on the disk after `commit`, all or nothing."""
+
+    def __init__(self, path: str | os.PathLike[str], writable: bool = False) -> None:
+        self.path = _readable(path)
+        try:
+            self._raw = JournaledFile(self.path, writable)
+        except OSError as error:
+            raise InputError(f"{path} cannot be opened: {error.strerror}") from None
+        try:
+            with _damage_named(self.path):
+                self._file = h5py.File(self._raw, "r+" if writable else "r", track_order=True)
+                self.attributes = _attributes(self.path, self._file)
+        except BaseException:
+            self._raw.close()
+            raise
+
+    def __enter__(self) -> "Table":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+        self._raw.close()
+
+    def names(self) -> list[str]:
+        """The names of all variables."""
+        return list(self._file)
+
+    def axes(self, name: str) -> tuple[str, ...]:
+        """The names of the axes of a variable."""
+        dataset = self._file[name]
+        return (name,) if dataset.is_scale else tuple(axis[0].name.removeprefix("/") for axis in dataset.dims)
+
+    def meaning(self, name: str) -> str:
+        """What a variable is, in words."""
+        return str(self._file[name].attrs.get("long_name", ""))
+
+    def read(self, name: str, points: Any = ()) -> np.ndarray:
+        """The values of a variable, or those of some points; texts as str."""
+        with _damage_named(self.path):
+            dataset = self._file[name]
+            is_text = h5py.check_string_dtype(dataset.dtype) is not None
+            return (dataset.asstr() if is_text else dataset)[points]
+
+    def put(self, rows: Mapping[int, Mapping[str, Any]]) -> None:
+        """The values of every column for some points: {point: {column: value}}."""
+        points = np.array(sorted(rows), dtype=int)
+        for run in np.split(points, np.flatnonzero(np.diff(points) != 1) + 1):  # points that follow each other
+            for name in rows[run[0]] if len(run) else ():
+                dataset = self._file[name]
+                values = [rows[point][name] for point in run]
+                dataset[run[0] : run[-1] + 1] = np.array(values, dtype=object if dataset.dtype == object else None)
+
+    def commit(self) -> None:
+        """Make what was put permanent; an OSError leaves the file as it was after the last commit."""
+        self._file.flush()
+        self._raw.commit()

@@ -1,0 +1,212 @@
+"""A file whose changes reach the disk all at once or not at all, whatever kills the process or fills the disk.
+
+HDF5 changes a file in place, in many small writes: killed between two of them, or out of room, it leaves a file that
+may not open. Here it writes into memory. `commit` appends what is new behind the old end of the file, where nothing
+refers to it yet, then writes every old page that changes into a journal beside the file, and only when the journal is
+whole on the disk changes the pages themselves. A whole journal found at opening is carried out again; a torn one is
+dropped, for then no old page had been touched.
+"""
+
+import contextlib
+import hashlib
+import io
+import os
+import struct
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from stdyn.errors import InputError
+
+try:
+    import fcntl
+except ImportError:  # Windows: a second writer is not noticed
+    fcntl = None  # type: ignore[assignment]
+
+_PAGE = 2**12
+_MAGIC = b"stdyn journal 1\n"
+_HEADER = struct.Struct("<QQQ")  # inode of the file, its size after the commit, number of pages
+_NUMBER = struct.Struct("<Q")
+
+
+class JournaledFile(io.RawIOBase):
+    """A binary file for reading and, with `writable`, for writing in memory until `commit`.
+
+    Only one process can have a file open for writing: a second one gets an InputError. Whoever reads sees the state of
+    the last commit.
+    """
+
+    def __init__(self, path: Path, writable: bool = False) -> None:
+        super().__init__()
+        self.path, self.journal = path, path.with_name(f".{path.name}.journal")
+        self._file = open(path, "r+b" if writable else "rb", buffering=0)  # noqa: SIM115  (closed by close)
+        self._writable, self._at = writable, 0
+        self._pages: dict[
+            int, bytearray
+        ] = {}  # number of a page -> what it is to hold; what is not here is on the disk
+        try:
+            if writable:
+                self._lock()
+            self._committed = self._size = os.fstat(self._file.fileno()).st_size
+            self._recover()
+        except BaseException:
+            self._file.close()
+            raise
+
+    def _lock(self) -> None:
+        if fcntl is None:
+            return
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(f"{self.path} is being written by another process, or read by one right now") from None
+        except OSError:  # a file system without locks
+            return
+
+    # -----------------------------------------------------------------------------------------------------------------
+    # What HDF5 sees
+
+    def readable(self) -> bool:
+        return True
+
+    def writable(self) -> bool:
+        return self._writable
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._at
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        self._at = offset + {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._size}[whence]
+        return self._at
+
+    def readinto(self, buffer) -> int:  # type: ignore[no-untyped-def]
+        target = memoryview(buffer).cast("B")
+        count = max(0, min(len(target), self._size - self._at))
+        self._file.seek(self._at)
+        there = _read_into(self._file, target[:count])
+        target[there:count] = bytes(count - there)
+        for number, inside, outside in _parts(self._at, count):
+            if number in self._pages:
+                target[outside] = self._pages[number][inside]
+        self._at += count
+        return count
+
+    def write(self, data) -> int:  # type: ignore[no-untyped-def]
+        source = memoryview(data).cast("B")
+        for number, inside, outside in _parts(self._at, len(source)):
+            if number not in self._pages:
+                self._pages[number] = self._page(number)
+            self._pages[number][inside] = source[outside]
+        self._at += len(source)
+        self._size = max(self._size, self._at)
+        return len(source)
+
+    def _page(self, number: int) -> bytearray:
+        page = bytearray(_PAGE)
+        if number * _PAGE < self._committed:
+            self._file.seek(number * _PAGE)
+            _read_into(self._file, memoryview(page))
+        return page
+
+    def truncate(self, size: int | None = None) -> int:
+        self._size = self._at if size is None else size
+        last = -(-self._size // _PAGE)
+        self._pages = {number: page for number, page in self._pages.items() if number < last}
+        return self._size
+
+    # -----------------------------------------------------------------------------------------------------------------
+    # Onto the disk
+
+    def commit(self) -> None:
+        """Make everything that was written since the last commit permanent. An OSError leaves the disk as it was."""
+        if not self._pages and self._size == self._committed:
+            return
+        old = {number: page for number, page in self._pages.items() if number * _PAGE < self._committed}
+        try:
+            for number in sorted(self._pages.keys() - old.keys()):
+                self._put(number, self._pages[number])
+            if self._size > self._committed:
+                self._file.truncate(self._size)
+            os.fsync(self._file.fileno())
+            self._write_journal(old)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                self.journal.unlink(missing_ok=True)
+                self._file.truncate(self._committed)
+            raise
+        self._apply(old.items())
+        self._pages.clear()
+
+    def _put(self, number: int, page: bytes | bytearray) -> None:
+        self._file.seek(number * _PAGE)
+        _write(self._file, memoryview(page)[: self._size - number * _PAGE])
+
+    def _apply(self, pages: Iterable[tuple[int, bytes | bytearray]]) -> None:
+        for number, page in pages:
+            self._put(number, page)
+        self._file.truncate(self._size)
+        os.fsync(self._file.fileno())
+        self._committed = self._size
+        self.journal.unlink(missing_ok=True)
+
+    def _write_journal(self, pages: dict[int, bytearray]) -> None:
+        inode = os.fstat(self._file.fileno()).st_ino
+        body = _HEADER.pack(inode, self._size, len(pages))
+        body += b"".join(_NUMBER.pack(number) + page for number, page in sorted(pages.items()))
+        with open(self.journal, "wb", buffering=0) as file:
+            _write(file, memoryview(_MAGIC + hashlib.sha256(body).digest() + body))
+            os.fsync(file.fileno())
+
+    def _recover(self) -> None:
+        """Take over a commit cut off after its journal was whole: into memory and, if writable, onto the disk."""
+        try:
+            content = self.journal.read_bytes()
+        except FileNotFoundError:
+            return
+        start = len(_MAGIC) + 32
+        body = content[start:]
+        whole = content[:start] == _MAGIC + hashlib.sha256(body).digest()
+        if whole:
+            inode, size, count = _HEADER.unpack_from(body)
+            if inode == os.fstat(self._file.fileno()).st_ino:
+                step = _NUMBER.size + _PAGE
+                for at in range(_HEADER.size, _HEADER.size + count * step, step):
+                    (number,) = _NUMBER.unpack_from(body, at)
+                    self._pages[number] = bytearray(body[at + _NUMBER.size : at + step])
+                self._size = size
+        if self._writable:
+            if self._pages:
+                self._apply(list(self._pages.items()))
+                self._pages.clear()
+            self.journal.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Close without a commit: what was not committed is dropped."""
+        self._file.close()
+        super().close()
+
+
+def _parts(at: int, count: int) -> Iterator[tuple[int, slice, slice]]:
+    """The pages that the bytes from `at` on lie in: (number, where in the page, where in the bytes)."""
+    end = at + count
+    for number in range(at // _PAGE, -(-end // _PAGE)):
+        first, last = max(at, number * _PAGE), min(end, (number + 1) * _PAGE)
+        yield number, slice(first - number * _PAGE, last - number * _PAGE), slice(first - at, last - at)
+
+
+def _read_into(file: io.FileIO, target: memoryview) -> int:
+    """Read until the target is full or the file ends; the number of bytes read."""
+    done = 0
+    while done < len(target):
+        count = file.readinto(target[done:])
+        if not count:
+            break
+        done += count
+    return done
+
+
+def _write(file: io.FileIO, source: memoryview) -> None:
+    while source:
+        source = source[file.write(source) :]
