@@ -12,7 +12,8 @@ from .experiment import Experiment
 from .initial import weights
 from .ode import integrate
 from .problem import OrderParameters, Problem
-from .scanning import Scan, open_scan, processes, scan
+from .scanfile import Scan, open_scan
+from .scanning import processes, scan
 from .simulate import simulate_network, simulate_reduced
 from .trajectory import Trajectory, load
 from .variations import Variations

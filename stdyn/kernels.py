@@ -372,6 +372,18 @@ def covariance(R, Q, T):
     return C
 
 
+@njit(**_ORDERED)
+def largest(y):
+    """The largest |y|; NaN if there is one. In a loop of small steps NumPy's call takes longer than the comparison."""
+    most = 0.0
+    for value in y:
+        if not abs(value) <= most:
+            most = abs(value)
+            if most != most:
+                break
+    return most
+
+
 @njit(**_OPTIONS)
 def right_hand_side(y, T, v_teacher, b, fixed_feedback, rates, code):
     """dy/dalpha of the ODEs (docs/theory.md, section 3).

@@ -2,6 +2,7 @@
 
 import time
 import warnings
+from collections.abc import Callable
 
 import numpy as np
 import scipy.integrate
@@ -131,25 +132,26 @@ def _step(
         warnings.filterwarnings("ignore", "lsoda: ")  # what it prints when it gives up is said below
         while solver.status == "running":
             solver.step()
-            if solver.status == "failed" or not np.isfinite(solver.y).all():
+            most = kernels.largest(solver.y)
+            if solver.status == "failed" or not most < np.inf:
                 return done, (float(solver.t), "where the solver gave up")
-            end, room = int(alphas.searchsorted(solver.t, side="right")), _room(solver.y)
-            if end > done or room <= 0:
+            end, diverged = int(alphas.searchsorted(solver.t, side="right")), most >= kernels.DIVERGED
+            if end > done or diverged:
                 inside = solver.dense_output()
-            if room <= 0:
-                t = float(scipy.optimize.brentq(lambda t, s: _room(s(t)), solver.t_old, solver.t, args=(inside,)))
+            if diverged:
+                t = float(scipy.optimize.brentq(_excess, solver.t_old, solver.t, args=(inside,)))
                 end = int(alphas.searchsorted(t))
             if end > done:
                 states[done:end] = inside(alphas[done:end]).T
                 done = end
-            if room <= 0:
+            if diverged:
                 return done, (t, f"where an order parameter exceeds {kernels.DIVERGED:g}")
     return done, None
 
 
-def _room(s: Array) -> float:
-    """How far the largest order parameter is from counting as diverged."""
-    return kernels.DIVERGED - float(np.abs(s).max())
+def _excess(alpha: float, solution: Callable[[float], Array]) -> float:
+    """By how much the largest order parameter exceeds what counts as diverged."""
+    return float(kernels.largest(solution(alpha))) - kernels.DIVERGED
 
 
 def _unpack_all(problem: Problem, y: Array) -> tuple[Array, Array, Array]:

@@ -1,9 +1,9 @@
 """The points of a scan: an experiment in which some quantities vary, on a grid, by sampling, or both."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -141,7 +141,11 @@ class Variations(Sequence[Problem]):
             return [self[i] for i in range(*index.indices(len(self)))]
         if not -len(self) <= index < len(self):
             raise IndexError(f"point {index} of {len(self)}")
-        return self._problem(self.values(index % len(self)))
+        return self.recipe(index % len(self))()
+
+    def recipe(self, index: int) -> Callable[[], Problem]:
+        """A function that makes the problem of a point; it is small when pickled."""
+        return partial(problem_at, self.experiment, self.values(index))
 
     def __iter__(self) -> Iterator[Problem]:
         return (self[index] for index in range(len(self)))
@@ -185,40 +189,43 @@ class Variations(Sequence[Problem]):
     def _rules(self) -> Sequence[str]:
         return self.vary.get("rule", self.experiment.rules)
 
-    def _problem(self, values: Mapping[str, Any]) -> Problem:
-        values = {part.strip(): value for name, value in values.items() for part in name.split("=")}
-        rule = values.pop("rule", self.experiment.rule)
-        changes: dict[str, Any] = {}
-        for name in ("N", "q", "r", "activation", *RATES):
-            if name in values:
-                changes[name] = plain(values[name])
-        for name in ("v", "b"):
-            if f"{name}_scale" in values and getattr(self.experiment, name) is None:
-                changes[f"{name}_scale"] = float(values.pop(f"{name}_scale"))
-        if "draw" in values:
-            changes["seed"] = int(values["draw"])
-        problem = replace(self.experiment, **changes).problem("fa")
-        start, b = problem.start, problem.b
-        assert b is not None
-        arrays = {name: np.array(getattr(start, name)) for name in ("R", "Q", "T", "v", "v_teacher")} | {
-            "b": np.array(b)
-        }
-        for name in ("R", "Q", "v", "b"):
-            arrays[name] *= float(values.get(f"{name}_scale", 1.0))
-        for name, value in values.items():
-            entry = _ENTRY.fullmatch(name)
-            if entry is not None:
-                array, *at = entry.groups()
-                place = tuple(int(i) for i in at if i is not None)
-                arrays[array][place] = value
-                if array in ("Q", "T"):
-                    arrays[array][place[::-1]] = value
-        b = arrays.pop("b")
-        if rule != "fa":
-            return replace(problem, start=OrderParameters(**arrays), rule="bp", b=None)
-        if "b_angle" in values:
-            b = turned(b, arrays["v"], float(values["b_angle"]))
-        return replace(problem, start=OrderParameters(**arrays), b=b)
+
+def problem_at(experiment: Experiment, values: Mapping[str, Any]) -> Problem:
+    """The problem of `experiment` with these values of the varied quantities, in this order whatever theirs is:
+
+    the draw and what else are parameters of the experiment, factors, single entries, the angle of b, the rule.
+    """
+    values = {part.strip(): value for name, value in values.items() for part in name.split("=")}
+    rule = values.pop("rule", experiment.rule)
+    changes: dict[str, Any] = {"rule": "fa"}  # b is drawn, and dropped in the end if not wanted: all else is the same
+    changes |= {name: plain(values[name]) for name in ("N", "q", "r", "activation", *RATES) if name in values}
+    for name in ("v", "b"):
+        if f"{name}_scale" in values and getattr(experiment, name) is None:
+            changes[f"{name}_scale"] = float(values.pop(f"{name}_scale"))
+    if "draw" in values:
+        changes["seed"] = int(values["draw"])
+    problem = replace(experiment, **changes).problem("fa")
+    start, b = problem.start, problem.b
+    assert b is not None
+    arrays = {name: np.array(getattr(start, name)) for name in ("R", "Q", "T", "v", "v_teacher")} | {"b": np.array(b)}
+    for name in ("R", "Q", "v", "b"):
+        arrays[name] *= float(values.get(f"{name}_scale", 1.0))
+    for name, value in values.items():
+        entry = _ENTRY.fullmatch(name)
+        if entry is not None:
+            array, *at = entry.groups()
+            place = tuple(int(i) for i in at if i is not None)
+            arrays[array][place] = value
+            if array in ("Q", "T"):
+                arrays[array][place[::-1]] = value
+    b = arrays.pop("b")
+    if any(not np.array_equal(getattr(start, name), array) for name, array in arrays.items()):
+        start = OrderParameters(**arrays)
+    if rule != "fa":
+        return replace(problem, start=start, rule="bp", b=None)
+    if "b_angle" in values:
+        b = turned(b, start.v, float(values["b_angle"]))
+    return replace(problem, start=start, b=b)
 
 
 def turned(b: Array, v: Array, angle: float) -> Array:

@@ -1,0 +1,417 @@
+"""The file of a scan: how it is made, told from another one's, and read (docs/format.md)."""
+
+import hashlib
+import inspect
+import json
+import os
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cached_property, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from stdyn import store
+from stdyn.errors import InputError
+from stdyn.problem import RATES, Array, OrderParameters, Problem, integer, time_grid
+from stdyn.summary import SUMMARY
+from stdyn.trajectory import Trajectory, provenance
+from stdyn.variations import NUMBERS, Variations, plain
+
+if TYPE_CHECKING:
+    import xarray
+
+TODO, DONE, FAILED = 0, 1, 2
+STATES = ("todo", "done", "failed")
+CURVES = ("eps_g", "F", "alignment")
+ORDER_PARAMETERS = ("R", "Q", "v")
+SCALARS = ("N", "activation", "rule", *RATES)
+KEEP = ("all", "curves", "summary")
+
+_TRIED = 100  # points that are looked at to learn the shapes
+
+Solve = Callable[..., Trajectory]
+
+
+def counted(state: np.ndarray) -> str:
+    """The number of points done and, if there are any, failed."""
+    count = np.bincount(state, minlength=len(STATES))
+    return f"{count[DONE]} done" + (f" and {count[FAILED]} failed" if count[FAILED] else "")
+
+
+def kept_positions(keep: str | ArrayLike, alphas: Array) -> np.ndarray:
+    """The positions of the alphas that are kept."""
+    if isinstance(keep, str):
+        if keep not in KEEP:
+            raise InputError(f"keep must be one of {', '.join(KEEP)}, or alphas, but is {keep!r}")
+        return np.arange(0 if keep == "summary" else len(alphas))
+    wanted = time_grid(keep)
+    nearest = np.abs(alphas[:, None] - wanted).argmin(axis=0)
+    wrong = np.flatnonzero(np.abs(alphas[nearest] - wanted) > 1e-9 * (1 + wanted))
+    if wrong.size:
+        raise InputError(
+            f"keep must be some of the alphas, but {wanted[wrong[0]]:g} is not (the nearest is"
+            f" {alphas[nearest[wrong[0]]]:g})"
+        )
+    return nearest
+
+
+def described(problems: Sequence[Problem], coordinates: Mapping[str, ArrayLike] | None) -> dict[str, Any]:
+    """What the problems are: their recipe, or a digest of all their numbers."""
+    if isinstance(problems, Variations):
+        return problems.description
+    digest = hashlib.sha256()
+    for index, problem in enumerate(problems):
+        if not isinstance(problem, Problem):
+            raise InputError(f"problems must be a sequence of Problem, but problems[{index}] is {problem!r}")
+        for name, array in _parameters(problem).items():
+            digest.update(f"{name}{np.shape(array)}{array if isinstance(array, str) else ''}".encode())
+            if not isinstance(array, str):
+                digest.update(np.ascontiguousarray(array, dtype=float).tobytes())
+    named = {
+        name: hashlib.sha256(repr(plain(np.asarray(c))).encode()).hexdigest() for name, c in (coordinates or {}).items()
+    }
+    return {"points": len(problems), "sha256": digest.hexdigest(), "coordinates": named}
+
+
+def _parameters(problem: Problem) -> dict[str, Any]:
+    start = problem.start
+    arrays = {"R_start": start.R, "Q_start": start.Q, "T": start.T, "v_start": start.v, "v_teacher": start.v_teacher}
+    b = np.full(start.v.shape, np.nan) if problem.b is None else problem.b
+    return arrays | {"b": b} | {name: getattr(problem, name) for name in SCALARS}
+
+
+def solver_described(solve: Solve) -> dict[str, Any]:
+    """The name of the solver and the arguments bound to it."""
+    keywords: dict[str, Any] = {}
+    positional: tuple[Any, ...] = ()
+    while isinstance(solve, partial):
+        keywords = solve.keywords | keywords
+        positional = solve.args + positional
+        solve = solve.func
+    for name in ("workers", "progress"):  # have no influence on the result
+        keywords.pop(name, None)
+    said: dict[str, Any] = {"function": f"{solve.__module__}.{getattr(solve, '__qualname__', repr(solve))}"}
+    said |= {name: value if _is_plain(value) else repr(value) for name, value in sorted(plain(keywords).items())}
+    return said | ({"arguments": repr(positional)} if positional else {})
+
+
+def _is_plain(value: Any) -> bool:
+    try:
+        json.dumps(value)
+    except TypeError:
+        return False
+    return True
+
+
+def create(
+    path: Path, problems: Sequence[Problem], kept: Array, keep: str | ArrayLike, solve: Solve,
+    description: dict[str, Any], coordinates: Mapping[str, ArrayLike] | None, overwrite: bool,
+) -> None:  # fmt: skip
+    """A file in which every point is still to be solved."""
+    P, first = len(problems), _first(problems)
+    start = first.start
+    output = ("output",) if start.v.ndim == 2 else ()
+    bound = inspect.signature(solve).parameters
+    runs = None
+    if "runs" in bound:
+        runs = integer("runs", bound["runs"].default, 1)
+    run = () if runs is None else ("run",)
+    time_axes = (*run, "alpha")
+    others: dict[str, Any] = {
+        "point": (("point",), np.arange(P), "number of the point"),
+        "description": ((), np.array(json.dumps(description), dtype=object), "what is scanned, JSON"),
+    }
+    columns: dict[str, Any] = {
+        "state": ((), np.uint8, "0: todo, 1: done, 2: failed"),
+        "message": ((), str, "why it failed, or what it was warned of"),
+    }
+    columns |= {name: (run, float, meaning) for name, meaning in SUMMARY.items()}
+    if runs is not None:
+        others["run"] = (("run",), np.arange(runs), "number of the run")
+    if len(kept):
+        others["alpha"] = (("alpha",), kept, "examples / N")
+        columns |= {
+            "eps_g": (time_axes, float, "generalization error"),
+            "F": (time_axes, float, "overlap of second layer and feedback weights v.b; NaN for backpropagation"),
+            "alignment": (time_axes, float, "cosine of the angle between v and b; NaN for backpropagation"),
+        }
+    sizes = {"student": start.K, "teacher": start.M, "student_2": start.K, "teacher_2": start.M}
+    if output:
+        sizes["output"] = first.outputs
+    others |= {axis: ((axis,), np.arange(n), f"number of the {axis.rstrip('_2')}") for axis, n in sizes.items()}
+    if len(kept) and not (isinstance(keep, str) and keep == "curves"):
+        columns |= {
+            "R": ((*time_axes, "student", "teacher"), float, "student-teacher overlap w_i.w~_n"),
+            "Q": ((*time_axes, "student", "student_2"), float, "student-student overlap w_i.w_k"),
+            "v": ((*time_axes, "student", *output), float, "second layer of the student"),
+        }
+    named = _coordinates(problems, coordinates, [*others, *columns])
+    others |= {name: (("point",), values, _meaning_of(name)) for name, values in named.items()}
+    if not isinstance(problems, Variations):
+        others |= _stored_problems(problems, output)
+    attributes = {"kind": "scan", "coordinates": " ".join(named), **provenance()}
+    if path.exists():
+        with writing(path):  # nobody else is
+            store.create_table(path, P, columns, others, attributes, overwrite)
+    else:
+        store.create_table(path, P, columns, others, attributes, overwrite)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[store.Table]:
+    """The table in the file; refuses what is not a scan."""
+    with store.Table(path, writable=True) as table:
+        if table.attributes.get("kind") != "scan":
+            raise InputError(f"{path} holds a trajectory, not a scan, and is not overwritten")
+        yield table
+
+
+def _first(problems: Sequence[Problem]) -> Problem:
+    """The first problem that can be made, which has the shapes of all."""
+    refusal = None
+    for index in range(min(len(problems), _TRIED)):
+        try:
+            return problems[index]
+        except InputError as error:
+            refusal = refusal or error
+    raise InputError(f"none of the first {min(len(problems), _TRIED)} points can be made; the first: {refusal}")
+
+
+def _coordinates(
+    problems: Sequence[Problem], given: Mapping[str, ArrayLike] | None, taken: Sequence[str]
+) -> dict[str, np.ndarray]:
+    """What varies, by name: (points,) values."""
+    if given is not None:
+        named = {name: np.asarray(values) for name, values in given.items()}
+        for name, values in named.items():
+            if values.shape != (len(problems),):
+                raise InputError(
+                    f"coordinates[{name!r}] must have a value for each of the {len(problems)} points, but has shape"
+                    f" {values.shape}"
+                )
+            if name in taken or "/" in name or not name or any(map(str.isspace, name)):
+                raise InputError(
+                    f"coordinates must have names without / and space that are not taken, but one is {name!r}"
+                )
+    elif isinstance(problems, Variations):
+        named = problems.coordinates
+    else:
+        named = {name: np.array([getattr(problem, name) for problem in problems]) for name in SCALARS}
+        named = {name: values for name, values in named.items() if len(set(values.tolist())) > 1}
+    return {
+        name.replace(" ", ""): values.astype(object) if values.dtype.kind == "U" else values
+        for name, values in named.items()
+    }
+
+
+def _meaning_of(name: str) -> str:
+    return NUMBERS.get(name, name)
+
+
+def _stored_problems(problems: Sequence[Problem], output: tuple[str, ...]) -> dict[str, Any]:
+    """Every parameter of every problem, for problems that no recipe makes again."""
+    shapes = {(problem.start.R.shape, problem.start.v.shape) for problem in problems}
+    if len(shapes) > 1:
+        raise InputError(f"all problems of a scan must have R and v of the same shapes, but there are {sorted(shapes)}")
+    every = [_parameters(problem) for problem in problems]
+    axes = {
+        "R_start": ("student", "teacher"), "Q_start": ("student", "student_2"), "T": ("teacher", "teacher_2"),
+        "v_start": ("student", *output), "v_teacher": ("teacher", *output), "b": ("student", *output),
+    }  # fmt: skip
+    stored = {}
+    for name in every[0]:
+        values = np.array([parameters[name] for parameters in every])
+        if values.dtype.kind == "U":
+            values = values.astype(object)
+        stored[name] = (("point", *axes.get(name, ())), values, f"{name} of the problem")
+    return stored
+
+
+def check_same(path: Path, table: store.Table, description: dict[str, Any]) -> None:
+    """Refuse to go on with another scan, naming the first difference."""
+    there = json.loads(str(table.read("description")))
+    found = difference(there, json.loads(json.dumps(description)))
+    if found is not None:
+        raise InputError(f"{path} holds another scan and is not overwritten unless asked (--force): {found}")
+    made, now = (json.loads(text) for text in (table.attributes["versions"], provenance()["versions"]))
+    if made != now:
+        changed = ", ".join(f"{name} {made.get(name)} -> {now[name]}" for name in now if made.get(name) != now[name])
+        warnings.warn(f"{path} was begun with other versions ({changed}): the last bits may differ", stacklevel=3)
+
+
+def difference(there: Any, here: Any, name: str = "") -> str | None:
+    """The first place in which two descriptions differ, in words; None if they are the same."""
+    if isinstance(there, dict) and isinstance(here, dict):
+        for key in [*there, *(key for key in here if key not in there)]:
+            found = difference(there.get(key), here.get(key), f"{name}.{key}" if name else key)
+            if found is not None:
+                return found
+        return None
+    if isinstance(there, list) and isinstance(here, list) and len(there) == len(here) > 0:
+        return next(
+            (d for j, pair in enumerate(zip(there, here, strict=True)) if (d := difference(*pair, f"{name}[{j}]"))),
+            None,
+        )
+    return None if there == here else f"{name} is {_short(there)} there and {_short(here)} here"
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 60 else f"{text[:57]}…"
+
+
+class Scan:
+    """A scan in a file, finished or not; what is in it is read when asked for.
+
+    Attributes
+    ----------
+    path : Path
+    description : dict
+        What is scanned: problems, alphas, solver, seed, what is kept.
+    coordinates : dict of ndarray, shape (points,)
+        The varied quantities by name.
+    state : ndarray, shape (points,)
+        0: todo, 1: done, 2: failed (`stdyn.scanning.STATES`).
+    summary : dict of ndarray, shape (points,) or (points, runs)
+        The numbers of `stdyn.summary.SUMMARY`; NaN where a point is not done.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        with self._table() as table:
+            self.attributes = table.attributes
+            self.description: dict[str, Any] = json.loads(str(table.read("description")))
+            self.coordinates = {name: table.read(name) for name in self.attributes["coordinates"].split()}
+            self.state = table.read("state")
+            self.summary = {name: table.read(name) for name in SUMMARY}
+
+    def _table(self) -> store.Table:
+        table = store.Table(self.path)
+        if table.attributes.get("kind") != "scan":
+            table.__exit__()
+            raise InputError(f"{self.path} holds no scan, but a trajectory, which stdyn.load reads")
+        return table
+
+    def __len__(self) -> int:
+        return len(self.state)
+
+    @cached_property
+    def message(self) -> np.ndarray:
+        """Why a point failed, or what it was warned of; empty if nothing is to be said."""
+        return self.read("message")
+
+    def read(self, name: str, points: Any = ()) -> np.ndarray:
+        """A variable of the file (docs/format.md), or some points of it."""
+        with self._table() as table:
+            if name not in table.names():
+                raise InputError(f"{self.path} holds no {name!r}, but {', '.join(table.names())}")
+            return table.read(name, points)
+
+    @cached_property
+    def _problems(self) -> Variations | None:
+        recipe = self.description["problems"]
+        return Variations.from_description(recipe) if "experiment" in recipe else None
+
+    def problem(self, index: int) -> Problem:
+        """The problem of a point."""
+        index = range(len(self))[index]
+        if self._problems is not None:
+            return self._problems[index]
+        with self._table() as table:
+            stored = {
+                name: table.read(name, index) for name in ("R_start", "Q_start", "T", "v_start", "v_teacher", "b")
+            }
+            scalars = {name: plain(table.read(name, index)) for name in SCALARS}
+        b = stored.pop("b")
+        return Problem(OrderParameters(*stored.values()), b=None if scalars["rule"] == "bp" else b, **scalars)
+
+    def trajectory(self, index: int) -> Trajectory:
+        """The trajectory of a point that is done, at the alphas that were kept.
+
+        Raises
+        ------
+        InputError
+            If the point is not done, or the scan kept no order parameters.
+        """
+        index = range(len(self))[index]
+        if self.state[index] != DONE:
+            raise InputError(f"point {index} is {STATES[self.state[index]]}: {self.message[index] or 'no result yet'}")
+        with self._table() as table:
+            if "R" not in table.names():
+                raise InputError(f"{self.path} kept no order parameters (keep = {self.description['keep']!r})")
+            alphas = table.read("alpha")
+            R, Q, v = (table.read(name, index) for name in ORDER_PARAMETERS)
+        ended = np.isfinite(self.summary["diverged_at"][index])
+        axis = R.ndim - 3
+        there = int(np.isfinite(R[..., 0, 0]).reshape(-1, R.shape[axis]).any(axis=0).sum())
+        R, Q, v = (np.take(array, range(there), axis=axis) for array in (R, Q, v))
+        function = self.description["solve"]["function"]
+        method = "ode" if axis == 0 else "reduced" if function.endswith("simulate_reduced") else "network"
+        diverged_at = self.summary["diverged_at"][index] if np.any(ended) else None
+        attributes = {
+            "scan": str(self.path),
+            "point": index,
+            **({"warning": self.message[index]} if self.message[index] else {}),
+        }
+        return Trajectory(self.problem(index), alphas[:there], R, Q, v, method, diverged_at, attributes)
+
+    def to_xarray(self) -> "xarray.Dataset":
+        """Everything in the file as an xarray.Dataset, in memory; the varied quantities are coordinates of `point`.
+
+        xarray.open_dataset(path, engine="h5netcdf") gives the same without reading it all.
+        """
+        import xarray
+
+        with self._table() as table:
+            data = {
+                name: xarray.Variable(
+                    table.axes(name), table.read(name),
+                    {"long_name": table.meaning(name)},
+                )
+                for name in table.names()
+            }  # fmt: skip
+        return xarray.Dataset(data).set_coords(list(self.coordinates))
+
+    def __repr__(self) -> str:
+        return f"<stdyn.Scan>\n{self.text()}"
+
+    def text(self) -> str:
+        """What it is, how far it is and what came out, in lines."""
+        solve = dict(self.description["solve"])
+        alphas = self.description["alphas"]
+        lines = {
+            "what": f"scan of {len(self)} points: {counted(self.state)}",
+            "varied": ", ".join(
+                f"{name} ({len(set(plain(values)))} values)" for name, values in self.coordinates.items()
+            ),
+            "solver": ", ".join([solve.pop("function"), *(f"{name} = {value}" for name, value in solve.items())]),
+            "alpha": f"{len(alphas)} values from {alphas[0]:g} to {alphas[-1]:g}",
+            "kept": str(self.description["keep"]),
+        }
+        for name, values in self.summary.items():
+            there = values[np.isfinite(values)]
+            if there.size:
+                low, middle, high = np.percentile(there, [5, 50, 95])
+                unlimited = int(np.isinf(values).sum())
+                infinite = f", inf at {unlimited}" if unlimited and name != "diverged_at" else ""
+                lines[name] = f"median {middle:.4g}, 5 – 95 % {low:.4g} … {high:.4g}{infinite}"
+        wrong = np.flatnonzero(self.state == FAILED)
+        if wrong.size:
+            lines["first failure"] = f"point {wrong[0]}: {self.message[wrong[0]]}"
+        lines |= {name: str(self.attributes[name]) for name in ("created", "versions")}
+        return "\n".join(f"{name:<16} {text}" for name, text in lines.items())
+
+
+def open_scan(path: str | os.PathLike[str]) -> Scan:
+    """The scan in a file, finished or not.
+
+    Raises
+    ------
+    InputError
+        If there is no such file, or it is damaged, not from stdyn, or holds a trajectory.
+    """
+    return Scan(path)
