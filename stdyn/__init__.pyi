@@ -1,4 +1,4 @@
-from . import averages, initial, plot, summary
+from . import averages, initial, plot, scanplot, summary
 from .comparison import Comparison, compare, match_teachers
 from .errors import (
     DivergenceWarning,
@@ -42,6 +42,7 @@ __all__ = [
     "initial",
     "summary",
     "plot",
+    "scanplot",
     "InputError",
     "Interrupted",
     "ScanInterrupted",

@@ -3,17 +3,18 @@
 import sys
 import tomllib
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import fields, replace
-from functools import wraps
+from functools import partial, wraps
 from math import gcd
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from stdyn.errors import InputError, Interrupted
-from stdyn.experiment import Experiment, make
+from stdyn.errors import InputError, Interrupted, ScanInterrupted, ScanStopped
+from stdyn.experiment import Experiment, check_name, make, read_toml
 
 if TYPE_CHECKING:
     from stdyn.problem import Array, Problem
@@ -36,21 +37,34 @@ class TomlValue(click.ParamType):
             self.fail(f"{value!r} is not a number or an array such as 0.5 or '[0.1, 0.2]'", param, ctx)
 
 
+class TomlOrText(TomlValue):
+    """A word, or an array written as in a TOML file."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return value if isinstance(value, str) and value.isalpha() else super().convert(value, param, ctx)
+
+
 class Stopped(Exception):
     """The command ended before its work was done, for a reason that is not bad input: exit code 1."""
 
 
 def experiment_options(
-    without: tuple[str, ...] = (), **defaults: Any
+    without: tuple[str, ...] = (), tables: tuple[str, ...] = (), **defaults: Any
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Give a command the fields of Experiment as options, and --config; it gets the Experiment they make."""
+    """Give a command the fields of Experiment as options, and --config; it gets the Experiment they make.
+
+    If the file may have tables, it is an argument, and the command gets them as a dict too.
+    """
 
     def decorate(function: Callable[..., None]) -> Callable[..., None]:
         @wraps(function)
         def command(config: Path | None, **options: Any) -> None:
             given = {f.name: options.pop(f.name, None) for f in fields(Experiment)}
             given = {name: value for name, value in given.items() if value is not None}
-            function(make(defaults, config, given), **options)
+            if tables:
+                in_file = read_toml(config, tables) if config else {}
+                options |= {"config": config, "tables": {name: in_file.get(name, {}) for name in tables}}
+            function(make(defaults, config, given, tables), **options)
 
         for f in reversed([f for f in fields(Experiment) if f.name not in without]):
             default = defaults.get(f.name, f.default)
@@ -58,6 +72,8 @@ def experiment_options(
             flag = "--" + f.name.replace("_", "-")
             kind = f.type if f.type in (int, float, str) else TomlValue()
             command = click.option(f.name, flag, type=kind, help=text)(command)
+        if tables:
+            return click.argument("config", type=_PATH, required=False, metavar="[CONFIG.toml]")(command)
         return click.option("--config", type=_PATH, help="Read parameters from a TOML file; options win over it.")(
             command
         )
@@ -202,29 +218,170 @@ def _with_enough_runs(experiment: Experiment, N: int) -> Experiment:
     return replace(experiment, runs=min(20_000, max(64, round(2e8 / (N * experiment.alphas()[-1])))))
 
 
+_SCAN_KEYS = ("solve", "keep", "sample", "number")
+
+
+@cli.command("scan")
+@experiment_options(without=("method", "reduced_runs"), tables=("vary", "scan"), ode_method="LSODA")
+@click.option("--vary", "-v", multiple=True, metavar="NAME=VALUES", help="A quantity to vary; may be repeated.")
+@click.option("--sample", type=click.Choice(["random", "sobol"]), help="How sampled quantities are drawn.  [random]")
+@click.option("--number", type=int, help="Number of samples.")
+@click.option("--solve", type=click.Choice(["ode", "network", "reduced"]), help="How each point is solved.  [ode]")
+@click.option(
+    "--keep", type=TomlOrText(), help="What is kept of each: all, curves, summary, or alphas '[0, 10]'.  [all]"
+)
+@click.option("--workers", type=int, help="Number of worker processes.  [all cores]")
+@click.option("--scheduler", metavar="ADDRESS", help="Solve on the Dask cluster of this scheduler, tcp://HOST:PORT.")
+@click.option("--retry-failed", is_flag=True, help="Solve points that have failed again.")
+@click.option("--output", "-o", type=_PATH, help="The file to write.  [data/ and the name of CONFIG, .h5]")
+@click.option("--force", is_flag=True, help="Begin anew if the file exists.")
+def scan_command(
+    experiment: Experiment, config: Path | None, tables: dict[str, Any], vary: tuple[str, ...], workers: int | None,
+    scheduler: str | None, retry_failed: bool, output: Path | None, force: bool, **given: Any,
+) -> None:  # fmt: skip
+    """Solve an experiment at many points into one file, on all cores or a cluster.
+
+    The table [vary] of CONFIG.toml, or --vary, says what varies: a list of values or a table with from, to, number
+    (and spacing = "log") is an axis of a grid; a table without number is sampled.
+
+    \b
+    stdyn scan examples/scan_fa_bp.toml
+    stdyn scan --vary 'eta=[0.1, 0.2, 0.5]' --vary 'draw={from=1, number=100}'
+    stdyn scan --vary 'eta={from=0.1, to=1}' --vary 'b_angle={from=0, to=180}' --sample sobol --number 1000
+
+    The same command again goes on where it stopped, whatever stopped it. stdyn plot draws the file.
+    """
+    from stdyn.scanning import scan
+    from stdyn.variations import Variations
+
+    for key in tables["scan"]:
+        check_name(key, _SCAN_KEYS, "[scan] has no key")
+    settings = tables["scan"] | {key: value for key, value in given.items() if value is not None}
+    varied = tables["vary"] | dict(_assignment(text) for text in vary)
+    if not varied:
+        raise InputError("nothing varies: a table [vary] in CONFIG.toml or --vary NAME=VALUES says what does")
+    problems = Variations(experiment, varied, settings.get("sample", "random"), settings.get("number"))
+    solve, seed = _solver(experiment, settings.get("solve", "ode"))
+    target = output or Path(f"data/{config.stem if config else 'scan'}.h5")
+    if not target.exists():
+        _target(target, False)
+    click.echo(f"{len(problems)} points to alpha = {experiment.alphas()[-1]:g} …")
+    with _executor(workers, scheduler) as (executor, in_flight):
+        result = scan(
+            problems, experiment.alphas(), target, solve, executor, seed=seed, keep=settings.get("keep", "all"),
+            in_flight=in_flight, retry_failed=retry_failed, overwrite=force, progress=True,
+        )  # fmt: skip
+    click.echo(f"{result.text()}\nwrote {target}")
+
+
+def _assignment(text: str) -> tuple[str, Any]:
+    """The name and the values in NAME=VALUES; names that are put equal to each other share the values."""
+    names, is_one, values = text.rpartition("=") if "{" not in text else text.partition("={")
+    values = "{" + values if "{" in text else values
+    if not is_one or not names.strip():
+        raise InputError(f"--vary must be NAME=VALUES, such as 'eta=[0.1, 0.2]', but is {text!r}")
+    try:
+        return names.strip(), tomllib.loads(f"values = {values}")["values"]
+    except tomllib.TOMLDecodeError:
+        raise InputError(f"--vary {names}: {values!r} is not a list or a table as in a TOML file") from None
+
+
+def _solver(experiment: Experiment, kind: Any) -> tuple[Any, int | None]:
+    """The solver of every point, and the seed of its random numbers."""
+    from stdyn.ode import integrate
+    from stdyn.simulate import simulate_network, simulate_reduced
+
+    if kind == "ode":
+        return partial(integrate, method=experiment.ode_method, rtol=experiment.rtol), None
+    simulators = {"network": simulate_network, "reduced": simulate_reduced}
+    if kind not in simulators:
+        raise InputError(f'solve must be "ode", "network" or "reduced", but is {kind!r}')
+    runs = experiment.number_of_runs(kind)
+    return partial(simulators[kind], runs=runs, normals=experiment.normals), experiment.seed
+
+
+@contextmanager
+def _executor(workers: int | None, scheduler: str | None) -> Iterator[tuple[Any, int]]:
+    """Where a scan is solved (None: in this process), and how many points are to be there at a time."""
+    from stdyn.problem import integer
+    from stdyn.scanning import processes
+    from stdyn.simulate import cores
+
+    if scheduler is not None:
+        if workers is not None:
+            raise InputError("workers and scheduler exclude each other: a cluster has the workers it has")
+        with _cluster(scheduler) as client:
+            threads = sum(client.nthreads().values())
+            yield client.get_executor(pure=False), max(256, 8 * threads)
+    elif (cores() if workers is None else integer("workers", workers, 1)) == 1:
+        yield None, 1
+    else:
+        with processes(workers) as pool:
+            yield pool, 256
+
+
+@contextmanager
+def _cluster(address: str) -> Iterator[Any]:
+    """A client of the Dask scheduler at this address."""
+    try:
+        from distributed import Client
+    except ImportError:
+        raise InputError("scheduler needs Dask, which pip install 'stdyn[cluster]' brings") from None
+    try:
+        client = Client(address, timeout=10)
+    except (OSError, ValueError) as error:
+        raise InputError(f"no Dask scheduler answers at scheduler = {address!r} ({error})") from None
+    try:
+        if not client.nthreads():
+            click.echo(f"the scheduler at {address} has no workers yet; waiting for them", err=True)
+        yield client
+    finally:
+        client.close(timeout=2)
+
+
 @cli.command("plot")
 @click.argument("files", nargs=-1, required=True, type=_PATH, metavar="FILE...")
-@click.option("--name", default="stdyn", help="What the names of the figures begin with.  [stdyn]")
+@click.option("--name", help="What the names of the figures begin with.  [stdyn; of a scan the name of its file]")
+@click.option("--value", help="Of a scan: what its map shows.  [plateau_length]")
+@click.option("--x", help="Of a scan: the quantity across.  [the first that varies]")
+@click.option("--y", help="Of a scan: the quantity upwards.  [the second that varies]")
 @_figures
 @_format
-def plot_command(files: tuple[Path, ...], name: str, figures: Path, suffix: str) -> None:
-    """Draw the figures of saved trajectories.
+def plot_command(files: tuple[Path, ...], name: str | None, figures: Path, suffix: str, **of_scan: str | None) -> None:
+    """Draw the figures of saved trajectories, or of a scan.
 
-    Simulation and theory of the same problem are laid on each other.
+    Simulation and theory of the same problem are laid on each other. Of a scan: a map of a number of its summary over
+    two varied quantities, histograms, FA against BP of the same starts, and some of its trajectories.
     """
+    from stdyn.store import kind
     from stdyn.trajectory import load
 
-    results = [load(file) for file in files]
-    _draw(results, _folder(figures), _plain(name), suffix)
+    given = {option: value for option, value in of_scan.items() if value is not None}
+    scans = [file for file in files if kind(file) == "scan"]
+    if not scans:
+        if given:
+            raise InputError(f"{', '.join(given)}: options for scans, but {files[0]} holds a trajectory")
+        results = [load(file) for file in files]
+        _draw(results, _folder(figures), _plain(name or "stdyn"), suffix)
+        return
+    if len(files) > 1:
+        raise InputError(f"{scans[0]} holds a scan, which is drawn alone, but {len(files)} files are given")
+    from stdyn import scanplot
+    from stdyn.scanfile import open_scan
+
+    drawn = scanplot.figures(open_scan(files[0]), **given)
+    _save_figures(drawn, _folder(figures), _plain(name or files[0].stem), suffix)
 
 
 @cli.command("info")
 @click.argument("file", type=_PATH)
 def info_command(file: Path) -> None:
     """Say what is in a saved file."""
+    from stdyn.scanfile import open_scan
+    from stdyn.store import kind
     from stdyn.trajectory import load
 
-    click.echo(load(file).summary())
+    click.echo(open_scan(file).text() if kind(file) == "scan" else load(file).summary())
 
 
 def _one_rule(experiment: Experiment, kind: str, output: Path, force: bool) -> None:
@@ -273,7 +430,11 @@ def _save(trajectory: "Trajectory", target: Path, force: bool) -> "Trajectory":
 def _draw(results: "list[Trajectory]", folder: Path, name: str, suffix: str) -> None:
     from stdyn import plot
 
-    for figure_name, figure in plot.figures(results).items():
+    _save_figures(plot.figures(results), folder, name, suffix)
+
+
+def _save_figures(drawn: dict[str, Any], folder: Path, name: str, suffix: str) -> None:
+    for figure_name, figure in drawn.items():
         path = folder / f"{name}_{figure_name}.{suffix}"
         verb = "replaced" if path.exists() else "wrote"
         figure.savefig(path)
@@ -325,7 +486,7 @@ def main() -> None:
         text = error.format_message() if isinstance(error, click.ClickException) else str(error)
         click.echo(f"stdyn: error: {text}", err=True)
         sys.exit(2)
-    except (Stopped, OSError, MemoryError) as error:
+    except (Stopped, ScanStopped, ScanInterrupted, OSError, MemoryError) as error:
         click.echo(f"stdyn: {error}", err=True)
         sys.exit(1)
     except (KeyboardInterrupt, click.Abort):

@@ -231,9 +231,12 @@ def check_name(name: str, names: Sequence[str], refusal: str) -> None:
         raise InputError(f"{refusal} {name!r}; the nearest one is {near[0]!r}")
 
 
-def make(defaults: Mapping[str, Any], config: Path | None, options: Mapping[str, Any]) -> Experiment:
-    """The experiment of a command: its defaults, then the file, then the options."""
-    return from_values(dict(defaults) | (read_toml(config) if config else {}) | dict(options))
+def make(
+    defaults: Mapping[str, Any], config: Path | None, options: Mapping[str, Any], tables: Collection[str] = ()
+) -> Experiment:
+    """The experiment of a command: its defaults, then the file (which may have these tables, too), then the options."""
+    read = {name: value for name, value in read_toml(config, tables).items() if name not in tables} if config else {}
+    return from_values(dict(defaults) | read | dict(options))
 
 
 def from_values(values: Mapping[str, Any]) -> Experiment:

@@ -12,7 +12,7 @@ import hashlib
 import io
 import os
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from stdyn.errors import InputError
@@ -125,8 +125,7 @@ class JournaledFile(io.RawIOBase):
             return
         old = {number: page for number, page in self._pages.items() if number * _PAGE < self._committed}
         try:
-            for number in sorted(self._pages.keys() - old.keys()):
-                self._put(number, self._pages[number])
+            self._put({number: page for number, page in self._pages.items() if number not in old})
             if self._size > self._committed:
                 self._file.truncate(self._size)
             os.fsync(self._file.fileno())
@@ -136,16 +135,20 @@ class JournaledFile(io.RawIOBase):
                 self.journal.unlink(missing_ok=True)
                 self._file.truncate(self._committed)
             raise
-        self._apply(old.items())
+        self._apply(old)
         self._pages.clear()
 
-    def _put(self, number: int, page: bytes | bytearray) -> None:
-        self._file.seek(number * _PAGE)
-        _write(self._file, memoryview(page)[: self._size - number * _PAGE])
+    def _put(self, pages: dict[int, bytearray]) -> None:
+        """Write pages, those that follow each other at once."""
+        numbers = sorted(pages)
+        starts = [at for at, number in enumerate(numbers) if at == 0 or numbers[at - 1] != number - 1]
+        for start, end in zip(starts, [*starts[1:], len(numbers)], strict=True) if starts else ():
+            first = numbers[start] * _PAGE
+            self._file.seek(first)
+            _write(self._file, memoryview(b"".join(pages[n] for n in numbers[start:end]))[: self._size - first])
 
-    def _apply(self, pages: Iterable[tuple[int, bytes | bytearray]]) -> None:
-        for number, page in pages:
-            self._put(number, page)
+    def _apply(self, pages: dict[int, bytearray]) -> None:
+        self._put(pages)
         self._file.truncate(self._size)
         os.fsync(self._file.fileno())
         self._committed = self._size
@@ -178,7 +181,7 @@ class JournaledFile(io.RawIOBase):
                 self._size = size
         if self._writable:
             if self._pages:
-                self._apply(list(self._pages.items()))
+                self._apply(self._pages)
                 self._pages.clear()
             self.journal.unlink(missing_ok=True)
 

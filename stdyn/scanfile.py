@@ -274,6 +274,12 @@ class Scan:
         What is scanned: problems, alphas, solver, seed, what is kept.
     coordinates : dict of ndarray, shape (points,)
         The varied quantities by name.
+    alphas : ndarray, shape (A,)
+        Where the points were solved; those that were kept are the variable "alpha".
+    axes : tuple of str
+        Those of the varied quantities that span a grid.
+    names : tuple of str
+        The variables in the file, which `read` reads.
     state : ndarray, shape (points,)
         0: todo, 1: done, 2: failed (`stdyn.scanning.STATES`).
     summary : dict of ndarray, shape (points,) or (points, runs)
@@ -286,6 +292,7 @@ class Scan:
             self.attributes = table.attributes
             self.description: dict[str, Any] = json.loads(str(table.read("description")))
             self.coordinates = {name: table.read(name) for name in self.attributes["coordinates"].split()}
+            self.names = tuple(table.names())
             self.state = table.read("state")
             self.summary = {name: table.read(name) for name in SUMMARY}
 
@@ -299,6 +306,16 @@ class Scan:
     def __len__(self) -> int:
         return len(self.state)
 
+    @property
+    def alphas(self) -> Array:
+        """Where the points were solved."""
+        return np.array(self.description["alphas"])
+
+    @property
+    def axes(self) -> tuple[str, ...]:
+        """The varied quantities that span a grid."""
+        return () if self._problems is None else tuple(self._problems.axes)
+
     @cached_property
     def message(self) -> np.ndarray:
         """Why a point failed, or what it was warned of; empty if nothing is to be said."""
@@ -306,9 +323,9 @@ class Scan:
 
     def read(self, name: str, points: Any = ()) -> np.ndarray:
         """A variable of the file (docs/format.md), or some points of it."""
+        if name not in self.names:
+            raise InputError(f"{self.path} holds no {name!r}, but {', '.join(self.names)}")
         with self._table() as table:
-            if name not in table.names():
-                raise InputError(f"{self.path} holds no {name!r}, but {', '.join(table.names())}")
             return table.read(name, points)
 
     @cached_property

@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -55,9 +55,6 @@ from stdyn.simulate import cores
 from stdyn.summary import summarise
 from stdyn.trajectory import Trajectory
 from stdyn.variations import Variations, plain
-
-if TYPE_CHECKING:
-    pass
 
 _SEED = 2**16  # marks the streams of a scan's points among those of the same seed
 _COMMIT = 0.5  # seconds between two commits, unless they take more than a twentieth of the time
@@ -141,7 +138,9 @@ def scan(
         raise InputError(f"seed is {'needed: the solver draws random numbers' if seed is None else 'of no use here'}")
     if seed is not None:
         integer("seed", seed, 0, 2**128)
-    task = partial(solve, workers=1) if executor is not None and "workers" in takes else solve
+    task = solve
+    if executor is not None and "workers" in takes and takes["workers"].default is None:
+        task = partial(solve, workers=1)
     target = Path(path)
     description = {
         "problems": described(problems, coordinates),
