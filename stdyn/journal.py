@@ -46,7 +46,7 @@ class JournaledFile(io.RawIOBase):
         try:
             if writable:
                 self._lock()
-            self._committed = self._size = os.fstat(self._file.fileno()).st_size
+            self._committed = self._valid = self._size = os.fstat(self._file.fileno()).st_size
             self._recover()
         except BaseException:
             self._file.close()
@@ -84,8 +84,9 @@ class JournaledFile(io.RawIOBase):
     def readinto(self, buffer) -> int:  # type: ignore[no-untyped-def]
         target = memoryview(buffer).cast("B")
         count = max(0, min(len(target), self._size - self._at))
+        there = max(0, min(count, self._valid - self._at))
         self._file.seek(self._at)
-        there = _read_into(self._file, target[:count])
+        _read_into(self._file, target[:there])
         target[there:count] = bytes(count - there)
         for number, inside, outside in _parts(self._at, count):
             if number in self._pages:
@@ -105,24 +106,32 @@ class JournaledFile(io.RawIOBase):
 
     def _page(self, number: int) -> bytearray:
         page = bytearray(_PAGE)
-        if number * _PAGE < self._committed:
-            self._file.seek(number * _PAGE)
-            _read_into(self._file, memoryview(page))
+        self._file.seek(number * _PAGE)
+        _read_into(self._file, memoryview(page)[: max(0, self._valid - number * _PAGE)])
         return page
 
     def truncate(self, size: int | None = None) -> int:
         self._size = self._at if size is None else size
-        last = -(-self._size // _PAGE)
-        self._pages = {number: page for number, page in self._pages.items() if number < last}
+        self._valid = min(self._valid, self._size)
+        last, rest = divmod(self._size, _PAGE)
+        self._pages = {number: page for number, page in self._pages.items() if number * _PAGE < self._size}
+        if last in self._pages:
+            self._pages[last][rest:] = bytes(_PAGE - rest)
         return self._size
 
     # -----------------------------------------------------------------------------------------------------------------
     # Onto the disk
 
     def commit(self) -> None:
-        """Make everything that was written since the last commit permanent. An OSError leaves the disk as it was."""
+        """Make everything that was written since the last commit permanent.
+
+        Where an OSError is raised (the disk is full), a file opened anew holds the old state, or the new one if only
+        the last step failed.
+        """
         if not self._pages and self._size == self._committed:
             return
+        for number in range(self._valid // _PAGE, -(-min(self._size, self._committed) // _PAGE)):
+            self._pages.setdefault(number, self._page(number))  # cut off and grown again: zeros
         old = {number: page for number, page in self._pages.items() if number * _PAGE < self._committed}
         try:
             self._put({number: page for number, page in self._pages.items() if number not in old})
@@ -151,7 +160,7 @@ class JournaledFile(io.RawIOBase):
         self._put(pages)
         self._file.truncate(self._size)
         os.fsync(self._file.fileno())
-        self._committed = self._size
+        self._committed = self._valid = self._size
         self.journal.unlink(missing_ok=True)
 
     def _write_journal(self, pages: dict[int, bytearray]) -> None:

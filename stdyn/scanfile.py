@@ -410,12 +410,10 @@ class Scan:
             "kept": str(self.description["keep"]),
         }
         for name, values in self.summary.items():
-            there = values[np.isfinite(values)]
+            there = values[~np.isnan(values)]
             if there.size:
-                low, middle, high = np.percentile(there, [5, 50, 95])
-                unlimited = int(np.isinf(values).sum())
-                infinite = f", inf at {unlimited}" if unlimited and name != "diverged_at" else ""
-                lines[name] = f"median {middle:.4g}, 5 – 95 % {low:.4g} … {high:.4g}{infinite}"
+                low, middle, high = np.percentile(there, [5, 50, 95], method="nearest")
+                lines[name] = f"median {middle:.4g}, 5 – 95 % {low:.4g} … {high:.4g}"
         wrong = np.flatnonzero(self.state == FAILED)
         if wrong.size:
             lines["first failure"] = f"point {wrong[0]}: {self.message[wrong[0]]}"

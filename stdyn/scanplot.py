@@ -100,7 +100,7 @@ def map_figure(scan: Scan, value: str, x: str, y: str) -> Figure:
             shown = _finite(scan, value)[points]
             drawn = ax.scatter(_numbers(scan, x)[points], _numbers(scan, y)[points], c=shown, s=9, lw=0, **colours)
         for name, set_scale in ((x, ax.set_xscale), (y, ax.set_yscale)):
-            if _is_log(_numbers(scan, name)):
+            if _is_log(_numbers(scan, name)) and (_numbers(scan, name)[points] > 0).all():
                 set_scale("log")
         ax.set_xlabel(label(x))
         ax.set_title(rule.upper() if len(rules) > 1 else "", fontsize=9)
@@ -366,16 +366,17 @@ def _curve(scan: Scan, point: int) -> Array:
 
 
 def _is_log(values: Array) -> bool:
-    """Whether these values want a logarithmic axis: they are positive and span more than a factor of 30."""
+    """Whether these values want a logarithmic axis: all but a few are positive, and they span more than a factor 10."""
     there = values[np.isfinite(values)]
-    return bool(there.size) and bool((there >= 0).all()) and float(there.max()) > 30 * float(np.quantile(there, 0.02))
+    low = float(np.quantile(there, 0.02)) if there.size else 0.0
+    return low > 0 and float(there.max()) > 10 * low
 
 
 def _colours(scan: Scan, value: str) -> dict[str, Any]:
     """The colours of a map."""
     values = _finite(scan, value)
-    if _is_log(values) and (values[np.isfinite(values)] > 0).all():
-        return {"cmap": "viridis", "norm": LogNorm(np.nanmin(values), np.nanmax(values))}
+    if _is_log(values):
+        return {"cmap": "viridis", "norm": LogNorm(np.nanmin(values[values > 0]), np.nanmax(values))}
     return {"cmap": "viridis", "vmin": np.nanmin(values), "vmax": np.nanmax(values)}
 
 
