@@ -8,6 +8,8 @@ reproduce: .venv/installed
 	$(BIN)/stdyn compare --force
 	$(BIN)/stdyn compare --config examples/symmetric_start.toml --name symmetric --force
 	$(BIN)/stdyn sizes --force
+	$(BIN)/stdyn scan examples/scan_fa_bp.toml --force
+	$(BIN)/stdyn plot data/scan_fa_bp.h5
 
 test: .venv/installed-test
 	$(BIN)/python -m pytest

@@ -266,11 +266,14 @@ def scan_command(
     if not target.exists():
         _target(target, False)
     click.echo(f"{len(problems)} points to alpha = {experiment.alphas()[-1]:g} …")
-    with _executor(workers, scheduler) as (executor, in_flight):
-        result = scan(
-            problems, experiment.alphas(), target, solve, executor, seed=seed, keep=settings.get("keep", "all"),
-            in_flight=in_flight, retry_failed=retry_failed, overwrite=force, progress=True,
-        )  # fmt: skip
+    try:
+        with _executor(workers, scheduler) as (executor, in_flight):
+            result = scan(
+                problems, experiment.alphas(), target, solve, executor, seed=seed, keep=settings.get("keep", "all"),
+                in_flight=in_flight, retry_failed=retry_failed, overwrite=force, progress=True,
+            )  # fmt: skip
+    except (ScanInterrupted, ScanStopped) as stopped:
+        raise Stopped(str(stopped)) from None
     click.echo(f"{result.text()}\nwrote {target}")
 
 
@@ -486,7 +489,7 @@ def main() -> None:
         text = error.format_message() if isinstance(error, click.ClickException) else str(error)
         click.echo(f"stdyn: error: {text}", err=True)
         sys.exit(2)
-    except (Stopped, ScanStopped, ScanInterrupted, OSError, MemoryError) as error:
+    except (Stopped, OSError, MemoryError) as error:
         click.echo(f"stdyn: {error}", err=True)
         sys.exit(1)
     except (KeyboardInterrupt, click.Abort):

@@ -12,6 +12,7 @@ import hashlib
 import io
 import os
 import struct
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,14 +26,15 @@ except ImportError:  # Windows: a second writer is not noticed
 _PAGE = 2**12
 _MAGIC = b"stdyn journal 1\n"
 _HEADER = struct.Struct("<QQQ")  # inode of the file, its size after the commit, number of pages
+_QUIET = 0.05  # seconds after which a commit is over; many times the resolution of a file's time
 _NUMBER = struct.Struct("<Q")
 
 
 class JournaledFile(io.RawIOBase):
     """A binary file for reading and, with `writable`, for writing in memory until `commit`.
 
-    Only one process can have a file open for writing: a second one gets an InputError. Whoever reads sees the state of
-    the last commit.
+    Only one process can have a file open for writing: a second one gets an InputError. Whoever opens it for reading
+    sees the state of the last commit; `settled` tells whether there has been another one.
     """
 
     def __init__(self, path: Path, writable: bool = False) -> None:
@@ -198,6 +200,29 @@ class JournaledFile(io.RawIOBase):
         """Close without a commit: what was not committed is dropped."""
         self._file.close()
         super().close()
+
+
+def settled(path: Path) -> tuple[int, int]:
+    """Time and size of a file, after waiting for a commit that is under way: another commit changes them."""
+    with open(path, "rb", buffering=0) as file:
+        for _ in range(100):
+            found = os.fstat(file.fileno())
+            if abs(time.time() - found.st_mtime) > _QUIET or not _is_locked(file):
+                break
+            time.sleep(_QUIET)
+    return found.st_mtime_ns, found.st_size
+
+
+def _is_locked(file: io.FileIO) -> bool:
+    """Whether a process has the file open for writing."""
+    if fcntl is None:
+        return True
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    fcntl.flock(file, fcntl.LOCK_UN)
+    return False
 
 
 def _parts(at: int, count: int) -> Iterator[tuple[int, slice, slice]]:

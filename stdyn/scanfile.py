@@ -288,20 +288,25 @@ class Scan:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
-        with self._table() as table:
-            self.attributes = table.attributes
-            self.description: dict[str, Any] = json.loads(str(table.read("description")))
-            self.coordinates = {name: table.read(name) for name in self.attributes["coordinates"].split()}
-            self.names = tuple(table.names())
-            self.state = table.read("state")
-            self.summary = {name: table.read(name) for name in SUMMARY}
+        self._look(self._open)
 
-    def _table(self) -> store.Table:
-        table = store.Table(self.path)
-        if table.attributes.get("kind") != "scan":
-            table.__exit__()
-            raise InputError(f"{self.path} holds no scan, but a trajectory, which stdyn.load reads")
-        return table
+    def _open(self, table: store.Table) -> None:
+        self.attributes = table.attributes
+        self.description: dict[str, Any] = json.loads(str(table.read("description")))
+        self.coordinates = {name: table.read(name) for name in self.attributes["coordinates"].split()}
+        self.names = tuple(table.names())
+        self.state = table.read("state")
+        self.summary = {name: table.read(name) for name in SUMMARY}
+
+    def _look(self, function: Callable[[store.Table], Any]) -> Any:
+        """function(table) of the open file."""
+
+        def of_a_scan(table: store.Table) -> Any:
+            if table.attributes.get("kind") != "scan":
+                raise InputError(f"{self.path} holds no scan, but a trajectory, which stdyn.load reads")
+            return function(table)
+
+        return store.look(self.path, of_a_scan)
 
     def __len__(self) -> int:
         return len(self.state)
@@ -325,8 +330,7 @@ class Scan:
         """A variable of the file (docs/format.md), or some points of it."""
         if name not in self.names:
             raise InputError(f"{self.path} holds no {name!r}, but {', '.join(self.names)}")
-        with self._table() as table:
-            return table.read(name, points)
+        return self._look(lambda table: table.read(name, points))
 
     @cached_property
     def _problems(self) -> Variations | None:
@@ -338,11 +342,9 @@ class Scan:
         index = range(len(self))[index]
         if self._problems is not None:
             return self._problems[index]
-        with self._table() as table:
-            stored = {
-                name: table.read(name, index) for name in ("R_start", "Q_start", "T", "v_start", "v_teacher", "b")
-            }
-            scalars = {name: plain(table.read(name, index)) for name in SCALARS}
+        names = ("R_start", "Q_start", "T", "v_start", "v_teacher", "b", *SCALARS)
+        stored = self._look(lambda table: {name: table.read(name, index) for name in names})
+        scalars = {name: plain(stored.pop(name)) for name in SCALARS}
         b = stored.pop("b")
         return Problem(OrderParameters(*stored.values()), b=None if scalars["rule"] == "bp" else b, **scalars)
 
@@ -357,11 +359,12 @@ class Scan:
         index = range(len(self))[index]
         if self.state[index] != DONE:
             raise InputError(f"point {index} is {STATES[self.state[index]]}: {self.message[index] or 'no result yet'}")
-        with self._table() as table:
-            if "R" not in table.names():
-                raise InputError(f"{self.path} kept no order parameters (keep = {self.description['keep']!r})")
-            alphas = table.read("alpha")
-            R, Q, v = (table.read(name, index) for name in ORDER_PARAMETERS)
+        if "R" not in self.names:
+            raise InputError(f"{self.path} kept no order parameters (keep = {self.description['keep']!r})")
+        alphas, *rest = self._look(
+            lambda table: [table.read("alpha"), *(table.read(name, index) for name in ORDER_PARAMETERS)]
+        )
+        R, Q, v = rest
         ended = np.isfinite(self.summary["diverged_at"][index])
         axis = R.ndim - 3
         there = int(np.isfinite(R[..., 0, 0]).reshape(-1, R.shape[axis]).any(axis=0).sum())
@@ -383,14 +386,12 @@ class Scan:
         """
         import xarray
 
-        with self._table() as table:
-            data = {
-                name: xarray.Variable(
-                    table.axes(name), table.read(name),
-                    {"long_name": table.meaning(name)},
-                )
+        data = self._look(
+            lambda table: {
+                name: xarray.Variable(table.axes(name), table.read(name), {"long_name": table.meaning(name)})
                 for name in table.names()
-            }  # fmt: skip
+            }
+        )
         return xarray.Dataset(data).set_coords(list(self.coordinates))
 
     def __repr__(self) -> str:

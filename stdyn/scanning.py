@@ -57,7 +57,8 @@ from stdyn.trajectory import Trajectory
 from stdyn.variations import Variations, plain
 
 _SEED = 2**16  # marks the streams of a scan's points among those of the same seed
-_COMMIT = 0.5  # seconds between two commits, unless they take more than a twentieth of the time
+_COMMIT = 0.5  # seconds between two commits, at least
+_LONGEST = 10.0  # and at most, on a disk so slow that commits would take more than a tenth of the time
 
 
 def scan(
@@ -367,7 +368,7 @@ class _Writer:
         if failures:
             self.bar.set_postfix(failed=failures, refresh=False)
         ended = time.perf_counter()
-        self.next = ended + max(_COMMIT, 20 * (ended - began))
+        self.next = ended + min(max(_COMMIT, 10 * (ended - began)), _LONGEST)
 
     def progress(self) -> str:
         """How far the file has come, in words."""

@@ -7,7 +7,7 @@ Every file is a netCDF-4 data set: each axis has an HDF5 dimension scale, so tha
 import io
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ import h5py
 import numpy as np
 
 from stdyn.errors import InputError
-from stdyn.journal import JournaledFile
+from stdyn.journal import JournaledFile, settled
 
 FORMAT = 1
 
@@ -26,6 +26,7 @@ Columns = Mapping[str, tuple[tuple[str, ...], Any, str]]  # name -> (axes after 
 
 _CHUNK = 2**14  # bytes: a point with as much gets chunks of its own, which are written once
 _TOGETHER = 2**10  # points in a chunk of single numbers
+_LOOKS = 10  # at a file that is being written
 
 
 def check_target(path: str | os.PathLike[str], overwrite: bool) -> Path:
@@ -106,9 +107,7 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray], dict[str,
 
 def kind(path: str | os.PathLike[str]) -> str:
     """What is in a file of stdyn's: "trajectory" or "scan"."""
-    path = _readable(path)
-    with _damage_named(path), JournaledFile(path) as raw, h5py.File(raw, "r") as file:
-        return str(_attributes(path, file).get("kind", "trajectory"))
+    return str(look(path, lambda table: table.attributes.get("kind", "trajectory")))
 
 
 def _readable(path: str | os.PathLike[str]) -> Path:
@@ -246,3 +245,20 @@ class Table:
         """Make what was put permanent; an OSError leaves the file as it was after the last commit."""
         self._file.flush()
         self._raw.commit()
+
+
+def look(path: str | os.PathLike[str], function: Callable[[Table], Any]) -> Any:
+    """function(table) of one state of the file: called again if a running scan has committed in the meantime."""
+    path = _readable(path)
+    for _ in range(_LOOKS):
+        before = settled(path)
+        try:
+            with Table(path) as table:
+                result = function(table)
+        except InputError:
+            if settled(path) == before:
+                raise
+        else:
+            if settled(path) == before:
+                return result
+    raise InputError(f"{path} is being written by a running scan, more often than it can be read; try again later")

@@ -147,7 +147,7 @@ class Scissors:
 
 
 def test_cut_off_at_any_operation_it_holds_the_old_or_the_new(path, tmp_path):
-    """A commit is killed at its first, second, … operation on the disk: a reader, and the next writer, see one state."""
+    """A commit is killed at its first, second, … operation on the disk: reader and next writer see one state."""
     old, new = path.read_bytes(), changed(path)
     seen, at = [], 0
     while True:
@@ -177,7 +177,7 @@ def test_cut_off_at_any_operation_it_holds_the_old_or_the_new(path, tmp_path):
 
 @pytest.mark.parametrize("at", range(1, 9))
 def test_a_full_disk_leaves_the_old_state_or_the_new(path, at, monkeypatch):
-    """Until the journal is whole (5 operations) the file is byte by byte what it was; then the next one completes it."""
+    """Until the journal is whole (5 operations) the file is what it was; then the next writer completes it."""
     old, new = path.read_bytes(), changed(path)
     with monkeypatch.context() as patch:
         Scissors(patch, at, OSError(28, "No space left on device"))

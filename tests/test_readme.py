@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 import stdyn
-from stdyn.experiment import Experiment, make
+from stdyn.experiment import Experiment, make, read_toml
+from stdyn.variations import Variations
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -65,7 +66,11 @@ def test_experiments_of_the_examples_can_be_run():
     files = list((ROOT / "examples").glob("*.toml"))
     assert files
     for file in files:
-        make({}, file, {}).check(fewest_runs=2)
+        tables = ("vary", "scan")
+        make({}, file, {}, tables).check(fewest_runs=2)
+        values = read_toml(file, tables)
+        if "vary" in values:
+            Variations(make({}, file, {}, tables), values["vary"], number=values["scan"].get("number"))
 
 
 def test_map_of_the_modules_is_complete():
@@ -75,7 +80,16 @@ def test_map_of_the_modules_is_complete():
 
 
 @pytest.mark.parametrize(
-    "page", ["README.md", "figures/README.md", "docs/format.md", "docs/theory.md", "benchmarks/README.md"]
+    "page",
+    [
+        "README.md",
+        "figures/README.md",
+        "docs/format.md",
+        "docs/theory.md",
+        "docs/scans.md",
+        "docs/cluster.md",
+        "benchmarks/README.md",
+    ],
 )
 def test_links_and_pictures_are_there(page):
     """Every relative link of the page leads to a file."""
