@@ -251,6 +251,7 @@ def scan_command(
 
     The same command again goes on where it stopped, whatever stopped it. stdyn plot draws the file.
     """
+    from stdyn.scanfile import FAILED
     from stdyn.scanning import scan
     from stdyn.variations import Variations
 
@@ -275,6 +276,8 @@ def scan_command(
     except (ScanInterrupted, ScanStopped) as stopped:
         raise Stopped(str(stopped)) from None
     click.echo(f"{result.text()}\nwrote {target}")
+    if (result.state == FAILED).all():
+        raise Stopped(f"every point failed, the first: {result.message[0]}")
 
 
 def _assignment(text: str) -> tuple[str, Any]:

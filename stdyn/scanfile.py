@@ -296,7 +296,7 @@ class Scan:
         self.coordinates = {name: table.read(name) for name in self.attributes["coordinates"].split()}
         self.names = tuple(table.names())
         self.state = table.read("state")
-        self.summary = {name: table.read(name) for name in SUMMARY}
+        self.summary = {name: table.read(name) for name in SUMMARY if name in self.names}
 
     def _look(self, function: Callable[[store.Table], Any]) -> Any:
         """function(table) of the open file."""

@@ -5,8 +5,10 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from stdyn.errors import InputError
 from stdyn.plot import RULES, STYLE
@@ -17,6 +19,8 @@ from stdyn.summary import SUMMARY
 LABELS = {
     "eps_g_start": r"$\epsilon_g$ at $\alpha = 0$",
     "eps_g_final": r"final $\epsilon_g$",
+    "b_norm": r"$|b|$",
+    "b_smallest": r"smallest $|b_i|$",
     "alignment_start": r"alignment $F/|v||b|$ at $\alpha = 0$",
     "alignment_final": r"final alignment $F/|v||b|$",
     "plateau_height": r"$\epsilon_g$ of the plateau",
@@ -99,9 +103,9 @@ def map_figure(scan: Scan, value: str, x: str, y: str) -> Figure:
         else:
             shown = _finite(scan, value)[points]
             drawn = ax.scatter(_numbers(scan, x)[points], _numbers(scan, y)[points], c=shown, s=9, lw=0, **colours)
-        for name, set_scale in ((x, ax.set_xscale), (y, ax.set_yscale)):
+        for name, axis in ((x, ax.xaxis), (y, ax.yaxis)):
             if _is_log(_numbers(scan, name)) and (_numbers(scan, name)[points] > 0).all():
-                set_scale("log")
+                logarithmic(axis)
         ax.set_xlabel(label(x))
         ax.set_title(rule.upper() if len(rules) > 1 else "", fontsize=9)
     panels[0].set_ylabel(label(y))
@@ -119,7 +123,8 @@ def against_figure(scan: Scan, value: str, x: str) -> Figure:
     for ax, (rule, points) in zip(panels, rules.items(), strict=False):
         against(ax, scan, points, value, x, rule)
         ax.set_title(rule.upper(), fontsize=9)
-        ax.legend(loc="best")
+    if panels[0].get_legend_handles_labels()[0]:
+        figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     panels[0].set_ylabel(label(value))
     figure.suptitle(caption(scan), fontsize=9)
     return figure
@@ -149,11 +154,11 @@ def rules_figure(scan: Scan) -> Figure:
         both = np.concatenate([left, right])
         both = both[np.isfinite(both)]
         if both.size:
-            if _is_log(both):
-                ax.set_xscale("log")
-                ax.set_yscale("log")
             ends = [both[both > 0].min() if _is_log(both) else both.min(), both.max()]
             ax.plot(ends, ends, "--", color="0.6", lw=0.9, zorder=0)
+            if _is_log(both):
+                logarithmic(ax.xaxis)
+                logarithmic(ax.yaxis)
         above = np.mean(right[np.isfinite(left + right)] > left[np.isfinite(left + right)])
         ax.set_title(f"{label(name)}\nFA above BP for {above:.0%} of the starts", fontsize=9)
         ax.set_xlabel("BP")
@@ -212,9 +217,9 @@ def against(ax: Axes, scan: Scan, points: np.ndarray, value: str, x: str, rule: 
         middles = np.lib.stride_tricks.sliding_window_view(across[order], width).mean(axis=1)
         ax.plot(middles, np.median(windows, axis=1), dash, color="black", lw=1.4, label=f"median of {width}")
     if _is_log(up):
-        ax.set_yscale("log")
+        logarithmic(ax.yaxis)
     if _is_log(across):
-        ax.set_xscale("log")
+        logarithmic(ax.xaxis)
     ax.set_xlabel(label(x))
     return ax
 
@@ -230,9 +235,9 @@ def histogram(ax: Axes, scan: Scan, name: str) -> Axes:
         return ax
     if name == "specialised":
         bins = np.arange(-0.5, every.max() + 1.5)
+        ax.set_xticks(range(int(every.max()) + 1))
     elif _is_log(every):
         bins = np.geomspace(every[every > 0].min(), every.max() * (1 + 1e-9), 41)
-        ax.set_xscale("log")
     else:
         bins = np.linspace(every.min(), every.max() + 1e-12, 41)
     for rule, points in _rules(scan).items():
@@ -240,6 +245,8 @@ def histogram(ax: Axes, scan: Scan, name: str) -> Axes:
         values, edges = _finite(scan, name)[points], bins.tolist()
         ax.hist(values, edges, histtype="stepfilled", color=colour, alpha=0.15)
         ax.hist(values, edges, histtype="step", color=colour, ls=dash, lw=1.3, label=rule.upper())
+    if name != "specialised" and _is_log(every):
+        logarithmic(ax.xaxis)
     ax.legend()
     return ax
 
@@ -276,6 +283,18 @@ def pairs(scan: Scan) -> tuple[np.ndarray, np.ndarray]:
         found.setdefault(keys[point], {})[scan.coordinates["rule"][point]] = int(point)
     both = [pair for pair in found.values() if len(pair) == 2]
     return np.array([pair["fa"] for pair in both], dtype=int), np.array([pair["bp"] for pair in both], dtype=int)
+
+
+def logarithmic(axis: Axis) -> None:
+    """Make an axis logarithmic; where it spans less than two decades 2 and 5 are labelled, too, as plain numbers."""
+    ax = axis.axes
+    assert isinstance(ax, Axes)
+    (ax.set_xscale if axis is ax.xaxis else ax.set_yscale)("log")
+    low, high = axis.get_data_interval()
+    if low > 0 and high < 100 * low:
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def label(name: str) -> str:

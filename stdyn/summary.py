@@ -9,6 +9,8 @@ from stdyn.trajectory import Trajectory
 SUMMARY = {
     "eps_g_start": "generalization error at alpha = 0",
     "eps_g_final": "generalization error at the last alpha; NaN if it diverged before",
+    "b_norm": "length of the feedback weights b; NaN for backpropagation",
+    "b_smallest": "smallest of the |b_i| of the student units; NaN for backpropagation",
     "alignment_start": "cosine of v and b at alpha = 0; NaN for backpropagation",
     "alignment_final": "cosine of v and b at the last alpha; NaN for backpropagation, or if it diverged before",
     "plateau_height": "eps_g where d log eps_g / d log alpha is nearest to zero; NaN without a plateau",
@@ -32,7 +34,7 @@ def summarise(trajectory: Trajectory, alphas: Array) -> dict[str, Array]:
     """
     start, runs = trajectory.problem.start, trajectory.runs
     shape = () if runs is None else (runs,)
-    O = trajectory.problem.outputs
+    b, O = trajectory.problem.b, trajectory.problem.outputs
     eps_g_start = averages.eps_g(
         start.R, start.Q, start.T, start.v.reshape(start.K, O), start.v_teacher.reshape(start.M, O),
         trajectory.problem.activation,
@@ -44,7 +46,9 @@ def summarise(trajectory: Trajectory, alphas: Array) -> dict[str, Array]:
     values = {
         "eps_g_start": eps_g_start,
         "eps_g_final": trajectory.eps_g[..., -1] if ended else np.nan,
-        "alignment_start": _cosine(start.v, trajectory.problem.b),
+        "b_norm": np.nan if b is None else np.linalg.norm(b),
+        "b_smallest": np.nan if b is None else np.linalg.norm(b.reshape(start.K, O), axis=1).min(),
+        "alignment_start": _cosine(start.v, b),
         "alignment_final": trajectory.alignment[..., -1] if ended and trajectory.alignment is not None else np.nan,
         "plateau_height": height,
         "plateau_start": begin,

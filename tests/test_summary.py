@@ -110,6 +110,8 @@ def test_every_number_has_the_shape_of_the_runs():
             np.testing.assert_allclose(summary["eps_g_start"], trajectory.eps_g[..., 0], rtol=1e-12)
             if rule == "fa":
                 np.testing.assert_allclose(summary["alignment_start"], trajectory.alignment[..., 0], rtol=1e-12)
+                np.testing.assert_allclose(summary["b_norm"] ** 2, (problem.b**2).sum(), rtol=1e-12)
+                np.testing.assert_array_equal(summary["b_smallest"], np.abs(problem.b).min())
 
 
 def test_specialised_units_are_counted():

@@ -1,0 +1,38 @@
+"""What the example scan shows, in numbers: stdyn scan examples/scan_fa_bp.toml, then python examples/scan_numbers.py"""
+
+import sys
+
+import numpy as np
+from scipy.stats import spearmanr
+
+import stdyn
+from stdyn.scanplot import pairs
+
+
+def main(path="data/scan_fa_bp.h5"):
+    """Medians and ranges of each rule, FA against BP of the same starts, and what goes with what under FA."""
+    scan = stdyn.open_scan(path)
+    summary = scan.summary
+    length, final = summary["plateau_length"], summary["eps_g_final"]
+    fa, bp = pairs(scan)
+    for rule, points in (("fa", fa), ("bp", bp)):
+        low, middle, high = np.percentile(length[points], [5, 50, 95], method="nearest")
+        specialised = np.mean(summary["specialised"][points] == scan.problem(0).start.K)
+        print(
+            f"{rule}: length of the plateau {middle:.0f} (5 - 95 %: {low:.0f} - {high:.0f}),"
+            f" not left at {np.isinf(length[points]).sum()} of {len(points)};"
+            f" final eps_g {np.median(final[points]):.1g}, above 0.001 at {np.mean(final[points] > 1e-3):.0%};"
+            f" all units specialised at {specialised:.0%}"
+        )
+    print(
+        f"FA has the longer plateau at {np.mean(length[fa] > length[bp]):.0%} of the starts,"
+        f" the larger final eps_g at {np.mean(final[fa] > final[bp]):.0%}"
+    )
+    print("rank correlations under FA:")
+    for name in ("alignment_start", "b_norm", "b_smallest"):
+        for of, values in (("length of the plateau", length), ("final eps_g", final)):
+            print(f"  {name} and {of}: {spearmanr(summary[name][fa], values[fa]).statistic:.2f}")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
