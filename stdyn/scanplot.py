@@ -286,12 +286,12 @@ def pairs(scan: Scan) -> tuple[np.ndarray, np.ndarray]:
 
 
 def logarithmic(axis: Axis) -> None:
-    """Make an axis logarithmic; where it spans less than two decades 2 and 5 are labelled, too, as plain numbers."""
+    """Make an axis logarithmic; over less than a factor 30, 2 and 5 are labelled, too, as plain numbers."""
     ax = axis.axes
     assert isinstance(ax, Axes)
     (ax.set_xscale if axis is ax.xaxis else ax.set_yscale)("log")
     low, high = axis.get_data_interval()
-    if low > 0 and high < 100 * low:
+    if low > 0 and high < 30 * low:
         axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axis.set_major_formatter(StrMethodFormatter("{x:g}"))
     axis.set_minor_formatter(NullFormatter())
@@ -385,10 +385,13 @@ def _curve(scan: Scan, point: int) -> Array:
 
 
 def _is_log(values: Array) -> bool:
-    """Whether these values want a logarithmic axis: all but a few are positive, and they span more than a factor 10."""
+    """Whether these values want a logarithmic axis: positive but for a few, over more than a factor 10, and skewed."""
     there = values[np.isfinite(values)]
     low = float(np.quantile(there, 0.02)) if there.size else 0.0
-    return low > 0 and float(there.max()) > 10 * low
+    if not (low > 0 and there.max() > 10 * low):
+        return False
+    middle, high = np.median(there), there.max()
+    return bool(abs(np.log(middle / np.sqrt(low * high))) < abs(np.log(2 * middle / (low + high))))
 
 
 def _colours(scan: Scan, value: str) -> dict[str, Any]:
