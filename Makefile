@@ -10,6 +10,7 @@ reproduce: .venv/installed
 	$(BIN)/stdyn sizes --force
 	$(BIN)/stdyn scan examples/scan_fa_bp.toml --force
 	$(BIN)/stdyn plot data/scan_fa_bp.h5
+	$(BIN)/stdyn plot data/scan_fa_bp.h5 --x b_smallest --value eps_g_final
 
 test: .venv/installed-test
 	$(BIN)/python -m pytest

@@ -28,6 +28,15 @@ def main(path="data/scan_fa_bp.h5"):
         f"FA has the longer plateau at {np.mean(length[fa] > length[bp]):.0%} of the starts,"
         f" the larger final eps_g at {np.mean(final[fa] > final[bp]):.0%}"
     )
+    alpha = scan.read("alpha")
+    at = int(np.abs(alpha - 100).argmin())
+    low, middle, high = np.percentile(scan.read("alignment")[fa, at], [5, 50, 95])
+    left = np.mean(summary["plateau_end"][fa] < alpha[at])
+    print(
+        f"FA at alpha = {alpha[at]:.0f}: cosine of v and b {middle:.2f} (5 - 95 %: {low:.2f} - {high:.2f}),"
+        f" plateau left at {left:.1%} of the starts"
+    )
+    print(f"rank correlation of the two lengths: {spearmanr(length[fa], length[bp]).statistic:.2f}")
     print("rank correlations under FA:")
     for name in ("alignment_start", "b_norm", "b_smallest"):
         for of, values in (("length of the plateau", length), ("final eps_g", final)):

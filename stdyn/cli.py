@@ -266,7 +266,6 @@ def scan_command(
     target = output or Path(f"data/{config.stem if config else 'scan'}.h5")
     if not target.exists():
         _target(target, False)
-    click.echo(f"{len(problems)} points to alpha = {experiment.alphas()[-1]:g} …")
     try:
         with _executor(workers, scheduler) as (executor, in_flight):
             result = scan(

@@ -159,8 +159,9 @@ def rules_figure(scan: Scan) -> Figure:
             if _is_log(both):
                 logarithmic(ax.xaxis)
                 logarithmic(ax.yaxis)
-        above = np.mean(right[np.isfinite(left + right)] > left[np.isfinite(left + right)])
-        ax.set_title(f"{label(name)}\nFA above BP for {above:.0%} of the starts", fontsize=9)
+        known = np.isfinite(left + right)
+        above = f"\nFA above BP for {np.mean(right[known] > left[known]):.0%} of the starts" if known.any() else ""
+        ax.set_title(label(name) + above, fontsize=9)
         ax.set_xlabel("BP")
         ax.set_ylabel("FA")
     figure.suptitle(caption(scan), fontsize=9)
