@@ -6,7 +6,7 @@ import json
 import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -112,53 +112,48 @@ def create(
     description: dict[str, Any], coordinates: Mapping[str, ArrayLike] | None, overwrite: bool,
 ) -> None:  # fmt: skip
     """A file in which every point is still to be solved."""
-    P, first = len(problems), _first(problems)
-    start = first.start
-    output = ("output",) if start.v.ndim == 2 else ()
+    start = _first(problems).start
+    output = {"output": start.v.shape[1]} if start.v.ndim == 2 else {}
     bound = inspect.signature(solve).parameters
-    runs = None
-    if "runs" in bound:
-        runs = integer("runs", bound["runs"].default, 1)
-    run = () if runs is None else ("run",)
-    time_axes = (*run, "alpha")
-    others: dict[str, Any] = {
-        "point": (("point",), np.arange(P), "number of the point"),
-        "description": ((), np.array(json.dumps(description), dtype=object), "what is scanned, JSON"),
+    run = {"run": integer("runs", bound["runs"].default, 1)} if "runs" in bound else {}
+    sizes = {"point": len(problems)} | run
+    sizes |= {"student": start.K, "teacher": start.M, "student_2": start.K, "teacher_2": start.M} | output
+    others: store.Variables = {
+        axis: ((axis,), np.arange(size), f"number of the {axis.removesuffix('_2')}") for axis, size in sizes.items()
     }
-    columns: dict[str, Any] = {
+    others["description"] = ((), np.array(json.dumps(description), dtype=object), "what is scanned, JSON")
+    if len(kept):
+        others["alpha"] = (("alpha",), kept, "examples / N")
+    columns = _columns(tuple(run), tuple(output), len(kept) > 0, not (isinstance(keep, str) and keep == "curves"))
+    named = _coordinates(problems, coordinates, [*others, *columns])
+    others |= {name: (("point",), values, NUMBERS.get(name, name)) for name, values in named.items()}
+    if not isinstance(problems, Variations):
+        others |= _stored_problems(problems, tuple(output))
+    attributes = {"kind": "scan", "coordinates": " ".join(named), **provenance()}
+    with writing(path) if path.exists() else nullcontext():  # so that nobody else is
+        store.create_table(path, len(problems), columns, others, attributes, overwrite)
+
+
+def _columns(run: tuple[str, ...], output: tuple[str, ...], curves: bool, order_parameters: bool) -> store.Columns:
+    """What is written of each point."""
+    columns: store.Columns = {
         "state": ((), np.uint8, "0: todo, 1: done, 2: failed"),
         "message": ((), str, "why it failed, or what it was warned of"),
     }
     columns |= {name: (run, float, meaning) for name, meaning in SUMMARY.items()}
-    if runs is not None:
-        others["run"] = (("run",), np.arange(runs), "number of the run")
-    if len(kept):
-        others["alpha"] = (("alpha",), kept, "examples / N")
+    if curves:
         columns |= {
-            "eps_g": (time_axes, float, "generalization error"),
-            "F": (time_axes, float, "overlap of second layer and feedback weights v.b; NaN for backpropagation"),
-            "alignment": (time_axes, float, "cosine of the angle between v and b; NaN for backpropagation"),
+            "eps_g": ((*run, "alpha"), float, "generalization error"),
+            "F": ((*run, "alpha"), float, "overlap of second layer and feedback weights v.b; NaN for backpropagation"),
+            "alignment": ((*run, "alpha"), float, "cosine of the angle between v and b; NaN for backpropagation"),
         }
-    sizes = {"student": start.K, "teacher": start.M, "student_2": start.K, "teacher_2": start.M}
-    if output:
-        sizes["output"] = first.outputs
-    others |= {axis: ((axis,), np.arange(n), f"number of the {axis.rstrip('_2')}") for axis, n in sizes.items()}
-    if len(kept) and not (isinstance(keep, str) and keep == "curves"):
+    if curves and order_parameters:
         columns |= {
-            "R": ((*time_axes, "student", "teacher"), float, "student-teacher overlap w_i.w~_n"),
-            "Q": ((*time_axes, "student", "student_2"), float, "student-student overlap w_i.w_k"),
-            "v": ((*time_axes, "student", *output), float, "second layer of the student"),
+            "R": ((*run, "alpha", "student", "teacher"), float, "student-teacher overlap w_i.w~_n"),
+            "Q": ((*run, "alpha", "student", "student_2"), float, "student-student overlap w_i.w_k"),
+            "v": ((*run, "alpha", "student", *output), float, "second layer of the student"),
         }
-    named = _coordinates(problems, coordinates, [*others, *columns])
-    others |= {name: (("point",), values, _meaning_of(name)) for name, values in named.items()}
-    if not isinstance(problems, Variations):
-        others |= _stored_problems(problems, output)
-    attributes = {"kind": "scan", "coordinates": " ".join(named), **provenance()}
-    if path.exists():
-        with writing(path):  # nobody else is
-            store.create_table(path, P, columns, others, attributes, overwrite)
-    else:
-        store.create_table(path, P, columns, others, attributes, overwrite)
+    return columns
 
 
 @contextmanager
@@ -206,10 +201,6 @@ def _coordinates(
         name.replace(" ", ""): values.astype(object) if values.dtype.kind == "U" else values
         for name, values in named.items()
     }
-
-
-def _meaning_of(name: str) -> str:
-    return NUMBERS.get(name, name)
 
 
 def _stored_problems(problems: Sequence[Problem], output: tuple[str, ...]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import signal
 import threading
 import time
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import (
     CancelledError,
     Executor,
@@ -59,6 +59,8 @@ from stdyn.variations import Variations, plain
 _SEED = 2**16  # marks the streams of a scan's points among those of the same seed
 _COMMIT = 0.5  # seconds between two commits, at least
 _LONGEST = 10.0  # and at most, on a disk so slow that commits would take more than a tenth of the time
+
+Work = Callable[[int], tuple[Any, ...]]  # the arguments of `solve_point` for a point
 
 
 def scan(
@@ -158,7 +160,11 @@ def scan(
         state = table.read("state")
         todo = np.flatnonzero((state == TODO) | ((state == FAILED) & retry_failed))
         names = [name for name in (*ORDER_PARAMETERS, *CURVES) if name in table.names()]
-        jobs = _Jobs(problems, alphas, kept, task, seed, names, runs)
+
+        def work(index: int) -> tuple[Any, ...]:
+            problem = problems.recipe(index) if isinstance(problems, Variations) else problems[index]
+            return task, problem, alphas, kept, names, runs, _generator(seed, index)
+
         with (
             warnings.catch_warnings(),
             tqdm(
@@ -168,7 +174,7 @@ def scan(
         ):  # fmt: skip
             for category in (DivergenceWarning, SymmetryWarning):  # they are in the messages
                 warnings.simplefilter("ignore", category)
-            _run(jobs, todo, executor, in_flight, _Writer(table, target, bar))
+            _run(work, todo, executor, in_flight, _Writer(table, target, bar))
     return Scan(target)
 
 
@@ -224,33 +230,20 @@ def _padded(trajectory: Trajectory, name: str, A: int) -> Array:
     )
 
 
-class _Jobs:
-    """The arguments of `solve_point` for every point."""
-
-    def __init__(
-        self, problems: Sequence[Problem], alphas: Array, kept: np.ndarray, solve: Solve, seed: int | None,
-        names: list[str], runs: int | None,
-    ) -> None:  # fmt: skip
-        self.problems, self.seed = problems, seed
-        self.rest = (alphas, kept, names, runs)
-        self.solve = solve
-
-    def __call__(self, index: int) -> tuple[Any, ...]:
-        alphas, kept, names, runs = self.rest
-        problem = self.problems.recipe(index) if isinstance(self.problems, Variations) else self.problems[index]
-        rng = None
-        if self.seed is not None:
-            rng = np.random.Generator(np.random.SFC64(np.random.SeedSequence(self.seed, spawn_key=(_SEED, index))))
-        return self.solve, problem, alphas, kept, names, runs, rng
+def _generator(seed: int | None, index: int) -> np.random.Generator | None:
+    """The stream of random numbers of a point."""
+    if seed is None:
+        return None
+    return np.random.Generator(np.random.SFC64(np.random.SeedSequence(seed, spawn_key=(_SEED, index))))
 
 
 # ---------------------------------------------------------------------------------------------------------------------
 # All points
 
 
-def _run(jobs: _Jobs, todo: np.ndarray, executor: Executor | None, in_flight: int, writer: "_Writer") -> None:
+def _run(work: Work, todo: np.ndarray, executor: Executor | None, in_flight: int, writer: "_Writer") -> None:
     """Solve the points and write them; whatever ends it, what has arrived is committed."""
-    arrivals = _here(jobs, todo) if executor is None else _elsewhere(jobs, todo, executor, in_flight)
+    arrivals = _here(work, todo) if executor is None else _elsewhere(work, todo, executor, in_flight)
     try:
         for index, row in arrivals:
             if row is not None:
@@ -267,19 +260,16 @@ def _run(jobs: _Jobs, todo: np.ndarray, executor: Executor | None, in_flight: in
     writer.commit()
 
 
-Arrivals = Iterator[tuple[int, dict[str, Any] | None]]
-
-
 class _Lost(Exception):
     """The executor has lost its workers, or cannot use what it is given."""
 
 
-def _here(jobs: _Jobs, todo: np.ndarray) -> Any:
+def _here(work: Work, todo: np.ndarray) -> Any:
     for index in map(int, todo):
-        yield index, solve_point(*jobs(index))
+        yield index, solve_point(*work(index))
 
 
-def _elsewhere(jobs: _Jobs, todo: np.ndarray, executor: Executor, in_flight: int) -> Any:
+def _elsewhere(work: Work, todo: np.ndarray, executor: Executor, in_flight: int) -> Any:
     """Points as they arrive, (-1, None) where none does for a while; `in_flight` of them are with the executor."""
     pending: dict[Future[dict[str, Any]], int] = {}
     arrived: queue.SimpleQueue[Future[dict[str, Any]]] = queue.SimpleQueue()
@@ -288,7 +278,7 @@ def _elsewhere(jobs: _Jobs, todo: np.ndarray, executor: Executor, in_flight: int
     try:
         while not lost or not arrived.empty():
             for index in islice(waiting, 0 if lost else in_flight - len(pending)):
-                future = _submitted(executor, jobs(index))
+                future = _submitted(executor, work(index))
                 pending[future] = index
                 future.add_done_callback(arrived.put)
             if not pending:

@@ -21,8 +21,8 @@ from stdyn.journal import JournaledFile, settled
 
 FORMAT = 1
 
-Variables = Mapping[str, tuple[tuple[str, ...], np.ndarray, str]]  # name -> (axes, values, what it is)
-Columns = Mapping[str, tuple[tuple[str, ...], Any, str]]  # name -> (axes after "point", dtype, what it is)
+Variables = dict[str, tuple[tuple[str, ...], np.ndarray, str]]  # name -> (axes, values, what it is)
+Columns = dict[str, tuple[tuple[str, ...], Any, str]]  # name -> (axes after "point", dtype, what it is)
 
 _CHUNK = 2**14  # bytes: a point with as much gets chunks of its own, which are written once
 _TOGETHER = 2**10  # points in a chunk of single numbers
