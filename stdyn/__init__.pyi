@@ -1,4 +1,5 @@
 from . import averages, initial, plot, scanplot, summary
+from .cluster import ClusterExecutor
 from .comparison import Comparison, compare, match_teachers
 from .errors import (
     DivergenceWarning,
@@ -31,6 +32,7 @@ __all__ = [
     "scan",
     "open_scan",
     "processes",
+    "ClusterExecutor",
     "load",
     "weights",
     "Trajectory",

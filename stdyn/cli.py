@@ -308,6 +308,7 @@ def _solver(experiment: Experiment, kind: Any) -> tuple[Any, int | None]:
 @contextmanager
 def _executor(workers: int | None, scheduler: str | None) -> Iterator[tuple[Any, int]]:
     """Where a scan is solved (None: in this process), and how many points are to be there at a time."""
+    from stdyn.cluster import ClusterExecutor
     from stdyn.problem import integer
     from stdyn.scanning import processes
     from stdyn.simulate import cores
@@ -317,7 +318,7 @@ def _executor(workers: int | None, scheduler: str | None) -> Iterator[tuple[Any,
             raise InputError("workers and scheduler exclude each other: a cluster has the workers it has")
         with _cluster(scheduler) as client:
             threads = sum(client.nthreads().values())
-            yield client.get_executor(pure=False), max(256, 8 * threads)
+            yield ClusterExecutor(client), max(256, 8 * threads)
     elif (cores() if workers is None else integer("workers", workers, 1)) == 1:
         yield None, 1
     else:
@@ -328,20 +329,36 @@ def _executor(workers: int | None, scheduler: str | None) -> Iterator[tuple[Any,
 @contextmanager
 def _cluster(address: str) -> Iterator[Any]:
     """A client of the Dask scheduler at this address."""
+    import asyncio
+    import logging
+    from contextlib import suppress
+
     try:
-        from distributed import Client
+        from distributed import Client, Security
+        from distributed.comm import connect
     except ImportError:
         raise InputError("scheduler needs Dask, which pip install 'stdyn[cluster]' brings") from None
+    for name in list(logging.root.manager.loggerDict):  # some have levels of their own
+        if name.partition(".")[0] in ("distributed", "tornado", "asyncio"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)  # what ends a scan is said by the scan, in one line
+
+    async def try_to_connect() -> None:
+        security = Security().get_connection_args("client")
+        await (await asyncio.wait_for(connect(address, timeout=8, **security), 10)).close()
+
     try:
+        asyncio.run(try_to_connect())  # first: a Client waits for ever if something else listens there
         client = Client(address, timeout=10)
-    except (OSError, ValueError) as error:
-        raise InputError(f"no Dask scheduler answers at scheduler = {address!r} ({error})") from None
+    except Exception as error:  # OSError, ValueError or TypeError: the address may be wrong in many ways
+        why = " ".join(str(error).split()) or "no answer within 10 s"
+        raise InputError(f"no Dask scheduler answers at scheduler = {address!r} ({why})") from None
     try:
         if not client.nthreads():
             click.echo(f"the scheduler at {address} has no workers yet; waiting for them", err=True)
         yield client
     finally:
-        client.close(timeout=2)
+        with suppress(OSError):  # a scheduler that is gone or does not answer need not know
+            client.close(timeout=2)
 
 
 @cli.command("plot")

@@ -31,8 +31,6 @@ ORDER_PARAMETERS = ("R", "Q", "v")
 SCALARS = ("N", "activation", "rule", *RATES)
 KEEP = ("all", "curves", "summary")
 
-_TRIED = 100  # points that are looked at to learn the shapes
-
 Solve = Callable[..., Trajectory]
 
 
@@ -112,7 +110,8 @@ def create(
     description: dict[str, Any], coordinates: Mapping[str, ArrayLike] | None, overwrite: bool,
 ) -> None:  # fmt: skip
     """A file in which every point is still to be solved."""
-    start = _first(problems).start
+    some = problems.experiment.problem("fa") if isinstance(problems, Variations) else problems[0]  # all have its shapes
+    start = some.start
     output = {"output": start.v.shape[1]} if start.v.ndim == 2 else {}
     bound = inspect.signature(solve).parameters
     run = {"run": integer("runs", bound["runs"].default, 1)} if "runs" in bound else {}
@@ -163,17 +162,6 @@ def writing(path: Path) -> Iterator[store.Table]:
         if table.attributes.get("kind") != "scan":
             raise InputError(f"{path} holds a trajectory, not a scan, and is not overwritten")
         yield table
-
-
-def _first(problems: Sequence[Problem]) -> Problem:
-    """The first problem that can be made, which has the shapes of all."""
-    refusal = None
-    for index in range(min(len(problems), _TRIED)):
-        try:
-            return problems[index]
-        except InputError as error:
-            refusal = refusal or error
-    raise InputError(f"none of the first {min(len(problems), _TRIED)} points can be made; the first: {refusal}")
 
 
 def _coordinates(

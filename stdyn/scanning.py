@@ -59,6 +59,7 @@ from stdyn.variations import Variations, plain
 _SEED = 2**16  # marks the streams of a scan's points among those of the same seed
 _COMMIT = 0.5  # seconds between two commits, at least
 _LONGEST = 10.0  # and at most, on a disk so slow that commits would take more than a tenth of the time
+_GRACE = 1.0  # seconds that worker processes get to finish what they are at, before they are terminated
 
 Work = Callable[[int], tuple[Any, ...]]  # the arguments of `solve_point` for a point
 
@@ -94,8 +95,8 @@ def scan(
         that takes `rng` gets a generator of its own at every point, which depends on `seed` and on the number of the
         point only. In an executor, one that takes `workers` gets 1.
     executor : concurrent.futures.Executor, optional
-        Where to solve; default: in this process. `stdyn.processes()` uses all cores, the get_executor(pure=False) of a
-        Dask client a cluster. The result does not depend on it.
+        Where to solve; default: in this process. `stdyn.processes()` uses all cores, `stdyn.ClusterExecutor`
+        a Dask cluster. The result does not depend on it.
     seed : int, optional
         Needed if the solver takes `rng`, else refused.
     keep : "all", "curves", "summary" or array_like
@@ -278,11 +279,15 @@ def _elsewhere(work: Work, todo: np.ndarray, executor: Executor, in_flight: int)
     try:
         while not lost or not arrived.empty():
             for index in islice(waiting, 0 if lost else in_flight - len(pending)):
-                future = _submitted(executor, work(index))
+                try:
+                    future = executor.submit(solve_point, *work(index))
+                except Exception as error:
+                    lost = _Lost(f"the executor cannot go on ({_said(error)})")
+                    break
                 pending[future] = index
                 future.add_done_callback(arrived.put)
             if not pending:
-                return
+                break
             try:
                 future = arrived.get(timeout=_COMMIT)
             except queue.Empty:
@@ -295,17 +300,11 @@ def _elsewhere(work: Work, todo: np.ndarray, executor: Executor, in_flight: int)
                 lost = lost or error  # others may have arrived before
             else:
                 yield index, row
-        raise lost
+        if lost:
+            raise lost
     finally:
         for future in pending:
             future.cancel()
-
-
-def _submitted(executor: Executor, arguments: tuple[Any, ...]) -> Future[dict[str, Any]]:
-    try:
-        return executor.submit(solve_point, *arguments)
-    except Exception as error:
-        raise _Lost(f"the executor takes no more work ({_said(error)})") from error
 
 
 def _result(future: Future[dict[str, Any]]) -> dict[str, Any]:
@@ -315,7 +314,8 @@ def _result(future: Future[dict[str, Any]]) -> dict[str, Any]:
     except (Exception, CancelledError) as error:
         if type(error).__name__ == "KilledWorker":  # Dask: this point has killed several workers, e.g. by its memory
             return failed(error)
-        raise _Lost(f"the executor has lost its workers ({_said(error)})") from error
+        why = getattr(error, "reason", None) or _said(error)  # Dask's, why it has cancelled the point
+        raise _Lost(f"the executor cannot go on ({why})") from error
 
 
 def _said(error: BaseException) -> str:
@@ -389,15 +389,18 @@ def processes(workers: int | None = None) -> Iterator[Executor]:
     the process that started them, end with it even if it is killed, and are ended when an exception leaves the block.
     """
     count = cores() if workers is None else integer("workers", workers, 1)
+    before = set(multiprocessing.active_children())
     pool = ProcessPoolExecutor(count, multiprocessing.get_context("spawn"), _start_worker)
-    before = {child.pid for child in multiprocessing.active_children()}
     try:
         yield pool
     except BaseException:
         pool.shutdown(wait=False, cancel_futures=True)
-        for child in multiprocessing.active_children():
-            if child.pid not in before:
-                child.terminate()
+        end = time.monotonic() + _GRACE
+        for child in set(multiprocessing.active_children()) - before:
+            child.join(
+                max(0.0, end - time.monotonic())
+            )  # at once terminated, the pool may stumble over what it cancels
+            child.terminate()
         raise
     pool.shutdown()
 

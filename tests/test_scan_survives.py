@@ -1,5 +1,6 @@
 """The scan command, killed, interrupted, out of room and in each other's way: nothing that was computed is lost."""
 
+import contextlib
 import os
 import resource
 import shutil
@@ -13,9 +14,7 @@ import numpy as np
 import pytest
 import xarray
 
-from stdyn import InputError, open_scan, scan
-from stdyn.experiment import make, read_toml
-from stdyn.variations import Variations
+from stdyn import open_scan
 
 CONFIG = """
 K = 2
@@ -54,12 +53,24 @@ def command(*options):
     return [sys.executable, "-m", "stdyn", "scan", "small.toml", *map(str, options)]
 
 
-def start(folder, *options, **more):
-    """Start the command in a session of its own, so that what it leaves behind can be found."""
-    return subprocess.Popen(
-        command(*options), cwd=folder, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        text=True, **more,
-    )  # fmt: skip
+@pytest.fixture
+def start():
+    """start(folder, …) runs the command in a session of its own, of which nothing is left after the test."""
+    started = []
+
+    def call(folder, *options, **more):
+        process = subprocess.Popen(
+            command(*options), cwd=folder, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            text=True, **more,
+        )  # fmt: skip
+        started.append(process)
+        return process
+
+    yield call
+    for process in started:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
 
 
 def finish(folder, *options, **more):
@@ -114,7 +125,7 @@ def assert_same(path, whole):
     assert assert_what_is_done_is_right(path, whole) == POINTS
 
 
-def test_killed_at_any_moment_it_goes_on_to_the_same_end(folder, whole):
+def test_killed_at_any_moment_it_goes_on_to_the_same_end(folder, start, whole):
     """SIGKILL at 20 random moments of one scan, each time resumed; half of them near the end of a commit."""
     path, rng, reached = folder / "data" / "small.h5", np.random.default_rng(1), []
     for kill in range(KILLS):
@@ -138,7 +149,7 @@ def test_killed_at_any_moment_it_goes_on_to_the_same_end(folder, whole):
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_ctrl_c_keeps_the_file_and_says_how_to_go_on(folder, whole, workers):
+def test_ctrl_c_keeps_the_file_and_says_how_to_go_on(folder, start, whole, workers):
     """SIGINT to all processes of the terminal: exit code 1, one line, nothing left running; it can be resumed."""
     path = folder / "data" / "small.h5"
     process = start(folder, "--workers", workers)
@@ -156,7 +167,7 @@ def test_ctrl_c_keeps_the_file_and_says_how_to_go_on(folder, whole, workers):
     assert_same(path, whole)
 
 
-def test_a_worker_that_is_killed_is_noticed(folder, whole):
+def test_a_worker_that_is_killed_is_noticed(folder, start, whole):
     """As by the kernel when memory runs out: exit code 1, one line, what had arrived is kept."""
     path = folder / "data" / "small.h5"
     process = start(folder, "--workers", 2)
@@ -164,7 +175,7 @@ def test_a_worker_that_is_killed_is_noticed(folder, whole):
     os.kill(a_worker(process.pid), signal.SIGKILL)
     _, err = process.communicate(timeout=20)
     assert process.returncode == 1
-    assert "stdyn: the executor has lost its workers (BrokenProcessPool" in err
+    assert "stdyn: the executor cannot go on (BrokenProcessPool" in err
     assert err.count("\n") == 1, err
     assert 20 <= assert_what_is_done_is_right(path, whole) < POINTS
     assert finish(folder).returncode == 0
@@ -177,7 +188,7 @@ def a_worker(parent):
     return int(found.stdout.split()[0])
 
 
-def test_two_scans_do_not_write_one_file(folder, whole):
+def test_two_scans_do_not_write_one_file(folder, start, whole):
     """The second is refused at once, with or without --force, and the first goes on undisturbed."""
     path = folder / "data" / "small.h5"
     process = start(folder)
@@ -207,7 +218,7 @@ def limit_file_size(size):
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_a_file_that_may_not_grow_further(folder, whole, workers):
+def test_a_file_that_may_not_grow_further(folder, start, whole, workers):
     """A limit on the size of files: exit code 1, one line that says so, what was written before is whole."""
     path = folder / "data" / "small.h5"
     process = start(folder, "--workers", workers)
@@ -254,28 +265,32 @@ def test_a_full_disk(small_disk, whole):
     assert_same(elsewhere / "data" / "small.h5", whole)
 
 
+def test_a_disk_that_cannot_be_written(small_disk, whole):
+    """A read-only file system: exit code 2 and the reason, at once, for a new scan as for one to go on with."""
+    (small_disk / "small.toml").write_text(CONFIG)
+    finish(small_disk)  # as far as there is room
+    before = (small_disk / "data" / "small.h5").read_bytes()
+    subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
+    for options in ((), ("--force",), ("-o", "data/other.h5")):
+        refused = finish(small_disk, *options)
+        assert refused.returncode == 2
+        assert refused.stderr.startswith("stdyn: error: ")
+        assert "Read-only file system" in refused.stderr
+        assert refused.stderr.count("\n") == 1, refused.stderr
+    assert (small_disk / "data" / "small.h5").read_bytes() == before
+    assert assert_what_is_done_is_right(small_disk / "data" / "small.h5", whole) > 0
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_folder_that_cannot_be_written(folder):
-    """Exit code 2, the folder named, before any work."""
+    """Exit code 2, the folder named, before any work; likewise a file that may only be read."""
     (folder / "data").mkdir(mode=0o500)
     refused = finish(folder)
     assert refused.returncode == 2
     assert "the folder data cannot be written to" in refused.stderr
-
-
-def test_a_read_only_file(folder, whole, monkeypatch):
-    """A file that cannot be opened for writing is refused with the reason, and stays as it is."""
-    values = read_toml(folder / "small.toml", ("vary",))
-    experiment = make({}, folder / "small.toml", {}, ("vary",))
-    problems = Variations(experiment, values["vary"])[:3]
-    scan(problems, experiment.alphas(), folder / "scan.h5")
-    before = (folder / "scan.h5").read_bytes()
-
-    def refused(name, mode="r", **_):
-        raise PermissionError(13, "Permission denied", str(name))
-
-    monkeypatch.setattr("builtins.open", refused)
-    with pytest.raises(InputError, match=r"scan\.h5 cannot be opened: Permission denied"):
-        scan(problems, experiment.alphas(), folder / "scan.h5")
-    monkeypatch.undo()
-    assert (folder / "scan.h5").read_bytes() == before
+    (folder / "data").chmod(0o700)
+    assert finish(folder).returncode == 0
+    (folder / "data" / "small.h5").chmod(0o400)
+    refused = finish(folder)
+    assert refused.returncode == 2
+    assert "data/small.h5 cannot be opened: Permission denied" in refused.stderr
