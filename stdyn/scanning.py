@@ -59,6 +59,7 @@ from stdyn.variations import Variations, plain
 _SEED = 2**16  # marks the streams of a scan's points among those of the same seed
 _COMMIT = 0.5  # seconds between two commits, at least
 _LONGEST = 10.0  # and at most, on a disk so slow that commits would take more than a tenth of the time
+_BYTES = 2**24  # that wait to be committed, at most
 _GRACE = 1.0  # seconds that worker processes get to finish what they are at, before they are terminated
 
 Work = Callable[[int], tuple[Any, ...]]  # the arguments of `solve_point` for a point
@@ -329,20 +330,22 @@ class _Writer:
     def __init__(self, table: store.Table, path: Path, bar: tqdm) -> None:
         self.table, self.path, self.bar = table, path, bar
         self.rows: dict[int, dict[str, Any]] = {}
+        self.bytes = 0
         self.state = table.read("state")
         self.next = 0.0
 
     def add(self, index: int, row: dict[str, Any]) -> None:
         self.rows[index] = row
+        self.bytes += sum(value.nbytes for value in row.values() if isinstance(value, np.ndarray))
         self.bar.update()
 
     def commit_if_due(self) -> None:
-        if self.rows and time.perf_counter() >= self.next:
+        if self.bytes > _BYTES or (self.rows and time.perf_counter() >= self.next):
             self.commit()
 
     def commit(self) -> None:
         """Write the rows; Ctrl-C waits until it is done. Raises ScanStopped if the disk does not take them."""
-        rows, self.rows = self.rows, {}
+        rows, self.rows, self.bytes = self.rows, {}, 0
         began = time.perf_counter()
         with _uninterrupted():
             try:

@@ -26,6 +26,22 @@ def test_python_of_the_readme_runs(tmp_path, monkeypatch):
     assert str(namespace["verdict"]).startswith("fa: 16 network runs at N = 500")
 
 
+def test_examples_of_the_page_on_scans_run(tmp_path, monkeypatch):
+    """Its Python, in an empty folder; its configuration describes as many points as it says."""
+    monkeypatch.chdir(tmp_path)
+    page = (ROOT / "docs" / "scans.md").read_text(encoding="utf-8")
+    (python,) = re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)
+    namespace = {}
+    exec(compile(python, "scans.md", "exec"), namespace)
+    assert dict(namespace["table"].sizes) == {"eta": 10, "draw": 3, "rule": 2}
+    (config,) = re.findall(r"```toml\n(.*?)```", page, flags=re.DOTALL)
+    (tmp_path / "my.toml").write_text(config)
+    tables = read_toml(tmp_path / "my.toml", ("vary", "scan"))
+    chosen = {key: tables["scan"][key] for key in ("sample", "number")}
+    points = Variations(make({}, tmp_path / "my.toml", {}, ("vary", "scan")), tables["vary"], **chosen)
+    assert f"= {len(points)} points" in config
+
+
 NUMBERS_SAID = [
     "0.24 at alpha = 3, 0.07 at alpha = 10, 0.06 at alpha = 100",
     "0.64 at alpha = 3, 0.07 at alpha = 10, 0.05 at alpha = 100",
