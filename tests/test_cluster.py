@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -41,7 +42,7 @@ PATIENCE = 60  # seconds after which what was to happen has not
 
 @contextmanager
 def started(*arguments, **options):
-    """A process of this Python in a group of its own; nothing of the group outlives the block."""
+    """A process of this Python in a group of its own, which is killed where the block ends."""
     process = subprocess.Popen([sys.executable, *arguments], start_new_session=True, **options)
     try:
         yield process
@@ -50,7 +51,7 @@ def started(*arguments, **options):
 
 
 def kill(process):
-    """End a process and all it has started, without a warning."""
+    """End a process and its group without a warning, if it has not ended."""
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
@@ -72,6 +73,7 @@ class Cluster:
 
     def __init__(self, folder, stack):
         self.folder, self.stack = folder, stack
+        self.environment = os.environ | {"DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "3s"}  # to a worker that is dead
         where = folder / "scheduler.json"
         self.scheduler = self._start(
             "scheduler", "--host", "127.0.0.1", "--port", "0", "--scheduler-file", where, "--idle-timeout", "10 minutes"
@@ -87,7 +89,8 @@ class Cluster:
     def _start(self, kind, *arguments, log=""):
         with open(self.folder / f"{kind}_{log}.log", "w") as file:
             call = ["-m", f"distributed.cli.dask_{kind}", "--no-dashboard", *map(str, arguments)]
-            return self.stack.enter_context(started(*call, cwd=self.folder, stdout=file, stderr=file))
+            where = {"cwd": self.folder, "env": self.environment, "stdout": file, "stderr": file}
+            return self.stack.enter_context(started(*call, **where))
 
 
 def address_in(path):
@@ -156,11 +159,15 @@ def expected(tmp_path_factory):
 def assert_equal(values, expected, points=slice(None)):
     """Bit for bit, NaN and texts too, at these points."""
     assert list(values) == list(expected)
-    for name, there in values.items():
-        of_points = there.ndim and len(there) == POINTS
-        a, b = (each[points] if of_points else each for each in (there, expected[name]))
-        assert (a.dtype, a.shape) == (b.dtype, b.shape), name
-        assert (a.tolist() if a.dtype == object else a.tobytes()) == (b.tolist() if b.dtype == object else b.tobytes())
+    count = len(expected["point"])
+    for name, there in expected.items():
+        a, b = (each[points] if there.ndim and len(there) == count else each for each in (values[name], there))
+        assert (a.dtype, a.shape, bits(a)) == (b.dtype, b.shape, bits(b)), name
+
+
+def bits(values):
+    """What an array holds: its bytes, or the texts that its bytes point to."""
+    return values.tolist() if values.dtype == object else values.tobytes()
 
 
 def test_a_cluster_gives_the_same_bits(cluster, folder, expected):
@@ -170,6 +177,43 @@ def test_a_cluster_gives_the_same_bits(cluster, folder, expected):
     assert (code, err) == (0, "")
     assert "wrote scan.h5" in out
     assert_equal(contents(folder / "scan.h5"), expected)
+
+
+CUT = """
+import sys
+from unittest import mock
+import stdyn
+from distributed import Client
+from distributed.comm import CommClosedError
+
+fetch, calls = Client._gather, []
+
+async def cut(self, futures, *rest, **options):
+    calls.append(futures)
+    if len(calls) == 2:  # the worker that has it, or the connection to the scheduler, ends while it is fetched
+        raise CommClosedError("cut")
+    result = await fetch(self, futures, *rest, **options)
+    if len(calls) == 4:  # the worker that had it dies before anyone has looked at it
+        futures[0]._state.lose()
+    return result
+
+experiment = stdyn.Experiment(K=1, M=1, alpha_max=1, points=3, rule="bp")
+points = stdyn.Variations(experiment, {"draw": range(8)})
+stdyn.scan(points, experiment.alphas(), "here.h5")
+with Client(sys.argv[1]) as client, mock.patch.object(Client, "_gather", cut):
+    stdyn.scan(points, experiment.alphas(), "there.h5", executor=stdyn.ClusterExecutor(client), in_flight=1)
+assert len(calls) == 9, len(calls)
+"""
+
+
+def test_a_result_whose_way_is_cut_off_is_fetched_again(cluster, folder):
+    """The connection, or the worker after it has answered; with Dask's own executor the point would never end."""
+    with started("-c", CUT, cluster.address, cwd=folder, stderr=subprocess.PIPE, text=True) as process:
+        code, _, err = finished(process)
+    assert (code, err) == (0, "")
+    here, there = (contents(folder / name) for name in ("here.h5", "there.h5"))
+    assert (there["state"] == 1).all()
+    assert_equal(there, here)
 
 
 def test_a_killed_worker_changes_nothing(cluster, folder, expected):
@@ -228,3 +272,31 @@ def assert_some_arrived(folder, expected):
     assert (values["state"][~arrived] == 0).all()
     assert_equal(values, expected, arrived)
     return int(arrived.sum())
+
+
+def port(stack, silent):
+    """The address of a port of this machine at which nobody listens, or at which somebody does who says nothing."""
+    taken = stack.enter_context(socket.socket())
+    taken.bind(("127.0.0.1", 0))
+    if silent:
+        taken.listen()
+    return f"tcp://127.0.0.1:{taken.getsockname()[1]}"
+
+
+def test_a_scheduler_that_cannot_be_used_is_refused(folder):
+    """Exit 2 within 30 s, a line that names it, and no file: nobody there, no answer, no address, and --workers too."""
+    with ExitStack() as stack:
+        nobody, silent = port(stack, False), port(stack, True)
+        cases = {(address,): repr(address) for address in (nobody, silent, "nonsense", "tcp://", "tls://127.0.0.1:1")}
+        cases |= {(silent, "--workers", "2"): "workers and scheduler exclude each other"}
+        began = time.monotonic()
+        running = {case: stack.enter_context(scan(folder, "--scheduler", *case)) for case in cases}
+        for case, process in running.items():
+            code, _, err = finished(process)
+            assert code == 2, err
+            assert err.startswith("stdyn: error: ")
+            assert err.count("\n") == 1, err
+            assert "scheduler" in err
+            assert cases[case] in err
+        assert time.monotonic() - began < 30
+    assert not (folder / "scan.h5").exists()
