@@ -34,11 +34,14 @@ class ClusterExecutor(Executor):
 
 async def _result(there: Any) -> Any:
     """What a Dask future gives."""
-    for pause in _PAUSES:
-        try:
-            return await there
-        except Exception:
-            if there.status in ("error", "cancelled"):
-                raise
-        await asyncio.sleep(pause)
-    return await there
+    try:
+        for pause in _PAUSES:
+            try:
+                return await there
+            except OSError:  # the connection; what the function raised, too, but then the status says so
+                if there.status == "error":
+                    raise
+            await asyncio.sleep(pause)
+        return await there
+    finally:
+        there.release()  # a point that is dropped must not stay on the scheduler

@@ -215,7 +215,9 @@ def check_same(path: Path, table: store.Table, description: dict[str, Any]) -> N
     there = json.loads(str(table.read("description")))
     found = difference(there, json.loads(json.dumps(description)))
     if found is not None:
-        raise InputError(f"{path} holds another scan and is not overwritten unless asked (--force): {found}")
+        raise InputError(
+            f"{path} holds another scan and is not overwritten unless asked (overwrite=True, or --force): {found}"
+        )
     made, now = (json.loads(text) for text in (table.attributes["versions"], provenance()["versions"]))
     if made != now:
         changed = ", ".join(f"{name} {made.get(name)} -> {now[name]}" for name in now if made.get(name) != now[name])
@@ -260,7 +262,7 @@ class Scan:
     names : tuple of str
         The variables in the file, which `read` reads.
     state : ndarray, shape (points,)
-        0: todo, 1: done, 2: failed (`stdyn.scanning.STATES`).
+        0: todo, 1: done, 2: failed (`stdyn.scanfile.STATES`).
     summary : dict of ndarray, shape (points,) or (points, runs)
         The numbers of `stdyn.summary.SUMMARY`; NaN where a point is not done.
     """
@@ -354,6 +356,7 @@ class Scan:
         attributes = {
             "scan": str(self.path),
             "point": index,
+            **{name: self.attributes[name] for name in ("versions", "created")},
             **({"warning": self.message[index]} if self.message[index] else {}),
         }
         return Trajectory(self.problem(index), alphas[:there], R, Q, v, method, diverged_at, attributes)
