@@ -53,7 +53,7 @@ def whole_scan(folder):
     count = 300 if QUICK else 2000
     turns = np.array([[seconds(count, workers, folder) for workers in (1, 2)] for _ in range(1 if QUICK else 3)])
     row(f"{count} points, 1 worker (this process)", np.median(turns[:, 0]), "s")
-    row(f"{count} points, 2 workers", np.median(turns[:, 1]), "s", note="1.5 s of it start them")
+    row(f"{count} points, 2 workers", np.median(turns[:, 1]), "s", note="start of the workers included")
     row("2 workers against 1", np.median(turns[:, 0] / turns[:, 1]), "x", least=1.85, note="speed-up; 2 is ideal")
 
 

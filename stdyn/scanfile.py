@@ -253,8 +253,6 @@ class Scan:
     path : Path
     description : dict
         What is scanned: problems, alphas, solver, seed, what is kept.
-    coordinates : dict of ndarray, shape (points,)
-        The varied quantities by name.
     alphas : ndarray, shape (A,)
         Where the points were solved; those that were kept are the variable "alpha".
     axes : tuple of str
@@ -263,8 +261,8 @@ class Scan:
         The variables in the file, which `read` reads.
     state : ndarray, shape (points,)
         0: todo, 1: done, 2: failed (`stdyn.scanfile.STATES`).
-    summary : dict of ndarray, shape (points,) or (points, runs)
-        The numbers of `stdyn.summary.SUMMARY`; NaN where a point is not done.
+    coordinates, summary : dict of ndarray
+        The varied quantities, and what came out of each point, by name.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -274,10 +272,8 @@ class Scan:
     def _open(self, table: store.Table) -> None:
         self.attributes = table.attributes
         self.description: dict[str, Any] = json.loads(str(table.read("description")))
-        self.coordinates = {name: table.read(name) for name in self.attributes["coordinates"].split()}
         self.names = tuple(table.names())
         self.state = table.read("state")
-        self.summary = {name: table.read(name) for name in SUMMARY if name in self.names}
 
     def _look(self, function: Callable[[store.Table], Any]) -> Any:
         """function(table) of the open file."""
@@ -301,6 +297,18 @@ class Scan:
     def axes(self) -> tuple[str, ...]:
         """The varied quantities that span a grid."""
         return () if self._problems is None else tuple(self._problems.axes)
+
+    @cached_property
+    def coordinates(self) -> dict[str, np.ndarray]:
+        """The varied quantities by name: (points,) values."""
+        names = self.attributes["coordinates"].split()
+        return self._look(lambda table: {name: table.read(name) for name in names})
+
+    @cached_property
+    def summary(self) -> dict[str, np.ndarray]:
+        """The numbers of `stdyn.summary.SUMMARY`, (points,) or (points, runs); NaN where a point is not done."""
+        names = [name for name in SUMMARY if name in self.names]
+        return self._look(lambda table: {name: table.read(name) for name in names})
 
     @cached_property
     def message(self) -> np.ndarray:

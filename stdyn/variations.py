@@ -7,7 +7,6 @@ from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
-from scipy.stats import qmc
 
 from stdyn.errors import InputError
 from stdyn.experiment import Experiment, check_name, from_values
@@ -338,5 +337,7 @@ def _value(name: str, value: Any) -> Any:
 
 def _sobol(dimensions: int, count: int, rng: np.random.Generator) -> Array:
     """The first `count` points of a scrambled Sobol sequence."""
+    from scipy.stats import qmc  # a third of a second, which no worker need pay
+
     exponent = int(np.ceil(np.log2(count))) if count > 1 else 0
     return qmc.Sobol(dimensions, scramble=True, rng=rng).random_base2(exponent)[:count]
