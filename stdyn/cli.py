@@ -285,6 +285,8 @@ def _assignment(text: str) -> tuple[str, Any]:
     values = "{" + values if "{" in text else values
     if not is_one or not names.strip():
         raise InputError(f"--vary must be NAME=VALUES, such as 'eta=[0.1, 0.2]', but is {text!r}")
+    if values.strip() == "each":
+        return names.strip(), "each"
     try:
         return names.strip(), tomllib.loads(f"values = {values}")["values"]
     except tomllib.TOMLDecodeError:

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 
 from stdyn import store
 from stdyn.errors import InputError
-from stdyn.problem import RATES, Array, OrderParameters, Problem, integer, time_grid
+from stdyn.problem import RATES, Array, OrderParameters, Problem, frozen_array, integer, time_grid
 from stdyn.summary import SUMMARY
 from stdyn.trajectory import Trajectory, provenance
 from stdyn.variations import NUMBERS, Variations, plain
@@ -46,7 +46,7 @@ def kept_positions(keep: str | ArrayLike, alphas: Array) -> np.ndarray:
         if keep not in KEEP:
             raise InputError(f"keep must be one of {', '.join(KEEP)}, or alphas, but is {keep!r}")
         return np.arange(0 if keep == "summary" else len(alphas))
-    wanted = time_grid(keep)
+    wanted = time_grid(frozen_array("keep", keep, (1,)))
     nearest = np.abs(alphas[:, None] - wanted).argmin(axis=0)
     wrong = np.flatnonzero(np.abs(alphas[nearest] - wanted) > 1e-9 * (1 + wanted))
     if wrong.size:

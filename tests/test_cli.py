@@ -192,6 +192,7 @@ def test_scan_reads_its_file_and_options_win(run, tmp_path):
         (["--vary", "eta=fast"], ["--vary eta: 'fast' is not a list or a table"]),
         (["--vary", "etta=[1]"], ["there is no quantity 'etta'; the nearest one is 'eta'"]),
         (["--vary", "eta=[-1]"], ["eta must be finite and at least 0, but is -1"]),
+        (["--vary", "draw=each"], ["number, how often draw are sampled, is needed"]),
         (["--vary", "eta={from=0, to=1}"], ["number, how often eta are sampled, is needed"]),
         (["--vary", "eta=[1]", "--solve", "magic"], ["--solve", "magic"]),
         (["--vary", "eta=[1]", "--keep", "everything"], ["keep must be one of all, curves, summary", "'everything'"]),
