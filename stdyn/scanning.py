@@ -136,6 +136,11 @@ def scan(
     alphas = time_grid(alphas)
     kept = kept_positions(keep, alphas)
     in_flight = integer("in_flight", in_flight, 1)
+    if executor is not None and not isinstance(executor, Executor):
+        raise InputError(
+            "executor must be a concurrent.futures.Executor (such as executor in: with stdyn.processes() as executor:),"
+            f" but is {executor!r}"
+        )
     if len(problems) == 0:
         raise InputError("problems must not be empty")
     takes = inspect.signature(solve).parameters

@@ -77,12 +77,17 @@ class Variations(Sequence[Problem]):
     def axes(self) -> dict[str, np.ndarray]:
         """The axes of the grid: {quantity: values}."""
         axes = {}
+        named: list[str] = []
         for name, values in self.vary.items():
             self._check_name(name)
+            named += map(str.strip, name.split("="))
             if isinstance(values, Mapping):
                 _check_keys(name, values, _KEYS)
-            if not _is_sampled(values):
+            if not _is_sampled(name, values):
                 axes[name] = _values(name, values)
+        if len(set(named)) < len(named):
+            twice = next(name for name in named if named.count(name) > 1)
+            raise InputError(f"{twice} must vary once, but is named twice: {', '.join(self.vary)}")
         if len(self.experiment.rules) > 1 and "rule" not in self.vary:
             axes["rule"] = np.array(self.experiment.rules, dtype=object)
         return axes
@@ -90,7 +95,7 @@ class Variations(Sequence[Problem]):
     @cached_property
     def samples(self) -> dict[str, np.ndarray]:
         """The sampled quantities: {quantity: (samples,) values}."""
-        names = [name for name, values in self.vary.items() if _is_sampled(values)]
+        names = [name for name, values in self.vary.items() if _is_sampled(name, values)]
         if not names:
             if self.number is not None:
                 raise InputError(
@@ -117,7 +122,7 @@ class Variations(Sequence[Problem]):
     @property
     def shape(self) -> tuple[int, ...]:
         """The number of samples and the lengths of the axes."""
-        return (self.number if self.samples and self.number else 1, *map(len, self.axes.values()))
+        return (int(self.number) if self.samples and self.number else 1, *map(len, self.axes.values()))
 
     def __len__(self) -> int:
         return int(np.prod(self.shape))
@@ -269,13 +274,17 @@ def _check_entry(experiment: Experiment, entry: re.Match[str]) -> None:
         raise InputError(f"{entry[0]} is no entry of {entry[1]}, which has shape {shape} and is counted from 0")
 
 
-def _is_sampled(values: Any) -> bool:
-    return values == "each" if isinstance(values, str) else isinstance(values, Mapping) and "number" not in values
+def _is_sampled(name: str, values: Any) -> bool:
+    if name == "draw":
+        return isinstance(values, str) and values == "each"
+    return isinstance(values, Mapping) and "number" not in values
 
 
 def _values(name: str, values: Any) -> np.ndarray:
     """The values of an axis of the grid, checked."""
     if isinstance(values, Mapping):
+        if "number" not in values:  # only draw, of which a range is no sample
+            raise InputError(f'draw must be a list, a table with from and number, or "each", but is {dict(values)}')
         count = integer(f"{name}: number", values["number"], 1, 10**9)
         if name == "draw" and "to" not in values:
             first = integer("draw: from", values.get("from", 1), 0)

@@ -390,6 +390,7 @@ def test_difference_names_the_first_place():
         ({"seed": 1}, "seed is of no use here"),
         ({"solve": RUNS}, "seed is needed: the solver draws random numbers"),
         ({"solve": RUNS, "seed": -1}, "seed must be at least 0, but is -1"),
+        ({"executor": stdyn.processes(2)}, r"executor must be a concurrent\.futures\.Executor .* but is <contextlib"),
         ({"in_flight": 0}, "in_flight must be at least 1, but is 0"),
         ({"problems": VARIATIONS[:2], "coordinates": {"x": [1]}}, "must have a value for each of the 2 points"),
         ({"problems": VARIATIONS[:2], "coordinates": {"R": [1, 2]}}, "that are not taken, but one is 'R'"),

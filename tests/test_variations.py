@@ -120,7 +120,7 @@ def test_samples_fill_their_ranges(sample):
     assert np.abs(np.histogram(unit[0], 10, (0, 1))[0] - 100).max() < (3 if sample == "sobol" else 45)  # 4.7 s.d.
     assert abs(np.corrcoef(unit)[0, 1]) < 0.15
     assert (coordinates["draw"] == np.repeat(np.arange(1, 1001), 2)).all()
-    again = Variations(BASE, vary, sample, 1000).coordinates
+    again = Variations(BASE, vary, sample, 1000.0).coordinates
     assert all(np.array_equal(again[name], coordinates[name]) for name in coordinates)
     other = Variations(replace(BASE, seed=2), vary, sample, 1000).coordinates
     assert not np.array_equal(other["eta"], coordinates["eta"])
@@ -183,6 +183,9 @@ def test_every_quantity_that_is_named_can_vary():
         ({"v[0,0]": [0.1]}, {}, "v[0,0] is no entry of v, which has shape (3,)"),
         ({"r": [0.1]}, {}, 'r is the overlap of start = "prepared"'),
         ({"b_angle": [181]}, {}, "b_angle must be at most 180, but is 181"),
+        ({"draw": {"from": 1, "to": 9}}, {}, 'draw must be a list, a table with from and number, or "each"'),
+        ({"eta": "each"}, {}, "eta must vary over a list of values"),
+        ({"eta": [1], "eta=eta_v": [1, 2]}, {}, "eta must vary once, but is named twice: eta, eta=eta_v"),
         ({"draw": [1.5]}, {}, "draw must be an integer, but is 1.5"),
         ({"draw": {"from": 1, "number": 2, "spacing": "log"}}, {}, "draw must be a table with from, number, but has"),
     ],
