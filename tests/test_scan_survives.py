@@ -62,7 +62,7 @@ def start():
     def call(folder, *options, **more):
         process = subprocess.Popen(
             command(*options), cwd=folder, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            text=True, **more,
+            text=True, preexec_fn=listen_to_ctrl_c, **more,
         )  # fmt: skip
         started.append(process)
         return process
@@ -72,6 +72,11 @@ def start():
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
+
+
+def listen_to_ctrl_c():
+    """For the child process: whoever started the tests in the background has made them ignore it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def finish(folder, *options, **more):
