@@ -264,10 +264,10 @@ def scan_command(
     problems = Variations(experiment, varied, settings.get("sample", "random"), settings.get("number"))
     solve, seed = _solver(experiment, settings.get("solve", "ode"))
     target = output or Path(f"data/{config.stem if config else 'scan'}.h5")
-    if not target.exists():
-        _target(target, False)
     try:
         with _executor(workers, scheduler) as (executor, in_flight):
+            if not target.exists():
+                _target(target, False)
             result = scan(
                 problems, experiment.alphas(), target, solve, executor, seed=seed, keep=settings.get("keep", "all"),
                 in_flight=in_flight, retry_failed=retry_failed, overwrite=force, progress=True,
