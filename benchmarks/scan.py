@@ -45,7 +45,7 @@ def seconds(count, workers, folder):
 
 
 def whole_scan(folder):
-    """The scan that the issue of this module was: 10,000 starts on two cores."""
+    """10,000 starts on two cores, and two cores against one."""
     heading("ODE starts at K = M = 5 to alpha = 1000")
     count = 1000 if QUICK else 10_000
     time = seconds(count, 2, folder)
