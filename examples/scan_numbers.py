@@ -36,6 +36,8 @@ def main(path="data/scan_fa_bp.h5"):
         f"FA at alpha = {alpha[at]:.0f}: cosine of v and b {middle:.2f} (5 - 95 %: {low:.2f} - {high:.2f}),"
         f" plateau left at {left:.1%} of the starts"
     )
+    hardly = fa[summary["b_smallest"][fa] < 0.04]
+    print(f"FA with a |b_i| below 0.04: {len(hardly)} starts, final eps_g {np.median(final[hardly]):.2g} in the median")
     print(f"rank correlation of the two lengths: {spearmanr(length[fa], length[bp]).statistic:.2f}")
     print("rank correlations under FA:")
     for name in ("alignment_start", "b_norm", "b_smallest"):

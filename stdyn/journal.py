@@ -39,7 +39,7 @@ class JournaledFile(io.RawIOBase):
 
     def __init__(self, path: Path, writable: bool = False) -> None:
         super().__init__()
-        self.path, self.journal = path, path.with_name(f".{path.name}.journal")
+        self.path, self.journal = path, journal_of(path)
         self._file = open(path, "r+b" if writable else "rb", buffering=0)  # noqa: SIM115  (closed by close)
         self._writable, self._at = writable, 0
         self._pages: dict[
@@ -200,6 +200,11 @@ class JournaledFile(io.RawIOBase):
         """Close without a commit: what was not committed is dropped."""
         self._file.close()
         super().close()
+
+
+def journal_of(path: Path) -> Path:
+    """Where the journal of a file stands while a commit is under way."""
+    return path.with_name(f".{path.name}.journal")
 
 
 def settled(path: Path) -> tuple[int, int]:

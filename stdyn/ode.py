@@ -128,24 +128,22 @@ def _step(
     solver: scipy.integrate.OdeSolver, alphas: Array, states: Array, done: int
 ) -> tuple[int, tuple[float, str] | None]:
     """Step to the last alpha, or to where the solution diverges; fill the states from `done` on and count them."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "lsoda: ")  # what it prints when it gives up is said below
-        while solver.status == "running":
-            solver.step()
-            most = kernels.largest(solver.y)
-            if solver.status == "failed" or not most < np.inf:
-                return done, (float(solver.t), "where the solver gave up")
-            end, diverged = int(alphas.searchsorted(solver.t, side="right")), most >= kernels.DIVERGED
-            if end > done or diverged:
-                inside = solver.dense_output()
-            if diverged:
-                t = float(scipy.optimize.brentq(_excess, solver.t_old, solver.t, args=(inside,)))
-                end = int(alphas.searchsorted(t))
-            if end > done:
-                states[done:end] = inside(alphas[done:end]).T
-                done = end
-            if diverged:
-                return done, (t, f"where an order parameter exceeds {kernels.DIVERGED:g}")
+    while solver.status == "running":
+        solver.step()
+        most = kernels.largest(solver.y)
+        if solver.status == "failed" or not most < np.inf:
+            return done, (float(solver.t), "where the solver gave up")
+        end, diverged = int(alphas.searchsorted(solver.t, side="right")), most >= kernels.DIVERGED
+        if end > done or diverged:
+            inside = solver.dense_output()
+        if diverged:
+            t = float(scipy.optimize.brentq(_excess, solver.t_old, solver.t, args=(inside,)))
+            end = int(alphas.searchsorted(t))
+        if end > done:
+            states[done:end] = inside(alphas[done:end]).T
+            done = end
+        if diverged:
+            return done, (t, f"where an order parameter exceeds {kernels.DIVERGED:g}")
     return done, None
 
 

@@ -179,8 +179,7 @@ def scan(
                 smoothing=0.05,
             ) as bar,
         ):  # fmt: skip
-            for category in (DivergenceWarning, SymmetryWarning):  # they are in the messages
-                warnings.simplefilter("ignore", category)
+            _ignore_warnings()
             _run(work, todo, executor, in_flight, _Writer(table, target, bar))
     return Scan(target)
 
@@ -205,7 +204,7 @@ def solve_point(
             raise InputError(f"the solver returned arrays of shape {trajectory.R.shape} instead of {shape} + (A, K, M)")
         row: dict[str, Any] = dict(summarise(trajectory, alphas))
         for name in names:
-            row[name] = _padded(trajectory, name, len(alphas))[(..., *_alpha_axis(name, problem, kept))]
+            row[name] = _at(kept, trajectory, name, len(alphas))
     except Exception as error:
         return failed(error)
     return row | {"state": DONE, "message": trajectory.attributes.get("warning", "")}
@@ -216,25 +215,15 @@ def failed(error: BaseException) -> dict[str, Any]:
     return {"state": FAILED, "message": _said(error)}
 
 
-def _axes_of(name: str, outputs: bool) -> int:
-    """How many axes an order parameter has after that of alpha."""
-    return {"R": 2, "Q": 2, "v": 2 if outputs else 1}.get(name, 0)
-
-
-def _alpha_axis(name: str, problem: Problem, kept: np.ndarray) -> tuple[Any, ...]:
-    return (kept, *[slice(None)] * _axes_of(name, problem.start.v.ndim == 2))
-
-
-def _padded(trajectory: Trajectory, name: str, A: int) -> Array:
-    """An array of the trajectory with all A alphas: NaN from where it diverged, and if there is no such array."""
+def _at(positions: np.ndarray, trajectory: Trajectory, name: str, A: int) -> Array:
+    """An array of the trajectory at some of the A alphas: NaN from where it diverged, and if there is no such array."""
     values = getattr(trajectory, name)
-    runs = trajectory.R.shape[:-3]
+    axis = 0 if trajectory.runs is None else 1  # that of alpha
     if values is None:
-        return np.full((*runs, A), np.nan)
-    missing = A - values.shape[len(runs)]
-    return np.pad(
-        values, [(0, missing if axis == len(runs) else 0) for axis in range(values.ndim)], constant_values=np.nan
-    )
+        return np.full((*trajectory.R.shape[:axis], len(positions)), np.nan)
+    missing = A - values.shape[axis]
+    padding = [(0, missing if each == axis else 0) for each in range(values.ndim)]
+    return np.pad(values, padding, constant_values=np.nan).take(positions, axis)
 
 
 def _generator(seed: int | None, index: int) -> np.random.Generator | None:
@@ -415,9 +404,15 @@ def processes(workers: int | None = None) -> Iterator[Executor]:
 
 def _start_worker() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    warnings.simplefilter("ignore", DivergenceWarning)
-    warnings.simplefilter("ignore", SymmetryWarning)
+    _ignore_warnings()
     threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _ignore_warnings() -> None:
+    """Those of the solvers: what they say is in the message of the point."""
+    for category in (DivergenceWarning, SymmetryWarning):
+        warnings.simplefilter("ignore", category)
+    warnings.filterwarnings("ignore", "lsoda: ")  # what it says when it gives up
 
 
 def _end_with_parent() -> None:

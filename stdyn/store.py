@@ -17,7 +17,7 @@ import h5py
 import numpy as np
 
 from stdyn.errors import InputError
-from stdyn.journal import JournaledFile, settled
+from stdyn.journal import JournaledFile, journal_of, settled
 
 FORMAT = 1
 
@@ -184,7 +184,7 @@ def create_table(
             for position, axis in enumerate(("point", *axes)):
                 dataset.dims[position].attach_scale(file[axis])
     _move_into_place(image, path, overwrite)
-    path.with_name(f".{path.name}.journal").unlink(missing_ok=True)  # of a file that was here before
+    journal_of(path).unlink(missing_ok=True)  # of a file that was here before
     return path
 
 
