@@ -29,3 +29,15 @@ class ScanStopped(RuntimeError):
 
 class ScanInterrupted(KeyboardInterrupt):
     """Ctrl-C during a scan; what had arrived is in its file, the same call goes on."""
+
+
+class TrainingStopped(RuntimeError):
+    """A training that could not go on (disk full, workers lost); what had arrived is in its file."""
+
+
+class TrainingInterrupted(KeyboardInterrupt):
+    """Ctrl-C during a training; `history` holds the epochs that were done, if they are not in a file."""
+
+    def __init__(self, text: str, history: Any = None) -> None:
+        super().__init__(text)
+        self.history = history

@@ -1,0 +1,253 @@
+"""The training of layered networks by BP, FA and DFA: one pass over the images, or all of it.
+
+BLAS runs in one thread: the bits do not depend on the number of cores, and for such small batches a second thread costs
+more than it gives. Several networks are trained side by side instead (`stdyn.train`).
+"""
+
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from stdyn.angles import Array, mean, output_angles, update_angles, weight_angles
+from stdyn.errors import DivergenceWarning, InputError, TrainingInterrupted
+from stdyn.history import (
+    ALIGNMENTS,
+    History,
+    blank_records,
+    history,
+    put_records,
+    recorded_alphas,
+    recorded_steps,
+)
+from stdyn.layers import (
+    Network,
+    add_step,
+    backward,
+    check_rule,
+    feedback_shapes,
+    forward,
+    inputs,
+    output_error,
+    random_feedback,
+    random_network,
+    way_back,
+)
+from stdyn.mnist import Images
+from stdyn.problem import check_rng, integer, number
+
+if TYPE_CHECKING:
+    from threadpoolctl import ThreadpoolController
+
+__all__ = ["History", "Network", "random_feedback", "random_network", "train"]
+
+_DIVERGED = 100.0  # cross-entropy of a batch, in units of that of guessing, log(number of classes)
+_TOGETHER = 1000  # images whose error is taken at once
+
+
+def train(
+    network: Network,
+    images: Images,
+    rule: str = "bp",
+    feedback: Sequence[Array] | None = None,
+    *,
+    epochs: int,
+    lr: float,
+    batch: int = 10,
+    rng: np.random.Generator,
+    measured: int = 200,
+    progress: bool = False,
+) -> History:
+    """Train a network by SGD: W^l -= lr times the mean of delta^l h^{l-1}^T over a batch (theory.md, section 8).
+
+    Parameters
+    ----------
+    network : Network
+        The start; it is not changed, so that several rules can start from the same one.
+    images : Images
+        What to train and test with, e.g. `stdyn.mnist.load()`.
+    rule : {"bp", "fa", "dfa"}, default "bp"
+    feedback : sequence of ndarray
+        The matrices B of the hidden layers (`random_feedback`); needed for "fa" and "dfa", refused for "bp".
+    epochs, lr, batch : int, float, int
+        batch = 1 is example by example. An epoch is a random order of all images; what is left over at its end is
+        a smaller batch.
+    rng : numpy.random.Generator
+        Every epoch spawns the generator of its order from it.
+    measured : int, default 200
+        Number of batches of each epoch whose updates are compared with those of backpropagation.
+    progress : bool, default False
+        Show a progress bar if the screen is a terminal.
+
+    Returns
+    -------
+    History
+
+    Raises
+    ------
+    InputError
+        Naming the argument, its value and what was expected.
+    TrainingInterrupted
+        On Ctrl-C, a KeyboardInterrupt; its `history` has the epochs that were done.
+
+    Warns
+    -----
+    DivergenceWarning
+        If the cross-entropy of a batch exceeds a hundred times that of guessing; the history ends before that epoch.
+    """
+    check(network, images, rule, feedback)
+    epochs, batch, measured = integer("epochs", epochs, 0), integer("batch", batch, 1), integer("measured", measured, 1)
+    lr = number("lr", lr)
+    check_rng(rng)
+    P = len(images.train_images)
+    alphas = recorded_alphas(P, images.inputs, batch, epochs)
+    values = blank_records(network.widths, epochs, len(alphas))
+    done, rest = 0, {"rule": rule, "lr": lr, "batch": batch}
+    try:
+        put_records(values, 0, start_records(network, images, rule, feedback))
+        for done, child in enumerate(tqdm(rng.spawn(epochs), unit=" epochs", disable=not progress or None)):
+            network, records = train_epoch(network, images, rule, feedback, child, done + 1, lr, batch, measured)
+            put_records(values, done + 1, records)
+    except Diverged as error:
+        warnings.warn(f"{rule} {error}; lr = {lr:g} is too large", DivergenceWarning, stacklevel=2)
+        return history(values, alphas, P, done, network, diverged=(error.epoch, error.batch), **rest)
+    except KeyboardInterrupt:
+        raise TrainingInterrupted(
+            f"interrupted after {done} epochs", history(values, alphas, P, done, network, **rest)
+        ) from None
+    return history(values, alphas, P, epochs, network, **rest)
+
+
+def check(network: Network, images: Images, rule: str, feedback: Sequence[Array] | None) -> None:
+    """Refuse a network that does not go with its images, or feedback that does not go with its network."""
+    if not isinstance(network, Network):
+        raise InputError(f"network must be a stdyn.layered.Network, but is {network!r}")
+    if not isinstance(images, Images):
+        raise InputError(f"images must be stdyn.mnist.Images, but is {type(images).__name__}")
+    widths = network.widths
+    if widths[0] != images.inputs or widths[-1] < images.classes:
+        raise InputError(
+            f"network must have the {images.inputs} inputs of the images and at least their {images.classes} classes as"
+            f" outputs, but its widths are {widths}"
+        )
+    if (check_rule(rule) == "bp") != (feedback is None):
+        needed = "refused (backpropagation goes back through W)" if rule == "bp" else "needed"
+        raise InputError(f'feedback is {needed} with rule = "{rule}"')
+    if feedback is not None:
+        there, wanted = [np.shape(B) for B in feedback], feedback_shapes(widths, rule)
+        if there != wanted:
+            raise InputError(f'feedback must have shapes {wanted} with rule = "{rule}", but has {there}')
+        if not all(np.isfinite(B).all() for B in feedback):
+            raise InputError("feedback must be finite")
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# One epoch
+
+
+def error_and_loss(network: Network, images: NDArray[np.uint8], labels: NDArray[np.uint8]) -> tuple[float, float]:
+    """The fraction of images that get the wrong class, and the mean cross-entropy (in nats)."""
+    wrong, loss = 0, 0.0
+    with one_thread():
+        for at in range(0, len(images), _TOGETHER):
+            some, right = images[at : at + _TOGETHER], labels[at : at + _TOGETHER]
+            a = forward(network.W, network.b, inputs(some, network.W[0].dtype))[-1]
+            wrong += int((a.argmax(axis=1) != right).sum())
+            loss += float(output_error(a, right)[1].sum(dtype=float))
+    return wrong / len(images), loss / len(images)
+
+
+def train_epoch(
+    network: Network, images: Images, rule: str, feedback: Sequence[Array] | None, rng: np.random.Generator,
+    epoch: int, lr: float, batch: int, measured: int,
+) -> tuple[Network, dict[str, Any]]:  # fmt: skip
+    """One pass over the images to train with, in an order that `rng` draws: the network after it, and its records.
+
+    `epoch` counts from 1; `measured` batches, evenly spread, are looked at for the angles of the updates. Raises
+    Diverged.
+    """
+    P, dtype = len(images.train_images), network.W[0].dtype
+    W, b = ([each.copy(order="F") for each in arrays] for arrays in (network.W, network.b))
+    feedback = None if feedback is None else [np.ascontiguousarray(B, dtype) for B in feedback]
+    order, steps = rng.permutation(P), -(-P // batch)
+    looked_at = set(np.linspace(0, steps - 1, min(measured, steps)).astype(int).tolist())
+    grid = recorded_steps(epoch * steps)
+    position = int(np.searchsorted(grid, (epoch - 1) * steps, side="right"))
+    recorded = set(grid[position:].tolist())
+    angles, cosines = [], []
+    with one_thread(), np.errstate(over="ignore", invalid="ignore"):
+        for step in range(steps):
+            some = order[step * batch : (step + 1) * batch]
+            h = forward(W, b, inputs(images.train_images[some], dtype))
+            error, loss = output_error(h[-1], images.train_labels[some])
+            if not loss.mean() <= _DIVERGED * np.log(max(2, error.shape[1])):
+                raise Diverged(epoch, step + 1, float(loss.mean()))
+            delta = backward(h, error, *way_back(W, rule, feedback))
+            if step in looked_at and rule != "bp":
+                angles.append(update_angles(h, delta, backward(h, error, W[1:])))
+            add_step(W, b, h, delta, lr / len(some))
+            if (epoch - 1) * steps + step + 1 in recorded:
+                cosines.append((weight_angles(W, rule, feedback), output_angles(W, rule, feedback)))
+    result = Network(tuple(W), tuple(b))
+    records = _at_the_end(result, images, rule, feedback)
+    if not np.isfinite(records["train_loss"]):
+        raise Diverged(epoch, steps, records["train_loss"])
+    records["update_angle"], records["delta_angle"] = mean(angles) if angles else np.zeros((2, len(W)))
+    return result, records | _cosines(position, cosines)
+
+
+def start_records(network: Network, images: Images, rule: str, feedback: Sequence[Array] | None) -> dict[str, Any]:
+    """The records of epoch 0, before any step; there is no update yet (NaN)."""
+    records = _at_the_end(network, images, rule, feedback)
+    none = np.full(len(network.W), np.nan)
+    angles = [(records["weight_angle"], records["output_angle"])]
+    return records | {"update_angle": none, "delta_angle": none} | _cosines(0, angles)
+
+
+def _at_the_end(network: Network, images: Images, rule: str, feedback: Sequence[Array] | None) -> dict[str, Any]:
+    """The records that a network has without its history."""
+    train = error_and_loss(network, images.train_images, images.train_labels)
+    test = error_and_loss(network, images.test_images, images.test_labels)
+    return {
+        "train_error": train[0], "test_error": test[0], "train_loss": train[1], "test_loss": test[1],
+        "weight_angle": weight_angles(network.W, rule, feedback),
+        "output_angle": output_angles(network.W, rule, feedback),
+    }  # fmt: skip
+
+
+def _cosines(position: int, angles: list[Any]) -> dict[str, Any]:
+    """The records against alpha, from this position on."""
+    weights, outputs = zip(*angles) if angles else ((), ())  # noqa: B905
+    return {name: np.cos(np.radians(values)) for name, values in zip(ALIGNMENTS, (weights, outputs), strict=True)} | {
+        "position": position
+    }
+
+
+class Diverged(ArithmeticError):
+    """A training that has diverged: epoch, batch (both from 1) and the cross-entropy of that batch."""
+
+    def __init__(self, epoch: int, batch: int, loss: float) -> None:
+        super().__init__(epoch, batch, loss)
+        self.epoch, self.batch, self.loss = epoch, batch, loss
+
+    def __str__(self) -> str:
+        return f"diverged at epoch {self.epoch}, batch {self.batch} (mean cross-entropy of the batch {self.loss:.3g})"
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let BLAS use one thread inside the block."""
+    with _blas().limit(limits=1, user_api="blas"):
+        yield
+
+
+@cache
+def _blas() -> "ThreadpoolController":
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
