@@ -1,4 +1,4 @@
-from . import averages, initial, plot, scanplot, summary
+from . import averages, initial, layered, layerplot, mnist, plot, scanplot, summary
 from .cluster import ClusterExecutor
 from .comparison import Comparison, compare, match_teachers
 from .errors import (
@@ -8,14 +8,19 @@ from .errors import (
     ScanInterrupted,
     ScanStopped,
     SymmetryWarning,
+    TrainingInterrupted,
+    TrainingStopped,
 )
 from .experiment import Experiment
+from .histories import Histories, open_training, train
+from .history import History
 from .initial import weights
 from .ode import integrate
 from .problem import OrderParameters, Problem
 from .scanfile import Scan, open_scan
 from .scanning import processes, scan
 from .simulate import simulate_network, simulate_reduced
+from .training import Training
 from .trajectory import Trajectory, load
 from .variations import Variations
 
@@ -32,6 +37,8 @@ __all__ = [
     "scan",
     "open_scan",
     "processes",
+    "train",
+    "open_training",
     "ClusterExecutor",
     "load",
     "weights",
@@ -40,15 +47,23 @@ __all__ = [
     "Scan",
     "Variations",
     "Experiment",
+    "Training",
+    "Histories",
+    "History",
     "averages",
     "initial",
     "summary",
+    "layered",
+    "mnist",
     "plot",
     "scanplot",
+    "layerplot",
     "InputError",
     "Interrupted",
     "ScanInterrupted",
     "ScanStopped",
+    "TrainingInterrupted",
+    "TrainingStopped",
     "DivergenceWarning",
     "SymmetryWarning",
 ]

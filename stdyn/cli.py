@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from stdyn.errors import InputError, Interrupted, ScanInterrupted, ScanStopped
-from stdyn.experiment import Experiment, check_name, make, read_toml
+from stdyn.errors import InputError, Interrupted, ScanInterrupted, ScanStopped, TrainingInterrupted, TrainingStopped
+from stdyn.experiment import Experiment, check_name, make, read_toml, to_toml
+from stdyn.training import Training
 
 if TYPE_CHECKING:
     from stdyn.problem import Array, Problem
@@ -44,14 +45,31 @@ class TomlOrText(TomlValue):
         return value if isinstance(value, str) and value.isalpha() else super().convert(value, param, ctx)
 
 
+class ManyValues(click.Command):
+    """A command whose options that may be repeated take several values after one another, too: --widths 200 80."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        many = {flag for p in self.params if isinstance(p, click.Option) and p.multiple for flag in p.opts}
+        flag, fresh, repeated = "", False, []
+        for arg in args:
+            if arg.startswith("-") and not arg[1:2].isdigit():
+                flag, fresh = arg, True
+            elif flag in many and not fresh:
+                repeated.append(flag)
+            else:
+                fresh = False
+            repeated.append(arg)
+        return super().parse_args(ctx, repeated)
+
+
 class Stopped(Exception):
     """The command ended before its work was done, for a reason that is not bad input: exit code 1."""
 
 
 def experiment_options(
-    without: tuple[str, ...] = (), tables: tuple[str, ...] = (), **defaults: Any
+    without: tuple[str, ...] = (), tables: tuple[str, ...] = (), of: type = Experiment, **defaults: Any
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Give a command the fields of Experiment as options, and --config; it gets the Experiment they make.
+    """Give a command the fields of Experiment (or `of`) as options, and --config; it gets the Experiment they make.
 
     If the file may have tables, it is an argument, and the command gets them as a dict too.
     """
@@ -59,19 +77,24 @@ def experiment_options(
     def decorate(function: Callable[..., None]) -> Callable[..., None]:
         @wraps(function)
         def command(config: Path | None, **options: Any) -> None:
-            given = {f.name: options.pop(f.name, None) for f in fields(Experiment)}
-            given = {name: value for name, value in given.items() if value is not None}
+            given = {f.name: options.pop(f.name, None) for f in fields(of)}
+            given = {name: value for name, value in given.items() if value not in (None, ())}
             if tables:
                 in_file = read_toml(config, tables) if config else {}
                 options |= {"config": config, "tables": {name: in_file.get(name, {}) for name in tables}}
-            function(make(defaults, config, given, tables), **options)
+            function(make(defaults, config, given, tables, of), **options)
 
-        for f in reversed([f for f in fields(Experiment) if f.name not in without]):
+        for f in reversed([f for f in fields(of) if f.name not in without]):
             default = defaults.get(f.name, f.default)
-            text = f.metadata["help"] + ("" if default is None else f"  [{default}]")
+            many = f.metadata.get("many")
+            shown = " ".join(map(str, default)) if many else default
+            text = f.metadata["help"] + ("" if default is None else f"  [{shown}]")
             flag = "--" + f.name.replace("_", "-")
-            kind = f.type if f.type in (int, float, str) else TomlValue()
-            command = click.option(f.name, flag, type=kind, help=text)(command)
+            kind = many or f.metadata.get("kind") or (f.type if f.type in (int, float, str) else TomlValue())
+            more: dict[str, Any] = (
+                {"multiple": True, "metavar": f"{f.name.upper().removesuffix('S')} ..."} if many else {}
+            )
+            command = click.option(f.name, flag, type=kind, help=text, **more)(command)
         if tables:
             return click.argument("config", type=_PATH, required=False, metavar="[CONFIG.toml]")(command)
         return click.option("--config", type=_PATH, help="Read parameters from a TOML file; options win over it.")(
@@ -124,7 +147,7 @@ def compare_command(
     """
     experiment.check(fewest_runs=2)
     if write_config:
-        _write_text(write_config, experiment.to_toml(), force)
+        _write_text(write_config, to_toml(experiment), force)
         return
     from stdyn.comparison import compare
 
@@ -311,9 +334,6 @@ def _solver(experiment: Experiment, kind: Any) -> tuple[Any, int | None]:
 def _executor(workers: int | None, scheduler: str | None) -> Iterator[tuple[Any, int]]:
     """Where a scan is solved (None: in this process), and how many points are to be there at a time."""
     from stdyn.cluster import ClusterExecutor
-    from stdyn.problem import integer
-    from stdyn.scanning import processes
-    from stdyn.simulate import cores
 
     if scheduler is not None:
         if workers is not None:
@@ -321,11 +341,24 @@ def _executor(workers: int | None, scheduler: str | None) -> Iterator[tuple[Any,
         with _cluster(scheduler) as client:
             threads = sum(client.nthreads().values())
             yield ClusterExecutor(client), max(256, 8 * threads)
-    elif (cores() if workers is None else integer("workers", workers, 1)) == 1:
-        yield None, 1
     else:
-        with processes(workers) as pool:
-            yield pool, 256
+        with _workers(workers) as pool:
+            yield pool, 1 if pool is None else 256
+
+
+@contextmanager
+def _workers(workers: int | None, most: int = sys.maxsize) -> Iterator[Any]:
+    """Worker processes, no more than are of use; None if one is enough, which is this one."""
+    from stdyn.problem import integer
+    from stdyn.scanning import processes
+    from stdyn.simulate import cores
+
+    count = min(most, cores() if workers is None else integer("workers", workers, 1))
+    if count == 1:
+        yield None
+    else:
+        with processes(count) as pool:
+            yield pool
 
 
 @contextmanager
@@ -363,49 +396,125 @@ def _cluster(address: str) -> Iterator[Any]:
             client.close(timeout=2)
 
 
+@cli.command("mnist", cls=ManyValues)
+@experiment_options(of=Training)
+@click.option("--data", type=_PATH, help="Folder of MNIST's four IDX files.  [$STDYN_MNIST, or else fetched once]")
+@click.option("--other-data", is_flag=True, help="Take a data set of MNIST's size that is not MNIST.")
+@click.option("--workers", type=int, help="Number of worker processes.  [all cores]")
+@click.option("--output", "-o", type=_PATH, help="The file to write.  [data/mnist_WIDTHS.h5]")
+@_figures
+@_format
+@click.option("--write-config", type=_PATH, help="Write the training as a TOML file, and do nothing else.")
+@click.option("--force", is_flag=True, help="Begin anew if the file exists.")
+def mnist_command(
+    training: Training, data: Path | None, other_data: bool, workers: int | None, output: Path | None, figures: Path,
+    suffix: str, write_config: Path | None, force: bool,
+) -> None:  # fmt: skip
+    """Train layered networks on MNIST by BP, FA and DFA.
+
+    A network for every rule and every seed, into one file, with a table of the errors and figures. Networks of the
+    same seed start from the same weights, whatever their rule.
+
+    \b
+    stdyn mnist                                            784-200-80-10, FA and BP, three seeds each
+    stdyn mnist --widths 1000 --rule fa --epochs 20
+    stdyn mnist --widths 200 200 100 --rule dfa fa bp --epochs 20 --seeds 1 2 3 4 5
+
+    The same command again goes on where it stopped, whatever stopped it; further rules, seeds and epochs are added to
+    what is there.
+    """
+    training.check()
+    if write_config:
+        _write_text(write_config, to_toml(training), force)
+        return
+    from stdyn import layerplot
+    from stdyn.histories import train
+
+    target = output or Path(f"data/mnist_{'-'.join(map(str, training.fixed()['widths'])) or 'none'}.h5")
+    if not target.exists():
+        _target(target, False)
+    _folder(figures)
+    try:
+        with _workers(workers, len(training.runs)) as executor:
+            found = train(training, target, data, executor, other_data=other_data, overwrite=force, progress=True)
+    except (TrainingInterrupted, TrainingStopped) as stopped:
+        raise Stopped(str(stopped)) from None
+    click.echo(f"{found.text()}\nwrote {target}")
+    if all(found.diverged):
+        raise Stopped("every training diverged")
+    _save_figures(layerplot.figures(found.histories), figures, target.stem, suffix)
+
+
 @cli.command("plot")
 @click.argument("files", nargs=-1, required=True, type=_PATH, metavar="FILE...")
-@click.option("--name", help="What the names of the figures begin with.  [stdyn; of a scan the name of its file]")
+@click.option(
+    "--name", help="What the names of the figures begin with.  [stdyn; of a scan or a training the name of its file]"
+)
 @click.option("--value", help="Of a scan: what its map shows.  [plateau_length]")
 @click.option("--x", help="Of a scan: the quantity across.  [the first that varies]")
 @click.option("--y", help="Of a scan: the quantity upwards.  [the second that varies]")
 @_figures
 @_format
 def plot_command(files: tuple[Path, ...], name: str | None, figures: Path, suffix: str, **of_scan: str | None) -> None:
-    """Draw the figures of saved trajectories, or of a scan.
+    """Draw the figures of saved trajectories, of a scan, or of a training.
 
     Simulation and theory of the same problem are laid on each other. Of a scan: a map of a number of its summary over
-    two varied quantities, histograms, FA against BP of the same starts, and some of its trajectories.
+    two varied quantities, histograms, FA against BP of the same starts, and some of its trajectories. Of a training
+    (stdyn mnist): its errors and angles; with trajectories, the alignment of both on one page.
     """
     from stdyn.store import kind
     from stdyn.trajectory import load
 
+    kinds = {file: kind(file) for file in files}
+    of = {each: [file for file in files if kinds[file] == each] for each in ("trajectory", "scan", "training")}
     given = {option: value for option, value in of_scan.items() if value is not None}
-    scans = [file for file in files if kind(file) == "scan"]
-    if not scans:
-        if given:
-            raise InputError(f"{', '.join(given)}: options for scans, but {files[0]} holds a trajectory")
-        results = [load(file) for file in files]
-        _draw(results, _folder(figures), _plain(name or "stdyn"), suffix)
-        return
-    if len(files) > 1:
-        raise InputError(f"{scans[0]} holds a scan, which is drawn alone, but {len(files)} files are given")
-    from stdyn import scanplot
-    from stdyn.scanfile import open_scan
+    if given and not of["scan"]:
+        raise InputError(f"{', '.join(given)}: options for scans, but {files[0]} holds a {kinds[files[0]]}")
+    for each in ("scan", "training"):
+        others = [file for file in files if kinds[file] != "trajectory" or each == "scan"]
+        if of[each] and len(others) > 1:
+            raise InputError(f"{of[each][0]} holds a {each}, which is drawn alone, but {len(others)} files are given")
+    drawn: dict[str, Any]
+    if of["scan"]:
+        from stdyn import scanplot
+        from stdyn.scanfile import open_scan
 
-    drawn = scanplot.figures(open_scan(files[0]), **given)
-    _save_figures(drawn, _folder(figures), _plain(name or files[0].stem), suffix)
+        drawn = scanplot.figures(open_scan(files[0]), **given)
+    elif of["training"]:
+        from stdyn import layerplot
+        from stdyn.histories import open_training
+
+        histories = open_training(of["training"][0]).histories
+        trajectories = [load(file) for file in of["trajectory"]]
+        both = {"alignments": layerplot.alignment_page(trajectories, histories)} if trajectories else {}
+        drawn = both or layerplot.figures(histories)
+    else:
+        from stdyn import plot
+
+        drawn = plot.figures([load(file) for file in files])
+    usual = "stdyn" if of["trajectory"] else files[0].stem
+    _save_figures(drawn, _folder(figures), _plain(name or usual), suffix)
 
 
 @cli.command("info")
 @click.argument("file", type=_PATH)
 def info_command(file: Path) -> None:
     """Say what is in a saved file."""
-    from stdyn.scanfile import open_scan
     from stdyn.store import kind
-    from stdyn.trajectory import load
 
-    click.echo(open_scan(file).text() if kind(file) == "scan" else load(file).summary())
+    there = kind(file)
+    if there == "scan":
+        from stdyn.scanfile import open_scan
+
+        click.echo(open_scan(file).text())
+    elif there == "training":
+        from stdyn.histories import open_training
+
+        click.echo(open_training(file).text())
+    else:
+        from stdyn.trajectory import load
+
+        click.echo(load(file).summary())
 
 
 def _one_rule(experiment: Experiment, kind: str, output: Path, force: bool) -> None:

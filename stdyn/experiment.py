@@ -22,50 +22,51 @@ _PURPOSES = ("start", "v", "b", "network", "reduced", "samples")  # of random nu
 RUNS = {"network": 16, "reduced": 256}  # how many, unless it is said
 
 
-def _parameter(default: Any, text: str) -> Any:
-    return field(default=default, metadata={"help": text})
+def parameter(default: Any, text: str, **more: Any) -> Any:
+    """A field that is an option of a command: `kind` says its type, `many` that of several values."""
+    return field(default=default, metadata={"help": text} | more)
 
 
 @dataclass(frozen=True)
 class Experiment:
     """One experiment; a field is an option of the command line and a key of the TOML file."""
 
-    rule: str = _parameter("both", "Learning rule: fa (feedback alignment), bp (backpropagation) or, in compare, both.")
-    N: int = _parameter(500, "Input dimension of the simulated network.")
-    K: int = _parameter(5, "Number of student units.")
-    M: int = _parameter(5, "Number of teacher units.")
-    outputs: int = _parameter(1, "Number of outputs.")
-    activation: str = _parameter("erf", "Activation of student and teacher: erf or linear.")
-    eta: float = _parameter(0.5, "Learning rate of the first layer.")
-    eta_v: float = _parameter(0.5, "Learning rate of the second layer; 0 freezes it.")
-    sigma: float = _parameter(0.0, "Standard deviation of the label noise.")
-    decay: float = _parameter(0.0, "Weight decay of the first layer.")
-    decay_v: float = _parameter(0.0, "Weight decay of the second layer.")
-    start: str = _parameter("random", "First layer at the start: random weights, or prepared (R_nn = r, Q = q 1).")
-    q: float = _parameter(0.2, "Squared norm of the student vectors at the start.")
-    r: float = _parameter(0.0, "Overlap R_nn of a prepared start.")
-    teacher: str = _parameter("isotropic", "Teacher vectors: isotropic (T = 1) or graded (T_nn = n).")
-    v_scale: float = _parameter(0.1, "Standard deviation of the random v at the start.")
-    b_scale: float = _parameter(1.0, "Standard deviation of the random feedback weights b.")
-    R: Any = _parameter(None, "R at the start instead, e.g. '[[0.1, 0], [0, 0.1]]'; needs Q.")
-    Q: Any = _parameter(None, "Q at the start instead; needs R.")
-    T: Any = _parameter(None, "T instead of the teacher's.")
-    v: Any = _parameter(None, "v at the start instead of random: a number for all units, or an array.")
-    v_teacher: Any = _parameter(1.0, "The teacher's second layer: a number for all units, or an array.")
-    b: Any = _parameter(None, "Feedback weights (fa) instead of random ones: a number for all units, or an array.")
-    alpha_max: float = _parameter(3000.0, "Last alpha (examples / N).")
-    alpha_min: float = _parameter(0.1, "First alpha after 0 of a logarithmic grid.")
-    points: int = _parameter(121, "Number of recorded alphas.")
-    spacing: str = _parameter("log", "Spacing of the recorded alphas: log or linear.")
-    method: str = _parameter(
+    rule: str = parameter("both", "Learning rule: fa (feedback alignment), bp (backpropagation) or, in compare, both.")
+    N: int = parameter(500, "Input dimension of the simulated network.")
+    K: int = parameter(5, "Number of student units.")
+    M: int = parameter(5, "Number of teacher units.")
+    outputs: int = parameter(1, "Number of outputs.")
+    activation: str = parameter("erf", "Activation of student and teacher: erf or linear.")
+    eta: float = parameter(0.5, "Learning rate of the first layer.")
+    eta_v: float = parameter(0.5, "Learning rate of the second layer; 0 freezes it.")
+    sigma: float = parameter(0.0, "Standard deviation of the label noise.")
+    decay: float = parameter(0.0, "Weight decay of the first layer.")
+    decay_v: float = parameter(0.0, "Weight decay of the second layer.")
+    start: str = parameter("random", "First layer at the start: random weights, or prepared (R_nn = r, Q = q 1).")
+    q: float = parameter(0.2, "Squared norm of the student vectors at the start.")
+    r: float = parameter(0.0, "Overlap R_nn of a prepared start.")
+    teacher: str = parameter("isotropic", "Teacher vectors: isotropic (T = 1) or graded (T_nn = n).")
+    v_scale: float = parameter(0.1, "Standard deviation of the random v at the start.")
+    b_scale: float = parameter(1.0, "Standard deviation of the random feedback weights b.")
+    R: Any = parameter(None, "R at the start instead, e.g. '[[0.1, 0], [0, 0.1]]'; needs Q.")
+    Q: Any = parameter(None, "Q at the start instead; needs R.")
+    T: Any = parameter(None, "T instead of the teacher's.")
+    v: Any = parameter(None, "v at the start instead of random: a number for all units, or an array.")
+    v_teacher: Any = parameter(1.0, "The teacher's second layer: a number for all units, or an array.")
+    b: Any = parameter(None, "Feedback weights (fa) instead of random ones: a number for all units, or an array.")
+    alpha_max: float = parameter(3000.0, "Last alpha (examples / N).")
+    alpha_min: float = parameter(0.1, "First alpha after 0 of a logarithmic grid.")
+    points: int = parameter(121, "Number of recorded alphas.")
+    spacing: str = parameter("log", "Spacing of the recorded alphas: log or linear.")
+    method: str = parameter(
         "both", "Simulate the network, the reduced process (the same law, without the N) or, in compare, both."
     )
-    runs: Any = _parameter(None, "Number of simulated runs.  [16 of the network, 256 reduced]")
-    reduced_runs: Any = _parameter(None, "Number of reduced runs, if it is to be another one than that of the network.")
-    normals: str = _parameter("fast", "Normal numbers of the simulation: fast, or numpy for NumPy's own.")
-    seed: int = _parameter(1, "Seed of everything that is random.")
-    ode_method: str = _parameter("DOP853", "Method of scipy.integrate.solve_ivp.")
-    rtol: float = _parameter(1e-9, "Relative tolerance of the ODE solver; the absolute one is a hundredth of it.")
+    runs: Any = parameter(None, "Number of simulated runs.  [16 of the network, 256 reduced]")
+    reduced_runs: Any = parameter(None, "Number of reduced runs, if it is to be another one than that of the network.")
+    normals: str = parameter("fast", "Normal numbers of the simulation: fast, or numpy for NumPy's own.")
+    seed: int = parameter(1, "Seed of everything that is random.")
+    ode_method: str = parameter("DOP853", "Method of scipy.integrate.solve_ivp.")
+    rtol: float = parameter(1e-9, "Relative tolerance of the ODE solver; the absolute one is a hundredth of it.")
 
     @property
     def rules(self) -> tuple[str, ...]:
@@ -190,20 +191,9 @@ class Experiment:
             return initial.random_weights(K, M, self.N, self.q, rng, T, v=v, v_teacher=v_teacher)
         raise InputError(f'start must be "random" or "prepared", but is {self.start!r}')
 
-    def to_toml(self) -> str:
-        """The experiment as a TOML file, each key with its help as a comment."""
-        import tomli_w
 
-        entries = []
-        for f in fields(self):
-            value = getattr(self, f.name)
-            line = f"# {f.name} =\n" if value is None else tomli_w.dumps({f.name: value})
-            entries.append(f"# {f.metadata['help']}\n{line}")
-        return "\n".join(entries)
-
-
-def read_toml(path: Path, tables: Collection[str] = ()) -> dict[str, Any]:
-    """The keys of a TOML file, each the name of a field of Experiment, and the tables that may stand below them."""
+def read_toml(path: Path, tables: Collection[str] = (), kind: type = Experiment) -> dict[str, Any]:
+    """The keys of a TOML file, each the name of a field of `kind`, and the tables that may stand below them."""
     try:
         with path.open("rb") as file:
             values = tomllib.load(file)
@@ -211,7 +201,7 @@ def read_toml(path: Path, tables: Collection[str] = ()) -> dict[str, Any]:
         raise InputError(f"{path} cannot be read: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is not valid TOML: {error}") from None
-    names = [f.name for f in fields(Experiment)]
+    names = [f.name for f in fields(kind)]
     for key, value in values.items():
         if key in tables and isinstance(value, dict):
             continue
@@ -224,6 +214,18 @@ def read_toml(path: Path, tables: Collection[str] = ()) -> dict[str, Any]:
     return values
 
 
+def to_toml(experiment: Any) -> str:
+    """An experiment as a TOML file, each key with its help as a comment."""
+    import tomli_w
+
+    entries = []
+    for f in fields(experiment):
+        value = getattr(experiment, f.name)
+        line = f"# {f.name} =\n" if value is None else tomli_w.dumps({f.name: value})
+        entries.append(f"# {f.metadata['help']}\n{line}")
+    return "\n".join(entries)
+
+
 def check_name(name: str, names: Sequence[str], refusal: str) -> None:
     """Refuse a name that is none of `names`, saying which is nearest."""
     if name not in names:
@@ -232,17 +234,19 @@ def check_name(name: str, names: Sequence[str], refusal: str) -> None:
 
 
 def make(
-    defaults: Mapping[str, Any], config: Path | None, options: Mapping[str, Any], tables: Collection[str] = ()
-) -> Experiment:
+    defaults: Mapping[str, Any], config: Path | None, options: Mapping[str, Any], tables: Collection[str] = (),
+    kind: type = Experiment,
+) -> Any:  # fmt: skip
     """The experiment of a command: its defaults, then the file (which may have these tables, too), then the options."""
-    read = {name: value for name, value in read_toml(config, tables).items() if name not in tables} if config else {}
-    return from_values(dict(defaults) | read | dict(options))
+    in_file = read_toml(config, tables, kind) if config else {}
+    read = {name: value for name, value in in_file.items() if name not in tables}
+    return from_values(dict(defaults) | read | dict(options), kind)
 
 
-def from_values(values: Mapping[str, Any]) -> Experiment:
+def from_values(values: Mapping[str, Any], kind: type = Experiment) -> Any:
     """The experiment with these fields; refuses what is not a text where a text is wanted."""
-    for f in fields(Experiment):
+    for f in fields(kind):
         value = values.get(f.name)
         if isinstance(f.default, str) and value is not None and not isinstance(value, str):
             raise InputError(f"{f.name} must be a text such as {f.default!r}, but is {value!r}")
-    return Experiment(**values)
+    return kind(**values)

@@ -19,7 +19,11 @@ from stdyn.trajectory import Trajectory
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
-RULES = {"fa": ("#D55E00", "s", "-"), "bp": ("#0072B2", "o", "--")}  # colour, marker, dash
+RULES = {
+    "fa": ("#D55E00", "s", "-"),
+    "bp": ("#0072B2", "o", "--"),
+    "dfa": ("#009E73", "^", "-."),
+}  # colour, marker, dash
 STYLE: dict[Any, Any] = {
     "font.size": 9,
     "axes.spines.top": False,

@@ -159,8 +159,7 @@ def _columns(run: tuple[str, ...], output: tuple[str, ...], curves: bool, order_
 def writing(path: Path) -> Iterator[store.Table]:
     """The table in the file; refuses what is not a scan."""
     with store.Table(path, writable=True) as table:
-        if table.attributes.get("kind") != "scan":
-            raise InputError(f"{path} holds a trajectory, not a scan, and is not overwritten")
+        store.check_kind(path, table.attributes, "scan", overwritten=True)
         yield table
 
 
@@ -218,10 +217,15 @@ def check_same(path: Path, table: store.Table, description: dict[str, Any]) -> N
         raise InputError(
             f"{path} holds another scan and is not overwritten unless asked (overwrite=True, or --force): {found}"
         )
+    warn_of_versions(path, table)
+
+
+def warn_of_versions(path: Path, table: store.Table) -> None:
+    """Say so if a file that is gone on with was begun with other versions."""
     made, now = (json.loads(text) for text in (table.attributes["versions"], provenance()["versions"]))
     if made != now:
         changed = ", ".join(f"{name} {made.get(name)} -> {now[name]}" for name in now if made.get(name) != now[name])
-        warnings.warn(f"{path} was begun with other versions ({changed}): the last bits may differ", stacklevel=3)
+        warnings.warn(f"{path} was begun with other versions ({changed}): the last bits may differ", stacklevel=4)
 
 
 def difference(there: Any, here: Any, name: str = "") -> str | None:
@@ -279,8 +283,7 @@ class Scan:
         """function(table) of the open file."""
 
         def of_a_scan(table: store.Table) -> Any:
-            if table.attributes.get("kind") != "scan":
-                raise InputError(f"{self.path} holds no scan, but a trajectory, which stdyn.load reads")
+            store.check_kind(self.path, table.attributes, "scan")
             return function(table)
 
         return store.look(self.path, of_a_scan)
@@ -374,15 +377,7 @@ class Scan:
 
         xarray.open_dataset(path, engine="h5netcdf") gives the same without reading it all.
         """
-        import xarray
-
-        data = self._look(
-            lambda table: {
-                name: xarray.Variable(table.axes(name), table.read(name), {"long_name": table.meaning(name)})
-                for name in table.names()
-            }
-        )
-        return xarray.Dataset(data).set_coords(list(self.coordinates))
+        return self._look(store.to_xarray).set_coords(list(self.coordinates))
 
     def __repr__(self) -> str:
         return f"<stdyn.Scan>\n{self.text()}"

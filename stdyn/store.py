@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import h5py
@@ -19,13 +19,17 @@ import numpy as np
 from stdyn.errors import InputError
 from stdyn.journal import JournaledFile, journal_of, settled
 
+if TYPE_CHECKING:
+    import xarray
+
 FORMAT = 1
 
 Variables = dict[str, tuple[tuple[str, ...], np.ndarray, str]]  # name -> (axes, values, what it is)
-Columns = dict[str, tuple[tuple[str, ...], Any, str]]  # name -> (axes after "point", dtype, what it is)
+Columns = dict[str, tuple[tuple[str, ...], Any, str]]  # name -> (axes after that of the points, dtype, what it is)
 
 _CHUNK = 2**14  # bytes: a point with as much gets chunks of its own, which are written once
 _TOGETHER = 2**10  # points in a chunk of single numbers
+_COMPRESSED = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
 _LOOKS = 10  # at a file that is being written
 
 
@@ -105,8 +109,19 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray], dict[str,
         return {name: dataset[()] for name, dataset in file.items()}, attributes
 
 
+READERS = {"trajectory": "load", "scan": "open_scan", "training": "open_training"}  # of each kind of file
+
+
+def check_kind(path: Path, attributes: Mapping[str, Any], wanted: str, overwritten: bool = False) -> None:
+    """Refuse a file that holds something else than what is wanted."""
+    there = attributes.get("kind", "trajectory")
+    if there != wanted:
+        more = ", and is not overwritten" if overwritten else f"; stdyn.{READERS.get(there, 'load')} reads it"
+        raise InputError(f"{path} holds a {there}, not a {wanted}{more}")
+
+
 def kind(path: str | os.PathLike[str]) -> str:
-    """What is in a file of stdyn's: "trajectory" or "scan"."""
+    """What is in a file of stdyn's: "trajectory", "scan" or "training"."""
     return str(look(path, lambda table: table.attributes.get("kind", "trajectory")))
 
 
@@ -157,18 +172,19 @@ def _check_format(path: Path, attributes: Mapping[str, Any]) -> None:
 
 def create_table(
     path: str | os.PathLike[str], points: int, columns: Columns, others: Variables, attributes: Mapping[str, Any],
-    overwrite: bool = False,
+    overwrite: bool = False, axis: str = "point",
 ) -> Path:  # fmt: skip
     """Write a file with room for `points` values of every column, and all of the other variables, attributes.
 
-    Numbers are NaN or 0 and texts empty until `Table.put` writes them. Arrays are compressed.
+    Numbers are NaN or 0 and texts empty until `Table.put` writes them. Arrays are compressed, but for those of float32,
+    weights, which do not get smaller and are written over and over. `axis` is that of the points.
     """
     path = check_target(path, overwrite)
     image = io.BytesIO()
     with h5py.File(image, "w", track_order=True) as file:
         _fill(file, others, attributes)
         for name, (axes, dtype, meaning) in columns.items():
-            shape = tuple(file[axis].shape[0] for axis in axes)
+            shape = tuple(file[each].shape[0] for each in axes)
             of_one = max(1, int(np.prod(shape)) * 8)
             together = min(points, max(1, _CHUNK // of_one), _TOGETHER)
             text = dtype is str
@@ -178,11 +194,11 @@ def create_table(
                 h5py.string_dtype() if text else dtype,
                 chunks=(together, *shape),
                 fillvalue=np.nan if dtype is float else None,
-                **({"compression": "gzip", "compression_opts": 1, "shuffle": True} if shape else {}),
+                **(_COMPRESSED if shape and dtype is not np.float32 else {}),
             )
             dataset.attrs["long_name"] = meaning
-            for position, axis in enumerate(("point", *axes)):
-                dataset.dims[position].attach_scale(file[axis])
+            for position, name_of_axis in enumerate((axis, *axes)):
+                dataset.dims[position].attach_scale(file[name_of_axis])
     _move_into_place(image, path, overwrite)
     journal_of(path).unlink(missing_ok=True)  # of a file that was here before
     return path
@@ -245,6 +261,18 @@ class Table:
         """Make what was put permanent; an OSError leaves the file as it was after the last commit."""
         self._file.flush()
         self._raw.commit()
+
+
+def to_xarray(table: Table) -> "xarray.Dataset":
+    """All variables of a table as an xarray.Dataset, in memory."""
+    import xarray
+
+    return xarray.Dataset(
+        {
+            name: xarray.Variable(table.axes(name), table.read(name), {"long_name": table.meaning(name)})
+            for name in table.names()
+        }
+    )
 
 
 def look(path: str | os.PathLike[str], function: Callable[[Table], Any]) -> Any:

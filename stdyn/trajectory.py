@@ -203,8 +203,7 @@ def load(path: str | os.PathLike[str]) -> Trajectory:
     InputError
         If there is no such file, or it is truncated, not from stdyn, or of a format this version does not know.
     """
-    if store.kind(path) == "scan":
-        raise InputError(f"{path} holds a scan, not a trajectory; stdyn.open_scan reads it")
+    store.check_kind(Path(path), {"kind": store.kind(path)}, "trajectory")
     arrays, attributes = store.read(path)
     try:
         start = OrderParameters(

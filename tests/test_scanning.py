@@ -410,7 +410,7 @@ def test_scans_and_trajectories_are_told_apart(tmp_path):
     integrate(VARIATIONS[0], ALPHAS).save(tmp_path / "ode.h5")
     with pytest.raises(InputError, match=r"holds a scan, not a trajectory; stdyn\.open_scan reads it"):
         stdyn.load(tmp_path / "scan.h5")
-    with pytest.raises(InputError, match=r"holds no scan, but a trajectory, which stdyn\.load reads"):
+    with pytest.raises(InputError, match=r"holds a trajectory, not a scan; stdyn\.load reads it"):
         open_scan(tmp_path / "ode.h5")
     before = (tmp_path / "ode.h5").read_bytes()
     for overwrite in (False, True):
