@@ -1,5 +1,6 @@
 """The `stdyn` command. Heavy modules are imported inside the commands, so that --help answers at once."""
 
+import os
 import sys
 import tomllib
 import warnings
@@ -427,13 +428,15 @@ def mnist_command(
     if write_config:
         _write_text(write_config, to_toml(training), force)
         return
-    from stdyn import layerplot
+    from stdyn import layerplot, mnist
     from stdyn.histories import train
 
     target = output or Path(f"data/mnist_{'-'.join(map(str, training.fixed()['widths'])) or 'none'}.h5")
     if not target.exists():
         _target(target, False)
     _folder(figures)
+    if data is None and not os.environ.get(mnist.VARIABLE):
+        data = mnist.fetch(progress=True)
     try:
         with _workers(workers, len(training.runs)) as executor:
             found = train(training, target, data, executor, other_data=other_data, overwrite=force, progress=True)

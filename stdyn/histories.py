@@ -3,6 +3,7 @@
 import json
 import os
 import time
+from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from contextlib import contextmanager
@@ -94,14 +95,14 @@ def train(
             unit=" epochs", disable=not progress or None, smoothing=0.05,
         ) as bar:  # fmt: skip
             try:
-                _run(state, todo, training, source, executor or _Here(), bar)
+                _run(state, todo, training, source, executor, bar)
             except KeyboardInterrupt:
                 raise TrainingInterrupted(f"interrupted: {state.said(target)}") from None
             except OSError as error:
                 why = error.strerror or str(error)
                 raise TrainingStopped(f"{target} cannot be written: {why}; {state.said(target)}") from error
             except _Lost as lost:
-                raise TrainingStopped(f"{lost}; {state.said(target)}") from lost.__cause__
+                raise TrainingStopped(f"{lost}; {state.said(target)}") from None
     return Histories(target)
 
 
@@ -154,47 +155,51 @@ class _Here(Executor):
 class _Lost(Exception):
     """The executor has lost its workers, or cannot use what it is given."""
 
+    def __init__(self, cause: BaseException) -> None:
+        super().__init__(f"the executor cannot go on ({type(cause).__name__}: {cause})")
 
-def _run(state: "_State", todo: list[int], training: Training, source: Source, executor: Executor, bar: tqdm) -> None:
-    """Train the networks `todo`, all of them side by side, and write every epoch as it arrives."""
+
+def _run(
+    state: "_State", todo: list[int], training: Training, source: Source, executor: Executor | None, bar: tqdm
+) -> None:
+    """Train the networks `todo`, epoch by epoch in turns, and write every epoch as it arrives."""
+    waiting = deque(todo)
     pending: dict[Future[Any], int] = {}
-
-    def submit(run: int) -> None:
-        epoch = 0 if state.networks[run] is None else int(state.done[run]) + 1
-        arguments = (training, state.rules[run], state.seeds[run], epoch, state.networks[run], source)
-        try:
-            pending[executor.submit(train_one, *arguments)] = run
-        except RuntimeError as error:
-            raise _Lost(f"the executor cannot go on ({error})") from error
-
+    lost: _Lost | None = None
+    together = 1 if executor is None else len(todo)
+    executor = executor or _Here()
     try:
-        for run in todo:
-            submit(run)
-        while pending:
+        while waiting or pending:
+            while waiting and len(pending) < together:
+                run = waiting.popleft()
+                task = training, state.rules[run], state.seeds[run], state.next_epoch(run), state.networks[run], source
+                pending[executor.submit(train_one, *task)] = run
             for future in wait(pending, return_when=FIRST_COMPLETED).done:
                 run = pending.pop(future)
+                name = f"{state.rules[run]}, seed {state.seeds[run]}"
                 try:
                     network, records, seconds = future.result()
                 except Diverged as error:
                     state.diverge(run, error)
-                    tqdm.write(
-                        f"{state.rules[run]}, seed {state.seeds[run]}: {error}; lr = {training.lr:g} is too large"
-                    )
+                    bar.write(f"{name}: {error}; lr = {training.lr:g} is too large")
                     continue
                 except (MemoryError, OSError, RuntimeError) as error:
-                    raise _Lost(f"the executor cannot go on ({type(error).__name__}: {error})") from error
-                first = state.networks[run] is None
+                    lost = lost or _Lost(error)  # others may have arrived
+                    continue
+                bar.update(0 if state.networks[run] is None else 1)
                 state.put(run, network, records, seconds)
-                bar.update(0 if first else 1)
-                bar.set_postfix_str(
-                    f"{state.rules[run]}, seed {state.seeds[run]}: test error {100 * records['test_error']:.2f} %",
-                    refresh=False,
-                )
+                bar.set_postfix_str(f"{name}: test error {100 * records['test_error']:.2f} %", refresh=False)
                 if state.done[run] < state.epochs:
-                    submit(run)
+                    waiting.append(run)
+            if lost is not None:
+                waiting.clear()
+    except RuntimeError as error:  # of submit
+        raise _Lost(error) from error
     finally:
         for future in pending:
             future.cancel()
+    if lost is not None:
+        raise lost
 
 
 class _State:
@@ -218,9 +223,13 @@ class _State:
         """The networks that have epochs before them."""
         return [run for run, done in enumerate(self.done) if done < self.epochs and not self.diverged[run]]
 
+    def next_epoch(self, run: int) -> int:
+        """The epoch that comes next for a network; 0 is its start."""
+        return 0 if self.networks[run] is None else int(self.done[run]) + 1
+
     def put(self, run: int, network: Network, records: dict[str, Any], seconds: float) -> None:
         """Write an epoch of a network."""
-        epoch = 0 if self.networks[run] is None else int(self.done[run]) + 1
+        epoch = self.next_epoch(run)
         put_records(self.records[run], epoch, records)
         self.networks[run], self.done[run] = network, epoch
         self.seconds[run] = np.nan_to_num(self.seconds[run]) + seconds
@@ -424,7 +433,7 @@ class Histories:
             "what": f"{len(self)} networks {'-'.join(map(str, self.widths))}, {self.epochs_done.sum()} of"
             f" {len(self) * self.epochs} epochs",
             "parameters": ", ".join(f"{name} = {value}" for name, value in parameters.items() if value is not None),
-            "images": f"{self.attributes['training_examples']} to train with, SHA-256 {self.description['images'][:16]}…",
+            "images": f"{self.attributes['training_examples']} to train with, all: {self.description['images'][:12]}…",
             "wall_time": f"{np.nansum(self.wall_time):.0f} s",
         } | {name: str(self.attributes[name]) for name in ("created", "versions")}  # fmt: skip
         return "\n".join(f"{name:<16} {text}" for name, text in lines.items()) + f"\n\n{results(self.histories)}"

@@ -2,7 +2,9 @@
 
 import gzip
 import hashlib
+import math
 import os
+import sys
 import tempfile
 import zlib
 from dataclasses import dataclass
@@ -153,7 +155,7 @@ def read(folder: Path, other: bool = False) -> Images:
                 f"{path} has the size of MNIST's file, but not its SHA-256: it is damaged, or another data set"
                 " (other=True, or --other-data, takes it all the same)"
             )
-        arrays.append(array.reshape(len(array), -1) if array.ndim == 3 else array)
+        arrays.append(array.reshape(len(array), math.prod(array.shape[1:])) if array.ndim == 3 else array)
     try:
         return Images(*arrays)
     except InputError as error:
@@ -191,7 +193,7 @@ def _idx(path: Path, content: bytes, ndim: int) -> Bytes:
         )
     start = 4 + 4 * ndim
     shape = tuple(int.from_bytes(content[at : at + 4], "big") for at in range(4, start, 4))
-    size = int(np.prod(shape, dtype=object))
+    size = math.prod(shape)
     if len(content) != start + size:
         raise InputError(
             f"{path} must have {start + size} bytes with shape {shape}, but has {len(content)}"
@@ -200,7 +202,9 @@ def _idx(path: Path, content: bytes, ndim: int) -> Bytes:
     return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
 
 
-def fetch(folder: str | os.PathLike[str] | None = None, mirrors: tuple[str, ...] = MIRRORS) -> Path:
+def fetch(
+    folder: str | os.PathLike[str] | None = None, mirrors: tuple[str, ...] = MIRRORS, progress: bool = False
+) -> Path:
     """Download what is missing of MNIST into a folder, and return the folder.
 
     Parameters
@@ -209,6 +213,8 @@ def fetch(folder: str | os.PathLike[str] | None = None, mirrors: tuple[str, ...]
         Default: the user's cache folder.
     mirrors : tuple of str
         Addresses of folders with the compressed files, tried in turn.
+    progress : bool, default False
+        Show progress bars if the screen is a terminal.
 
     Returns
     -------
@@ -233,19 +239,19 @@ def fetch(folder: str | os.PathLike[str] | None = None, mirrors: tuple[str, ...]
         target.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".fetching-", dir=target) as temporary:
             for name in missing:
-                os.replace(_from_a_mirror(name, mirrors, Path(temporary)), target / f"{name}.gz")
+                os.replace(_from_a_mirror(name, mirrors, Path(temporary), progress), target / f"{name}.gz")
     except OSError as error:
         raise InputError(f"MNIST cannot be kept in the folder {target}: {error.strerror or error}") from None
     return target
 
 
-def _from_a_mirror(name: str, mirrors: tuple[str, ...], folder: Path) -> Path:
+def _from_a_mirror(name: str, mirrors: tuple[str, ...], folder: Path, progress: bool) -> Path:
     """The right file from the first mirror that has it."""
     failures = []
     for mirror in mirrors:
         url = f"{mirror.rstrip('/')}/{name}.gz"
         try:
-            return _download(url, name, folder)
+            return _download(url, name, folder, progress)
         except InputError as error:
             failures.append(f"{url}: {error}")
     raise InputError(
@@ -253,14 +259,12 @@ def _from_a_mirror(name: str, mirrors: tuple[str, ...], folder: Path) -> Path:
     )
 
 
-def _download(url: str, name: str, folder: Path) -> Path:
-    import logging
-
+def _download(url: str, name: str, folder: Path, progress: bool) -> Path:
     import pooch
     import requests
 
-    logging.getLogger("pooch").setLevel(logging.ERROR)  # it would print the SHA-256 of the compressed file
-    downloader = pooch.HTTPDownloader(timeout=_TIMEOUT, progressbar=False)
+    pooch.get_logger().setLevel("ERROR")  # it would advise to check the SHA-256 of the compressed file
+    downloader = pooch.HTTPDownloader(timeout=_TIMEOUT, progressbar=progress and sys.stderr.isatty())
     try:
         path = Path(pooch.retrieve(url, known_hash=None, fname=f"{name}.gz", path=folder, downloader=downloader))
     except requests.HTTPError as error:

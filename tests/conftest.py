@@ -1,6 +1,11 @@
 """Shared by the tests: random order parameters, and the reference trajectories of data/reference."""
 
+import contextlib
+import gzip
 import json
+import os
+import signal
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -45,3 +50,56 @@ REFERENCES = sorted(path.stem for path in REFERENCE.glob("*.csv"))
 def gaussian_averages():
     """Averages over four fields computed by quadrature, without any closed form."""
     return json.loads((REFERENCE / "gaussian_averages.json").read_text())["cases"]
+
+
+def idx(array):
+    """The bytes of an IDX file of unsigned bytes."""
+    sizes = b"".join(int(n).to_bytes(4, "big") for n in array.shape)
+    return bytes([0, 0, 8, array.ndim]) + sizes + array.astype(np.uint8).tobytes()
+
+
+def write_images(folder, train=300, test=100, classes=4, side=6, seed=0, noise=60, compressed=True):
+    """Four IDX files in MNIST's names: noisy copies of one random image for each class."""
+    rng = np.random.default_rng(seed)
+    prototypes = rng.integers(0, 200, (classes, side, side))
+    folder.mkdir(parents=True, exist_ok=True)
+    for part, number in (("train", train), ("t10k", test)):
+        labels = rng.permutation(np.arange(number) % classes)
+        images = np.clip(prototypes[labels] + rng.integers(-noise, noise + 1, (number, side, side)), 0, 255)
+        for name, array in ((f"{part}-images-idx3-ubyte", images), (f"{part}-labels-idx1-ubyte", labels)):
+            if compressed:
+                (folder / f"{name}.gz").write_bytes(gzip.compress(idx(array), mtime=0))
+            else:
+                (folder / name).write_bytes(idx(array))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def image_folder(tmp_path_factory):
+    """300 images to train with and 100 to test with, of 6 x 6 pixels and four classes that overlap a little."""
+    return write_images(tmp_path_factory.mktemp("images"), noise=150)
+
+
+@pytest.fixture
+def start_process():
+    """start_process(command, folder, …) runs it in a session of its own, of which nothing is left after the test."""
+    started = []
+
+    def call(command, folder, **more):
+        process = subprocess.Popen(
+            command, cwd=folder, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            preexec_fn=listen_to_ctrl_c, **more,
+        )  # fmt: skip
+        started.append(process)
+        return process
+
+    yield call
+    for process in started:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+
+
+def listen_to_ctrl_c():
+    """For the child process: whoever started the tests in the background has made them ignore it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)

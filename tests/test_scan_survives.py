@@ -1,6 +1,5 @@
 """The scan command, killed, interrupted, out of room and in each other's way: nothing that was computed is lost."""
 
-import contextlib
 import os
 import resource
 import shutil
@@ -55,28 +54,9 @@ def command(*options):
 
 
 @pytest.fixture
-def start():
+def start(start_process):
     """start(folder, …) runs the command in a session of its own, of which nothing is left after the test."""
-    started = []
-
-    def call(folder, *options, **more):
-        process = subprocess.Popen(
-            command(*options), cwd=folder, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            text=True, preexec_fn=listen_to_ctrl_c, **more,
-        )  # fmt: skip
-        started.append(process)
-        return process
-
-    yield call
-    for process in started:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
-
-
-def listen_to_ctrl_c():
-    """For the child process: whoever started the tests in the background has made them ignore it."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    return lambda folder, *options, **more: start_process(command(*options), folder, **more)
 
 
 def finish(folder, *options, **more):
