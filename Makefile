@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: reproduce test lint bench clean
+.PHONY: reproduce mnist test lint bench clean
 
 reproduce: .venv/installed
 	$(BIN)/stdyn compare --force
@@ -11,6 +11,16 @@ reproduce: .venv/installed
 	$(BIN)/stdyn scan examples/scan_fa_bp.toml --force
 	$(BIN)/stdyn plot data/scan_fa_bp.h5
 	$(BIN)/stdyn plot data/scan_fa_bp.h5 --x b_smallest --value eps_g_final
+
+# $STDYN_MNIST says where MNIST is; without it, it is fetched once.
+mnist: .venv/installed
+	$(BIN)/stdyn mnist --seeds 1 2 3 4 5
+	$(BIN)/stdyn mnist --seeds 1 2 3 4 5 --lr 0.1 -o data/mnist_200-80_fast.h5
+	$(BIN)/stdyn mnist --widths 1000 --epochs 40
+	$(BIN)/stdyn mnist --widths 200 200 100 --rule dfa fa bp --epochs 20
+	$(BIN)/stdyn integrate -o data/student_fa.h5 --force
+	$(BIN)/stdyn plot data/student_fa.h5 data/mnist_1000.h5 --name mnist
+	$(BIN)/python examples/mnist_numbers.py
 
 test: .venv/installed-test
 	$(BIN)/python -m pytest

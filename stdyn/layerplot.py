@@ -34,7 +34,7 @@ def figures(histories: list[History]) -> dict[str, Figure]:
 
 
 def by_rule(histories: list[History]) -> dict[str, list[History]]:
-    """The histories of each rule, cut to the epochs that all of them have."""
+    """The histories of each rule."""
     if not histories:
         raise InputError("histories must be at least one, there is nothing to draw")
     if len({each.widths for each in histories}) > 1:
@@ -49,11 +49,12 @@ def by_rule(histories: list[History]) -> dict[str, list[History]]:
 
 
 def errors_figure(histories: list[History]) -> Figure:
-    """Training and test error against epochs, and the gap between them."""
-    figure = Figure(figsize=(7.6, 3.6), layout="constrained")
-    left, right = figure.subplots(1, 2)
+    """Training and test error against epochs, the gap between them, and the cross-entropy."""
+    figure = Figure(figsize=(9.6, 3.5), layout="constrained")
+    left, middle, right = figure.subplots(1, 3)
     errors(left, histories)
-    gap(right, histories)
+    gap(middle, histories)
+    losses(right, histories)
     figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=6)
     figure.suptitle(caption(histories), fontsize=9)
     return figure
@@ -76,7 +77,8 @@ def outputs_figure(histories: list[History]) -> Figure:
     left, right = figure.subplots(1, 2)
     output_cosines(left, histories)
     output_angles(right, histories)
-    figure.suptitle(caption(histories), fontsize=9)
+    several = f"{len(histories)} networks, " if len(histories) > 1 else ""
+    figure.suptitle(f"{histories[0].rule.upper()}: {several}{caption(histories[:1])}", fontsize=9)
     return figure
 
 
@@ -101,14 +103,12 @@ def alignment_page(trajectories: list[Trajectory], histories: list[History]) -> 
 
 def errors(ax: Axes, histories: list[History]) -> Axes:
     """Training error (dashed, open) and test error (full) in per cent against epochs."""
-    for rule, some in by_rule(histories).items():
-        for name, dash, filled in (("test", "-", True), ("train", "--", False)):
-            label = f"{rule.upper()}, {'training' if name == 'train' else name}"
-            values = [100 * getattr(each, f"{name}_error") for each in some]
-            _curve(ax, some, values, rule, label, dash, filled)
-    ax.set_yscale("log")
-    ax.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
-    return _epochs(ax, "error in %")
+    return _train_and_test(ax, histories, "error", 100, "error in %")
+
+
+def losses(ax: Axes, histories: list[History]) -> Axes:
+    """Training loss (dashed, open) and test loss (full) against epochs."""
+    return _train_and_test(ax, histories, "loss", 1, "mean cross-entropy (nats)")
 
 
 def gap(ax: Axes, histories: list[History]) -> Axes:
@@ -142,7 +142,8 @@ def output_cosines(ax: Axes, histories: list[History]) -> Axes:
     colour = RULES[histories[0].rule][0]
     for position, each in enumerate(histories):
         lines = ax.plot(each.alphas, each.output_alignment, color=colour, lw=0.5, alpha=0.4)
-        lines[0].set_label("an output of a network" if position == 0 else None)
+        if position == 0:
+            lines[0].set_label("an output of a network")
     mean = _mean([each.output_alignment.mean(axis=1) for each in histories])
     ax.plot(histories[0].alphas[: len(mean)], mean, color="black", lw=1.8, label="mean")
     ax.legend()
@@ -220,6 +221,16 @@ def _mean(values: Sequence[Array]) -> Array:
     """The mean over the networks, at each epoch over those that have it."""
     longest = max(map(len, values))
     return np.array([np.mean([each[j] for each in values if j < len(each)]) for j in range(longest)])
+
+
+def _train_and_test(ax: Axes, histories: list[History], name: str, factor: float, label: str) -> Axes:
+    for rule, some in by_rule(histories).items():
+        for part, called, dash, filled in (("test", "test", "-", True), ("train", "training", "--", False)):
+            values = [factor * getattr(each, f"{part}_{name}") for each in some]
+            _curve(ax, some, values, rule, f"{rule.upper()}, {called}", dash, filled)
+    ax.set_yscale("log")
+    ax.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    return _epochs(ax, label)
 
 
 def _epochs(ax: Axes, label: str) -> Axes:

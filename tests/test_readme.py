@@ -104,6 +104,7 @@ def test_map_of_the_modules_is_complete():
         "docs/theory.md",
         "docs/scans.md",
         "docs/cluster.md",
+        "docs/layered.md",
         "benchmarks/README.md",
     ],
 )

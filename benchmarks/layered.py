@@ -1,0 +1,127 @@
+"""Measure the training of layered networks beside PyTorch: python benchmarks/layered.py [--quick]
+
+Both train the same networks from the same weights on the same batches of single-precision inputs, forward, backward and
+step; PyTorch on as many threads as are best for it (one and two are tried), stdyn on one. They are measured in turns; a
+ratio is the median of the ratios of each turn. PyTorch comes with pip install '.[torch]'; the images with $STDYN_MNIST.
+"""
+
+import os
+import platform
+import subprocess
+import sys
+from datetime import date
+from importlib.metadata import version
+from time import perf_counter
+
+import numpy as np
+import torch
+
+from stdyn import layered, layers, mnist
+
+QUICK = "--quick" in sys.argv[1:]
+TURNS = 3 if QUICK else 7
+IMAGES = 6_000 if QUICK else 20_000  # a turn, at each batch size
+NETWORKS = [(784, 1000, 10), (784, 200, 80, 10), (784, 200, 200, 100, 10)]
+LR = 0.01
+
+
+def stdyn_steps(network, images, labels, batch, rule, feedback):
+    """The steps of `layered.train_epoch`, without its records: weights after it, and seconds."""
+    W, b = ([each.copy(order="F") for each in arrays] for arrays in (network.W, network.b))
+    feedback = None if feedback is None else [np.ascontiguousarray(B, np.float32) for B in feedback]
+    began = perf_counter()
+    with layered.one_thread():
+        for at in range(0, len(images), batch):
+            h = layers.forward(W, b, layers.inputs(images[at : at + batch], np.float32))
+            error, loss = layers.output_error(h[-1], labels[at : at + batch])
+            if not loss.mean() < 1e3:
+                raise ArithmeticError
+            delta = layers.backward(h, error, *layers.way_back(W, rule, feedback))
+            layers.add_step(W, b, h, delta, LR / len(error))
+    return W, perf_counter() - began
+
+
+def torch_model(network):
+    """The same network as a PyTorch module."""
+    modules = []
+    for W, b in zip(network.W, network.b, strict=True):
+        linear = torch.nn.Linear(W.shape[1], W.shape[0])
+        with torch.no_grad():
+            linear.weight.copy_(torch.from_numpy(np.ascontiguousarray(W)))
+            linear.bias.copy_(torch.from_numpy(b.copy()))
+        modules += [linear, torch.nn.Tanh()]
+    return torch.nn.Sequential(*modules[:-1])
+
+
+def torch_steps(network, images, labels, batch, threads):
+    """Backpropagation in PyTorch, on inputs that are ready: weights after it, and seconds."""
+    torch.set_num_threads(threads)
+    model = torch_model(network)
+    optimizer, loss = torch.optim.SGD(model.parameters(), lr=LR), torch.nn.CrossEntropyLoss()
+    x, y = torch.from_numpy(images.astype(np.float32) / np.float32(255)), torch.from_numpy(labels.astype(np.int64))
+    began = perf_counter()
+    for at in range(0, len(x), batch):
+        optimizer.zero_grad()
+        loss(model(x[at : at + batch]), y[at : at + batch]).backward()
+        optimizer.step()
+    seconds = perf_counter() - began
+    return [module.weight.detach().numpy() for module in model if isinstance(module, torch.nn.Linear)], seconds
+
+
+def compare(images, widths, batch):
+    """A row of the table: microseconds a batch, of PyTorch on one and two threads and of stdyn by each rule."""
+    rng = np.random.default_rng(0)
+    network = layered.random_network(widths, rng)
+    pixels, labels = images.train_images[:IMAGES].copy(), images.train_labels[:IMAGES]
+    ways = {f"torch {n}": lambda n=n: torch_steps(network, pixels, labels, batch, n) for n in (1, 2)}
+    for rule in layers.RULES:
+        feedback = layered.random_feedback(widths, rule, rng)
+        ways[rule] = lambda rule=rule, B=feedback: stdyn_steps(network, pixels, labels, batch, rule, B)
+    ends = {name: way()[0] for name, way in ways.items()}  # warm, too
+    off = max(np.abs(one - other).max() for one, other in zip(ends["bp"], ends["torch 1"], strict=True))
+    assert off < 1e-3, f"stdyn and PyTorch do not train the same network: weights differ by {off}"
+    seconds = np.array([[way()[1] for way in ways.values()] for _ in range(TURNS)])
+    each = dict(zip(ways, np.median(seconds, axis=0) / (IMAGES / batch) * 1e6, strict=True))
+    best = np.minimum(seconds[:, 0], seconds[:, 1])
+    ratios = {rule: np.median(best / seconds[:, 2 + j]) for j, rule in enumerate(layers.RULES)}
+    cells = [f"{each[name]:.0f}" for name in ways] + [f"{ratios[rule]:.2f}" for rule in layers.RULES]
+    print(f"| {'-'.join(map(str, widths))} | {batch} | {' | '.join(cells)} |", flush=True)
+
+
+def memory():
+    """Peak memory of a process that trains 784-1000-10 for an epoch, in MB."""
+    code = (
+        "import numpy as np, resource; from stdyn import layered, mnist; images = mnist.load();"
+        "network = layered.random_network((784, 1000, 10), np.random.default_rng(0));"
+        "B = layered.random_feedback(network.widths, 'fa', np.random.default_rng(1));"
+        "layered.train(network, images, 'fa', B, epochs=1, lr=0.01, rng=np.random.default_rng(2));"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    )
+    return int(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout) / 1024
+
+
+HEAD = "| network | batch | PyTorch, 1 thread | 2 threads | stdyn, BP | FA | DFA | PyTorch / BP | / FA | / DFA |"
+
+
+def main():
+    images = mnist.load()
+    versions = ", ".join(f"{name} {version(name)}" for name in ("numpy", "scipy", "torch", "stdyn"))
+    machine = f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores"
+    print(
+        f"{machine}; load {os.getloadavg()[0]:.1f} before; Python {platform.python_version()}, {versions}; {date.today()}"
+    )
+    print(f"\n{HEAD}\n|{'---|' * 10}")
+    for widths in NETWORKS:
+        for batch in (10, 100):
+            compare(images, widths, batch)
+    began = perf_counter()
+    network = layered.random_network((784, 1000, 10), np.random.default_rng(0))
+    layered.train(network, images, "bp", epochs=1, lr=LR, rng=np.random.default_rng(1))
+    print(
+        f"\nA whole epoch of 784-1000-10, batches of 10, errors and losses before and after: {perf_counter() - began:.1f} s"
+    )
+    print(f"Peak memory of a process that trains it: {memory():.0f} MB (goal: below 1000)")
+
+
+if __name__ == "__main__":
+    main()
