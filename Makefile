@@ -15,7 +15,7 @@ reproduce: .venv/installed
 # $STDYN_MNIST says where MNIST is; without it, it is fetched once.
 mnist: .venv/installed
 	$(BIN)/stdyn mnist --seeds 1 2 3 4 5
-	$(BIN)/stdyn mnist --seeds 1 2 3 4 5 --lr 0.1 -o data/mnist_200-80_fast.h5
+	$(BIN)/stdyn mnist --seeds 1 2 3 4 5 --lr 0.1 -o data/mnist_200-80_lr0.1.h5
 	$(BIN)/stdyn mnist --widths 1000 --epochs 40
 	$(BIN)/stdyn mnist --widths 200 200 100 --rule dfa fa bp --epochs 20
 	$(BIN)/stdyn integrate -o data/student_fa.h5 --force

@@ -107,9 +107,8 @@ def main():
     images = mnist.load()
     versions = ", ".join(f"{name} {version(name)}" for name in ("numpy", "scipy", "torch", "stdyn"))
     machine = f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores"
-    print(
-        f"{machine}; load {os.getloadavg()[0]:.1f} before; Python {platform.python_version()}, {versions}; {date.today()}"
-    )
+    python = f"Python {platform.python_version()}"
+    print(f"{machine}; load {os.getloadavg()[0]:.1f} before; {python}, {versions}; {date.today()}")
     print(f"\n{HEAD}\n|{'---|' * 10}")
     for widths in NETWORKS:
         for batch in (10, 100):
@@ -117,9 +116,8 @@ def main():
     began = perf_counter()
     network = layered.random_network((784, 1000, 10), np.random.default_rng(0))
     layered.train(network, images, "bp", epochs=1, lr=LR, rng=np.random.default_rng(1))
-    print(
-        f"\nA whole epoch of 784-1000-10, batches of 10, errors and losses before and after: {perf_counter() - began:.1f} s"
-    )
+    seconds = perf_counter() - began
+    print(f"\nA whole epoch of 784-1000-10, batches of 10, errors and losses before and after: {seconds:.1f} s")
     print(f"Peak memory of a process that trains it: {memory():.0f} MB (goal: below 1000)")
 
 

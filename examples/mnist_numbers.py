@@ -1,0 +1,71 @@
+"""The numbers that figures/README.md gives of the layered networks: python examples/mnist_numbers.py [FILE ...]"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+
+import stdyn
+
+FILES = [f"data/mnist_{name}.h5" for name in ("200-80", "200-80_lr0.1", "1000", "200-200-100")]
+
+
+def spread(values, digits=2):
+    """Mean and standard deviation."""
+    values = np.asarray(values, dtype=float)
+    there = values[np.isfinite(values)]
+    if not there.size:
+        return "never"
+    text = f"{there.mean():.{digits}f}" + (f" ± {there.std(ddof=1):.{digits}f}" if there.size > 1 else "")
+    return text if there.size == values.size else f"{text} ({there.size} of {values.size})"
+
+
+def at_training_error(history, level):
+    """Test error in per cent after the first epoch whose training error is below a level; NaN if there is none."""
+    there = np.flatnonzero(history.train_error < level)
+    return 100 * history.test_error[there[0]] if there.size else np.nan
+
+
+def last_tenth(values):
+    """The mean over the last tenth of the epochs: what the noise of single epochs leaves."""
+    return np.mean(values[-max(1, len(values) // 10) :])
+
+
+def main(files):
+    for file in files:
+        found = stdyn.open_training(file)
+        print(f"\n{file}: {'-'.join(map(str, found.widths))}, lr = {found.description['lr']:g}\n")
+        for rule in dict.fromkeys(found.rules):
+            some = [each for each in found.histories if each.rule == rule]
+            print(f"{rule}, {len(some)} networks, {len(some[0].epochs) - 1} epochs")
+            print("  final training error ", spread([100 * each.train_error[-1] for each in some]))
+            print("  final test error     ", spread([100 * each.test_error[-1] for each in some]))
+            print("  their difference     ", spread([100 * (h.test_error[-1] - h.train_error[-1]) for h in some]))
+            print("  the same, last tenth ", *(
+                f"{spread([100 * last_tenth(getattr(each, name)) for each in some])} {name.removesuffix('_error')};"
+                for name in ("train_error", "test_error")))  # fmt: skip
+            for level in (0.05, 0.02, 0.01, 0.001):
+                values = [at_training_error(each, level) for each in some]
+                print(f"  test error when the training error is first below {100 * level:g} %:", spread(values))
+            best = [each.test_loss.argmin() for each in some]
+            print(
+                "  lowest test loss     ",
+                spread([each.test_loss.min() for each in some], 4),
+                "at epoch",
+                spread(best, 0),
+            )
+            print("  final test loss      ", spread([each.test_loss[-1] for each in some], 4))
+            if rule != "bp":
+                for name in ("weight_angle", "update_angle"):
+                    values = np.array([getattr(each, name)[-1] for each in some])
+                    print(f"  final {name}s by layer:", ", ".join(spread(column, 1) for column in values.T))
+                values = np.array([each.alignment[-1] for each in some])
+                print("  final cosines by layer:", ", ".join(spread(column) for column in values.T))
+                outputs = np.array([each.output_angle[-1] for each in some])
+                print(
+                    f"  final output angles: from {outputs.min():.0f} to {outputs.max():.0f}, mean {outputs.mean():.0f}"
+                )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:] or [file for file in FILES if Path(file).exists()])
