@@ -19,7 +19,8 @@ mnist: .venv/installed
 	$(BIN)/stdyn mnist --widths 1000 --epochs 40
 	$(BIN)/stdyn mnist --widths 200 200 100 --rule dfa fa bp --epochs 20
 	$(BIN)/stdyn integrate -o data/student_fa.h5 --force
-	$(BIN)/stdyn plot data/student_fa.h5 data/mnist_1000.h5 --name mnist
+	$(BIN)/stdyn simulate --method reduced -o data/student_fa_runs.h5 --force
+	$(BIN)/stdyn plot data/student_fa.h5 data/student_fa_runs.h5 data/mnist_1000.h5 --name mnist
 	$(BIN)/python examples/mnist_numbers.py
 
 test: .venv/installed-test

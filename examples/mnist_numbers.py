@@ -21,9 +21,9 @@ def spread(values, digits=2):
 
 
 def at_training_error(history, level):
-    """Test error in per cent after the first epoch whose training error is below a level; NaN if there is none."""
+    """Test error in per cent after the first epoch whose training error is below a level, and this epoch; NaN: none."""
     there = np.flatnonzero(history.train_error < level)
-    return 100 * history.test_error[there[0]] if there.size else np.nan
+    return (100 * history.test_error[there[0]], there[0]) if there.size else (np.nan, np.nan)
 
 
 def last_tenth(values):
@@ -45,8 +45,9 @@ def main(files):
                 f"{spread([100 * last_tenth(getattr(each, name)) for each in some])} {name.removesuffix('_error')};"
                 for name in ("train_error", "test_error")))  # fmt: skip
             for level in (0.05, 0.02, 0.01, 0.001):
-                values = [at_training_error(each, level) for each in some]
-                print(f"  test error when the training error is first below {100 * level:g} %:", spread(values))
+                errors, epochs = zip(*(at_training_error(each, level) for each in some), strict=True)
+                said = f"{spread(errors)} (after epoch {spread(epochs, 1)})" if np.isfinite(errors).any() else "never"
+                print(f"  test error when the training error is first below {100 * level:g} %:", said)
             best = [each.test_loss.argmin() for each in some]
             print(
                 "  lowest test loss     ",

@@ -63,7 +63,7 @@ def errors_figure(histories: list[History]) -> Figure:
 def angles_figure(histories: list[History]) -> Figure:
     """The angles of the weights with the feedback, and of the updates with those of backpropagation, layer by layer."""
     figure = Figure(figsize=(7.6, 3.8), layout="constrained")
-    left, right = figure.subplots(1, 2, sharey=True)
+    left, right = figure.subplots(1, 2, sharex=True, sharey=True)
     layer_angles(left, histories, "weight_angle", "feedback against the weights above")
     layer_angles(right, histories, "update_angle", "update against that of backpropagation")
     figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=4)
@@ -90,7 +90,7 @@ def alignment_page(trajectories: list[Trajectory], histories: list[History]) -> 
         raise InputError("trajectories and histories must each have one of feedback alignment, to be laid side by side")
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(7.6, 3.6), layout="constrained")
-        left, right = figure.subplots(1, 2, sharey=True)
+        left, right = figure.subplots(1, 2, sharex=True, sharey=True)
         student_alignment(left, pairs)
         layer_cosines(right, some)
         left.set_ylim(min(-0.1, left.get_ylim()[0]), 1.05)
@@ -121,15 +121,14 @@ def gap(ax: Axes, histories: list[History]) -> Axes:
 
 
 def layer_angles(ax: Axes, histories: list[History], name: str, title: str) -> Axes:
-    """The angles of the hidden layers against epochs, one dash and marker a layer, one colour a rule."""
+    """The angles of the hidden layers against epochs, one dash and marker a layer, one colour a rule (DFA: open)."""
     for rule, some in by_rule(histories).items():
         if rule == "bp":
             continue
         for l in range(len(some[0].widths) - 2):
             values = [getattr(each, name)[:, l] for each in some]
-            _curve(
-                ax, some, values, rule, f"{rule.upper()}, hidden layer {l + 1}", _DASHES[l % 4], True, MARKERS[l % 7]
-            )
+            label = f"{rule.upper()}, hidden layer {l + 1}"
+            _curve(ax, some, values, rule, label, _DASHES[l % 4], rule != "dfa", MARKERS[l % 7])
     ax.axhline(90, color="0.7", lw=0.8, zorder=0)
     ax.set_ylim(0, 100)
     ax.set_yticks(range(0, 91, 15))
@@ -179,7 +178,7 @@ def student_alignment(ax: Axes, pairs: list[Pair]) -> Axes:
     ax.set_title(f"student–teacher, K = {problem.start.K}, M = {problem.start.M}\ncosine of $v$ and $b$", fontsize=9)
     ax.set_ylabel("cosine")
     ax.axhline(0, color="0.7", lw=0.8, zorder=0)
-    ax.legend()
+    ax.legend(loc="center right")
     return ax
 
 
@@ -189,10 +188,12 @@ def layer_cosines(ax: Axes, histories: list[History]) -> Axes:
         for l in range(len(some[0].widths) - 2):
             values = [each.alignment[:, l] for each in some]
             label = f"{rule.upper()}, hidden layer {l + 1}"
-            _curve(ax, some, values, rule, label, _DASHES[l % 4], True, MARKERS[l % 7], "alphas")
+            _curve(ax, some, values, rule, label, _DASHES[l % 4], rule != "dfa", MARKERS[l % 7], "alphas")
     ax.axhline(0, color="0.7", lw=0.8, zorder=0)
     ax.legend()
-    ax.set_title(f"{_widths(histories[0])}, images\ncosine of weights above and feedback", fontsize=9)
+    most = max(len(some) for some in by_rule(histories).values())
+    drawn = f", mean and range of {most}" if most > 1 else ""
+    ax.set_title(f"layered network {_widths(histories[0])}{drawn}\ncosine of $W$ above and feedback $B$", fontsize=9)
     return _alpha(ax, histories[0], "")
 
 
@@ -248,8 +249,11 @@ def _alpha(ax: Axes, history: History, label: str) -> Axes:
 
 
 def _drawn(pair: Pair) -> str:
-    kinds = {"ODE": pair.theory, f"network runs, N = {pair.problem.N}": pair.runs, "reduced runs": pair.reduced}
-    return "FA: " + ", ".join(name for name, there in kinds.items() if there is not None)
+    """What is drawn of a problem, for a legend."""
+    drawn = [] if pair.theory is None else ["line: ODE"]
+    drawn += [] if pair.runs is None else [f"markers: {pair.runs.runs} networks of N = {pair.problem.N}"]
+    drawn += [] if pair.reduced is None else [f"band: {pair.reduced.runs} reduced runs of N = {pair.problem.N}"]
+    return "FA\n" + "\n".join(drawn)
 
 
 def _widths(history: History) -> str:
