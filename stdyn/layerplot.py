@@ -173,12 +173,12 @@ def output_angles(ax: Axes, histories: list[History]) -> Axes:
 def student_alignment(ax: Axes, pairs: list[Pair]) -> Axes:
     """The cosine of v and b against alpha."""
     for pair in pairs:
-        feedback_cosine(ax, pair, RULES["fa"][0], "s", _drawn(pair), dash="-")
-    problem = pairs[0].problem
-    ax.set_title(f"student–teacher, K = {problem.start.K}, M = {problem.start.M}\ncosine of $v$ and $b$", fontsize=9)
+        feedback_cosine(ax, pair, RULES["fa"][0], "s", "", dash="-")
+    start = pairs[0].problem.start
+    ax.text(0.98, 0.35, _drawn(pairs[0]), transform=ax.transAxes, ha="right", fontsize=8)
+    ax.set_title(f"student–teacher, K = {start.K}, M = {start.M}\ncosine of $v$ and $b$", fontsize=9)
     ax.set_ylabel("cosine")
     ax.axhline(0, color="0.7", lw=0.8, zorder=0)
-    ax.legend(loc="center right")
     return ax
 
 
@@ -249,11 +249,11 @@ def _alpha(ax: Axes, history: History, label: str) -> Axes:
 
 
 def _drawn(pair: Pair) -> str:
-    """What is drawn of a problem, for a legend."""
+    """What is drawn of a problem, a line each."""
     drawn = [] if pair.theory is None else ["line: ODE"]
     drawn += [] if pair.runs is None else [f"markers: {pair.runs.runs} networks of N = {pair.problem.N}"]
     drawn += [] if pair.reduced is None else [f"band: {pair.reduced.runs} reduced runs of N = {pair.problem.N}"]
-    return "FA\n" + "\n".join(drawn)
+    return "\n".join(drawn)
 
 
 def _widths(history: History) -> str:

@@ -83,7 +83,8 @@ def test_one_page_for_student_teacher_and_layers(histories):
     experiment = Experiment(K=2, M=2, N=50, alpha_max=20, points=11)
     theory = [integrate(experiment.problem(rule), experiment.alphas()) for rule in ("fa", "bp")]
     left, right = layerplot.alignment_page(theory, histories).axes
-    np.testing.assert_allclose(lines(left)["FA\nline: ODE"].get_ydata(), theory[0].alignment)
+    np.testing.assert_allclose(left.get_lines()[0].get_ydata(), theory[0].alignment)
+    assert left.texts[0].get_text() == "line: ODE"
     drawn = lines(right)["FA, hidden layer 1"]
     np.testing.assert_allclose(drawn.get_ydata(), of(histories, "fa", "alignment")[:, :, 0].mean(axis=0))
     np.testing.assert_allclose(drawn.get_xdata(), histories[0].alphas)
