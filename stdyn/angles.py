@@ -4,9 +4,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.floating]
+from stdyn.blas import Array
 
 
 def angle(a: Array, b: Array, norm: Callable[[Array], Any] = np.linalg.norm) -> Any:

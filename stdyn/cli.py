@@ -46,6 +46,9 @@ class TomlOrText(TomlValue):
         return value if isinstance(value, str) and value.isalpha() else super().convert(value, param, ctx)
 
 
+_NUMERALS = tuple("0123456789.")
+
+
 class ManyValues(click.Command):
     """A command whose options that may be repeated take several values after one another, too: --widths 200 80."""
 
@@ -53,8 +56,9 @@ class ManyValues(click.Command):
         many = {flag for p in self.params if isinstance(p, click.Option) and p.multiple for flag in p.opts}
         flag, fresh, repeated = "", False, []
         for arg in args:
-            if arg.startswith("-") and not arg[1:2].isdigit():
-                flag, fresh = arg, True
+            if arg.startswith("-") and arg[1:2] not in _NUMERALS:
+                flag, value_given, _ = arg.partition("=")
+                fresh = not value_given
             elif flag in many and not fresh:
                 repeated.append(flag)
             else:
@@ -290,7 +294,7 @@ def scan_command(
     target = output or Path(f"data/{config.stem if config else 'scan'}.h5")
     try:
         with _executor(workers, scheduler) as (executor, in_flight):
-            if not target.exists():
+            if not _exists(target):
                 _target(target, False)
             result = scan(
                 problems, experiment.alphas(), target, solve, executor, seed=seed, keep=settings.get("keep", "all"),
@@ -424,22 +428,25 @@ def mnist_command(
     The same command again goes on where it stopped, whatever stopped it; further rules, seeds and epochs are added to
     what is there.
     """
-    training.check()
     if write_config:
         _write_text(write_config, to_toml(training), force)
         return
     from stdyn import layerplot, mnist
     from stdyn.histories import train
 
-    target = output or Path(f"data/mnist_{'-'.join(map(str, training.fixed()['widths'])) or 'none'}.h5")
-    if not target.exists():
+    target = output or Path(f"data/mnist_{'-'.join(map(str, training.widths)) or 'none'}.h5")
+    if not _exists(target):
         _target(target, False)
     _folder(figures)
     if data is None and not os.environ.get(mnist.VARIABLE):
         data = mnist.fetch(progress=True)
     try:
         with _workers(workers, len(training.runs)) as executor:
-            found = train(training, target, data, executor, other_data=other_data, overwrite=force, progress=True)
+            threads = 1 if workers == 1 else None
+            found = train(
+                training, target, data, executor, other_data=other_data, threads=threads, overwrite=force,
+                progress=True,
+            )  # fmt: skip
     except (TrainingInterrupted, TrainingStopped) as stopped:
         raise Stopped(str(stopped)) from None
     click.echo(f"{found.text()}\nwrote {target}")
@@ -487,7 +494,10 @@ def plot_command(files: tuple[Path, ...], name: str | None, figures: Path, suffi
         from stdyn import layerplot
         from stdyn.histories import open_training
 
-        histories = open_training(of["training"][0]).histories
+        found = open_training(of["training"][0])
+        histories = found.histories
+        if not histories:
+            raise InputError(f"{found.path} holds no network that has begun, there is nothing to draw")
         trajectories = [load(file) for file in of["trajectory"]]
         both = {"alignments": layerplot.alignment_page(trajectories, histories)} if trajectories else {}
         drawn = both or layerplot.figures(histories)
@@ -598,10 +608,17 @@ def _plain(name: str) -> str:
 def _target(path: Path, force: bool) -> Path:
     from stdyn.store import check_target
 
-    if path.exists():
+    if _exists(path):
         check_target(path, force)
     _folder(path.parent)
     return check_target(path, force)
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except PermissionError:
+        raise InputError(f"the folder {path.parent} cannot be searched: permission denied") from None
 
 
 def _write_text(path: Path, text: str, force: bool) -> None:

@@ -3,6 +3,7 @@
 import json
 import os
 import time
+import warnings
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
@@ -16,9 +17,9 @@ import numpy as np
 from tqdm import tqdm
 
 from stdyn import mnist, store
-from stdyn.errors import InputError, TrainingInterrupted, TrainingStopped
+from stdyn.errors import DivergenceWarning, InputError, TrainingInterrupted, TrainingStopped
 from stdyn.history import ALIGNMENTS, RECORDS, History, Records, blank_records, history, put_records, recorded_alphas
-from stdyn.layered import Diverged, start_records, train_epoch
+from stdyn.layered import Diverged, check_threads, start_records, train_epoch
 from stdyn.layers import Network
 from stdyn.mnist import Images
 from stdyn.problem import Array
@@ -29,7 +30,9 @@ from stdyn.trajectory import provenance
 if TYPE_CHECKING:
     import xarray
 
-Source = tuple[str | None, bool, int | None]  # folder, whether it may be another data set, how many to train with
+Source = tuple[
+    str, bool, int | None, str
+]  # folder, whether it may be another data set, how many to train with, SHA-256
 
 
 def train(
@@ -39,6 +42,7 @@ def train(
     executor: Executor | None = None,
     *,
     other_data: bool = False,
+    threads: int | None = None,
     overwrite: bool = False,
     progress: bool = False,
 ) -> "Histories":
@@ -56,6 +60,9 @@ def train(
         Where to train; default: in this process. `stdyn.processes()` uses all cores. The result does not depend on it.
     other_data : bool, default False
         Take a data set of the size of MNIST that is not MNIST.
+    threads : int, optional
+        Of each network, 1 or 2, which helps with large batches; default: 1 in an executor, else 2 where there are as
+        many cores. Has no influence on the result.
     overwrite : bool, default False
         Begin anew if the file exists.
     progress : bool, default False
@@ -78,14 +85,17 @@ def train(
     Notes
     -----
     After each epoch of each network its records and weights are committed: whatever ends the training, at most the
-    epochs that were under way are lost. Where a network diverges, its history ends with the epoch before.
+    epochs that were under way are lost. Where a network diverges, its history ends with the epoch before, and a
+    DivergenceWarning says so.
     """
-    training.check()
+    if not isinstance(training, Training):
+        raise InputError(f"training must be a stdyn.Training, but is {training!r}")
     if executor is not None and not isinstance(executor, Executor):
         raise InputError(f"executor must be a concurrent.futures.Executor, but is {executor!r}")
-    target = Path(path)
-    source: Source = (_folder(data), other_data, training.train_size)
-    images = _images(*source)
+    target, folder = Path(path), _folder(data)
+    threads = check_threads(threads if executor is None or threads is not None else 1)
+    images = _read(folder, other_data, training.train_size)
+    source: Source = (folder, other_data, training.train_size, images.sha256)
     with _table(target, training, images, overwrite) as table:
         state = _State(table, images)
         todo = [run for run in state.todo() if (state.rules[run], state.seeds[run]) in training.runs]
@@ -95,7 +105,7 @@ def train(
             unit=" epochs", disable=not progress or None, smoothing=0.05,
         ) as bar:  # fmt: skip
             try:
-                _run(state, todo, training, source, executor, bar)
+                _run(state, todo, training, source, threads, executor, bar)
             except KeyboardInterrupt:
                 raise TrainingInterrupted(f"interrupted: {state.said(target)}") from None
             except OSError as error:
@@ -112,10 +122,18 @@ def _folder(data: str | os.PathLike[str] | None) -> str:
     return os.path.abspath(given)
 
 
-@lru_cache(maxsize=1)
-def _images(folder: str, other: bool, size: int | None) -> Images:
+def _read(folder: str, other: bool, size: int | None) -> Images:
     images = mnist.read(Path(folder), other)
     return images if size is None else images.first(size)
+
+
+@lru_cache(maxsize=1)
+def _images(folder: str, other: bool, size: int | None, sha256: str) -> Images:
+    """The images, read once in every process."""
+    images = _read(folder, other, size)
+    if images.sha256 != sha256:
+        raise InputError(f"the images in {folder} must not change during a training, but have changed")
+    return images
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -123,7 +141,7 @@ def _images(folder: str, other: bool, size: int | None) -> Images:
 
 
 def train_one(
-    training: Training, rule: str, seed: int, epoch: int, network: Network | None, source: Source
+    training: Training, rule: str, seed: int, epoch: int, network: Network | None, source: Source, threads: int
 ) -> tuple[Network, dict[str, Any], float]:
     """The network after an epoch, the records of it, and the seconds it took; epoch 0 is the start."""
     began = time.perf_counter()
@@ -132,10 +150,10 @@ def train_one(
     feedback = training.feedback(rule, seed, layers)
     if network is None:
         network = training.network(seed, layers)
-        return network, start_records(network, images, rule, feedback), time.perf_counter() - began
+        return network, start_records(network, images, rule, feedback, threads), time.perf_counter() - began
     rng = training.rng(seed, "order", epoch)
     network, records = train_epoch(
-        network, images, rule, feedback, rng, epoch, training.lr, training.batch, training.measured
+        network, images, rule, feedback, rng, epoch, training.lr, training.batch, training.measured, threads
     )
     return network, records, time.perf_counter() - began
 
@@ -160,8 +178,9 @@ class _Lost(Exception):
 
 
 def _run(
-    state: "_State", todo: list[int], training: Training, source: Source, executor: Executor | None, bar: tqdm
-) -> None:
+    state: "_State", todo: list[int], training: Training, source: Source, threads: int, executor: Executor | None,
+    bar: tqdm,
+) -> None:  # fmt: skip
     """Train the networks `todo`, epoch by epoch in turns, and write every epoch as it arrives."""
     waiting = deque(todo)
     pending: dict[Future[Any], int] = {}
@@ -172,8 +191,8 @@ def _run(
         while waiting or pending:
             while waiting and len(pending) < together:
                 run = waiting.popleft()
-                task = training, state.rules[run], state.seeds[run], state.next_epoch(run), state.networks[run], source
-                pending[executor.submit(train_one, *task)] = run
+                which = state.rules[run], state.seeds[run], state.next_epoch(run), state.networks[run]
+                pending[executor.submit(train_one, training, *which, source, threads)] = run
             for future in wait(pending, return_when=FIRST_COMPLETED).done:
                 run = pending.pop(future)
                 name = f"{state.rules[run]}, seed {state.seeds[run]}"
@@ -181,7 +200,9 @@ def _run(
                     network, records, seconds = future.result()
                 except Diverged as error:
                     state.diverge(run, error)
-                    bar.write(f"{name}: {error}; lr = {training.lr:g} is too large")
+                    warnings.warn(
+                        f"{name}: {error}; lr = {training.lr:g} is too large", DivergenceWarning, stacklevel=3
+                    )
                     continue
                 except (MemoryError, OSError, RuntimeError) as error:
                     lost = lost or _Lost(error)  # others may have arrived
@@ -256,8 +277,12 @@ class _State:
 @contextmanager
 def _table(path: Path, training: Training, images: Images, overwrite: bool) -> Iterator[store.Table]:
     """The file of a training, made, gone on with, or with room for what is new."""
-    if not path.exists() or overwrite:
-        _create(path, training.runs, training.epochs, training, images, overwrite)
+    if not path.exists():
+        _create(path, training.runs, training.epochs, training, images)
+    elif overwrite:
+        with store.Table(path, writable=True) as table:  # so that nobody else is writing it
+            store.check_kind(path, table.attributes, "training", overwritten=True)
+            _create(path, training.runs, training.epochs, training, images, overwrite)
     with store.Table(path, writable=True) as table:
         _check_same(path, table, training, images)
         runs = list(zip(table.read("rule").tolist(), table.read("seed").tolist(), strict=True))
@@ -274,8 +299,9 @@ def _table(path: Path, training: Training, images: Images, overwrite: bool) -> I
 
 
 def _create(
-    path: Path, runs: list[tuple[str, int]], epochs: int, training: Training, images: Images, overwrite: bool = False
-) -> None:
+    path: Path, runs: list[tuple[str, int]], epochs: int, training: Training, images: Images, overwrite: bool = False,
+    **made: Any,
+) -> None:  # fmt: skip
     layers = training.layers(images)
     L = len(layers) - 1
     axes: dict[str, Any] = {
@@ -310,7 +336,8 @@ def _create(
         )
         columns[f"b{l}"] = ((f"unit_{l}",), np.float32, f"biases of layer {l} after the last epoch done")
     columns = {name: column for name, column in columns.items() if L > 1 or "hidden" not in column[0]}
-    attributes = {"kind": "training", "training_examples": len(images.train_images), **provenance()}
+    attributes = {"kind": "training", "coordinates": "rule seed", "training_examples": len(images.train_images)}
+    attributes |= provenance(**made)
     store.create_table(path, len(runs), columns, others, attributes, overwrite, axis="run")
 
 
@@ -331,7 +358,8 @@ def _grow(path: Path, table: store.Table, runs: list[tuple[str, int]], training:
     larger = path.with_name(f".{path.name}.{uuid4().hex}.tmp")
     names = [name for name in table.names() if table.axes(name)[:1] == ("run",) and name not in ("run", "rule", "seed")]
     try:
-        _create(larger, runs, training.epochs, training, images)
+        made = {name: table.attributes[name] for name in ("created", "versions")}
+        _create(larger, runs, training.epochs, training, images, **made)
         with store.Table(larger, writable=True) as new:
             for run in range(len(table.read("run"))):
                 row = {name: table.read(name, run) for name in names}

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stdyn.angles import Array
+from stdyn.blas import Array
 from stdyn.layers import Network
 
 RECORDS = {  # at the end of every epoch: name -> (axes after the epoch, what it is)

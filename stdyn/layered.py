@@ -1,20 +1,18 @@
 """The training of layered networks by BP, FA and DFA: one pass over the images, or all of it.
 
-BLAS runs in one thread: the bits do not depend on the number of cores, and for such small batches a second thread costs
-more than it gives. Several networks are trained side by side instead (`stdyn.train`).
+A second thread helps with large batches only (`blas`); several networks are trained side by side (`stdyn.train`).
 """
 
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from stdyn.angles import Array, mean, output_angles, update_angles, weight_angles
+from stdyn.angles import mean, output_angles, update_angles, weight_angles
+from stdyn.blas import Array, Run, side_by_side
 from stdyn.errors import DivergenceWarning, InputError, TrainingInterrupted
 from stdyn.history import (
     ALIGNMENTS,
@@ -39,10 +37,9 @@ from stdyn.layers import (
     way_back,
 )
 from stdyn.mnist import Images
-from stdyn.problem import check_rng, integer, number
-
-if TYPE_CHECKING:
-    from threadpoolctl import ThreadpoolController
+from stdyn.problem import frozen_array, integer, number
+from stdyn.simulate import cores
+from stdyn.streams import seed_sequence
 
 __all__ = ["History", "Network", "random_feedback", "random_network", "train"]
 
@@ -61,6 +58,7 @@ def train(
     batch: int = 10,
     rng: np.random.Generator,
     measured: int = 200,
+    threads: int | None = None,
     progress: bool = False,
 ) -> History:
     """Train a network by SGD: W^l -= lr times the mean of delta^l h^{l-1}^T over a batch (theory.md, section 8).
@@ -81,6 +79,8 @@ def train(
         Every epoch spawns the generator of its order from it.
     measured : int, default 200
         Number of batches of each epoch whose updates are compared with those of backpropagation.
+    threads : int, optional
+        1 or 2, default: 2 where there are as many cores. Has no influence on the result.
     progress : bool, default False
         Show a progress bar if the screen is a terminal.
 
@@ -102,17 +102,18 @@ def train(
     """
     check(network, images, rule, feedback)
     epochs, batch, measured = integer("epochs", epochs, 0), integer("batch", batch, 1), integer("measured", measured, 1)
-    lr = number("lr", lr)
-    check_rng(rng)
+    lr, threads = number("lr", lr), check_threads(threads)
+    seed_sequence(rng)
     P = len(images.train_images)
     alphas = recorded_alphas(P, images.inputs, batch, epochs)
     values = blank_records(network.widths, epochs, len(alphas))
     done, rest = 0, {"rule": rule, "lr": lr, "batch": batch}
     try:
-        put_records(values, 0, start_records(network, images, rule, feedback))
-        for done, child in enumerate(tqdm(rng.spawn(epochs), unit=" epochs", disable=not progress or None)):
-            network, records = train_epoch(network, images, rule, feedback, child, done + 1, lr, batch, measured)
-            put_records(values, done + 1, records)
+        put_records(values, 0, start_records(network, images, rule, feedback, threads))
+        for epoch, child in enumerate(tqdm(rng.spawn(epochs), unit=" epochs", disable=not progress or None), 1):
+            after, records = train_epoch(network, images, rule, feedback, child, epoch, lr, batch, measured, threads)
+            put_records(values, epoch, records)
+            network, done = after, epoch
     except Diverged as error:
         warnings.warn(f"{rule} {error}; lr = {lr:g} is too large", DivergenceWarning, stacklevel=2)
         return history(values, alphas, P, done, network, diverged=(error.epoch, error.batch), **rest)
@@ -120,7 +121,12 @@ def train(
         raise TrainingInterrupted(
             f"interrupted after {done} epochs", history(values, alphas, P, done, network, **rest)
         ) from None
-    return history(values, alphas, P, epochs, network, **rest)
+    return history(values, alphas, P, done, network, **rest)
+
+
+def check_threads(threads: int | None) -> int:
+    """The number of threads: 1 or 2; by default 2 where there are as many cores."""
+    return min(2, cores()) if threads is None else integer("threads", threads, 1, 2)
 
 
 def check(network: Network, images: Images, rule: str, feedback: Sequence[Array] | None) -> None:
@@ -138,33 +144,40 @@ def check(network: Network, images: Images, rule: str, feedback: Sequence[Array]
     if (check_rule(rule) == "bp") != (feedback is None):
         needed = "refused (backpropagation goes back through W)" if rule == "bp" else "needed"
         raise InputError(f'feedback is {needed} with rule = "{rule}"')
+    if not all(np.isfinite(each).all() for each in (*network.W, *network.b)):
+        raise InputError("network must have finite weights and biases")
     if feedback is not None:
-        there, wanted = [np.shape(B) for B in feedback], feedback_shapes(widths, rule)
+        if not isinstance(feedback, list | tuple):
+            raise InputError(f"feedback must be a list or tuple of matrices, but is {feedback!r}")
+        there = [frozen_array(f"feedback[{l}]", B, (2,)).shape for l, B in enumerate(feedback)]
+        wanted = feedback_shapes(widths, rule)
         if there != wanted:
             raise InputError(f'feedback must have shapes {wanted} with rule = "{rule}", but has {there}')
-        if not all(np.isfinite(B).all() for B in feedback):
-            raise InputError("feedback must be finite")
+        largest = max((np.abs(B).max() for B in feedback), default=0)
+        if largest > np.finfo(network.W[0].dtype).max:
+            raise InputError(f"feedback must be finite as {network.W[0].dtype}, but has entries of {largest:g}")
 
 
 # ---------------------------------------------------------------------------------------------------------------------
 # One epoch
 
 
-def error_and_loss(network: Network, images: NDArray[np.uint8], labels: NDArray[np.uint8]) -> tuple[float, float]:
+def error_and_loss(
+    network: Network, images: NDArray[np.uint8], labels: NDArray[np.uint8], run: Run
+) -> tuple[float, float]:
     """The fraction of images that get the wrong class, and the mean cross-entropy (in nats)."""
     wrong, loss = 0, 0.0
-    with one_thread():
-        for at in range(0, len(images), _TOGETHER):
-            some, right = images[at : at + _TOGETHER], labels[at : at + _TOGETHER]
-            a = forward(network.W, network.b, inputs(some, network.W[0].dtype))[-1]
-            wrong += int((a.argmax(axis=1) != right).sum())
-            loss += float(output_error(a, right)[1].sum(dtype=float))
+    for at in range(0, len(images), _TOGETHER):
+        some, right = images[at : at + _TOGETHER], labels[at : at + _TOGETHER]
+        a = forward(network.W, network.b, inputs(some, network.W[0].dtype), run)[-1]
+        wrong += int((a.argmax(axis=1) != right).sum())
+        loss += float(output_error(a, right)[1].sum(dtype=float))
     return wrong / len(images), loss / len(images)
 
 
 def train_epoch(
     network: Network, images: Images, rule: str, feedback: Sequence[Array] | None, rng: np.random.Generator,
-    epoch: int, lr: float, batch: int, measured: int,
+    epoch: int, lr: float, batch: int, measured: int, threads: int = 1,
 ) -> tuple[Network, dict[str, Any]]:  # fmt: skip
     """One pass over the images to train with, in an order that `rng` draws: the network after it, and its records.
 
@@ -180,39 +193,44 @@ def train_epoch(
     position = int(np.searchsorted(grid, (epoch - 1) * steps, side="right"))
     recorded = set(grid[position:].tolist())
     angles, cosines = [], []
-    with one_thread(), np.errstate(over="ignore", invalid="ignore"):
+    with side_by_side(threads) as run, np.errstate(over="ignore", invalid="ignore"):
         for step in range(steps):
             some = order[step * batch : (step + 1) * batch]
-            h = forward(W, b, inputs(images.train_images[some], dtype))
+            h = forward(W, b, inputs(images.train_images[some], dtype), run)
             error, loss = output_error(h[-1], images.train_labels[some])
             if not loss.mean() <= _DIVERGED * np.log(max(2, error.shape[1])):
                 raise Diverged(epoch, step + 1, float(loss.mean()))
             delta = backward(h, error, *way_back(W, rule, feedback))
             if step in looked_at and rule != "bp":
                 angles.append(update_angles(h, delta, backward(h, error, W[1:])))
-            add_step(W, b, h, delta, lr / len(some))
+            add_step(W, b, h, delta, lr / len(some), run)
             if (epoch - 1) * steps + step + 1 in recorded:
                 cosines.append((weight_angles(W, rule, feedback), output_angles(W, rule, feedback)))
-    result = Network(tuple(W), tuple(b))
-    records = _at_the_end(result, images, rule, feedback)
+        result = Network(tuple(W), tuple(b))
+        records = _at_the_end(result, images, rule, feedback, run)
     if not np.isfinite(records["train_loss"]):
         raise Diverged(epoch, steps, records["train_loss"])
     records["update_angle"], records["delta_angle"] = mean(angles) if angles else np.zeros((2, len(W)))
     return result, records | _cosines(position, cosines)
 
 
-def start_records(network: Network, images: Images, rule: str, feedback: Sequence[Array] | None) -> dict[str, Any]:
+def start_records(
+    network: Network, images: Images, rule: str, feedback: Sequence[Array] | None, threads: int = 1
+) -> dict[str, Any]:
     """The records of epoch 0, before any step; there is no update yet (NaN)."""
-    records = _at_the_end(network, images, rule, feedback)
+    with side_by_side(threads) as run, np.errstate(over="ignore", invalid="ignore"):
+        records = _at_the_end(network, images, rule, feedback, run)
     none = np.full(len(network.W), np.nan)
     angles = [(records["weight_angle"], records["output_angle"])]
     return records | {"update_angle": none, "delta_angle": none} | _cosines(0, angles)
 
 
-def _at_the_end(network: Network, images: Images, rule: str, feedback: Sequence[Array] | None) -> dict[str, Any]:
+def _at_the_end(
+    network: Network, images: Images, rule: str, feedback: Sequence[Array] | None, run: Run
+) -> dict[str, Any]:
     """The records that a network has without its history."""
-    train = error_and_loss(network, images.train_images, images.train_labels)
-    test = error_and_loss(network, images.test_images, images.test_labels)
+    train = error_and_loss(network, images.train_images, images.train_labels, run)
+    test = error_and_loss(network, images.test_images, images.test_labels, run)
     return {
         "train_error": train[0], "test_error": test[0], "train_loss": train[1], "test_loss": test[1],
         "weight_angle": weight_angles(network.W, rule, feedback),
@@ -237,17 +255,3 @@ class Diverged(ArithmeticError):
 
     def __str__(self) -> str:
         return f"diverged at epoch {self.epoch}, batch {self.batch} (mean cross-entropy of the batch {self.loss:.3g})"
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Let BLAS use one thread inside the block."""
-    with _blas().limit(limits=1, user_api="blas"):
-        yield
-
-
-@cache
-def _blas() -> "ThreadpoolController":
-    from threadpoolctl import ThreadpoolController
-
-    return ThreadpoolController()

@@ -4,13 +4,14 @@ Curves are means over the networks of a rule, bands their full range.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from stdyn.angles import Array
+from stdyn.blas import Array
 from stdyn.errors import InputError
 from stdyn.history import History
 from stdyn.plot import MARKERS, RULES, STYLE, Pair, band, feedback_cosine, pair_up
@@ -34,14 +35,17 @@ def figures(histories: list[History]) -> dict[str, Figure]:
 
 
 def by_rule(histories: list[History]) -> dict[str, list[History]]:
-    """The histories of each rule."""
+    """The histories of each rule; those that diverged are left out, unless all of a rule did."""
     if not histories:
         raise InputError("histories must be at least one, there is nothing to draw")
     if len({each.widths for each in histories}) > 1:
         raise InputError("histories must be of networks of the same widths to be drawn together")
-    return {
-        rule: [each for each in histories if each.rule == rule] for rule in RULES if rule in {h.rule for h in histories}
-    }
+    groups = {}
+    for rule in RULES:
+        some = [each for each in histories if each.rule == rule]
+        if some:
+            groups[rule] = [each for each in some if each.diverged is None] or some
+    return groups
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -144,17 +148,19 @@ def output_cosines(ax: Axes, histories: list[History]) -> Axes:
         if position == 0:
             lines[0].set_label("an output of a network")
     mean = _mean([each.output_alignment.mean(axis=1) for each in histories])
-    ax.plot(histories[0].alphas[: len(mean)], mean, color="black", lw=1.8, label="mean")
+    longest = max((each.alphas for each in histories), key=len)
+    ax.plot(longest, mean, color="black", lw=1.8, label="mean")
     ax.legend()
     ax.axhline(0, color="0.7", lw=0.8, zorder=0)
     return _alpha(ax, histories[0], "cosine of $W^L_o$ and $B_o$")
 
 
 def output_angles(ax: Axes, histories: list[History]) -> Axes:
-    """The angle of each output's vector and its feedback vector after the last epoch."""
+    """The angle of each output's vector and its feedback vector after the last epoch, of the networks that have it."""
     colour = RULES[histories[0].rule][0]
     outputs = np.arange(histories[0].widths[-1])
-    last = np.array([each.output_angle[-1] for each in histories])
+    most = max(len(each.epochs) for each in histories)
+    last = np.array([each.output_angle[-1] for each in histories if len(each.epochs) == most])
     for position, values in enumerate(last):
         label = "networks" if position == 0 else None
         ax.plot(outputs, values, ls="none", marker="o", ms=4, mfc="white", color=colour, label=label)
@@ -209,9 +215,9 @@ def _curve(
     colour, usual, _ = RULES[rule]
     mean = _mean(values)
     x = max((getattr(each, against) for each in histories), key=len)
-    together = np.array([each[: min(map(len, values))] for each in values])
     if len(values) > 1:
-        band(ax, x[: together.shape[1]], together.min(axis=0), together.max(axis=0), colour)
+        low, high = (np.array([end(at) for at in _at_each(values)]) for end in (np.min, np.max))
+        band(ax, x, low, high, colour)
     mean = np.where(mean > 0, mean, np.nan) if label.endswith(("training", "test")) else mean
     every = max(1, len(x) // _SHOWN)
     ax.plot(x, mean, dash, color=colour, lw=1.4, marker=marker or usual, ms=4, markevery=every,
@@ -220,8 +226,12 @@ def _curve(
 
 def _mean(values: Sequence[Array]) -> Array:
     """The mean over the networks, at each epoch over those that have it."""
-    longest = max(map(len, values))
-    return np.array([np.mean([each[j] for each in values if j < len(each)]) for j in range(longest)])
+    return np.array([np.mean(at) for at in _at_each(values)])
+
+
+def _at_each(values: Sequence[Array]) -> list[list[Any]]:
+    """At each epoch the values of the networks that have it."""
+    return [[each[j] for each in values if j < len(each)] for j in range(max(map(len, values)))]
 
 
 def _train_and_test(ax: Axes, histories: list[History], name: str, factor: float, label: str) -> Axes:
@@ -241,7 +251,8 @@ def _epochs(ax: Axes, label: str) -> Axes:
 
 
 def _alpha(ax: Axes, history: History, label: str) -> Axes:
-    ax.set_xscale("log")
+    if ax.dataLim.xmax > 0:  # not only the start
+        ax.set_xscale("log")
     ax.set_xlabel(rf"$\alpha$ = examples / {history.widths[0]} inputs")
     if label:
         ax.set_ylabel(label)

@@ -1,21 +1,18 @@
 """Layered networks and their learning rules: backpropagation, feedback alignment and direct feedback alignment.
 
 Theory.md, section 8. The matrices W[l] have the shape (n_{l+1}, n_l) of the theory and stand in memory column by
-column, which BLAS multiplies a few examples with fastest. A step is made of products of matrices only; the last one,
-delta^T h, is added onto W by BLAS itself.
+column, which BLAS multiplies a few examples with fastest. A step is made of products of matrices only.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
-from scipy.linalg.blas import get_blas_funcs
 
-from stdyn.angles import Array
+from stdyn.blas import Array, Run, in_turn, product, subtract_product
 from stdyn.errors import InputError
 from stdyn.problem import check_rng, integer, number
 
@@ -44,6 +41,9 @@ class Network:
     b: tuple[Array, ...]
 
     def __post_init__(self) -> None:
+        for name in "Wb":
+            if not isinstance(getattr(self, name), list | tuple):
+                raise InputError(f"{name} must be a list or tuple of arrays, but is {getattr(self, name)!r}")
         W, b = ([np.asarray(each) for each in getattr(self, name)] for name in "Wb")
         if not W or len(W) != len(b):
             raise InputError(f"W and b must be as many, and at least one, but are {len(W)} and {len(b)}")
@@ -85,10 +85,9 @@ def random_network(
     dtype : float32 or float64, default float32
     """
     check_rng(rng)
-    sizes = [integer("widths", width, 1) for width in widths]
-    if len(sizes) < 2:
-        raise InputError(f"widths must be at least inputs and outputs, but is {tuple(widths)}")
-    scale = number("weight_scale", scale)
+    sizes, scale = check_widths(widths), number("weight_scale", scale)
+    if dtype not in (np.float32, np.float64, "float32", "float64"):
+        raise InputError(f"dtype must be float32 or float64, but is {dtype!r}")
     draw = [rng.standard_normal((n, before)) * (scale / np.sqrt(before)) for before, n in pairwise(sizes)]
     return Network(tuple(W.astype(dtype) for W in draw), tuple(np.zeros(len(W), dtype) for W in draw))
 
@@ -101,19 +100,26 @@ def random_feedback(
     Those of "fa" have the shapes (n_l, n_{l+1}) of the transposed W of the layer above, those of "dfa" (n_l, n_L).
     """
     check_rng(rng)
-    scale = number("feedback_scale", scale)
-    shapes = feedback_shapes(tuple(widths), check_rule(rule))
+    shapes, scale = feedback_shapes(check_widths(widths), check_rule(rule)), number("feedback_scale", scale)
     return None if rule == "bp" else tuple(scale * rng.standard_normal(shape) for shape in shapes)
+
+
+def check_widths(widths: Any) -> tuple[int, ...]:
+    """(n_0, …, n_L), refused if they are not at least inputs and outputs, each a positive integer."""
+    if not isinstance(widths, list | tuple | np.ndarray) or len(widths) < 2:
+        raise InputError(f"widths must be the numbers of inputs, hidden units and outputs, but is {widths!r}")
+    return tuple(integer("widths", width, 1) for width in widths)
 
 
 def check_rule(rule: Any) -> str:
     """Refuse what is not the name of a rule."""
-    if rule not in RULES:
+    if not isinstance(rule, str) or rule not in RULES:
         raise InputError(f"rule must be one of {', '.join(RULES)}, but is {rule!r}")
     return str(rule)
 
 
 def feedback_shapes(widths: tuple[int, ...], rule: str) -> list[tuple[int, int]]:
+    """The shapes of the feedback matrices of the hidden layers."""
     targets = [widths[-1]] * len(widths) if rule == "dfa" else widths[2:]
     return list(zip(widths[1:-1], targets))  # noqa: B905  (to the shorter)
 
@@ -122,11 +128,11 @@ def feedback_shapes(widths: tuple[int, ...], rule: str) -> list[tuple[int, int]]
 # Theory, section 8. x, h, delta have a row for each example of a batch
 
 
-def forward(W: Sequence[Array], b: Sequence[Array], x: Array) -> list[Array]:
+def forward(W: Sequence[Array], b: Sequence[Array], x: Array, run: Run = in_turn) -> list[Array]:
     """[h^0 = x, h^1, …, h^{L-1}, a^L]: a^l = W^l h^{l-1} + b^l, h^l = tanh a^l; last the fields of the outputs."""
     h = [x]
     for matrix, bias in zip(W, b, strict=True):
-        a = h[-1] @ matrix.T
+        a = product(h[-1], matrix, run)
         a += bias
         h.append(np.tanh(a, out=a) if len(h) < len(W) else a)
     return h
@@ -176,17 +182,13 @@ def gradients(
     return dW, [each.mean(axis=0) for each in delta]
 
 
-def add_step(W: Sequence[Array], b: Sequence[Array], h: Sequence[Array], delta: Sequence[Array], rate: float) -> None:
+def add_step(
+    W: Sequence[Array], b: Sequence[Array], h: Sequence[Array], delta: Sequence[Array], rate: float, run: Run = in_turn
+) -> None:
     """W^l -= rate sum delta^l h^{l-1}^T and b^l -= rate sum delta^l over the batch, in place."""
-    gemm = _gemm(W[0].dtype.char)
     for matrix, bias, activity, each in zip(W, b, h, delta, strict=False):
-        gemm(-rate, each.T, activity.T, 1.0, matrix, trans_b=True, overwrite_c=True)
+        subtract_product(matrix, each, activity, rate, run)
         bias -= rate * each.sum(axis=0)
-
-
-@cache
-def _gemm(char: str) -> Callable[..., Array]:
-    return get_blas_funcs("gemm", dtype=np.dtype(char))
 
 
 def inputs(images: NDArray[np.uint8], dtype: DTypeLike) -> Array:

@@ -8,6 +8,7 @@ import sys
 import tempfile
 import zlib
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stdyn.errors import InputError
+from stdyn.problem import integer
 
 VARIABLE = "STDYN_MNIST"
 MIRRORS = (
@@ -101,11 +103,10 @@ class Images:
 
     def first(self, size: int) -> "Images":
         """The first `size` examples to train with, and all to test with."""
-        if not 1 <= size <= len(self.train_images):
-            raise InputError(f"train_size must be from 1 to {len(self.train_images)}, but is {size}")
+        size = integer("train_size", size, 1, len(self.train_images))
         return Images(self.train_images[:size], self.train_labels[:size], self.test_images, self.test_labels)
 
-    @property
+    @cached_property
     def sha256(self) -> str:
         """A digest of all images and labels."""
         digest = hashlib.sha256()
@@ -143,7 +144,11 @@ def load(folder: str | os.PathLike[str] | None = None, other: bool = False) -> I
 
 def read(folder: Path, other: bool = False) -> Images:
     """The images in a folder; see `load`."""
-    if not folder.is_dir():
+    try:
+        found = folder.is_dir()
+    except PermissionError:
+        raise InputError(f"the folder {folder} with MNIST cannot be searched: permission denied") from None
+    if not found:
         raise InputError(f"the folder {folder} with MNIST does not exist ({VARIABLE} or --data says where it is)")
     arrays = []
     for name, (shape, digest) in FILES.items():

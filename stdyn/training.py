@@ -25,6 +25,12 @@ class Training:
     """One training for every rule and every seed; a field is an option of the command line and a key of the TOML file.
 
     Networks of the same seed start from the same weights and see the images in the same order, whatever their rule.
+    `rule`, `widths` and `seeds` are one or several values, and then tuples.
+
+    Raises
+    ------
+    InputError
+        Naming the field, its value and what was expected.
     """
 
     rule: Any = parameter(("fa", "bp"), "Learning rules: bp, fa (feedback alignment), dfa (direct).", many=str)
@@ -38,51 +44,37 @@ class Training:
     train_size: Any = parameter(None, "Train with the first so many images only.  [all]", kind=int)
     measured: int = parameter(200, "Batches of an epoch whose updates are compared with those of backpropagation.")
 
-    def check(self) -> None:
-        """Refuse whatever cannot be used, before any work starts."""
+    def __post_init__(self) -> None:
         from stdyn.layers import check_rule
         from stdyn.problem import integer, number
 
-        for rule in self.rules:
-            check_rule(rule)
-        for width in _several("widths", self.widths, fewest=0):
-            integer("widths", width, 1)
-        for seed in _several("seeds", self.seeds):
-            integer("seeds", seed, 0, 2**63 - 1)
-        for name, least in (("epochs", 1), ("batch", 1), ("measured", 1)):
-            integer(name, getattr(self, name), least)
-        for name in ("lr", "feedback_scale", "weight_scale"):
-            number(name, getattr(self, name))
-        if self.train_size is not None:
-            integer("train_size", self.train_size, 1)
-        for name in ("rules", "numbers"):
-            repeated = [each for each in getattr(self, name) if getattr(self, name).count(each) > 1]
+        checked: dict[str, Any] = {
+            "rule": tuple(str(check_rule(rule)) for rule in _several("rule", self.rule)),
+            "widths": tuple(integer("widths", width, 1) for width in _several("widths", self.widths, fewest=0)),
+            "seeds": tuple(integer("seeds", seed, 0) for seed in _several("seeds", self.seeds)),
+            "train_size": None if self.train_size is None else integer("train_size", self.train_size, 1),
+        }
+        checked |= {name: integer(name, getattr(self, name), 1) for name in ("epochs", "batch", "measured")}
+        checked |= {name: number(name, getattr(self, name)) for name in ("lr", "feedback_scale", "weight_scale")}
+        for name in ("rule", "seeds"):
+            repeated = [each for each in checked[name] if checked[name].count(each) > 1]
             if repeated:
-                raise InputError(f"{'rule' if name == 'rules' else 'seeds'} must not repeat {repeated[0]!r}")
-
-    @property
-    def rules(self) -> tuple[str, ...]:
-        """The learning rules."""
-        return tuple(_several("rule", self.rule))
-
-    @property
-    def numbers(self) -> tuple[int, ...]:
-        """The seeds."""
-        return tuple(int(seed) for seed in _several("seeds", self.seeds))
+                raise InputError(f"{name} must not repeat {repeated[0]!r}")
+        for name, value in checked.items():
+            object.__setattr__(self, name, value)
 
     @property
     def runs(self) -> list[tuple[str, int]]:
         """Rule and seed of every network."""
-        return [(rule, seed) for rule in self.rules for seed in self.numbers]
+        return [(rule, seed) for rule in self.rule for seed in self.seeds]
 
     def fixed(self) -> dict[str, Any]:
         """What is the same for all networks, and does not change when some are added."""
-        values = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in GROWS}
-        return values | {"widths": [int(width) for width in _several("widths", self.widths, fewest=0)]}
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in GROWS}
 
     def layers(self, images: "Images") -> tuple[int, ...]:
         """(n_0, …, n_L): inputs and outputs are those of the images."""
-        return (images.inputs, *self.fixed()["widths"], images.classes)
+        return (images.inputs, *self.widths, images.classes)
 
     def network(self, seed: int, layers: Sequence[int]) -> "Network":
         """The network at the start."""
@@ -104,9 +96,11 @@ class Training:
         return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
 
 
-def _several(name: str, values: Any, fewest: int = 1) -> Sequence[Any]:
+def _several(name: str, values: Any, fewest: int = 1) -> Any:
     """One or several values, as a sequence."""
-    several = values if isinstance(values, list | tuple) else [values]
+    import numpy as np
+
+    several = values if isinstance(values, list | tuple | np.ndarray) else [values]
     if len(several) < fewest:
         raise InputError(f"{name} must be at least one, but is {values!r}")
     return several

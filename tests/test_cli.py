@@ -13,6 +13,7 @@ import stdyn
 from stdyn import load, simulate_network
 from stdyn.cli import main
 from stdyn.experiment import Experiment
+from stdyn.histories import _create as create_training
 
 SMALL = ("--N", "30", "--K", "2", "--M", "2", "--alpha-max", "5", "--points", "11")
 RUNS = ("--runs", "3")
@@ -604,17 +605,22 @@ def test_plot_draws_trainings(mnist_run, tmp_path):
     assert mnist_run("plot", "data/ode.h5", "data/mnist_9-5.h5", "--name", "both", "--figures", "page")[0] == 0
     assert list(contents(tmp_path / "page")) == ["both_alignments.png"]
     assert_refused(mnist_run("plot", "data/mnist_9-5.h5", "data/mnist_9-5.h5", "--x", "eta"), "holds a training")
+    empty = stdyn.Training(rule="bp", widths=3, epochs=1, seeds=1)
+    create_training(tmp_path / "data" / "empty.h5", empty.runs, 1, empty, stdyn.mnist.load())
+    assert_refused(mnist_run("plot", "data/empty.h5"), "data/empty.h5 holds no network that has begun")
     (tmp_path / "data" / "copy.h5").write_bytes((tmp_path / "data" / "mnist_9-5.h5").read_bytes())
     assert_refused(mnist_run("plot", "data/mnist_9-5.h5", "data/copy.h5"), "holds a training, which is drawn alone")
 
 
 def test_mnist_that_diverges_says_where(mnist_run, tmp_path):
     """Exit code 1 if nothing else came out; the history is in the file."""
+    warnings.simplefilter("default")
     code, out, err = mnist_run(*MNIST, "--seeds", "1", "--lr", "1e6", "--workers", "1")
     assert code == 1
     assert "stdyn: every training diverged" in err
     assert "fa    seed 1: diverged at epoch 1, batch " in out
-    assert "lr = 1e+06 is too large" in out
+    assert "stdyn: warning: fa, seed 1: diverged at epoch 1, batch " in err
+    assert "lr = 1e+06 is too large" in err
     assert [len(each.epochs) for each in stdyn.open_training(tmp_path / "data" / "mnist_9-5.h5").histories] == [1, 1]
 
 
@@ -628,13 +634,15 @@ def test_mnist_that_diverges_says_where(mnist_run, tmp_path):
         (["--epochs", "0"], ["epochs must be at least 1, but is 0"]),
         (["--lr", "nan"], ["lr must be finite"]),
         (["--batch", "2.5"], ["--batch", "2.5"]),
-        (["--train-size", "301"], ["train_size must be from 1 to 300, but is 301"]),
+        (["--train-size", "301"], ["train_size must be at most 300, but is 301"]),
         (["--data", "nowhere"], ["nowhere with MNIST does not exist"]),
         (["--data", "."], ["holds neither train-images-idx3-ubyte nor"]),
         (["--workers", "0"], ["workers must be at least 1, but is 0"]),
         (["--config", "missing.toml"], ["missing.toml cannot be read"]),
         (["--config", "wrong.toml"], ["there is no key 'width'; the nearest one is 'widths'"]),
         (["surplus"], ["surplus"]),
+        (["--widths=20", "4", "-.5"], ["--widths", "-.5"]),
+        (["--lr", ".1", ".2"], [".2"]),
     ],
 )
 def test_bad_trainings_are_refused(mnist_run, tmp_path, options, words):

@@ -6,6 +6,7 @@ import signal
 import sys
 import time
 from concurrent.futures import Executor, Future
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ import xarray
 from conftest import write_images
 
 from stdyn import (
+    DivergenceWarning,
     InputError,
     Training,
     TrainingInterrupted,
@@ -261,18 +263,72 @@ def test_a_stop_while_it_grows_leaves_the_old_file(image_folder, tmp_path, monke
     assert [each.name for each in tmp_path.iterdir()] == ["t.h5"]
 
 
-def test_a_divergence_ends_one_network_only(image_folder, tmp_path, capsys):
-    """lr = 30: FA with its large feedback diverges, and says when; the others go on; a further call leaves it so."""
-    training = Training(rule=("bp", "fa"), widths=(30, 20), epochs=2, lr=300.0, feedback_scale=100.0, seeds=(1,))
-    found = train(training, tmp_path / "t.h5", image_folder)
-    assert found.diverged[1] is not None
-    epoch, batch = found.diverged[1]
-    assert (epoch, len(found.histories[1].epochs)) == (1, 1)
-    assert f"fa    seed 1: diverged at epoch {epoch}, batch {batch}" in found.text()
-    said = f"fa, seed 1: diverged at epoch {epoch}, batch {batch} "
-    assert said in capsys.readouterr().out
+def test_a_divergence_ends_one_network_only(image_folder, tmp_path, monkeypatch):
+    """FA made to diverge in its second epoch: its first is kept, BP goes on; a further call, and growing, leave it so."""
+    path, original = tmp_path / "t.h5", histories.train_one
+    training = Training(rule=("fa", "bp"), widths=9, epochs=3, lr=0.1, seeds=1)
+
+    def train_one(training, rule, seed, epoch, *rest):
+        if (rule, epoch) == ("fa", 2):
+            raise layered.Diverged(2, 5, 1e9)
+        return original(training, rule, seed, epoch, *rest)
+
+    monkeypatch.setattr(histories, "train_one", train_one)
+    with pytest.warns(
+        DivergenceWarning, match=r"fa, seed 1: diverged at epoch 2, batch 5 .*1e\+09.*lr = 0.1 is too large"
+    ):
+        train(training, path, image_folder)
+    for epochs in (3, 4):
+        found = train(replace(training, epochs=epochs), path, image_folder)  # without a warning
+        assert found.diverged == [(2, 5), None]
+        assert found.epochs_done.tolist() == [1, epochs]
+        assert [len(each.epochs) for each in found.histories] == [2, epochs + 1]
+    assert "fa    seed 1: diverged at epoch 2, batch 5" in found.text()
+
+
+def test_numbers_of_other_types_are_taken(whole, image_folder, tmp_path):
+    """NumPy's, and integers written as floats: the same file, which can be gone on with."""
+    training = Training(
+        rule=np.array(SMALL.rule), widths=np.array(SMALL.widths), epochs=4.0, lr=np.float64(0.1), batch=7.0,
+        seeds=np.array([1, 2]), measured=np.int32(200),
+    )  # fmt: skip
+    assert training == SMALL
     train(training, tmp_path / "t.h5", image_folder)
-    assert said not in capsys.readouterr().out
+    assert_same(tmp_path / "t.h5", variables(whole))
+
+
+def test_images_that_change_are_noticed(tmp_path):
+    """Between two calls: another training, not that of the images read before; during one: refused."""
+    folder = write_images(tmp_path / "images")
+    short = Training(rule="bp", widths=9, epochs=1, seeds=1)
+    first = train(short, tmp_path / "t.h5", folder).description["images"]
+    write_images(folder, seed=5)
+    assert train(short, tmp_path / "u.h5", folder).description["images"] == mnist.load(folder).sha256 != first
+    with pytest.raises(InputError, match="must not change during a training"):
+        histories.train_one(short, "bp", 1, 0, None, (str(folder), False, None, "another"), 1)
+
+
+def test_growing_keeps_when_and_by_what_it_was_begun(image_folder, tmp_path, monkeypatch):
+    """The first versions; a change is warned of, now and later."""
+    path, old = tmp_path / "t.h5", {"versions": '{"stdyn": "0.0.9"}', "created": "then"}
+    with monkeypatch.context() as patch:
+        patch.setattr(histories, "provenance", lambda **more: old | more)
+        histories._create(path, [("bp", 1)], 1, Training(rule="bp", widths=9), mnist.load(image_folder))
+    for epochs in (2, 3):
+        with pytest.warns(UserWarning, match=r"begun with other versions .*stdyn 0\.0\.9 -> "):
+            found = train(Training(rule="bp", widths=9, epochs=epochs, seeds=1), path, image_folder)
+        assert found.attributes["created"] == "then"
+
+
+def test_a_file_that_is_being_written_is_not_replaced(whole, image_folder, tmp_path):
+    """Not even with overwrite; afterwards it is."""
+    path = tmp_path / "t.h5"
+    path.write_bytes(whole.read_bytes())
+    other = Training(rule="bp", widths=3, epochs=1, seeds=1)
+    with store.Table(path, writable=True), pytest.raises(InputError, match="is being written by another process"):
+        train(other, path, image_folder, overwrite=True)
+    assert path.read_bytes() == whole.read_bytes()
+    assert train(other, path, image_folder, overwrite=True).widths == (36, 3, 4)
 
 
 def test_no_hidden_layer_and_part_of_the_images(image_folder, tmp_path):
@@ -341,8 +397,11 @@ def test_files_of_another_kind_are_refused(whole, image_folder, tmp_path):
         ({"epochs": 0}, "epochs must be at least 1"),
         ({"batch": 0}, "batch must be at least 1"),
         ({"lr": "fast"}, "lr must be a number, but is 'fast'"),
+        ({"widths": "200"}, "widths must be an integer, but is '200'"),
+        ({"seeds": 1.5}, "seeds must be an integer, but is 1.5"),
+        ({"rule": ("fa", 3)}, "rule must be one of bp, fa, dfa, but is 3"),
         ({"feedback_scale": -1.0}, "feedback_scale must be finite and at least 0"),
-        ({"train_size": 301}, "train_size must be from 1 to 300, but is 301"),
+        ({"train_size": 301}, "train_size must be at most 300, but is 301"),
     ],
 )
 def test_bad_parameters_are_named(image_folder, tmp_path, changes, message):

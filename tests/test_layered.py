@@ -4,9 +4,9 @@ import os
 
 import numpy as np
 import pytest
-from threadpoolctl import threadpool_limits
+from threadpoolctl import threadpool_info, threadpool_limits
 
-from stdyn import DivergenceWarning, InputError, TrainingInterrupted, layered, layers, mnist
+from stdyn import DivergenceWarning, InputError, TrainingInterrupted, blas, layered, layers, mnist
 from stdyn.angles import angle, output_angles, update_angles, weight_angles
 from stdyn.history import recorded_alphas, recorded_steps
 from stdyn.layered import Network, random_feedback, random_network, train
@@ -163,15 +163,62 @@ def test_a_network_is_not_changed_by_its_training(images):
 
 
 def test_the_same_seed_gives_the_same_bits_in_any_number_of_threads(images):
-    """Twice, with BLAS set to two threads and to one outside; another seed gives others."""
-    network = random_network((36, 30, 4), np.random.default_rng(0))
+    """With 1 and 2 threads, and BLAS set to as many outside; layers so large that products are cut."""
+    network = random_network((36, 400, 500, 4), np.random.default_rng(0))
+    feedback = a_feedback(network, "fa")
     found = []
     for threads, seed in ((2, 1), (1, 1), (1, 2)):
         with threadpool_limits(threads):
             rng = np.random.default_rng(seed)
-            found.append(train(network, images, "bp", epochs=2, lr=0.1, batch=50, rng=rng).network.W[0])
-    assert np.array_equal(found[0], found[1])
-    assert not np.array_equal(found[0], found[2])
+            found.append(train(network, images, "fa", feedback, epochs=2, lr=0.1, batch=60, rng=rng, threads=threads))
+    assert blas._LARGE < 60 * 400 * 500
+    for name in ("train_loss", "test_loss", "weight_angle", "update_angle", "delta_angle", "output_alignment"):
+        assert np.array_equal(getattr(found[0], name), getattr(found[1], name), equal_nan=True), name
+    for l in range(3):
+        assert np.array_equal(found[0].network.W[l], found[1].network.W[l])
+        assert not np.array_equal(found[0].network.W[l], found[2].network.W[l])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("shape", [(1, 3, 5), (7, 1, 9), (100, 401, 783), (3, 1, 4_000_000), (13, 2000, 500)])
+def test_products_are_those_of_numpy(dtype, shape):
+    """h W^T and W -= rate delta^T h, small, thin and cut in two, to rounding; what BLAS could not read is refused."""
+    P, n, m = shape
+    rng = np.random.default_rng(0)
+    W = np.asfortranarray(rng.standard_normal((n, m)).astype(dtype))
+    delta, h = rng.standard_normal((P, n)).astype(dtype), rng.standard_normal((P, m)).astype(dtype)
+    exact_delta, exact_h, exact_W = (each.astype(np.longdouble if W.size < 1e6 else float) for each in (delta, h, W))
+    scale = np.finfo(dtype).eps * 8
+    for threads in (1, 2):
+        changed = W.copy(order="F")
+        with blas.side_by_side(threads) as run:
+            found = blas.product(h, W, run)
+            blas.subtract_product(changed, delta, h, 0.3, run)
+        if W.size < 1e6:
+            assert np.abs(found - exact_h @ exact_W.T).max() <= scale * np.sqrt(m) * 10
+        assert np.abs(changed - (exact_W - 0.3 * exact_delta.T @ exact_h)).max() <= scale * (P + 1)
+    with pytest.raises(TypeError, match="column by column"):
+        blas.subtract_product(np.ones((4, 5), dtype), np.ones((2, 4), dtype), np.ones((2, 5), dtype), 1.0)
+    with pytest.raises(TypeError, match="of one type"):
+        blas.subtract_product(np.ones((4, 5), dtype).T, np.ones((2, 5), dtype), np.ones((2, 4), "f2"), 1.0)
+
+
+def test_blas_gets_its_threads_back_when_the_last_training_ends():
+    """Two blocks that overlap, as in two threads: one thread until the second is left, then as before."""
+
+    def threads():
+        return [each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas"]
+
+    with threadpool_limits(2):
+        before = threads()
+        first, second = blas.side_by_side(1), blas.side_by_side(2)
+        first.__enter__()
+        second.__enter__()
+        assert set(threads()) == {1}
+        first.__exit__(None, None, None)
+        assert set(threads()) == {1}
+        second.__exit__(None, None, None)
+        assert threads() == before
 
 
 def test_random_networks_have_the_law_they_say():
@@ -351,7 +398,7 @@ def test_divergence_in_a_later_epoch(images, monkeypatch):
 
 
 def test_an_interrupted_training_hands_over_its_history(images, monkeypatch):
-    """Ctrl-C in the third epoch: two are there."""
+    """Ctrl-C in the third epoch, and after it but before its records: two are there, with the network after them."""
     network = random_network((36, 9, 4), np.random.default_rng(0))
     whole = train(network, images, epochs=2, lr=0.1, rng=np.random.default_rng(1))
     original = layered.train_epoch
@@ -361,13 +408,26 @@ def test_an_interrupted_training_hands_over_its_history(images, monkeypatch):
             raise KeyboardInterrupt
         return original(*arguments)
 
-    monkeypatch.setattr(layered, "train_epoch", train_epoch)
-    with pytest.raises(TrainingInterrupted, match="interrupted after 2 epochs") as caught:
-        train(network, images, epochs=4, lr=0.1, rng=np.random.default_rng(1))
-    history = caught.value.history
-    assert np.array_equal(history.test_loss, whole.test_loss)
-    assert np.array_equal(history.network.W[0], whole.network.W[0])
-    assert history.epochs.tolist() == [0, 1, 2]
+    def put_records(values, epoch, records):
+        if epoch == 3:
+            raise KeyboardInterrupt
+
+    def check(caught):
+        history = caught.value.history
+        assert np.array_equal(history.test_loss, whole.test_loss)
+        assert np.array_equal(history.network.W[0], whole.network.W[0])
+        assert history.epochs.tolist() == [0, 1, 2]
+
+    put = layered.put_records
+    for name, function in (
+        ("train_epoch", train_epoch),
+        ("put_records", lambda *arguments: put_records(*arguments) or put(*arguments)),
+    ):
+        with monkeypatch.context() as patch:
+            patch.setattr(layered, name, function)
+            with pytest.raises(TrainingInterrupted, match="interrupted after 2 epochs") as caught:
+                train(network, images, epochs=4, lr=0.1, rng=np.random.default_rng(1))
+            check(caught)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -383,12 +443,19 @@ def test_an_interrupted_training_hands_over_its_history(images, monkeypatch):
         ({"lr": np.nan}, "lr must be finite"),
         ({"lr": -1.0}, "lr must be finite and at least 0, but is -1"),
         ({"measured": 0}, "measured must be at least 1"),
+        ({"threads": 3}, "threads must be at most 2, but is 3"),
+        ({"rng": np.random.Generator(np.random.RandomState(1)._bit_generator)}, "rng must be made from a seed"),
+        ({"rule": np.array(["fa", "bp"])}, "rule must be one of bp, fa, dfa, but is array"),
+        ({"rule": "fa", "feedback": 5}, "feedback must be a list or tuple of matrices, but is 5"),
+        ({"rule": "fa", "feedback": [[[1.0, 2.0], [3.0]]]}, r"feedback\[0\] must be an array of numbers"),
+        ({"rule": "fa", "feedback": [np.full((9, 4), 1e300)]}, "feedback must be finite as float32"),
+        ({"network": Network((np.full((4, 36), np.nan),), (np.zeros(4),))}, "network must have finite weights"),
         ({"rng": 3}, "rng must be a numpy.random.Generator"),
         ({"rule": "rtrl"}, "rule must be one of bp, fa, dfa, but is 'rtrl'"),
         ({"rule": "fa"}, 'feedback is needed with rule = "fa"'),
         ({"feedback": [np.ones((9, 4))]}, 'feedback is refused .* with rule = "bp"'),
         ({"rule": "fa", "feedback": [np.ones((4, 9))]}, r"feedback must have shapes \[\(9, 4\)\] .*\[\(4, 9\)\]"),
-        ({"rule": "fa", "feedback": [np.full((9, 4), np.inf)]}, "feedback must be finite"),
+        ({"rule": "fa", "feedback": [np.full((9, 4), np.inf)]}, r"feedback\[0\] must be finite"),
         ({"network": "net"}, "network must be a stdyn.layered.Network"),
         ({"images": np.ones(3)}, "images must be stdyn.mnist.Images, but is ndarray"),
         ({"network": random_network((35, 4), np.random.default_rng(0))}, "must have the 36 inputs of the images"),
@@ -419,11 +486,21 @@ def test_bad_networks_are_named(W, b, message):
         Network(tuple(W), tuple(b))
 
 
-@pytest.mark.parametrize("widths", [(5,), (5, 0), (5, 2.5), (5, "a")])
+def test_a_network_of_something_else_is_refused():
+    """Not a list, and a type that is none of the two."""
+    with pytest.raises(InputError, match="W must be a list or tuple of arrays, but is 5"):
+        Network(5, 5)
+    with pytest.raises(InputError, match="dtype must be float32 or float64, but is 'foo'"):
+        random_network((5, 4), np.random.default_rng(0), dtype="foo")
+
+
+@pytest.mark.parametrize("widths", [(5,), (5, 0), (5, 2.5), (5, "a"), 5, None])
 def test_bad_widths_are_named(widths):
     """At least inputs and outputs, each an integer from 1 on."""
     with pytest.raises(InputError, match="widths must be"):
         random_network(widths, np.random.default_rng(0))
+    with pytest.raises(InputError, match="widths must be"):
+        random_feedback(widths, "fa", np.random.default_rng(0))
 
 
 # ---------------------------------------------------------------------------------------------------------------------

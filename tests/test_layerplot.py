@@ -1,10 +1,13 @@
 """The figures of trainings: which are drawn, what is in them, and what is refused."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from stdyn import InputError, Training, integrate, layerplot, train
 from stdyn.experiment import Experiment
+from stdyn.history import ALIGNMENTS, RECORDS
 
 
 @pytest.fixture(scope="module")
@@ -64,18 +67,39 @@ def test_outputs_are_drawn_each(histories):
     )
 
 
-def test_networks_that_got_to_different_epochs(histories):
-    """The mean goes on with those that got further; the band ends where the first ends."""
-    from dataclasses import replace
+def shortened(history, epochs, **changes):
+    """What the history of fewer epochs would be."""
+    cut = {name: getattr(history, name)[: epochs + 1] for name in ("epochs", *RECORDS)}
+    there = history.alphas <= epochs * 300 / 36
+    cut |= {name: getattr(history, name)[there] for name in ("alphas", *ALIGNMENTS)}
+    return replace(history, **cut, **changes)
 
-    short = {name: getattr(histories[0], name)[:3] for name in ("epochs", "test_error", "train_error")}
-    short |= {name: getattr(histories[0], name)[:3] for name in ("test_loss", "train_loss")}
-    some = [replace(histories[0], **short), histories[1]]
-    drawn = lines(layerplot.errors_figure(some).axes[0])["FA, test"]
+
+def test_networks_that_got_to_different_epochs(histories):
+    """Mean and band are over those that got so far, final angles of those that got furthest; the short one first."""
+    some = [shortened(histories[0], 2), histories[1]]
+    figures = layerplot.figures(some)
+    left, right = figures["fa_outputs"].axes
+    assert len(lines(left)["mean"].get_xdata()) == len(histories[1].alphas)
+    np.testing.assert_allclose(lines(right)["networks"].get_ydata(), histories[1].output_angle[-1])
+    drawn = lines(figures["errors"].axes[0])["FA, test"]
+    band = figures["errors"].axes[0].collections[0]
+    assert band.get_paths()[0].vertices[:, 0].max() == 5
     expected = 100 * histories[1].test_error
     expected[:3] = 50 * (histories[0].test_error[:3] + histories[1].test_error[:3])
     np.testing.assert_allclose(drawn.get_ydata(), expected)
     assert list(drawn.get_xdata()) == [0, 1, 2, 3, 4, 5]
+
+
+def test_networks_that_diverged_are_left_out(histories):
+    """Unless all of a rule did; the caption counts those that are drawn."""
+    fa = [each for each in histories if each.rule == "fa"]
+    diverged = shortened(fa[0], 0, diverged=(1, 3))
+    figure = layerplot.errors_figure([diverged, fa[1]])
+    np.testing.assert_allclose(lines(figure.axes[0])["FA, test"].get_ydata(), 100 * fa[1].test_error)
+    assert "mean and range" not in figure.get_suptitle()
+    assert list(lines(layerplot.errors_figure([diverged]).axes[0])["FA, test"].get_xdata()) == [0]
+    assert layerplot.figures([diverged])["fa_outputs"].axes[0].get_xscale() == "linear"  # nothing but alpha = 0
 
 
 def test_one_page_for_student_teacher_and_layers(histories):

@@ -120,10 +120,12 @@ def test_bad_arrays_are_named(changes, message):
         mnist.Images(**arrays | changes)
 
 
-@pytest.mark.parametrize("size", [0, 21])
-def test_bad_train_size(folder, size):
+@pytest.mark.parametrize(
+    ("size", "must"), [(0, "at least 1"), (21, "at most 20"), ("3", "an integer"), (2.5, "an integer")]
+)
+def test_bad_train_size(folder, size, must):
     """From 1 to what is there."""
-    with pytest.raises(InputError, match=f"train_size must be from 1 to 20, but is {size}"):
+    with pytest.raises(InputError, match=f"train_size must be {must}, but is "):
         mnist.load(folder).first(size)
 
 
