@@ -260,7 +260,7 @@ def _from_a_mirror(name: str, mirrors: tuple[str, ...], folder: Path, progress: 
         except InputError as error:
             failures.append(f"{url}: {error}")
     raise InputError(
-        f"MNIST could not be fetched ({'; '.join(failures)}). Where it is already, {VARIABLE} or --data says its folder"
+        f"MNIST could not be fetched ({'; '.join(failures)}). If it is on this machine, ${VARIABLE} or --data says where"
     )
 
 

@@ -274,9 +274,7 @@ def test_a_divergence_ends_one_network_only(image_folder, tmp_path, monkeypatch)
         return original(training, rule, seed, epoch, *rest)
 
     monkeypatch.setattr(histories, "train_one", train_one)
-    with pytest.warns(
-        DivergenceWarning, match=r"fa, seed 1: diverged at epoch 2, batch 5 .*1e\+09.*lr = 0.1 is too large"
-    ):
+    with pytest.warns(DivergenceWarning, match=r"fa, seed 1: diverged at epoch 2, batch 5 .* 1e\+09\); lr = 0.1 "):
         train(training, path, image_folder)
     for epochs in (3, 4):
         found = train(replace(training, epochs=epochs), path, image_folder)  # without a warning
