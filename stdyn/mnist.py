@@ -260,7 +260,8 @@ def _from_a_mirror(name: str, mirrors: tuple[str, ...], folder: Path, progress: 
         except InputError as error:
             failures.append(f"{url}: {error}")
     raise InputError(
-        f"MNIST could not be fetched ({'; '.join(failures)}). If it is on this machine, ${VARIABLE} or --data says where"
+        f"MNIST could not be fetched ({'; '.join(failures)})."
+        f" If it is on this machine, ${VARIABLE} or --data says where"
     )
 
 

@@ -264,7 +264,7 @@ def test_a_stop_while_it_grows_leaves_the_old_file(image_folder, tmp_path, monke
 
 
 def test_a_divergence_ends_one_network_only(image_folder, tmp_path, monkeypatch):
-    """FA made to diverge in its second epoch: its first is kept, BP goes on; a further call, and growing, leave it so."""
+    """FA made to diverge in its second epoch: its first is kept, BP goes on; calling again and growing leave it so."""
     path, original = tmp_path / "t.h5", histories.train_one
     training = Training(rule=("fa", "bp"), widths=9, epochs=3, lr=0.1, seeds=1)
 
