@@ -42,6 +42,27 @@ def test_examples_of_the_page_on_scans_run(tmp_path, monkeypatch):
     assert f"= {len(points)} points" in config
 
 
+def test_examples_of_the_page_on_layered_networks_run(tmp_path, monkeypatch, image_folder):
+    """Its Python, in an empty folder, on small images; and what docs/format.md says of the file that they make."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("STDYN_MNIST", str(image_folder))
+    page = (ROOT / "docs" / "layered.md").read_text(encoding="utf-8")
+    namespace = {}
+    for block in re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL):
+        exec(compile(block, "layered.md", "exec"), namespace)
+    assert dict(namespace["errors"].sizes) == {"epoch": 3, "rule": 2, "seed": 2}
+    assert set(namespace["figures"]) == {"errors", "angles", "fa_outputs"}
+    said = (ROOT / "docs" / "format.md").read_text(encoding="utf-8").partition("## Trainings")[2]
+    (block,) = re.findall(r"```python\n(.*?)```", said, flags=re.DOTALL)
+    exec(compile(f"import stdyn, xarray\n{block}", "format.md", "exec"), namespace)
+    assert namespace["errors"].sel(rule="fa", seed=1).shape == (3,)
+    named = set(re.findall(r"`(\w+)`", said))
+    with namespace["xarray"].open_dataset("training.h5", engine="h5netcdf") as data:
+        there = {name for name in data.variables if not re.fullmatch(r"(W|b|unit_)\d", name)}
+        assert there <= named
+        assert set(data.attrs) <= named
+
+
 NUMBERS_SAID = [
     "0.24 at alpha = 3, 0.07 at alpha = 10, 0.06 at alpha = 100",
     "0.64 at alpha = 3, 0.07 at alpha = 10, 0.05 at alpha = 100",
