@@ -12,7 +12,7 @@ from .errors import (
     TrainingStopped,
 )
 from .experiment import Experiment
-from .histories import Histories, open_training, train
+from .histories import Histories, open_training
 from .history import History
 from .initial import weights
 from .ode import integrate
@@ -21,6 +21,7 @@ from .scanfile import Scan, open_scan
 from .scanning import processes, scan
 from .simulate import simulate_network, simulate_reduced
 from .training import Training
+from .trainings import train
 from .trajectory import Trajectory, load
 from .variations import Variations
 

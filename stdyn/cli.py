@@ -432,7 +432,7 @@ def mnist_command(
         _write_text(write_config, to_toml(training), force)
         return
     from stdyn import layerplot, mnist
-    from stdyn.histories import train
+    from stdyn.trainings import train
 
     target = output or Path(f"data/mnist_{'-'.join(map(str, training.widths)) or 'none'}.h5")
     if not _exists(target):

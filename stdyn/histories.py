@@ -1,25 +1,21 @@
-"""Trainings of many networks in one file: resumable after every epoch, by any executor, one writer."""
+"""The file of trainings: how it is made, written epoch by epoch, grown, and read (docs/format.md)."""
 
 import json
 import os
 import time
-import warnings
-from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from contextlib import contextmanager
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import numpy as np
-from tqdm import tqdm
 
-from stdyn import mnist, store
-from stdyn.errors import DivergenceWarning, InputError, TrainingInterrupted, TrainingStopped
+from stdyn import store
+from stdyn.errors import InputError
 from stdyn.history import ALIGNMENTS, RECORDS, History, Records, blank_records, history, put_records, recorded_alphas
-from stdyn.layered import Diverged, check_threads, start_records, train_epoch
+from stdyn.layered import Diverged
 from stdyn.layers import Network
 from stdyn.mnist import Images
 from stdyn.problem import Array
@@ -30,360 +26,7 @@ from stdyn.trajectory import provenance
 if TYPE_CHECKING:
     import xarray
 
-Source = tuple[
-    str, bool, int | None, str
-]  # folder, whether it may be another data set, how many to train with, SHA-256
-
-
-def train(
-    training: Training,
-    path: str | os.PathLike[str],
-    data: str | os.PathLike[str] | None = None,
-    executor: Executor | None = None,
-    *,
-    other_data: bool = False,
-    threads: int | None = None,
-    overwrite: bool = False,
-    progress: bool = False,
-) -> "Histories":
-    """Train a network for every rule and seed into one file; called again, it goes on where it stopped.
-
-    Parameters
-    ----------
-    training : Training
-    path : path
-        The file (docs/format.md). If it holds the same training, only what is missing is done: further rules, seeds
-        and epochs are added. If it holds another one it is refused, with the first difference.
-    data : path, optional
-        The folder with the images, see `stdyn.mnist.load`; default: $STDYN_MNIST, or else fetched once.
-    executor : concurrent.futures.Executor, optional
-        Where to train; default: in this process. `stdyn.processes()` uses all cores. The result does not depend on it.
-    other_data : bool, default False
-        Take a data set of the size of MNIST that is not MNIST.
-    threads : int, optional
-        Of each network, 1 or 2, which helps with large batches; default: 1 in an executor, else 2 where there are as
-        many cores. Has no influence on the result.
-    overwrite : bool, default False
-        Begin anew if the file exists.
-    progress : bool, default False
-        Show a progress bar if the screen is a terminal.
-
-    Returns
-    -------
-    Histories
-
-    Raises
-    ------
-    InputError
-        Before any work starts, if an argument, the data or the file cannot be used.
-    TrainingInterrupted
-        On Ctrl-C, a KeyboardInterrupt.
-    TrainingStopped
-        If the file cannot be written any more, or the executor has lost its workers. In both cases every epoch that was
-        done is in the file, which is whole.
-
-    Notes
-    -----
-    After each epoch of each network its records and weights are committed: whatever ends the training, at most the
-    epochs that were under way are lost. Where a network diverges, its history ends with the epoch before, and a
-    DivergenceWarning says so.
-    """
-    if not isinstance(training, Training):
-        raise InputError(f"training must be a stdyn.Training, but is {training!r}")
-    if executor is not None and not isinstance(executor, Executor):
-        raise InputError(f"executor must be a concurrent.futures.Executor, but is {executor!r}")
-    target, folder = Path(path), _folder(data)
-    threads = check_threads(threads if executor is None or threads is not None else 1)
-    images = _read(folder, other_data, training.train_size)
-    source: Source = (folder, other_data, training.train_size, images.sha256)
-    with _table(target, training, images, overwrite) as table:
-        state = _State(table, images)
-        todo = [run for run in state.todo() if (state.rules[run], state.seeds[run]) in training.runs]
-        with tqdm(
-            total=len(training.runs) * training.epochs,
-            initial=sum(state.done[state.position(*run)] for run in training.runs),
-            unit=" epochs", disable=not progress or None, smoothing=0.05,
-        ) as bar:  # fmt: skip
-            try:
-                _run(state, todo, training, source, threads, executor, bar)
-            except KeyboardInterrupt:
-                raise TrainingInterrupted(f"interrupted: {state.said(target)}") from None
-            except OSError as error:
-                why = error.strerror or str(error)
-                raise TrainingStopped(f"{target} cannot be written: {why}; {state.said(target)}") from error
-            except _Lost as lost:
-                raise TrainingStopped(f"{lost}; {state.said(target)}") from None
-    return Histories(target)
-
-
-def _folder(data: str | os.PathLike[str] | None) -> str:
-    """Where the images are; fetched here, once, before several workers want them."""
-    given = data if data is not None else os.environ.get(mnist.VARIABLE) or mnist.fetch()
-    return os.path.abspath(given)
-
-
-def _read(folder: str, other: bool, size: int | None) -> Images:
-    images = mnist.read(Path(folder), other)
-    return images if size is None else images.first(size)
-
-
-@lru_cache(maxsize=1)
-def _images(folder: str, other: bool, size: int | None, sha256: str) -> Images:
-    """The images, read once in every process."""
-    images = _read(folder, other, size)
-    if images.sha256 != sha256:
-        raise InputError(f"the images in {folder} must not change during a training, but have changed")
-    return images
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# One epoch, here or elsewhere
-
-
-def train_one(
-    training: Training, rule: str, seed: int, epoch: int, network: Network | None, source: Source, threads: int
-) -> tuple[Network, dict[str, Any], float]:
-    """The network after an epoch, the records of it, and the seconds it took; epoch 0 is the start."""
-    began = time.perf_counter()
-    images = _images(*source)
-    layers = training.layers(images)
-    feedback = training.feedback(rule, seed, layers)
-    if network is None:
-        network = training.network(seed, layers)
-        return network, start_records(network, images, rule, feedback, threads), time.perf_counter() - began
-    rng = training.rng(seed, "order", epoch)
-    network, records = train_epoch(
-        network, images, rule, feedback, rng, epoch, training.lr, training.batch, training.measured, threads
-    )
-    return network, records, time.perf_counter() - began
-
-
-class _Here(Executor):
-    """This process."""
-
-    def submit(self, function: Any, /, *arguments: Any, **keywords: Any) -> Future[Any]:
-        future: Future[Any] = Future()
-        try:
-            future.set_result(function(*arguments, **keywords))
-        except Exception as error:
-            future.set_exception(error)
-        return future
-
-
-class _Lost(Exception):
-    """The executor has lost its workers, or cannot use what it is given."""
-
-    def __init__(self, cause: BaseException) -> None:
-        super().__init__(f"the executor cannot go on ({type(cause).__name__}: {cause})")
-
-
-def _run(
-    state: "_State", todo: list[int], training: Training, source: Source, threads: int, executor: Executor | None,
-    bar: tqdm,
-) -> None:  # fmt: skip
-    """Train the networks `todo`, epoch by epoch in turns, and write every epoch as it arrives."""
-    waiting = deque(todo)
-    pending: dict[Future[Any], int] = {}
-    lost: _Lost | None = None
-    together = 1 if executor is None else len(todo)
-    executor = executor or _Here()
-    try:
-        while waiting or pending:
-            while waiting and len(pending) < together:
-                run = waiting.popleft()
-                which = state.rules[run], state.seeds[run], state.next_epoch(run), state.networks[run]
-                pending[executor.submit(train_one, training, *which, source, threads)] = run
-            for future in wait(pending, return_when=FIRST_COMPLETED).done:
-                run = pending.pop(future)
-                name = f"{state.rules[run]}, seed {state.seeds[run]}"
-                try:
-                    network, records, seconds = future.result()
-                except Diverged as error:
-                    state.diverge(run, error)
-                    warnings.warn(
-                        f"{name}: {error}; lr = {training.lr:g} is too large", DivergenceWarning, stacklevel=3
-                    )
-                    continue
-                except (MemoryError, OSError, RuntimeError) as error:
-                    lost = lost or _Lost(error)  # others may have arrived
-                    continue
-                bar.update(0 if state.networks[run] is None else 1)
-                state.put(run, network, records, seconds)
-                bar.set_postfix_str(f"{name}: test error {100 * records['test_error']:.2f} %", refresh=False)
-                if state.done[run] < state.epochs:
-                    waiting.append(run)
-            if lost is not None:
-                waiting.clear()
-    except RuntimeError as error:  # of submit
-        raise _Lost(error) from error
-    finally:
-        for future in pending:
-            future.cancel()
-    if lost is not None:
-        raise lost
-
-
-class _State:
-    """The networks and records of a file that is being written."""
-
-    def __init__(self, table: store.Table, images: Images) -> None:
-        self.table = table
-        self.rules, self.seeds = table.read("rule").tolist(), table.read("seed").tolist()
-        self.done = table.read("epochs_done")
-        self.diverged = table.read("diverged_epoch") > 0
-        self.seconds = table.read("wall_time")
-        self.epochs = len(table.read("epoch")) - 1
-        self.records = [_records(table, run) for run in range(len(self.rules))]
-        begun = [not np.isnan(records["test_error"][0]) for records in self.records]
-        self.networks = [_network(table, run) if there else None for run, there in enumerate(begun)]
-
-    def position(self, rule: str, seed: int) -> int:
-        return list(zip(self.rules, self.seeds, strict=True)).index((rule, seed))
-
-    def todo(self) -> list[int]:
-        """The networks that have epochs before them."""
-        return [run for run, done in enumerate(self.done) if done < self.epochs and not self.diverged[run]]
-
-    def next_epoch(self, run: int) -> int:
-        """The epoch that comes next for a network; 0 is its start."""
-        return 0 if self.networks[run] is None else int(self.done[run]) + 1
-
-    def put(self, run: int, network: Network, records: dict[str, Any], seconds: float) -> None:
-        """Write an epoch of a network."""
-        epoch = self.next_epoch(run)
-        put_records(self.records[run], epoch, records)
-        self.networks[run], self.done[run] = network, epoch
-        self.seconds[run] = np.nan_to_num(self.seconds[run]) + seconds
-        row = {"epochs_done": epoch, "wall_time": self.seconds[run]} | self.records[run]
-        row |= {f"W{l}": W for l, W in enumerate(network.W, 1)} | {f"b{l}": b for l, b in enumerate(network.b, 1)}
-        self.table.put({run: {name: value for name, value in row.items() if np.size(value)}})
-        self.table.commit()
-
-    def diverge(self, run: int, error: Diverged) -> None:
-        """Write where a network has diverged."""
-        self.diverged[run] = True
-        self.table.put({run: {"diverged_epoch": error.epoch, "diverged_batch": error.batch}})
-        self.table.commit()
-
-    def said(self, path: Path) -> str:
-        """How far it is, in words."""
-        return f"{self.done.sum()} epochs of {len(self.done)} networks are in {path}; the same call goes on from there"
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# The file
-
-
-@contextmanager
-def _table(path: Path, training: Training, images: Images, overwrite: bool) -> Iterator[store.Table]:
-    """The file of a training, made, gone on with, or with room for what is new."""
-    if not path.exists():
-        _create(path, training.runs, training.epochs, training, images)
-    elif overwrite:
-        with store.Table(path, writable=True) as table:  # so that nobody else is writing it
-            store.check_kind(path, table.attributes, "training", overwritten=True)
-            _create(path, training.runs, training.epochs, training, images, overwrite)
-    with store.Table(path, writable=True) as table:
-        _check_same(path, table, training, images)
-        runs = list(zip(table.read("rule").tolist(), table.read("seed").tolist(), strict=True))
-        epochs = len(table.read("epoch")) - 1
-        if training.epochs < epochs:
-            raise InputError(f"epochs must be at least the {epochs} that {path} holds, but is {training.epochs}")
-        further = [run for run in training.runs if run not in runs]
-        if not further and training.epochs == epochs:
-            yield table
-            return
-        _grow(path, table, [*runs, *further], training, images)
-    with store.Table(path, writable=True) as table:
-        yield table
-
-
-def _create(
-    path: Path, runs: list[tuple[str, int]], epochs: int, training: Training, images: Images, overwrite: bool = False,
-    **made: Any,
-) -> None:  # fmt: skip
-    layers = training.layers(images)
-    L = len(layers) - 1
-    axes: dict[str, Any] = {
-        "run": (np.arange(len(runs)), "number of the network"),
-        "epoch": (np.arange(epochs + 1), "number of passes over the images; 0: before the first step"),
-        "alpha": (recorded_alphas(len(images.train_images), layers[0], training.batch, epochs), "examples / inputs"),
-        "hidden": (np.arange(1, L), "number of the hidden layer"),
-        "layer": (np.arange(1, L + 1), "number of the layer"),
-        "output": (np.arange(layers[-1]), "class"),
-    }
-    axes |= {f"unit_{l}": (np.arange(width), f"units of layer {l}") for l, width in enumerate(layers)}
-    others: store.Variables = {name: ((name,), *both) for name, both in axes.items() if len(both[0])}
-    description = training.fixed() | {"images": images.sha256}
-    others |= {
-        "rule": (("run",), np.array([rule for rule, _ in runs], dtype=object), "learning rule"),
-        "seed": (("run",), np.array([seed for _, seed in runs]), "seed of weights, feedback and order"),
-        "description": ((), np.array(json.dumps(description), dtype=object), "what is trained, JSON"),
-    }
-    columns: store.Columns = {
-        "epochs_done": ((), np.int64, "number of epochs that are done"),
-        "diverged_epoch": ((), np.int64, "epoch in which it diverged; 0: it did not"),
-        "diverged_batch": ((), np.int64, "batch of that epoch, from 1"),
-        "wall_time": ((), float, "seconds that the epochs took"),
-    }
-    columns |= {name: (("epoch", *axes), float, meaning) for name, (axes, meaning) in RECORDS.items()}
-    columns |= {name: (("alpha", *axes), float, meaning) for name, (axes, meaning) in ALIGNMENTS.items()}
-    for l in range(1, L + 1):
-        columns[f"W{l}"] = (
-            (f"unit_{l}", f"unit_{l - 1}"),
-            np.float32,
-            f"weights of layer {l} after the last epoch done",
-        )
-        columns[f"b{l}"] = ((f"unit_{l}",), np.float32, f"biases of layer {l} after the last epoch done")
-    columns = {name: column for name, column in columns.items() if L > 1 or "hidden" not in column[0]}
-    attributes = {"kind": "training", "coordinates": "rule seed", "training_examples": len(images.train_images)}
-    attributes |= provenance(**made)
-    store.create_table(path, len(runs), columns, others, attributes, overwrite, axis="run")
-
-
-def _check_same(path: Path, table: store.Table, training: Training, images: Images) -> None:
-    """Refuse to go on with another training, naming the first difference."""
-    store.check_kind(path, table.attributes, "training", overwritten=True)
-    there, here = json.loads(str(table.read("description"))), training.fixed() | {"images": images.sha256}
-    found = difference(there, json.loads(json.dumps(here)))
-    if found is not None:
-        raise InputError(
-            f"{path} holds another training and is not overwritten unless asked (overwrite=True, or --force): {found}"
-        )
-    warn_of_versions(path, table)
-
-
-def _grow(path: Path, table: store.Table, runs: list[tuple[str, int]], training: Training, images: Images) -> None:
-    """Put a file with room for more networks or epochs, and all that is in the table, in the place of the file."""
-    larger = path.with_name(f".{path.name}.{uuid4().hex}.tmp")
-    names = [name for name in table.names() if table.axes(name)[:1] == ("run",) and name not in ("run", "rule", "seed")]
-    try:
-        made = {name: table.attributes[name] for name in ("created", "versions")}
-        _create(larger, runs, training.epochs, training, images, **made)
-        with store.Table(larger, writable=True) as new:
-            for run in range(len(table.read("run"))):
-                row = {name: table.read(name, run) for name in names}
-                records = blank_records(training.layers(images), training.epochs, len(new.read("alpha")))
-                for name in row.keys() & records.keys():
-                    records[name][: len(row[name])] = row[name]
-                new.put({run: row | {name: records[name] for name in row.keys() & records.keys()}})
-            new.commit()
-        os.replace(larger, path)
-    finally:
-        larger.unlink(missing_ok=True)
-
-
-def _records(table: store.Table, run: int) -> Records:
-    """All records of a network."""
-    sizes = {name: len(table.read(name)) for name in ("epoch", "alpha", "layer", "output")}
-    widths = [0] * sizes["layer"] + [sizes["output"]]
-    values = blank_records(widths, sizes["epoch"] - 1, sizes["alpha"])
-    return {name: table.read(name, run) if name in table.names() else empty for name, empty in values.items()}
-
-
-def _network(table: store.Table, run: int) -> Network:
-    L = len(table.read("layer"))
-    return Network(*(tuple(table.read(f"{name}{l}", run) for l in range(1, L + 1)) for name in "Wb"))
+_PAUSE = 0.2  # seconds between two commits, at least; epochs of real images take longer
 
 
 class Histories:
@@ -503,3 +146,177 @@ _ERRORS = ("train_error", "test_error")
 
 def _spread(values: Array) -> str:
     return f"{values.mean():.2f}" + (f" ± {values.std(ddof=1):.2f}" if len(values) > 1 else "")
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Writing
+
+
+class State:
+    """The networks and records of a file that is being written."""
+
+    def __init__(self, table: store.Table, images: Images) -> None:
+        self.table, self.next = table, 0.0
+        self.rules, self.seeds = table.read("rule").tolist(), table.read("seed").tolist()
+        self.done = table.read("epochs_done")
+        self.diverged = table.read("diverged_epoch") > 0
+        self.seconds = table.read("wall_time")
+        self.epochs = len(table.read("epoch")) - 1
+        self.records = [_records(table, run) for run in range(len(self.rules))]
+        begun = [not np.isnan(records["test_error"][0]) for records in self.records]
+        self.networks = [_network(table, run) if there else None for run, there in enumerate(begun)]
+
+    def position(self, rule: str, seed: int) -> int:
+        return list(zip(self.rules, self.seeds, strict=True)).index((rule, seed))
+
+    def todo(self) -> list[int]:
+        """The networks that have epochs before them."""
+        return [run for run, done in enumerate(self.done) if done < self.epochs and not self.diverged[run]]
+
+    def next_epoch(self, run: int) -> int:
+        """The epoch that comes next for a network; 0 is its start."""
+        return 0 if self.networks[run] is None else int(self.done[run]) + 1
+
+    def put(self, run: int, network: Network, records: dict[str, Any], seconds: float) -> None:
+        """Write an epoch of a network; Ctrl-C waits until it is whole."""
+        with store.uninterrupted():
+            self._put(run, network, records, seconds)
+
+    def _put(self, run: int, network: Network, records: dict[str, Any], seconds: float) -> None:
+        epoch = self.next_epoch(run)
+        put_records(self.records[run], epoch, records)
+        self.networks[run], self.done[run] = network, epoch
+        self.seconds[run] = np.nan_to_num(self.seconds[run]) + seconds
+        row = {"epochs_done": epoch, "wall_time": self.seconds[run]} | self.records[run]
+        row |= {f"W{l}": W for l, W in enumerate(network.W, 1)} | {f"b{l}": b for l, b in enumerate(network.b, 1)}
+        self.table.put({run: {name: value for name, value in row.items() if np.size(value)}})
+        if time.monotonic() >= self.next:
+            self.commit()
+
+    def diverge(self, run: int, error: Diverged) -> None:
+        """Write where a network has diverged."""
+        with store.uninterrupted():
+            self.diverged[run] = True
+            self.table.put({run: {"diverged_epoch": error.epoch, "diverged_batch": error.batch}})
+            self.commit()
+
+    def commit(self) -> None:
+        """Make permanent what was put; not sooner than a reader needs to read what was committed before."""
+        self.table.commit()
+        self.next = time.monotonic() + _PAUSE
+
+    def said(self, path: Path) -> str:
+        """How far it is, in words."""
+        return f"{self.done.sum()} epochs of {len(self.done)} networks are in {path}; the same call goes on from there"
+
+
+@contextmanager
+def opened(path: Path, training: Training, images: Images, overwrite: bool) -> Iterator[store.Table]:
+    """The file of a training, made, gone on with, or with room for what is new."""
+    if not path.exists():
+        create(path, training.runs, training.epochs, training, images)
+    elif overwrite:
+        with store.Table(path, writable=True) as table:  # so that nobody else is writing it
+            store.check_kind(path, table.attributes, "training", overwritten=True)
+            create(path, training.runs, training.epochs, training, images, overwrite)
+    with store.Table(path, writable=True) as table:
+        _check_same(path, table, training, images)
+        runs = list(zip(table.read("rule").tolist(), table.read("seed").tolist(), strict=True))
+        epochs = len(table.read("epoch")) - 1
+        if training.epochs < epochs:
+            raise InputError(f"epochs must be at least the {epochs} that {path} holds, but is {training.epochs}")
+        further = [run for run in training.runs if run not in runs]
+        if not further and training.epochs == epochs:
+            yield table
+            return
+        _grow(path, table, [*runs, *further], training, images)
+    with store.Table(path, writable=True) as table:
+        yield table
+
+
+def create(
+    path: Path, runs: list[tuple[str, int]], epochs: int, training: Training, images: Images, overwrite: bool = False,
+    **made: Any,
+) -> None:  # fmt: skip
+    layers = training.layers(images)
+    L = len(layers) - 1
+    axes: dict[str, Any] = {
+        "run": (np.arange(len(runs)), "number of the network"),
+        "epoch": (np.arange(epochs + 1), "number of passes over the images; 0: before the first step"),
+        "alpha": (recorded_alphas(len(images.train_images), layers[0], training.batch, epochs), "examples / inputs"),
+        "hidden": (np.arange(1, L), "number of the hidden layer"),
+        "layer": (np.arange(1, L + 1), "number of the layer"),
+        "output": (np.arange(layers[-1]), "class"),
+    }
+    axes |= {f"unit_{l}": (np.arange(width), f"units of layer {l}") for l, width in enumerate(layers)}
+    others: store.Variables = {name: ((name,), *both) for name, both in axes.items() if len(both[0])}
+    description = training.fixed() | {"images": images.sha256}
+    others |= {
+        "rule": (("run",), np.array([rule for rule, _ in runs], dtype=object), "learning rule"),
+        "seed": (("run",), np.array([seed for _, seed in runs]), "seed of weights, feedback and order"),
+        "description": ((), np.array(json.dumps(description), dtype=object), "what is trained, JSON"),
+    }
+    columns: store.Columns = {
+        "epochs_done": ((), np.int64, "number of epochs that are done"),
+        "diverged_epoch": ((), np.int64, "epoch in which it diverged; 0: it did not"),
+        "diverged_batch": ((), np.int64, "batch of that epoch, from 1"),
+        "wall_time": ((), float, "seconds that the epochs took"),
+    }
+    columns |= {name: (("epoch", *axes), float, meaning) for name, (axes, meaning) in RECORDS.items()}
+    columns |= {name: (("alpha", *axes), float, meaning) for name, (axes, meaning) in ALIGNMENTS.items()}
+    for l in range(1, L + 1):
+        columns[f"W{l}"] = (
+            (f"unit_{l}", f"unit_{l - 1}"),
+            np.float32,
+            f"weights of layer {l} after the last epoch done",
+        )
+        columns[f"b{l}"] = ((f"unit_{l}",), np.float32, f"biases of layer {l} after the last epoch done")
+    columns = {name: column for name, column in columns.items() if L > 1 or "hidden" not in column[0]}
+    attributes = {"kind": "training", "coordinates": "rule seed", "training_examples": len(images.train_images)}
+    attributes |= provenance(**made)
+    store.create_table(path, len(runs), columns, others, attributes, overwrite, axis="run")
+
+
+def _check_same(path: Path, table: store.Table, training: Training, images: Images) -> None:
+    """Refuse to go on with another training, naming the first difference."""
+    store.check_kind(path, table.attributes, "training", overwritten=True)
+    there, here = json.loads(str(table.read("description"))), training.fixed() | {"images": images.sha256}
+    found = difference(there, json.loads(json.dumps(here)))
+    if found is not None:
+        raise InputError(
+            f"{path} holds another training and is not overwritten unless asked (overwrite=True, or --force): {found}"
+        )
+    warn_of_versions(path, table)
+
+
+def _grow(path: Path, table: store.Table, runs: list[tuple[str, int]], training: Training, images: Images) -> None:
+    """Put a file with room for more networks or epochs, and all that is in the table, in the place of the file."""
+    larger = path.with_name(f".{path.name}.{uuid4().hex}.tmp")
+    names = [name for name in table.names() if table.axes(name)[:1] == ("run",) and name not in ("run", "rule", "seed")]
+    try:
+        made = {name: table.attributes[name] for name in ("created", "versions")}
+        create(larger, runs, training.epochs, training, images, **made)
+        with store.Table(larger, writable=True) as new:
+            for run in range(len(table.read("run"))):
+                row = {name: table.read(name, run) for name in names}
+                records = blank_records(training.layers(images), training.epochs, len(new.read("alpha")))
+                for name in row.keys() & records.keys():
+                    records[name][: len(row[name])] = row[name]
+                new.put({run: row | {name: records[name] for name in row.keys() & records.keys()}})
+            new.commit()
+        os.replace(larger, path)
+    finally:
+        larger.unlink(missing_ok=True)
+
+
+def _records(table: store.Table, run: int) -> Records:
+    """All records of a network."""
+    sizes = {name: len(table.read(name)) for name in ("epoch", "alpha", "layer", "output")}
+    widths = [0] * sizes["layer"] + [sizes["output"]]
+    values = blank_records(widths, sizes["epoch"] - 1, sizes["alpha"])
+    return {name: table.read(name, run) if name in table.names() else empty for name, empty in values.items()}
+
+
+def _network(table: store.Table, run: int) -> Network:
+    L = len(table.read("layer"))
+    return Network(*(tuple(table.read(f"{name}{l}", run) for l in range(1, L + 1)) for name in "Wb"))

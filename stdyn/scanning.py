@@ -341,7 +341,7 @@ class _Writer:
         """Write the rows; Ctrl-C waits until it is done. Raises ScanStopped if the disk does not take them."""
         rows, self.rows, self.bytes = self.rows, {}, 0
         began = time.perf_counter()
-        with _uninterrupted():
+        with store.uninterrupted():
             try:
                 for state in (DONE, FAILED):  # which have different columns
                     self.table.put({index: row for index, row in rows.items() if row["state"] == state})
@@ -360,22 +360,6 @@ class _Writer:
     def progress(self) -> str:
         """How far the file has come, in words."""
         return f"{counted(self.state)} of {len(self.state)} points in {self.path}; the same call goes on from there"
-
-
-@contextmanager
-def _uninterrupted() -> Iterator[None]:
-    """Put Ctrl-C off until the block is done."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    caught: list[Any] = []
-    before = signal.signal(signal.SIGINT, lambda *arguments: caught.append(arguments))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-    if caught and callable(before):
-        before(*caught[0])
 
 
 @contextmanager

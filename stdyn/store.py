@@ -6,7 +6,9 @@ Every file is a netCDF-4 data set: each axis has an HDF5 dimension scale, so tha
 
 import io
 import os
+import signal
 import tempfile
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -263,6 +265,22 @@ class Table:
         self._raw.commit()
 
 
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Put Ctrl-C off until the block is done."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    caught: list[Any] = []
+    before = signal.signal(signal.SIGINT, lambda *arguments: caught.append(arguments))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if caught and callable(before):
+        before(*caught[0])
+
+
 def to_xarray(table: Table) -> "xarray.Dataset":
     """All variables of a table as an xarray.Dataset, in memory."""
     import xarray
@@ -276,7 +294,7 @@ def to_xarray(table: Table) -> "xarray.Dataset":
 
 
 def look(path: str | os.PathLike[str], function: Callable[[Table], Any]) -> Any:
-    """function(table) of one state of the file: called again if a running scan has committed in the meantime."""
+    """function(table) of one state of the file: called again if whoever writes it has committed in the meantime."""
     path = _readable(path)
     for _ in range(_LOOKS):
         before = settled(path)
@@ -289,4 +307,4 @@ def look(path: str | os.PathLike[str], function: Callable[[Table], Any]) -> Any:
         else:
             if settled(path) == before:
                 return result
-    raise InputError(f"{path} is being written by a running scan, more often than it can be read; try again later")
+    raise InputError(f"{path} is being written, more often than it can be read; try again later")

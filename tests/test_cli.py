@@ -13,7 +13,7 @@ import stdyn
 from stdyn import load, simulate_network
 from stdyn.cli import main
 from stdyn.experiment import Experiment
-from stdyn.histories import _create as create_training
+from stdyn.histories import create as create_training
 
 SMALL = ("--N", "30", "--K", "2", "--M", "2", "--alpha-max", "5", "--points", "11")
 RUNS = ("--runs", "3")

@@ -26,6 +26,7 @@ from stdyn import (
     processes,
     store,
     train,
+    trainings,
 )
 from stdyn.history import ALIGNMENTS, RECORDS
 
@@ -122,7 +123,7 @@ def test_worker_processes_give_the_same_bits(whole, image_folder, tmp_path):
 @pytest.mark.parametrize("after", [1, 6, 7, 20])
 def test_ctrl_c_loses_at_most_the_epoch_under_way(whole, image_folder, tmp_path, monkeypatch, after):
     """Stopped after so many epochs (6 are the starts), they are in the file; the same call ends in the same bits."""
-    path, original, calls = tmp_path / "t.h5", histories.train_one, []
+    path, original, calls = tmp_path / "t.h5", trainings.train_one, []
 
     def train_one(*arguments):
         if len(calls) == after:
@@ -130,7 +131,7 @@ def test_ctrl_c_loses_at_most_the_epoch_under_way(whole, image_folder, tmp_path,
         calls.append(arguments)
         return original(*arguments)
 
-    monkeypatch.setattr(histories, "train_one", train_one)
+    monkeypatch.setattr(trainings, "train_one", train_one)
     with pytest.raises(
         TrainingInterrupted, match=rf"interrupted: {max(0, after - 6)} epochs of 6 networks are in .*t\.h5"
     ):
@@ -143,7 +144,7 @@ def test_ctrl_c_loses_at_most_the_epoch_under_way(whole, image_folder, tmp_path,
         done = len(history.epochs)
         assert np.array_equal(history.test_loss, whole_one.test_loss[:done])
         assert np.array_equal(history.alignment, whole_one.alignment[: len(history.alphas)])
-    monkeypatch.setattr(histories, "train_one", original)
+    monkeypatch.setattr(trainings, "train_one", original)
     train(SMALL, path, image_folder)
     assert_same(path, variables(whole))
 
@@ -177,21 +178,47 @@ def test_killed_at_random_moments_it_loses_at_most_the_epochs_under_way(tmp_path
 
 
 def test_a_full_disk_stops_it_with_everything_that_was_committed(whole, image_folder, tmp_path, monkeypatch):
-    """The tenth commit fails; the file has the nine before it, and room again is all that it takes to go on."""
+    """Full from the tenth commit on; the file has the nine before it, and room again is all that it takes to go on."""
     path, commit, count = tmp_path / "t.h5", store.Table.commit, []
 
     def full(self):
         count.append(self)
-        if len(count) == 10:
+        if len(count) >= 10:
             raise OSError(errno.ENOSPC, "No space left on device")
         commit(self)
 
-    monkeypatch.setattr(store.Table, "commit", full)
-    with pytest.raises(
-        TrainingStopped, match=r"t\.h5 cannot be written: No space left on device; .* goes on from there"
-    ):
-        train(SMALL, path, image_folder)
+    with monkeypatch.context() as patch:
+        patch.setattr(store.Table, "commit", full)
+        patch.setattr(histories, "_PAUSE", 0.0)
+        with pytest.raises(TrainingStopped, match=r"t\.h5 cannot be written: No space left .* goes on from there"):
+            train(SMALL, path, image_folder)
     assert open_training(path).epochs_done.sum() == 3  # and six starts
+    train(SMALL, path, image_folder)
+    assert_same(path, variables(whole))
+
+
+def test_ctrl_c_while_an_epoch_is_written_waits_until_it_is_whole(whole, image_folder, tmp_path, monkeypatch):
+    """SIGINT in the middle of the tenth row: the row is in the file, weights and all; the end is the same."""
+    path, put, count = tmp_path / "t.h5", store.Table.put, []
+
+    def interrupted(self, rows):
+        count.append(rows)
+        if len(count) != 10:
+            return put(self, rows)
+        ((run, row),) = rows.items()
+        put(self, {run: {"epochs_done": row["epochs_done"]}})
+        signal.raise_signal(signal.SIGINT)
+        return put(self, rows)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store.Table, "put", interrupted)
+        previous = signal.signal(signal.SIGINT, signal.default_int_handler)
+        try:
+            with pytest.raises(TrainingInterrupted, match="interrupted: 4 epochs of 6 networks"):
+                train(SMALL, path, image_folder)
+        finally:
+            signal.signal(signal.SIGINT, previous)
+    assert open_training(path).epochs_done.sum() == 4
     train(SMALL, path, image_folder)
     assert_same(path, variables(whole))
 
@@ -265,7 +292,7 @@ def test_a_stop_while_it_grows_leaves_the_old_file(image_folder, tmp_path, monke
 
 def test_a_divergence_ends_one_network_only(image_folder, tmp_path, monkeypatch):
     """FA made to diverge in its second epoch: its first is kept, BP goes on; calling again and growing leave it so."""
-    path, original = tmp_path / "t.h5", histories.train_one
+    path, original = tmp_path / "t.h5", trainings.train_one
     training = Training(rule=("fa", "bp"), widths=9, epochs=3, lr=0.1, seeds=1)
 
     def train_one(training, rule, seed, epoch, *rest):
@@ -273,7 +300,7 @@ def test_a_divergence_ends_one_network_only(image_folder, tmp_path, monkeypatch)
             raise layered.Diverged(2, 5, 1e9)
         return original(training, rule, seed, epoch, *rest)
 
-    monkeypatch.setattr(histories, "train_one", train_one)
+    monkeypatch.setattr(trainings, "train_one", train_one)
     with pytest.warns(DivergenceWarning, match=r"fa, seed 1: diverged at epoch 2, batch 5 .* 1e\+09\); lr = 0.1 "):
         train(training, path, image_folder)
     for epochs in (3, 4):
@@ -303,7 +330,7 @@ def test_images_that_change_are_noticed(tmp_path):
     write_images(folder, seed=5)
     assert train(short, tmp_path / "u.h5", folder).description["images"] == mnist.load(folder).sha256 != first
     with pytest.raises(InputError, match="must not change during a training"):
-        histories.train_one(short, "bp", 1, 0, None, (str(folder), False, None, "another"), 1)
+        trainings.train_one(short, "bp", 1, 0, None, (str(folder), False, None, "another"), 1)
 
 
 def test_growing_keeps_when_and_by_what_it_was_begun(image_folder, tmp_path, monkeypatch):
@@ -311,7 +338,7 @@ def test_growing_keeps_when_and_by_what_it_was_begun(image_folder, tmp_path, mon
     path, old = tmp_path / "t.h5", {"versions": '{"stdyn": "0.0.9"}', "created": "then"}
     with monkeypatch.context() as patch:
         patch.setattr(histories, "provenance", lambda **more: old | more)
-        histories._create(path, [("bp", 1)], 1, Training(rule="bp", widths=9), mnist.load(image_folder))
+        histories.create(path, [("bp", 1)], 1, Training(rule="bp", widths=9), mnist.load(image_folder))
     for epochs in (2, 3):
         with pytest.warns(UserWarning, match=r"begun with other versions .*stdyn 0\.0\.9 -> "):
             found = train(Training(rule="bp", widths=9, epochs=epochs, seeds=1), path, image_folder)
