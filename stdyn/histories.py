@@ -104,7 +104,8 @@ class Histories:
             "what": f"{len(self)} networks {'-'.join(map(str, self.widths))}, {self.epochs_done.sum()} of"
             f" {len(self) * self.epochs} epochs",
             "parameters": ", ".join(f"{name} = {value}" for name, value in parameters.items() if value is not None),
-            "images": f"{self.attributes['training_examples']} to train with; SHA-256 {self.description['images'][:8]}…",
+            "images": f"{self.attributes['training_examples']} to train with",
+            "sha256": str(self.description["images"]),
             "wall_time": f"{np.nansum(self.wall_time):.0f} s",
         } | {name: str(self.attributes[name]) for name in ("created", "versions")}  # fmt: skip
         return "\n".join(f"{name:<16} {text}" for name, text in lines.items()) + f"\n\n{results(self.histories)}"
