@@ -1,6 +1,5 @@
 """The `stdyn` command. Heavy modules are imported inside the commands, so that --help answers at once."""
 
-import os
 import sys
 import tomllib
 import warnings
@@ -431,15 +430,13 @@ def mnist_command(
     if write_config:
         _write_text(write_config, to_toml(training), force)
         return
-    from stdyn import layerplot, mnist
+    from stdyn import layerplot
     from stdyn.trainings import train
 
     target = output or Path(f"data/mnist_{'-'.join(map(str, training.widths)) or 'none'}.h5")
     if not _exists(target):
         _target(target, False)
     _folder(figures)
-    if data is None and not os.environ.get(mnist.VARIABLE):
-        data = mnist.fetch(progress=True)
     try:
         with _workers(workers, len(training.runs)) as executor:
             threads = 1 if workers == 1 else None

@@ -41,3 +41,16 @@ class TrainingInterrupted(KeyboardInterrupt):
     def __init__(self, text: str, history: Any = None) -> None:
         super().__init__(text)
         self.history = history
+
+
+class ExecutorLost(Exception):
+    """An executor that has lost its workers, or cannot use what it is given."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"the executor cannot go on ({why})")
+
+
+def said(error: BaseException) -> str:
+    """What an exception is and says, in one line."""
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -19,7 +19,7 @@ from stdyn.layered import Diverged
 from stdyn.layers import Network
 from stdyn.mnist import Images
 from stdyn.problem import Array
-from stdyn.scanfile import difference, warn_of_versions
+from stdyn.scanfile import check_same
 from stdyn.training import Training
 from stdyn.trajectory import provenance
 
@@ -60,7 +60,7 @@ class Histories:
             for epoch, batch in zip(table.read("diverged_epoch"), table.read("diverged_batch"), strict=True)
         ]
         self.wall_time = table.read("wall_time")
-        self.widths = tuple(len(table.read(f"unit_{l}")) for l in range(len(table.read("layer")) + 1))
+        self.widths = _widths(table)
 
     def __len__(self) -> int:
         return len(self.rules)
@@ -215,13 +215,12 @@ class State:
 def opened(path: Path, training: Training, images: Images, overwrite: bool) -> Iterator[store.Table]:
     """The file of a training, made, gone on with, or with room for what is new."""
     if not path.exists():
-        create(path, training.runs, training.epochs, training, images)
+        create(path, training.runs, training, images)
     elif overwrite:
-        with store.Table(path, writable=True) as table:  # so that nobody else is writing it
-            store.check_kind(path, table.attributes, "training", overwritten=True)
-            create(path, training.runs, training.epochs, training, images, overwrite)
-    with store.Table(path, writable=True) as table:
-        _check_same(path, table, training, images)
+        with store.writing(path, "training"):  # so that nobody else is
+            create(path, training.runs, training, images, overwrite)
+    with store.writing(path, "training") as table:
+        check_same(path, table, _description(training, images))
         runs = list(zip(table.read("rule").tolist(), table.read("seed").tolist(), strict=True))
         epochs = len(table.read("epoch")) - 1
         if training.epochs < epochs:
@@ -231,15 +230,15 @@ def opened(path: Path, training: Training, images: Images, overwrite: bool) -> I
             yield table
             return
         _grow(path, table, [*runs, *further], training, images)
-    with store.Table(path, writable=True) as table:
+    with store.writing(path, "training") as table:
         yield table
 
 
 def create(
-    path: Path, runs: list[tuple[str, int]], epochs: int, training: Training, images: Images, overwrite: bool = False,
-    **made: Any,
-) -> None:  # fmt: skip
-    layers = training.layers(images)
+    path: Path, runs: list[tuple[str, int]], training: Training, images: Images, overwrite: bool = False, **made: Any
+) -> None:
+    """A file in which every epoch of these runs is still to be done; `made` says what is not of now."""
+    layers, epochs = training.layers(images), training.epochs
     L = len(layers) - 1
     axes: dict[str, Any] = {
         "run": (np.arange(len(runs)), "number of the network"),
@@ -251,11 +250,14 @@ def create(
     }
     axes |= {f"unit_{l}": (np.arange(width), f"units of layer {l}") for l, width in enumerate(layers)}
     others: store.Variables = {name: ((name,), *both) for name, both in axes.items() if len(both[0])}
-    description = training.fixed() | {"images": images.sha256}
     others |= {
         "rule": (("run",), np.array([rule for rule, _ in runs], dtype=object), "learning rule"),
         "seed": (("run",), np.array([seed for _, seed in runs]), "seed of weights, feedback and order"),
-        "description": ((), np.array(json.dumps(description), dtype=object), "what is trained, JSON"),
+        "description": (
+            (),
+            np.array(json.dumps(_description(training, images)), dtype=object),
+            "what is trained, JSON",
+        ),
     }
     columns: store.Columns = {
         "epochs_done": ((), np.int64, "number of epochs that are done"),
@@ -278,16 +280,9 @@ def create(
     store.create_table(path, len(runs), columns, others, attributes, overwrite, axis="run")
 
 
-def _check_same(path: Path, table: store.Table, training: Training, images: Images) -> None:
-    """Refuse to go on with another training, naming the first difference."""
-    store.check_kind(path, table.attributes, "training", overwritten=True)
-    there, here = json.loads(str(table.read("description"))), training.fixed() | {"images": images.sha256}
-    found = difference(there, json.loads(json.dumps(here)))
-    if found is not None:
-        raise InputError(
-            f"{path} holds another training and is not overwritten unless asked (overwrite=True, or --force): {found}"
-        )
-    warn_of_versions(path, table)
+def _description(training: Training, images: Images) -> dict[str, Any]:
+    """What all networks of a file share."""
+    return training.fixed() | {"images": images.sha256}
 
 
 def _grow(path: Path, table: store.Table, runs: list[tuple[str, int]], training: Training, images: Images) -> None:
@@ -296,7 +291,7 @@ def _grow(path: Path, table: store.Table, runs: list[tuple[str, int]], training:
     names = [name for name in table.names() if table.axes(name)[:1] == ("run",) and name not in ("run", "rule", "seed")]
     try:
         made = {name: table.attributes[name] for name in ("created", "versions")}
-        create(larger, runs, training.epochs, training, images, **made)
+        create(larger, runs, training, images, **made)
         with store.Table(larger, writable=True) as new:
             for run in range(len(table.read("run"))):
                 row = {name: table.read(name, run) for name in names}
@@ -312,10 +307,13 @@ def _grow(path: Path, table: store.Table, runs: list[tuple[str, int]], training:
 
 def _records(table: store.Table, run: int) -> Records:
     """All records of a network."""
-    sizes = {name: len(table.read(name)) for name in ("epoch", "alpha", "layer", "output")}
-    widths = [0] * sizes["layer"] + [sizes["output"]]
-    values = blank_records(widths, sizes["epoch"] - 1, sizes["alpha"])
+    values = blank_records(_widths(table), len(table.read("epoch")) - 1, len(table.read("alpha")))
     return {name: table.read(name, run) if name in table.names() else empty for name, empty in values.items()}
+
+
+def _widths(table: store.Table) -> tuple[int, ...]:
+    """(n_0, …, n_L)."""
+    return tuple(len(table.read(f"unit_{l}")) for l in range(len(table.read("layer")) + 1))
 
 
 def _network(table: store.Table, run: int) -> Network:

@@ -192,15 +192,17 @@ def train_epoch(
     grid = recorded_steps(epoch * steps)
     position = int(np.searchsorted(grid, (epoch - 1) * steps, side="right"))
     recorded = set(grid[position:].tolist())
+    back, direct = way_back(W, rule, feedback)  # W changes in place
+    most = _DIVERGED * np.log(max(2, len(W[-1])))
     angles, cosines = [], []
     with side_by_side(threads) as run, np.errstate(over="ignore", invalid="ignore"):
         for step in range(steps):
             some = order[step * batch : (step + 1) * batch]
             h = forward(W, b, inputs(images.train_images[some], dtype), run)
             error, loss = output_error(h[-1], images.train_labels[some])
-            if not loss.mean() <= _DIVERGED * np.log(max(2, error.shape[1])):
+            if not loss.mean() <= most:
                 raise Diverged(epoch, step + 1, float(loss.mean()))
-            delta = backward(h, error, *way_back(W, rule, feedback))
+            delta = backward(h, error, back, direct)
             if step in looked_at and rule != "bp":
                 angles.append(update_angles(h, delta, backward(h, error, W[1:])))
             add_step(W, b, h, delta, lr / len(some), run)

@@ -171,17 +171,6 @@ def way_back(W: Sequence[Array], rule: str, feedback: Sequence[Array] | None) ->
     return [B.T for B in feedback], rule == "dfa"
 
 
-def gradients(
-    network: Network, x: Array, labels: NDArray[np.integer], rule: str = "bp", feedback: Sequence[Array] | None = None
-) -> tuple[list[Any], list[Any]]:
-    """The directions (for "bp" the gradient of the mean cross-entropy) along which a step lowers W and b."""
-    h = forward(network.W, network.b, x)
-    error, _ = output_error(h[-1], labels)
-    delta = backward(h, error, *way_back(network.W, rule, feedback))
-    dW = [each.T @ activity / len(x) for each, activity in zip(delta, h, strict=False)]
-    return dW, [each.mean(axis=0) for each in delta]
-
-
 def add_step(
     W: Sequence[Array], b: Sequence[Array], h: Sequence[Array], delta: Sequence[Array], rate: float, run: Run = in_turn
 ) -> None:

@@ -138,8 +138,13 @@ def load(folder: str | os.PathLike[str] | None = None, other: bool = False) -> I
         If a file is missing, damaged, cut off, no IDX file of bytes, or of MNIST's size without its SHA-256; or if
         MNIST cannot be fetched.
     """
-    source = folder if folder is not None else os.environ.get(VARIABLE) or None
-    return read(fetch() if source is None else Path(source), other)
+    return read(folder_of(folder), other)
+
+
+def folder_of(folder: str | os.PathLike[str] | None = None, progress: bool = False) -> Path:
+    """This folder, or that of $STDYN_MNIST, or else the one into which `fetch` has put MNIST."""
+    given = folder if folder is not None else os.environ.get(VARIABLE) or None
+    return fetch(progress=progress) if given is None else Path(given)
 
 
 def read(folder: Path, other: bool = False) -> Images:

@@ -1,6 +1,7 @@
 """What is to be solved: the order parameters of a starting point, and the problem they are the start of."""
 
 import sys
+from concurrent.futures import Executor
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
@@ -65,6 +66,15 @@ def check_rng(rng: Any) -> None:
     """Refuse what is not a numpy.random.Generator."""
     if not isinstance(rng, np.random.Generator):
         raise InputError(f"rng must be a numpy.random.Generator (numpy.random.default_rng(1), say), but is {rng!r}")
+
+
+def check_executor(executor: Any) -> None:
+    """Refuse what is neither None nor a concurrent.futures.Executor."""
+    if executor is not None and not isinstance(executor, Executor):
+        raise InputError(
+            "executor must be a concurrent.futures.Executor (such as executor in: with stdyn.processes() as executor:),"
+            f" but is {executor!r}"
+        )
 
 
 def time_grid(alphas: ArrayLike) -> Array:

@@ -5,8 +5,8 @@ import inspect
 import json
 import os
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -129,7 +129,7 @@ def create(
     if not isinstance(problems, Variations):
         others |= _stored_problems(problems, tuple(output))
     attributes = {"kind": "scan", "coordinates": " ".join(named), **provenance()}
-    with writing(path) if path.exists() else nullcontext():  # so that nobody else is
+    with store.writing(path, "scan") if path.exists() else nullcontext():  # so that nobody else is
         store.create_table(path, len(problems), columns, others, attributes, overwrite)
 
 
@@ -153,14 +153,6 @@ def _columns(run: tuple[str, ...], output: tuple[str, ...], curves: bool, order_
             "v": ((*run, "alpha", "student", *output), float, "second layer of the student"),
         }
     return columns
-
-
-@contextmanager
-def writing(path: Path) -> Iterator[store.Table]:
-    """The table in the file; refuses what is not a scan."""
-    with store.Table(path, writable=True) as table:
-        store.check_kind(path, table.attributes, "scan", overwritten=True)
-        yield table
 
 
 def _coordinates(
@@ -210,22 +202,18 @@ def _stored_problems(problems: Sequence[Problem], output: tuple[str, ...]) -> di
 
 
 def check_same(path: Path, table: store.Table, description: dict[str, Any]) -> None:
-    """Refuse to go on with another scan, naming the first difference."""
+    """Refuse to go on with another scan or training than is described, naming the first difference."""
     there = json.loads(str(table.read("description")))
     found = difference(there, json.loads(json.dumps(description)))
     if found is not None:
+        kind = table.attributes["kind"]
         raise InputError(
-            f"{path} holds another scan and is not overwritten unless asked (overwrite=True, or --force): {found}"
+            f"{path} holds another {kind} and is not overwritten unless asked (overwrite=True, or --force): {found}"
         )
-    warn_of_versions(path, table)
-
-
-def warn_of_versions(path: Path, table: store.Table) -> None:
-    """Say so if a file that is gone on with was begun with other versions."""
     made, now = (json.loads(text) for text in (table.attributes["versions"], provenance()["versions"]))
     if made != now:
         changed = ", ".join(f"{name} {made.get(name)} -> {now[name]}" for name in now if made.get(name) != now[name])
-        warnings.warn(f"{path} was begun with other versions ({changed}): the last bits may differ", stacklevel=4)
+        warnings.warn(f"{path} was begun with other versions ({changed}): the last bits may differ", stacklevel=3)
 
 
 def difference(there: Any, here: Any, name: str = "") -> str | None:

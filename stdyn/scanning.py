@@ -28,13 +28,15 @@ from tqdm import tqdm
 from stdyn import store
 from stdyn.errors import (
     DivergenceWarning,
+    ExecutorLost,
     InputError,
     ScanInterrupted,
     ScanStopped,
     SymmetryWarning,
+    said,
 )
 from stdyn.ode import integrate
-from stdyn.problem import Array, Problem, integer, time_grid
+from stdyn.problem import Array, Problem, check_executor, integer, time_grid
 from stdyn.scanfile import (
     CURVES,
     DONE,
@@ -49,7 +51,6 @@ from stdyn.scanfile import (
     described,
     kept_positions,
     solver_described,
-    writing,
 )
 from stdyn.simulate import cores
 from stdyn.summary import summarise
@@ -136,11 +137,7 @@ def scan(
     alphas = time_grid(alphas)
     kept = kept_positions(keep, alphas)
     in_flight = integer("in_flight", in_flight, 1)
-    if executor is not None and not isinstance(executor, Executor):
-        raise InputError(
-            "executor must be a concurrent.futures.Executor (such as executor in: with stdyn.processes() as executor:),"
-            f" but is {executor!r}"
-        )
+    check_executor(executor)
     if len(problems) == 0:
         raise InputError("problems must not be empty")
     takes = inspect.signature(solve).parameters
@@ -161,7 +158,7 @@ def scan(
     }
     if overwrite or not target.exists():
         create(target, problems, alphas[kept], keep, solve, description, coordinates, overwrite)
-    with writing(target) as table:
+    with store.writing(target, "scan") as table:
         check_same(target, table, description)
         runs = len(table.read("run")) if "run" in table.names() else None
         state = table.read("state")
@@ -212,7 +209,7 @@ def solve_point(
 
 def failed(error: BaseException) -> dict[str, Any]:
     """What is written of a point that failed."""
-    return {"state": FAILED, "message": _said(error)}
+    return {"state": FAILED, "message": said(error)}
 
 
 def _at(positions: np.ndarray, trajectory: Trajectory, name: str, A: int) -> Array:
@@ -248,16 +245,12 @@ def _run(work: Work, todo: np.ndarray, executor: Executor | None, in_flight: int
     except KeyboardInterrupt:
         writer.commit()
         raise ScanInterrupted(f"interrupted: {writer.progress()}") from None
-    except _Lost as lost:
+    except ExecutorLost as lost:
         writer.commit()
         raise ScanStopped(f"{lost}; {writer.progress()}") from lost.__cause__
     finally:
         arrivals.close()
     writer.commit()
-
-
-class _Lost(Exception):
-    """The executor has lost its workers, or cannot use what it is given."""
 
 
 def _here(work: Work, todo: np.ndarray) -> Any:
@@ -270,14 +263,14 @@ def _elsewhere(work: Work, todo: np.ndarray, executor: Executor, in_flight: int)
     pending: dict[Future[dict[str, Any]], int] = {}
     arrived: queue.SimpleQueue[Future[dict[str, Any]]] = queue.SimpleQueue()
     waiting = map(int, todo)
-    lost: _Lost | None = None
+    lost: ExecutorLost | None = None
     try:
         while not lost or not arrived.empty():
             for index in islice(waiting, 0 if lost else in_flight - len(pending)):
                 try:
                     future = executor.submit(solve_point, *work(index))
                 except Exception as error:
-                    lost = _Lost(f"the executor cannot go on ({_said(error)})")
+                    lost = ExecutorLost(said(error))
                     break
                 pending[future] = index
                 future.add_done_callback(arrived.put)
@@ -291,7 +284,7 @@ def _elsewhere(work: Work, todo: np.ndarray, executor: Executor, in_flight: int)
             index = pending.pop(future)
             try:
                 row = _result(future)
-            except _Lost as error:
+            except ExecutorLost as error:
                 lost = lost or error  # others may have arrived before
             else:
                 yield index, row
@@ -309,13 +302,8 @@ def _result(future: Future[dict[str, Any]]) -> dict[str, Any]:
     except (Exception, CancelledError) as error:
         if type(error).__name__ == "KilledWorker":  # Dask: this point has killed several workers, e.g. by its memory
             return failed(error)
-        why = getattr(error, "reason", None) or _said(error)  # Dask's, why it has cancelled the point
-        raise _Lost(f"the executor cannot go on ({why})") from error
-
-
-def _said(error: BaseException) -> str:
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+        why = getattr(error, "reason", None) or said(error)  # Dask's, why it has cancelled the point
+        raise ExecutorLost(why) from error
 
 
 class _Writer:

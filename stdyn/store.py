@@ -266,6 +266,14 @@ class Table:
 
 
 @contextmanager
+def writing(path: str | os.PathLike[str], kind: str) -> Iterator[Table]:
+    """The table in a file, to be written by nobody else meanwhile; refuses a file of another kind."""
+    with Table(path, writable=True) as table:
+        check_kind(table.path, table.attributes, kind, overwritten=True)
+        yield table
+
+
+@contextmanager
 def uninterrupted() -> Iterator[None]:
     """Put Ctrl-C off until the block is done."""
     if threading.current_thread() is not threading.main_thread():

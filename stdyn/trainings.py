@@ -12,11 +12,12 @@ from typing import Any
 from tqdm import tqdm
 
 from stdyn import mnist
-from stdyn.errors import DivergenceWarning, InputError, TrainingInterrupted, TrainingStopped
+from stdyn.errors import DivergenceWarning, ExecutorLost, InputError, TrainingInterrupted, TrainingStopped, said
 from stdyn.histories import Histories, State, opened
 from stdyn.layered import Diverged, check_threads, start_records, train_epoch
 from stdyn.layers import Network
 from stdyn.mnist import Images
+from stdyn.problem import check_executor
 from stdyn.training import Training
 
 Source = tuple[str, bool, int | None, str]  # folder, whether another data set is taken, how many to train with, SHA-256
@@ -77,9 +78,8 @@ def train(
     """
     if not isinstance(training, Training):
         raise InputError(f"training must be a stdyn.Training, but is {training!r}")
-    if executor is not None and not isinstance(executor, Executor):
-        raise InputError(f"executor must be a concurrent.futures.Executor, but is {executor!r}")
-    target, folder = Path(path), _folder(data)
+    check_executor(executor)
+    target, folder = Path(path), os.path.abspath(mnist.folder_of(data, progress))
     threads = check_threads(threads if executor is None or threads is not None else 1)
     images = _read(folder, other_data, training.train_size)
     source: Source = (folder, other_data, training.train_size, images.sha256)
@@ -92,24 +92,15 @@ def train(
             unit=" epochs", disable=not progress or None, smoothing=0.05,
         ) as bar:  # fmt: skip
             try:
-                try:
-                    _run(state, todo, training, source, threads, executor, bar)
-                finally:
-                    state.commit()
+                _run(state, todo, training, source, threads, executor, bar)
             except KeyboardInterrupt:
                 raise TrainingInterrupted(f"interrupted: {state.said(target)}") from None
             except OSError as error:
                 why = error.strerror or str(error)
                 raise TrainingStopped(f"{target} cannot be written: {why}; {state.said(target)}") from error
-            except _Lost as lost:
+            except ExecutorLost as lost:
                 raise TrainingStopped(f"{lost}; {state.said(target)}") from None
     return Histories(target)
-
-
-def _folder(data: str | os.PathLike[str] | None) -> str:
-    """Where the images are; fetched here, once, before several workers want them."""
-    given = data if data is not None else os.environ.get(mnist.VARIABLE) or mnist.fetch()
-    return os.path.abspath(given)
 
 
 def _read(folder: str, other: bool, size: int | None) -> Images:
@@ -160,13 +151,6 @@ class _Here(Executor):
         return future
 
 
-class _Lost(Exception):
-    """The executor has lost its workers, or cannot use what it is given."""
-
-    def __init__(self, cause: BaseException) -> None:
-        super().__init__(f"the executor cannot go on ({type(cause).__name__}: {cause})")
-
-
 def _run(
     state: "State", todo: list[int], training: Training, source: Source, threads: int, executor: Executor | None,
     bar: tqdm,
@@ -174,7 +158,7 @@ def _run(
     """Train the networks `todo`, epoch by epoch in turns, and write every epoch as it arrives."""
     waiting = deque(todo)
     pending: dict[Future[Any], int] = {}
-    lost: _Lost | None = None
+    lost: ExecutorLost | None = None
     together = 1 if executor is None else len(todo)
     executor = executor or _Here()
     try:
@@ -182,7 +166,11 @@ def _run(
             while waiting and len(pending) < together:
                 run = waiting.popleft()
                 which = state.rules[run], state.seeds[run], state.next_epoch(run), state.networks[run]
-                pending[executor.submit(train_one, training, *which, source, threads)] = run
+                try:
+                    future = executor.submit(train_one, training, *which, source, threads)
+                except RuntimeError as error:
+                    raise ExecutorLost(said(error)) from error
+                pending[future] = run
             for future in wait(pending, return_when=FIRST_COMPLETED).done:
                 run = pending.pop(future)
                 name = f"{state.rules[run]}, seed {state.seeds[run]}"
@@ -195,7 +183,7 @@ def _run(
                     )
                     continue
                 except (MemoryError, OSError, RuntimeError) as error:
-                    lost = lost or _Lost(error)  # others may have arrived
+                    lost = lost or ExecutorLost(said(error))  # others may have arrived
                     continue
                 bar.update(0 if state.networks[run] is None else 1)
                 state.put(run, network, records, seconds)
@@ -204,10 +192,9 @@ def _run(
                     waiting.append(run)
             if lost is not None:
                 waiting.clear()
-    except RuntimeError as error:  # of submit
-        raise _Lost(error) from error
     finally:
         for future in pending:
             future.cancel()
+        state.commit()
     if lost is not None:
         raise lost

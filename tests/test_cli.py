@@ -606,7 +606,7 @@ def test_plot_draws_trainings(mnist_run, tmp_path):
     assert list(contents(tmp_path / "page")) == ["both_alignments.png"]
     assert_refused(mnist_run("plot", "data/mnist_9-5.h5", "data/mnist_9-5.h5", "--x", "eta"), "holds a training")
     empty = stdyn.Training(rule="bp", widths=3, epochs=1, seeds=1)
-    create_training(tmp_path / "data" / "empty.h5", empty.runs, 1, empty, stdyn.mnist.load())
+    create_training(tmp_path / "data" / "empty.h5", empty.runs, empty, stdyn.mnist.load())
     assert_refused(mnist_run("plot", "data/empty.h5"), "data/empty.h5 holds no network that has begun")
     (tmp_path / "data" / "copy.h5").write_bytes((tmp_path / "data" / "mnist_9-5.h5").read_bytes())
     assert_refused(mnist_run("plot", "data/mnist_9-5.h5", "data/copy.h5"), "holds a training, which is drawn alone")

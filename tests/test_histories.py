@@ -338,7 +338,7 @@ def test_growing_keeps_when_and_by_what_it_was_begun(image_folder, tmp_path, mon
     path, old = tmp_path / "t.h5", {"versions": '{"stdyn": "0.0.9"}', "created": "then"}
     with monkeypatch.context() as patch:
         patch.setattr(histories, "provenance", lambda **more: old | more)
-        histories.create(path, [("bp", 1)], 1, Training(rule="bp", widths=9), mnist.load(image_folder))
+        histories.create(path, [("bp", 1)], Training(rule="bp", widths=9, epochs=1), mnist.load(image_folder))
     for epochs in (2, 3):
         with pytest.warns(UserWarning, match=r"begun with other versions .*stdyn 0\.0\.9 -> "):
             found = train(Training(rule="bp", widths=9, epochs=epochs, seeds=1), path, image_folder)
