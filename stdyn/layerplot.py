@@ -10,11 +10,12 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from stdyn.blas import Array
 from stdyn.errors import InputError
 from stdyn.history import History
-from stdyn.plot import MARKERS, RULES, STYLE, Pair, band, feedback_cosine, pair_up
+from stdyn.plot import MARKERS, RULES, STYLE, Pair, band, feedback_cosine, pair_up, positive
 from stdyn.trajectory import Trajectory
 
 _DASHES = ("-", "--", ":", "-.")
@@ -126,18 +127,9 @@ def gap(ax: Axes, histories: list[History]) -> Axes:
 
 def layer_angles(ax: Axes, histories: list[History], name: str, title: str) -> Axes:
     """The angles of the hidden layers against epochs, one dash and marker a layer, one colour a rule (DFA: open)."""
-    for rule, some in by_rule(histories).items():
-        if rule == "bp":
-            continue
-        for l in range(len(some[0].widths) - 2):
-            values = [getattr(each, name)[:, l] for each in some]
-            label = f"{rule.upper()}, hidden layer {l + 1}"
-            _curve(ax, some, values, rule, label, _DASHES[l % 4], rule != "dfa", MARKERS[l % 7])
-    ax.axhline(90, color="0.7", lw=0.8, zorder=0)
-    ax.set_ylim(0, 100)
-    ax.set_yticks(range(0, 91, 15))
+    _layers(ax, histories, name)
     ax.set_title(title, fontsize=9)
-    return _epochs(ax, "angle in degrees")
+    return _epochs(_degrees(ax), "angle in degrees")
 
 
 def output_cosines(ax: Axes, histories: list[History]) -> Axes:
@@ -166,10 +158,8 @@ def output_angles(ax: Axes, histories: list[History]) -> Axes:
         ax.plot(outputs, values, ls="none", marker="o", ms=4, mfc="white", color=colour, label=label)
     if len(last) > 1:
         ax.plot(outputs, last.mean(axis=0), ls="none", marker="_", ms=14, mew=1.6, color="black", label="their mean")
-    ax.axhline(90, color="0.7", lw=0.8, zorder=0)
+    _degrees(ax)
     ax.set_xticks(outputs)
-    ax.set_ylim(0, 100)
-    ax.set_yticks(range(0, 91, 15))
     ax.set_xlabel("output (class)")
     ax.set_ylabel("angle of $W^L_o$ and $B_o$ at the end, degrees")
     ax.legend(loc="lower right")
@@ -190,11 +180,7 @@ def student_alignment(ax: Axes, pairs: list[Pair]) -> Axes:
 
 def layer_cosines(ax: Axes, histories: list[History]) -> Axes:
     """The cosine of weights and feedback of each hidden layer against alpha."""
-    for rule, some in by_rule(histories).items():
-        for l in range(len(some[0].widths) - 2):
-            values = [each.alignment[:, l] for each in some]
-            label = f"{rule.upper()}, hidden layer {l + 1}"
-            _curve(ax, some, values, rule, label, _DASHES[l % 4], rule != "dfa", MARKERS[l % 7], "alphas")
+    _layers(ax, histories, "alignment", "alphas")
     ax.axhline(0, color="0.7", lw=0.8, zorder=0)
     ax.legend()
     most = max(len(some) for some in by_rule(histories).values())
@@ -209,7 +195,7 @@ def layer_cosines(ax: Axes, histories: list[History]) -> Axes:
 
 def _curve(
     ax: Axes, histories: list[History], values: Sequence[Array], rule: str, label: str, dash: str, filled: bool,
-    marker: str | None = None, against: str = "epochs",
+    marker: str | None = None, against: str = "epochs", logarithmic: bool = False,
 ) -> None:  # fmt: skip
     """The mean over the networks with markers, and their range as a band."""
     colour, usual, _ = RULES[rule]
@@ -218,13 +204,13 @@ def _curve(
     if len(values) > 1:
         low, high = (np.array([end(at) for at in _at_each(values)]) for end in (np.min, np.max))
         band(ax, x, low, high, colour)
-    mean = np.where(mean > 0, mean, np.nan) if label.endswith(("training", "test")) else mean
+    mean = positive(mean) if logarithmic else mean
     every = max(1, len(x) // _SHOWN)
     ax.plot(x, mean, dash, color=colour, lw=1.4, marker=marker or usual, ms=4, markevery=every,
             mfc=colour if filled else "white", label=label)  # fmt: skip
 
 
-def _mean(values: Sequence[Array]) -> Array:
+def _mean(values: Sequence[Array]) -> NDArray[np.float64]:
     """The mean over the networks, at each epoch over those that have it."""
     return np.array([np.mean(at) for at in _at_each(values)])
 
@@ -238,10 +224,27 @@ def _train_and_test(ax: Axes, histories: list[History], name: str, factor: float
     for rule, some in by_rule(histories).items():
         for part, called, dash, filled in (("test", "test", "-", True), ("train", "training", "--", False)):
             values = [factor * getattr(each, f"{part}_{name}") for each in some]
-            _curve(ax, some, values, rule, f"{rule.upper()}, {called}", dash, filled)
+            _curve(ax, some, values, rule, f"{rule.upper()}, {called}", dash, filled, logarithmic=True)
     ax.set_yscale("log")
     ax.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
     return _epochs(ax, label)
+
+
+def _layers(ax: Axes, histories: list[History], name: str, against: str = "epochs") -> None:
+    """What is recorded of each hidden layer under each rule that has feedback."""
+    for rule, some in by_rule(histories).items():
+        for l in range(0 if rule == "bp" else len(some[0].widths) - 2):
+            values = [getattr(each, name)[:, l] for each in some]
+            label = f"{rule.upper()}, hidden layer {l + 1}"
+            _curve(ax, some, values, rule, label, _DASHES[l % 4], rule != "dfa", MARKERS[l % 7], against)
+
+
+def _degrees(ax: Axes) -> Axes:
+    """An axis of angles, with a line at the right angle."""
+    ax.axhline(90, color="0.7", lw=0.8, zorder=0)
+    ax.set_ylim(0, 100)
+    ax.set_yticks(range(0, 91, 15))
+    return ax
 
 
 def _epochs(ax: Axes, label: str) -> Axes:
