@@ -31,6 +31,11 @@ def last_tenth(values):
     return np.mean(values[-max(1, len(values) // 10) :])
 
 
+def at_alpha(history, alpha):
+    """The cosines of the hidden layers at an alpha, between those that are recorded."""
+    return [np.interp(alpha, history.alphas, cosines) for cosines in history.alignment.T]
+
+
 def main(files):
     for file in files:
         found = stdyn.open_training(file)
@@ -58,13 +63,20 @@ def main(files):
             print("  final test loss      ", spread([each.test_loss[-1] for each in some], 4))
             if rule != "bp":
                 for name in ("weight_angle", "update_angle"):
-                    values = np.array([getattr(each, name)[-1] for each in some])
-                    print(f"  final {name}s by layer:", ", ".join(spread(column, 1) for column in values.T))
-                values = np.array([each.alignment[-1] for each in some])
-                print("  final cosines by layer:", ", ".join(spread(column) for column in values.T))
+                    for when, epoch in (("first epoch's", 1), ("final", -1)):
+                        values = np.array([getattr(each, name)[epoch] for each in some])
+                        print(f"  {when} {name}s by layer:", ", ".join(spread(column, 1) for column in values.T))
+                for alpha in (10, 1000, some[0].alphas[-1]):
+                    values = np.array([at_alpha(each, alpha) for each in some])
+                    print(
+                        f"  cosines by layer at alpha = {alpha:.0f}:", ", ".join(spread(column) for column in values.T)
+                    )
                 outputs = np.array([each.output_angle[-1] for each in some])
                 print(
-                    f"  final output angles: from {outputs.min():.0f} to {outputs.max():.0f}, mean {outputs.mean():.0f}"
+                    f"  final output angles: from {outputs.min():.0f} to {outputs.max():.0f}, mean {outputs.mean():.0f};"
+                )
+                print(
+                    "    of each output", ", ".join(f"{o}: {mean:.1f}" for o, mean in enumerate(outputs.mean(axis=0)))
                 )
 
 
