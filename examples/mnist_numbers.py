@@ -66,11 +66,11 @@ def main(files):
                     for when, epoch in (("first epoch's", 1), ("final", -1)):
                         values = np.array([getattr(each, name)[epoch] for each in some])
                         print(f"  {when} {name}s by layer:", ", ".join(spread(column, 1) for column in values.T))
-                for alpha in (10, 1000, some[0].alphas[-1]):
+                last = some[0].alphas[-1]
+                for alpha in (each for each in (10, 1000, last) if each <= last):
                     values = np.array([at_alpha(each, alpha) for each in some])
-                    print(
-                        f"  cosines by layer at alpha = {alpha:.0f}:", ", ".join(spread(column) for column in values.T)
-                    )
+                    said = ", ".join(spread(column) for column in values.T)
+                    print(f"  cosines by layer at alpha = {alpha:.0f}:", said)
                 outputs = np.array([each.output_angle[-1] for each in some])
                 print(
                     f"  final output angles: from {outputs.min():.0f} to {outputs.max():.0f}, mean {outputs.mean():.0f};"
