@@ -72,9 +72,7 @@ def main(files):
                     said = ", ".join(spread(column) for column in values.T)
                     print(f"  cosines by layer at alpha = {alpha:.0f}:", said)
                 outputs = np.array([each.output_angle[-1] for each in some])
-                print(
-                    f"  final output angles: from {outputs.min():.0f} to {outputs.max():.0f}, mean {outputs.mean():.0f};"
-                )
+                print(f"  final output angles: {outputs.min():.0f} to {outputs.max():.0f}, mean {outputs.mean():.0f};")
                 print(
                     "    of each output", ", ".join(f"{o}: {mean:.1f}" for o, mean in enumerate(outputs.mean(axis=0)))
                 )
