@@ -1,6 +1,6 @@
 from . import averages, initial, layered, layerplot, mnist, plot, scanplot, summary
 from .cluster import ClusterExecutor
-from .comparison import Comparison, compare, match_teachers
+from .comparison import Comparison, compare, match_teachers, z_scores
 from .errors import (
     DivergenceWarning,
     InputError,
@@ -12,6 +12,7 @@ from .errors import (
     TrainingStopped,
 )
 from .experiment import Experiment
+from .linearnoise import Fluctuations, fluctuations, load_fluctuations
 from .histories import Histories, open_training
 from .history import History
 from .initial import weights
@@ -35,6 +36,9 @@ __all__ = [
     "simulate_reduced",
     "compare",
     "match_teachers",
+    "fluctuations",
+    "load_fluctuations",
+    "z_scores",
     "scan",
     "open_scan",
     "processes",
@@ -45,6 +49,7 @@ __all__ = [
     "weights",
     "Trajectory",
     "Comparison",
+    "Fluctuations",
     "Scan",
     "Variations",
     "Experiment",

@@ -102,6 +102,11 @@ def eps_g(R: Array, Q: Array, T: Array, v: Array, v_teacher: Array, activation: 
     R (..., K, M), Q (..., K, K), T (M, M), v (..., K, O), v_teacher (M, O). With u = [v; -v_teacher] it is
     1/2 sum_ac (u_a . u_c) I2(a, c); what rounding leaves below zero near perfect learning is returned as zero.
     """
+    return np.maximum(eps_g_formula(R, Q, T, v, v_teacher, activation), 0.0)
+
+
+def eps_g_formula(R: Array, Q: Array, T: Array, v: Array, v_teacher: Array, activation: str = "erf") -> Array:
+    """`eps_g` with what rounding leaves below zero, smooth in its arguments: for derivatives."""
     u = np.concatenate((v, -np.broadcast_to(v_teacher, (*v.shape[:-2], *v_teacher.shape))), axis=-2)
     total = np.einsum("...ao,...co,...ac->...", u, u, I2(covariance(R, Q, T), activation), optimize=True)
-    return np.maximum(total / 2, 0.0)
+    return total / 2

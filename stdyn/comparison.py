@@ -1,13 +1,15 @@
-"""Simulation held to theory: the mean over runs against the ODEs, in standard errors."""
+"""Simulation held to theory: runs against the ODEs, in standard errors measured or predicted."""
 
 from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.interpolate import CubicSpline
 from scipy.optimize import linear_sum_assignment
+from scipy.stats import norm
 from scipy.stats import t as student_t
 
 from stdyn.errors import InputError
+from stdyn.linearnoise import Fluctuations
 from stdyn.problem import Array, number
 from stdyn.trajectory import Trajectory
 
@@ -19,6 +21,9 @@ _SPECIALISED = 0.5  # the theory is specialised if R_in of a student differ betw
 @dataclass(frozen=True, eq=False, repr=False)
 class Comparison:
     """The mean over runs of every order parameter and of eps_g, held to the theory; prints as a table.
+
+    Held to fluctuations, the theory is that of runs of finite N: `theory` is the ODEs and the bias of order 1/N, and
+    `standard_error` is predicted, not measured, so that a single run can be held to it.
 
     Attributes
     ----------
@@ -33,6 +38,8 @@ class Comparison:
     negligible : float
         A deviation below negligible (1 + |theory|) is none: the accuracy of rounding and of the ODE solver.
     runs, N : int
+    predicted : bool
+        Whether the standard errors are those of linear noise.
     notes : tuple of str
         What else the reader of the table must know: parameters that differ, runs that diverged.
     """
@@ -49,6 +56,7 @@ class Comparison:
     N: int
     rule: str
     method: str
+    predicted: bool
     notes: tuple[str, ...]
 
     @property
@@ -58,11 +66,13 @@ class Comparison:
         If the mean of the runs is the theory and they are normal, the largest of them exceeds it with a probability of
         at most `false_alarm`: Student's t with runs - 1 degrees of freedom, Bonferroni over all entries. At finite N
         the mean is the theory only up to O(1/N): with enough runs, or where runs do not scatter at all, that is seen.
+        With predicted standard errors it is the normal distribution instead of Student's.
         """
         return self._allowed_with(self.runs)
 
     def _allowed_with(self, runs: int) -> float:
-        return float(student_t.isf(self.false_alarm / (2 * self.entries), runs - 1))
+        tail = self.false_alarm / (2 * self.entries)
+        return float(norm.isf(tail) if self.predicted else student_t.isf(tail, runs - 1))
 
     @property
     def deviation(self) -> dict[str, Array]:
@@ -91,15 +101,17 @@ class Comparison:
         lines = ["  ".join(cell.rjust(w) for cell, w in zip(row, widths, strict=True)) for row in rows]
         granted = f" + {self.bias:g}/N" if self.bias else ""
         title = (
-            f"{self.rule}: {self.runs} {self.method} runs at N = {self.N} against the ODEs,"
+            f"{self.rule}: {self.runs} {self.method} run{'s' * (self.runs > 1)} at N = {self.N} against"
+            f" {'linear noise around ' * self.predicted}the ODEs,"
             f" {len(self.alphas)} alphas from {self.alphas[0]:g} to {self.alphas[-1]:g}"
         )
         allowed = (
             f"allowed: {self.allowed:.1f} s.e.{granted} (false alarm {self.false_alarm:g} over {self.entries} entries)"
         )
-        few = f"; with 32 runs {self._allowed_with(32):.1f} s.e." if self.runs < 32 else ""
-        freedom = self.runs - 1
-        rms = f"; rms without disagreement {np.sqrt(freedom / (freedom - 2)):.1f} s.e." if freedom > 2 else ""
+        few = f"; with 32 runs {self._allowed_with(32):.1f} s.e." if self.runs < 32 and not self.predicted else ""
+        freedom = np.inf if self.predicted else self.runs - 1
+        expected = 1 if self.predicted else np.sqrt(freedom / (freedom - 2)) if freedom > 2 else np.nan
+        rms = f"; rms without disagreement {expected:.1f} s.e." if np.isfinite(expected) else ""
         return "\n".join([title, *lines, allowed + few + rms, *self.notes])
 
     def _row(self, name: str) -> tuple[str, ...]:
@@ -124,16 +136,21 @@ def _ratio(deviation: Array, comparison: Comparison, name: str) -> Array:
     )
 
 
-def compare(runs: Trajectory, theory: Trajectory, *, false_alarm: float = 1e-3, bias: float = 0.0) -> Comparison:
+def compare(
+    runs: Trajectory, theory: Trajectory | Fluctuations, *, false_alarm: float = 1e-3, bias: float = 0.0
+) -> Comparison:
     """Hold the mean over runs to the theory, at every alpha and for every order parameter.
 
     Parameters
     ----------
     runs : Trajectory
-        An ensemble of at least 2 runs. Alphas from which on a run has diverged are left out.
-    theory : Trajectory
+        An ensemble of at least 2 runs; a single one will do if `theory` is Fluctuations. Alphas from which on a run has
+        diverged are left out.
+    theory : Trajectory or Fluctuations
         The ODEs at the same alphas. A run records after whole steps: where that shifts its alphas (by up to half a
-        step, 1/2N), the theory is moved to them by a cubic spline.
+        step, 1/2N), the theory is moved to them by a cubic spline. With Fluctuations the mean is held to the ODEs and
+        the bias of order 1/N, in standard errors that are predicted; alphas where linear noise is not valid, and eps_g
+        where it is not for eps_g, are left out.
     false_alarm : float, default 1e-3
         Probability with which the verdict is "disagrees" although runs and theory have the same mean.
     bias : float, default 0
@@ -145,32 +162,94 @@ def compare(runs: Trajectory, theory: Trajectory, *, false_alarm: float = 1e-3, 
         If `runs` is not an ensemble of 2 or more, or shapes or alphas do not match. That parameters differ is not
         refused, but said in the verdict.
     """
-    n = _check_sides(runs, theory)
-    if n < 2:
+    predicted = theory if isinstance(theory, Fluctuations) else None
+    ode = theory.theory if isinstance(theory, Fluctuations) else theory
+    n = _check_sides(runs, ode)
+    if n < 2 and predicted is None:
         raise InputError("runs must be at least 2 to have a standard error, but is 1")
     number("bias", bias)
     if not 0 < false_alarm < 1:
         raise InputError(f"false_alarm must be between 0 and 1, but is {false_alarm}")
-    A = _common(runs, theory)
-    names = ["R", "Q", "v", "eps_g"] if runs.F is None or theory.F is None else ["R", "Q", "v", "F", "eps_g"]
-    samples = {name: getattr(runs, name)[:, :A] for name in names}
+    A = _common(runs, ode)
+    there = np.arange(A) if predicted is None else np.flatnonzero(predicted.valid[:A])
+    if not runs.alphas[there].any():
+        raise InputError("nothing is left to compare: linear noise is valid at no alpha > 0 that runs have")
+    names = _names(runs, ode)
+    samples = {name: getattr(runs, name)[:, there] for name in names}
+    expected = {name: _moved(getattr(ode, name), ode.alphas, runs.alphas, A)[there] for name in names}
+    if predicted is None:
+        errors = {name: sample.std(axis=0, ddof=1) / np.sqrt(n) for name, sample in samples.items()}
+    else:
+        errors = {name: std[there] / np.sqrt(n) for name, std in _deviations(predicted, runs, A).items()}
+        expected = {name: expected[name] + _at_runs(predicted, "bias", name, runs, A)[there] for name in names}
     K = runs.R.shape[2]
-    entries = sum(sample[0].size for sample in samples.values()) - A * K * (K - 1) // 2  # Q is symmetric
+    entries = sum(sample[0].size for sample in samples.values()) - len(there) * K * (K - 1) // 2  # Q is symmetric
     return Comparison(
-        alphas=runs.alphas[:A],
+        alphas=runs.alphas[there],
         mean={name: sample.mean(axis=0) for name, sample in samples.items()},
-        standard_error={name: sample.std(axis=0, ddof=1) / np.sqrt(n) for name, sample in samples.items()},
-        theory={name: _moved(getattr(theory, name), theory.alphas, runs.alphas, A) for name in names},
+        standard_error=errors,
+        theory=expected,
         entries=entries,
         false_alarm=false_alarm,
         bias=bias,
         runs=n,
         N=runs.problem.N,
-        negligible=max(_ROUNDING, _TOLERANCES * theory.attributes.get("rtol", 0.0)),
+        negligible=max(_ROUNDING, _TOLERANCES * ode.attributes.get("rtol", 0.0)),
         rule=runs.problem.rule,
         method=runs.method,
-        notes=_notes(runs, theory, A),
+        predicted=predicted is not None,
+        notes=_notes(runs, ode, A) + _left_out(predicted, A),
     )
+
+
+def z_scores(runs: Trajectory, predicted: Fluctuations) -> dict[str, Array]:
+    """Every run's deviation from what is predicted, in predicted standard deviations: (runs, A, …) by name.
+
+    (run - ODEs - bias) / std of "R", "Q", "v", "eps_g" and, with feedback alignment, "F": standard normal, up to
+    O(1/sqrt N), each by itself. NaN where linear noise is not valid; 0 where nothing scatters and nothing deviates.
+    """
+    _check_sides(runs, predicted.theory)
+    A = _common(runs, predicted.theory)
+    z = {}
+    for name, std in _deviations(predicted, runs, A).items():
+        expected = _moved(getattr(predicted.theory, name), predicted.alphas, runs.alphas, A)
+        apart = getattr(runs, name)[:, :A] - expected - _at_runs(predicted, "bias", name, runs, A)
+        still = np.abs(apart) <= _ROUNDING * (1 + np.abs(expected))
+        with np.errstate(divide="ignore"):
+            z[name] = np.where(still, 0.0, apart / np.where(still, 1, std))
+        z[name][:, ~np.isfinite(std.reshape(A, -1)).all(axis=1) | ~predicted.valid[:A]] = np.nan
+    return z
+
+
+def _names(runs: Trajectory, theory: Trajectory) -> list[str]:
+    return ["R", "Q", "v", "eps_g"] if runs.F is None or theory.F is None else ["R", "Q", "v", "F", "eps_g"]
+
+
+def _at_runs(predicted: Fluctuations, kind: str, name: str, runs: Trajectory, A: int) -> Array:
+    """The standard deviation or bias of an order parameter at the runs' first A alphas."""
+    return _moved(getattr(getattr(predicted, kind), name), predicted.alphas, runs.alphas, A)
+
+
+def _deviations(predicted: Fluctuations, runs: Trajectory, A: int) -> dict[str, Array]:
+    """The standard deviations of a run at its first A alphas; infinite for eps_g where that is not valid."""
+    std = {name: _at_runs(predicted, "std", name, runs, A) for name in _names(runs, predicted.theory)}
+    return std | {"eps_g": np.where(predicted.valid_eps_g[:A], std["eps_g"], np.inf)}
+
+
+def _left_out(predicted: Fluctuations | None, A: int) -> tuple[str, ...]:
+    """What is left out because linear noise is not valid there, in words."""
+    if predicted is None:
+        return ()
+    valid = (("all", predicted.valid[:A]), ("eps_g", predicted.valid_eps_g[:A] | ~predicted.valid[:A]))
+    said = []
+    for name, there in valid:
+        wrong = predicted.alphas[:A][~there]
+        if wrong.size:
+            said.append(
+                f"left out, as linear noise is not valid there: {name} at {wrong.size} of {A} alphas,"
+                f" from {wrong[0]:.4g} to {wrong[-1]:.4g}"
+            )
+    return tuple(said)
 
 
 def _check_sides(runs: Trajectory, theory: Trajectory) -> int:

@@ -416,6 +416,159 @@ def right_hand_side(y, T, v_teacher, b, fixed_feedback, rates, code):
 
 
 # ---------------------------------------------------------------------------------------------------------------------
+# Beyond the mean: the ODEs in the coordinates w = (R, Q_across, v), packed as y is, with Q_across = Q - R T^+ R^T the
+# overlaps of what the students have across the teacher's space. Near perfect learning Q_across is as small as eps_g,
+# where in Q it is the difference of numbers of order 1. `T_inverse` is T^+, the (pseudo-)inverse of T.
+
+_STEP = 1e-3  # of first differences: errors h^4 f^(5)/30 and 1e-16/h, both below 1e-11 for functions of order 1
+_WIDE = 3e-3  # of second differences, in which an error of 1e-5 is of no account
+
+
+@njit(**_OPTIONS)
+def _mixed(A, B):
+    """A B^T + B A^T"""
+    product = overlaps(A, B)
+    return product + product.T
+
+
+@njit(**_OPTIONS)
+def drift(w, T, T_inverse, v_teacher, b, fixed_feedback, rates, code):
+    """dw/dalpha: `right_hand_side` in the coordinates w = (R, Q_across, v)."""
+    K, O = b.shape
+    M = T.shape[0]
+    R, Q_across, v = unpack(w, K, M, O)
+    along = overlaps(R, T_inverse)
+    y = pack(R, Q_across + overlaps(along, R), v)
+    dR, dQ, dv = unpack(right_hand_side(y, T, v_teacher, b, fixed_feedback, rates, code), K, M, O)
+    return pack(dR, dQ - _mixed(dR, along), dv)
+
+
+@njit(**_OPTIONS)
+def jacobian(w, T, T_inverse, v_teacher, b, fixed_feedback, rates, code):
+    """J_ab = d(dw_a/dalpha)/dw_b, by central differences of fourth order."""
+    J = np.empty((len(w), len(w)))
+    moved = w.copy()
+    for j in range(len(w)):
+        h = _STEP * (1 + abs(w[j]))
+        column = np.zeros(len(w))
+        for step, weight in ((-2, 1.0), (-1, -8.0), (1, 8.0), (2, -1.0)):
+            moved[j] = w[j] + step * h
+            column += weight / (12 * h) * drift(moved, T, T_inverse, v_teacher, b, fixed_feedback, rates, code)
+        moved[j] = w[j]
+        J[:, j] = column
+    return J
+
+
+@njit(**_OPTIONS)
+def curvature(w, directions, T, T_inverse, v_teacher, b, fixed_feedback, rates, code):
+    """sum_ab D_ab d^2(dw/dalpha)/dw_a dw_b / 2 with D = sum_k d_k d_k^T, the d_k being the rows of `directions`."""
+    total = np.zeros(len(w))
+    here = drift(w, T, T_inverse, v_teacher, b, fixed_feedback, rates, code)
+    for k in range(len(directions)):
+        length = sqrt(np.sum(directions[k] ** 2))
+        if length > 0:
+            step = directions[k] * (_WIDE / length)
+            there = drift(w + step, T, T_inverse, v_teacher, b, fixed_feedback, rates, code)
+            there += drift(w - step, T, T_inverse, v_teacher, b, fixed_feedback, rates, code)
+            total += (there - 2 * here) * (length**2 / (2 * _WIDE**2))
+    return total
+
+
+@njit(**_OPTIONS)
+def finite_size_drift(w, T, T_inverse, v_teacher, b, fixed_feedback, rates, code):
+    """N times what the mean change of w in a step, times N, differs from dw/dalpha, for N -> infinity.
+
+    Only that of Q_across does: by the length of an example across the teacher's space, which is not independent of its
+    fields, and by the decay of both factors of an overlap.
+    """
+    K, O = b.shape
+    M = T.shape[0]
+    eta, decay = rates[0], rates[3]
+    R, Q_across, v = unpack(w, K, M, O)
+    Q_along = overlaps(overlaps(R, T_inverse), R)
+    u = np.concatenate((v, -v_teacher))
+    b = b if fixed_feedback else v
+    G, H, _ = averages(code, covariance(R, Q_along + Q_across, T), u, b, rates[2])
+    _, H_more, _ = averages(code, covariance(R, Q_along + (1 + _STEP) * Q_across, T), u, b, rates[2])
+    _, H_less, _ = averages(code, covariance(R, Q_along + (1 - _STEP) * Q_across, T), u, b, rates[2])
+    G_across = G[:, :K] - overlaps(G[:, K:], overlaps(R, T_inverse))
+    dQ = eta**2 * ((H_more - H_less) / _STEP - M * H) + decay * eta * (G_across + G_across.T) + decay**2 * Q_across
+    return pack(np.zeros((K, M)), dQ, np.zeros((K, O)))
+
+
+@njit(**_OPTIONS)
+def diffusion(w, roots, g, T, T_inverse, v_teacher, b, fixed_feedback, rates, code):
+    """D_ab = Cov[f_a, f_b] of f = N times the change of w in a step, |xi|^2 = N, for each set of points g.
+
+    roots = (T^1/2, T^+1/2, Q_across^1/2); g (sets, rows, points) are standard normal: M components along the teacher's
+    space, K across it and, if sigma > 0, O of the noise. Returns (sets, L, L).
+    """
+    K, O = b.shape
+    M, L, sigma = T.shape[0], len(w), rates[2]
+    eta, eta_v, decay, decay_v = rates[0], rates[1], rates[3], rates[4]
+    R, Q_across, v = unpack(w, K, M, O)
+    mean = drift(w, T, T_inverse, v_teacher, b, fixed_feedback, rates, code)
+    mean_R, mean_Q, mean_v = unpack(mean, K, M, O)
+    back = b if fixed_feedback else v
+    along, root = overlaps(R, roots[1]), roots[2]
+    size = 256  # points at a time: f of all of them stays in the cache
+    z, g_z, g_prime = np.empty((K + M, size)), np.empty((K + M, size)), np.empty((K + M, size))
+    across, delta, Delta, f = np.empty((K, size)), np.empty((K, size)), np.empty((O, size)), np.empty((L, size))
+    D = np.zeros((len(g), L, L))
+    for which in range(len(g)):
+        for first in range(0, g.shape[2], size):
+            points = g[which, :, first : first + size]
+            for i in range(K):
+                across[i] = 0
+                for k in range(K):
+                    across[i] += root[i, k] * points[M + k]
+                z[i] = across[i]
+                for n in range(M):
+                    z[i] += along[i, n] * points[n]
+            for n in range(M):
+                z[K + n] = 0
+                for m in range(M):
+                    z[K + n] += roots[0][n, m] * points[m]
+            activate(code, z, g_z, g_prime)
+            for o in range(O):
+                Delta[o] = 0
+                if sigma > 0:
+                    Delta[o] = -sigma * points[K + M + o]
+                for i in range(K):
+                    Delta[o] += v[i, o] * g_z[i]
+                for n in range(M):
+                    Delta[o] -= v_teacher[n, o] * g_z[K + n]
+            at = 0
+            for i in range(K):
+                delta[i] = 0
+                for o in range(O):
+                    delta[i] += back[i, o] * Delta[o]
+                delta[i] *= g_prime[i]
+                for n in range(M):
+                    f[at] = -eta * delta[i] * z[K + n] - (decay * R[i, n] + mean_R[i, n])
+                    at += 1
+            for i in range(K):
+                for k in range(i, K):
+                    f[at] = eta**2 * delta[i] * delta[k] - eta * (delta[i] * across[k] + delta[k] * across[i])
+                    f[at] -= 2 * decay * Q_across[i, k] + mean_Q[i, k]
+                    at += 1
+            for i in range(K):
+                for o in range(O):
+                    f[at] = -eta_v * Delta[o] * g_z[i] - (decay_v * v[i, o] + mean_v[i, o])
+                    at += 1
+            for a in range(L):
+                for c in range(a + 1):
+                    total = 0.0
+                    for r in range(size):
+                        total += f[a, r] * f[c, r]
+                    D[which, a, c] += total
+    for a in range(L):
+        for c in range(a):
+            D[:, c, a] = D[:, a, c]
+    return D / g.shape[2]
+
+
+# ---------------------------------------------------------------------------------------------------------------------
 # Random numbers: many generators side by side ("lanes"), so that the compiler can use SIMD. Each lane is the SFC64 of
 # NumPy (C. Doty-Humphrey's, PractRand); a stream is its state, (4, lanes): a, b, c and the counter.
 

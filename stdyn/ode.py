@@ -61,13 +61,7 @@ def integrate(
     began = time.perf_counter()
     alphas = time_grid(alphas)
     rtol, atol = check_settings(method, rtol, atol)
-    start = problem.start
-    y_start = kernels.pack(start.R, start.Q, start.v.reshape(start.K, -1))
-    if np.abs(y_start).max() >= kernels.DIVERGED:
-        raise InputError(f"no order parameter of the start may exceed {kernels.DIVERGED:g}; vectors have norm O(1)")
-    nearly = find_orbits(problem, _NEARLY * max(1.0, float(np.abs(start.C).max()), float(np.abs(start.v).max())))
-    orbits = nearly if nearly.trivial else find_orbits(problem)
-    y, diverged = _solve(problem, y_start, orbits, alphas, method, rtol, atol)
+    y, diverged, orbits, nearly = solve(problem, alphas, method, rtol, atol)
     alphas = alphas[: len(y)]
     said = []
     if diverged is not None:
@@ -81,13 +75,29 @@ def integrate(
         ode_method=method,
         rtol=rtol,
         atol=atol,
-        order_parameters=len(y_start),
+        order_parameters=len(orbits.orbit),
         orbits=orbits.free,
         wall_time=time.perf_counter() - began,
         **({"warning": "; ".join(said)} if said else {}),
     )
     ended = None if diverged is None else np.array(diverged[0])
     return Trajectory(problem, alphas, *_unpack_all(problem, y), "ode", ended, attributes)
+
+
+def solve(
+    problem: Problem, alphas: Array, method: str, rtol: float, atol: float
+) -> tuple[Array, tuple[float, str] | None, Orbits, Orbits]:
+    """The packed states at alphas, as far as the solution goes; (alpha, words) if it diverged; and the symmetries.
+
+    The symmetries are the exact ones of the start, which are kept, and those that it has but for rounding.
+    """
+    start = problem.start
+    y_start = kernels.pack(start.R, start.Q, start.v.reshape(start.K, -1))
+    if np.abs(y_start).max() >= kernels.DIVERGED:
+        raise InputError(f"no order parameter of the start may exceed {kernels.DIVERGED:g}; vectors have norm O(1)")
+    nearly = find_orbits(problem, _NEARLY * max(1.0, float(np.abs(start.C).max()), float(np.abs(start.v).max())))
+    orbits = nearly if nearly.trivial else find_orbits(problem)
+    return *_solve(problem, y_start, orbits, alphas, method, rtol, atol), orbits, nearly
 
 
 def check_settings(method: str, rtol: float, atol: float | None) -> tuple[float, float]:

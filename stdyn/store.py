@@ -111,7 +111,12 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray], dict[str,
         return {name: dataset[()] for name, dataset in file.items()}, attributes
 
 
-READERS = {"trajectory": "load", "scan": "open_scan", "training": "open_training"}  # of each kind of file
+READERS = {
+    "trajectory": "load",
+    "scan": "open_scan",
+    "training": "open_training",
+    "fluctuations": "load_fluctuations",
+}  # of each kind of file
 
 
 def check_kind(path: Path, attributes: Mapping[str, Any], wanted: str, overwritten: bool = False) -> None:
@@ -123,7 +128,7 @@ def check_kind(path: Path, attributes: Mapping[str, Any], wanted: str, overwritt
 
 
 def kind(path: str | os.PathLike[str]) -> str:
-    """What is in a file of stdyn's: "trajectory", "scan" or "training"."""
+    """What is in a file of stdyn's: "trajectory", "scan", "training" or "fluctuations"."""
     return str(look(path, lambda table: table.attributes.get("kind", "trajectory")))
 
 

@@ -141,12 +141,12 @@ class Trajectory:
             lines[name] = f"{value:g}" if isinstance(value, float) else str(value)
         return "\n".join(f"{name:<16} {text}" for name, text in lines.items())
 
-    def _variables(self) -> dict[str, tuple[tuple[str, ...], np.ndarray, str]]:
+    def variables(self) -> store.Variables:
         """Every array by name: (axes, values, meaning), for the file and for xarray."""
         problem, start = self.problem, self.problem.start
         time = ("alpha",) if self.runs is None else ("run", "alpha")
         output = ("output",) if start.v.ndim == 2 else ()
-        variables: dict[str, tuple[tuple[str, ...], np.ndarray, str]] = {
+        variables: store.Variables = {
             "alpha": (("alpha",), self.alphas, "examples / N"),
             "R": ((*time, "student", "teacher"), self.R, "student-teacher overlap w_i.w~_n"),
             "Q": ((*time, "student", "student_2"), self.Q, "student-student overlap w_i.w_k"),
@@ -168,7 +168,8 @@ class Trajectory:
 
     _SCALARS = ("N", "activation", "rule", *RATES)
 
-    def _all_attributes(self) -> dict[str, Any]:
+    def all_attributes(self) -> dict[str, Any]:
+        """The problem's scalars, the method and where it comes from, for the file and for xarray."""
         described = {name: getattr(self.problem, name) for name in self._SCALARS}
         return described | {"method": self.method} | self.attributes
 
@@ -180,19 +181,24 @@ class Trajectory:
         InputError
             If the file exists and `overwrite` is false, or its folder cannot be written to.
         """
-        return store.write(path, self._variables(), self._all_attributes(), overwrite)
+        return store.write(path, self.variables(), self.all_attributes(), overwrite)
 
     def to_xarray(self) -> "xarray.Dataset":
         """An xarray.Dataset with named axes: run, alpha, student, teacher, student_2, teacher_2, output."""
-        import xarray
+        return to_dataset(self.variables(), self.all_attributes())
 
-        data = {
-            name: xarray.Variable(axes, values, {"long_name": meaning})
-            for name, (axes, values, meaning) in self._variables().items()
-        }
-        sizes = {axis: n for variable in data.values() for axis, n in variable.sizes.items()}
-        indices = {axis: np.arange(n) for axis, n in sizes.items() if axis != "alpha"}
-        return xarray.Dataset(data, indices, self._all_attributes())
+
+def to_dataset(variables: store.Variables, attributes: dict[str, Any]) -> "xarray.Dataset":
+    """The xarray.Dataset of what a file holds."""
+    import xarray
+
+    data = {
+        name: xarray.Variable(axes, values, {"long_name": meaning})
+        for name, (axes, values, meaning) in variables.items()
+    }
+    sizes = {axis: n for variable in data.values() for axis, n in variable.sizes.items()}
+    indices = {axis: np.arange(n) for axis, n in sizes.items() if axis != "alpha"}
+    return xarray.Dataset(data, indices, attributes)
 
 
 def load(path: str | os.PathLike[str]) -> Trajectory:
@@ -203,8 +209,17 @@ def load(path: str | os.PathLike[str]) -> Trajectory:
     InputError
         If there is no such file, or it is truncated, not from stdyn, or of a format this version does not know.
     """
-    store.check_kind(Path(path), {"kind": store.kind(path)}, "trajectory")
-    arrays, attributes = store.read(path)
+    return from_arrays(path, *read_kind(path, "trajectory"))
+
+
+def read_kind(path: str | os.PathLike[str], wanted: str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Arrays and attributes of a file of this kind."""
+    store.check_kind(Path(path), {"kind": store.kind(path)}, wanted)
+    return store.read(path)
+
+
+def from_arrays(path: str | os.PathLike[str], arrays: dict[str, np.ndarray], attributes: dict[str, Any]) -> Trajectory:
+    """The trajectory that these arrays and attributes of a file describe."""
     try:
         start = OrderParameters(
             arrays["R_start"], arrays["Q_start"], arrays["T"], arrays["v_start"], arrays["v_teacher"]
@@ -215,8 +230,8 @@ def load(path: str | os.PathLike[str]) -> Trajectory:
         method = attributes.pop("method")
     except KeyError as missing:
         raise InputError(f"{path} is a stdyn file, but holds no {missing}, which a trajectory needs") from None
-    for name in ("format", "format_version"):
-        attributes.pop(name)
+    for name in ("format", "format_version", "kind"):
+        attributes.pop(name, None)
     return Trajectory(problem, alphas, R, Q, v, method, arrays.get("diverged_at"), attributes)
 
 
