@@ -12,10 +12,10 @@ from .errors import (
     TrainingStopped,
 )
 from .experiment import Experiment
-from .linearnoise import Fluctuations, fluctuations, load_fluctuations
 from .histories import Histories, open_training
 from .history import History
 from .initial import weights
+from .linearnoise import Fluctuations, fluctuations, load_fluctuations
 from .ode import integrate
 from .problem import OrderParameters, Problem
 from .scanfile import Scan, open_scan

@@ -420,7 +420,7 @@ def right_hand_side(y, T, v_teacher, b, fixed_feedback, rates, code):
 # overlaps of what the students have across the teacher's space. Near perfect learning Q_across is as small as eps_g,
 # where in Q it is the difference of numbers of order 1. `T_inverse` is T^+, the (pseudo-)inverse of T.
 
-_STEP = 1e-3  # of first differences: errors h^4 f^(5)/30 and 1e-16/h, both below 1e-11 for functions of order 1
+_STEP = 3e-4  # of first differences: errors h^4 f^(5)/30 and 1e-16/h, both about 1e-12 where f^(5) is 1000
 _WIDE = 3e-3  # of second differences, in which an error of 1e-5 is of no account
 
 

@@ -31,6 +31,7 @@ LIMIT = 0.02  # relative change of a predicted standard deviation by what linear
 
 _SETS = 8  # of points of the quadrature; one half of them against the other gives its error
 _ACCURACY = 1e-4  # of D between the alphas at which it is computed, relative to sqrt(D_aa D_cc)
+_NOTHING = 1e-25  # a D below this is rounding
 _NODES = np.linspace(0, 1, 5)  # of the polynomials in between, in units of a panel
 _GROWTH = 0.1  # exponent by which a fluctuation may grow in one step
 _GAUSS = 0.5 + np.array([-1, 1]) * np.sqrt(3) / 6  # where in a step J and D are taken
@@ -249,9 +250,7 @@ class _Diffusion:
 
 def _diffusion_along(expansion: Expansion, solution: Solution, last: float, points: int) -> _Diffusion:
     """Panels are halved until the polynomial of one foretells D at the new nodes of its halves to _ACCURACY."""
-    rows = expansion.K + expansion.M + (expansion.O if expansion.problem.sigma > 0 else 0)
-    seeds = np.random.SeedSequence(0).spawn(_SETS)
-    g = np.array([norm.ppf(qmc.Sobol(rows, rng=np.random.default_rng(seed)).random(points).T) for seed in seeds])
+    g = quadrature_points(expansion, points)
     computed: dict[float, Array] = {}
 
     def compute(times: Array) -> None:
@@ -276,12 +275,19 @@ def _diffusion_along(expansion: Expansion, solution: Solution, last: float, poin
             D = np.array([computed[time].mean(axis=0) for time in at.tolist()])
             scale = np.sqrt(np.diagonal(D, axis1=1, axis2=2).max(axis=0))
             apart = np.abs(np.tensordot(foretell, D[::2], 1) - D[1::2]).max(axis=0)
-            enough = np.all(apart <= _ACCURACY * np.outer(scale, scale)) or at[1] - at[0] < 1e-6 * at[-1]
+            enough = np.all(apart <= _ACCURACY * np.outer(scale, scale) + _NOTHING) or at[1] - at[0] < 1e-6 * at[-1]
             (done if enough else again).extend([at[:5], at[4:]])
         pending = np.array([half[[0, -1]] for half in again]).reshape(-1, 2)
     done.sort(key=lambda at: at[0])
     values = np.array([[computed[time] for time in at.tolist()] for at in done])
     return _Diffusion(np.append([at[0] for at in done], last), values)
+
+
+def quadrature_points(expansion: Expansion, points: int) -> Array:
+    """Standard normal numbers (sets, rows, points) of `kernels.diffusion`: scrambled Sobol points, the same ever."""
+    rows = expansion.K + expansion.M + (expansion.O if expansion.problem.sigma > 0 else 0)
+    seeds = np.random.SeedSequence(0).spawn(_SETS)
+    return np.array([norm.ppf(qmc.Sobol(rows, rng=np.random.default_rng(seed)).random(points).T) for seed in seeds])
 
 
 def _weights(x: Array) -> Array:
@@ -421,7 +427,7 @@ def _results(theory: Trajectory, expansion: Expansion, w: Array, found: list[_Mo
         bias=_per_order_parameter(theory, expansion, bias),
         nonlinearity=np.abs(change / there)[:, : L + 1].max(axis=1) / 2,
         nonlinearity_eps_g=np.divide(spread, variance[:, -1], out=np.zeros_like(spread), where=spread > 0) / 2,
-        quadrature_error=float(np.sqrt(np.mean(((half - other) / there)[variance > 0] ** 2))) / 4,
+        quadrature_error=float(np.sqrt(np.sum(((half - other) / there) ** 2) / max(np.sum(variance > 0), 1))) / 4,
     )
 
 
