@@ -10,6 +10,7 @@ Numerantium 30, 45, 1981).
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.linalg import block_diag
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
@@ -77,33 +78,51 @@ def find_orbits(problem: Problem, tolerance: float = 0.0) -> Orbits:
 
 def generators(problem: Problem, tolerance: float = 0.0) -> list[Permutation]:
     """Generators of the group of the start's symmetries, values within `tolerance` taken as equal."""
-    edges = _coloured_graph(problem, tolerance)
+    edges = _coloured_graph([problem], tolerance)
     return _stabiliser(edges, _refine(edges, np.unique(np.diag(edges), return_inverse=True)[1]))
 
 
-def _coloured_graph(problem: Problem, tolerance: float) -> np.ndarray:
-    """Integers that are equal for equal edges: C between units, v (and b) between units and outputs, with signs."""
-    start = problem.start
-    K, M, O = start.K, start.M, problem.outputs
-    P, V = K + M, K + M + O
-    value, feedback = np.zeros((V, V)), np.zeros((V, V))
-    value[:P, :P] = start.C
-    value[:K, P:], value[K:P, P:] = start.v.reshape(K, O), start.v_teacher.reshape(M, O)
-    value[P:, :P] = value[:P, P:].T
-    if problem.b is not None:
-        feedback[:K, P:] = problem.b.reshape(K, O)
-        feedback[P:, :K] = feedback[:K, P:].T
+def equivalent(one: Problem, other: Problem, tolerance: float) -> bool:
+    """Whether a symmetry of units and outputs takes one start (with its feedback weights) to the other's."""
+    edges = _coloured_graph([one, other], tolerance)
+    colours = _refine(edges, np.unique(np.diag(edges), return_inverse=True)[1])
+    size = len(edges) // 2
+    left = _single_out(edges, colours, 0)
+    images = size + np.flatnonzero(colours[size:] == colours[0])
+    return any(_match(edges, left, _single_out(edges, colours, int(image))) is not None for image in images)
+
+
+def _coloured_graph(problems: list[Problem], tolerance: float) -> np.ndarray:
+    """Integers that are equal for equal edges: C between units, v (and b) between units and outputs, with signs.
+
+    Of several problems their graphs stand side by side, with edges of one colour of its own between them.
+    """
+    K, M, O = problems[0].start.K, problems[0].start.M, problems[0].outputs
+    V = K + M + O
     kind = np.repeat([0, 1, 2], [K, M, O])
-    kinds = np.tile(3 * kind[:, None] + kind, (2, 2))
     special = np.kron([[1, 2], [2, 1]], np.eye(V, dtype=int))  # a vertex itself, and its own negative
     if O == 1:  # all signs turned at once is no symmetry worth finding: fix that of the output
-        special[P, P], special[P + V, P + V] = 3, 4
+        special[K + M, K + M], special[K + M + V, K + M + V] = 3, 4
+    colour = 1 + np.tile(3 * kind[:, None] + kind, (2, 2)) * 5 + special
+    edges = np.kron(np.eye(len(problems), dtype=int), colour)  # 0 between the graphs
     signs = np.array([[1.0, -1.0], [-1.0, 1.0]])
-    edges = kinds * 5 + special
-    for matrix in (np.kron(signs, value), np.kron(signs, feedback)):
-        classes = _classes(matrix, tolerance)
+    for values in zip(*(_edge_values(problem) for problem in problems), strict=True):
+        classes = _classes(block_diag(*(np.kron(signs, value) for value in values)), tolerance)
         edges = edges * (classes.max() + 1) + classes
-    return np.unique(edges, return_inverse=True)[1].reshape(2 * V, 2 * V)
+    return np.unique(edges, return_inverse=True)[1].reshape(edges.shape)
+
+
+def _edge_values(problem: Problem) -> tuple[np.ndarray, np.ndarray]:
+    """C between units and v between units and outputs; and b between units and outputs."""
+    start, K, P = problem.start, problem.start.K, problem.start.K + problem.start.M
+    value, feedback = np.zeros((2, P + problem.outputs, P + problem.outputs))
+    value[:P, :P] = start.C
+    value[:K, P:], value[K:P, P:] = start.v.reshape(K, -1), start.v_teacher.reshape(P - K, -1)
+    value[P:, :P] = value[:P, P:].T
+    if problem.b is not None:
+        feedback[:K, P:] = problem.b.reshape(K, -1)
+        feedback[P:, :K] = feedback[:K, P:].T
+    return value, feedback
 
 
 def _classes(values: np.ndarray, tolerance: float) -> np.ndarray:
