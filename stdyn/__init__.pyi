@@ -11,7 +11,9 @@ from .errors import (
     TrainingInterrupted,
     TrainingStopped,
 )
+from .escape import EscapeTimes, Plateau, escape_times, plateaus
 from .experiment import Experiment
+from .fixedpoints import FixedPoint, critical_eta, fixed_points
 from .histories import Histories, open_training
 from .history import History
 from .initial import weights
@@ -39,6 +41,10 @@ __all__ = [
     "fluctuations",
     "load_fluctuations",
     "z_scores",
+    "fixed_points",
+    "critical_eta",
+    "plateaus",
+    "escape_times",
     "scan",
     "open_scan",
     "processes",
@@ -50,6 +56,9 @@ __all__ = [
     "Trajectory",
     "Comparison",
     "Fluctuations",
+    "FixedPoint",
+    "Plateau",
+    "EscapeTimes",
     "Scan",
     "Variations",
     "Experiment",

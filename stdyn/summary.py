@@ -1,5 +1,7 @@
 """A trajectory in a few numbers: where it ends, the plateau of its generalization error, how many units specialise."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from stdyn import averages
@@ -63,21 +65,44 @@ def summarise(trajectory: Trajectory, alphas: Array) -> dict[str, Array]:
 def plateau(alphas: Array, eps_g: Array) -> tuple[float, float, float]:
     """Start, height and end of the plateau of one curve eps_g(alpha); NaN if there is none (docs/scans.md).
 
+    Of several, the flattest that ends, or the flattest if none does.
+    """
+    found = flat_stretches(alphas, eps_g)
+    if not found:
+        return np.nan, np.nan, np.nan
+    best = min(found, key=lambda stretch: (np.isinf(stretch.end), stretch.slope))
+    return best.start, best.height, best.end
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A flat stretch of a curve eps_g(alpha); `slope` is |d log eps_g / d log alpha| at its flattest alpha, `at`."""
+
+    start: float
+    at: float
+    height: float
+    end: float
+    slope: float
+
+
+def flat_stretches(alphas: Array, eps_g: Array) -> list[Stretch]:
+    """The plateaus of one curve, in order (docs/scans.md).
+
     With x = log alpha and y = log eps_g, let s(x) be the slope of the straight line fitted to all alphas within a
     factor of 1.6. The curve falls where s < -1/2 and is flat elsewhere. Each flat stretch after the first fall hangs on
     its flattest alpha; eps_g there, which must exceed 1e-7, is its height. It starts at the last alpha before at which
     eps_g is twice the height (else the first alpha there is) and ends at the first alpha after at which eps_g is half
-    of it, or at infinity. The plateau is the flattest stretch that ends, or the flattest if none does.
+    of it, or at infinity.
     """
     there = (alphas > 0) & np.isfinite(eps_g)
     if there.sum() < 3:
-        return np.nan, np.nan, np.nan
+        return []
     x, y = np.log(alphas[there]), np.log(np.maximum(eps_g[there], 1e-16))
     s = slopes(x, y)
     flat = s >= -FALLING
     flat[: np.argmin(flat)] = False  # before the first fall
-    if flat.all() or not flat.any():
-        return np.nan, np.nan, np.nan
+    if flat.all():
+        return []
     edges = np.flatnonzero(np.diff(np.concatenate([[False], flat, [False]]).astype(int)))
     found = []
     for first, last in edges.reshape(-1, 2):
@@ -85,11 +110,10 @@ def plateau(alphas: Array, eps_g: Array) -> tuple[float, float, float]:
         if y[at] > np.log(LEARNED):
             end = _crossing(x[at:], y[at:], y[at] - np.log(2))
             begin = _crossing(x[at::-1], -y[at::-1], -y[at] - np.log(2))
-            found.append((np.isinf(end), abs(s[at]), x[0] if np.isinf(begin) else begin, y[at], end))
-    if not found:
-        return np.nan, np.nan, np.nan
-    *_, begin, height, end = min(found)
-    return float(np.exp(begin)), float(np.exp(height)), float(np.exp(end))
+            begin = x[0] if np.isinf(begin) else begin
+            start, flattest, height, end = (float(np.exp(each)) for each in (begin, x[at], y[at], end))
+            found.append(Stretch(start, flattest, height, end, float(abs(s[at]))))
+    return found
 
 
 def slopes(x: Array, y: Array) -> Array:

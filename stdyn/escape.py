@@ -1,0 +1,246 @@
+"""Plateaus: the saddles that trajectories hang on, and when they are left, by theory alone (theory.md, section 9)."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import scipy.optimize
+from scipy.stats import norm, qmc
+
+from stdyn.errors import InputError
+from stdyn.expansion import Expansion
+from stdyn.fixedpoints import FixedPoint, fixed_point
+from stdyn.linearnoise import fluctuations
+from stdyn.ode import integrate
+from stdyn.problem import Array, OrderParameters, Problem, check_rng, integer, number
+from stdyn.summary import flat_stretches
+from stdyn.trajectory import Trajectory
+
+_TRIED = 9  # alphas of a plateau from which its saddle is looked for
+_SMALL = 1e-4  # a displacement in which the dynamics around a saddle are linear
+_NOTHING = 1e-12  # and one that is rounding
+_SETTLED = 4.0  # times 1/escape_rate, after which no more noise of account feeds the unstable directions
+_LEADING = 0.9  # unstable directions whose rate is at least this share of the largest
+_POINTS = 801  # recorded alphas between which a crossing is interpolated
+
+
+@dataclass(frozen=True, eq=False)
+class Plateau:
+    """A plateau of eps_g.
+
+    Attributes
+    ----------
+    start, end : float
+        alpha at which eps_g comes within twice the height, and falls below half of it; infinity if it does not.
+    height : float
+        eps_g at the flattest alpha, `at`.
+    saddle : FixedPoint or None
+        The saddle that the trajectory comes nearest to while it is there; None if no fixed point of about this eps_g is
+        reached from the plateau. A plateau need not hang on one: a slow drift does as well.
+    distance : float
+        How near it comes, in the Euclidean norm of (R, Q_across, v); NaN without a saddle.
+    predicted_end : float
+        The end that the saddle implies: from where the trajectory is nearest, its displacement along the unstable
+        directions grows by their eigenvalues until it is large, from there on by the ODEs. NaN without a saddle.
+    """
+
+    start: float
+    at: float
+    end: float
+    height: float
+    saddle: FixedPoint | None
+    distance: float
+    predicted_end: float
+
+
+def plateaus(trajectory: Trajectory) -> list[Plateau]:
+    """The plateaus of a solution of the ODEs, in order, each with its saddle.
+
+    What a plateau is, is defined in docs/scans.md.
+
+    Raises
+    ------
+    InputError
+        If the trajectory is an ensemble of runs.
+    """
+    if trajectory.runs is not None:
+        raise InputError(f"trajectory must be a solution of the ODEs, but is an ensemble of {trajectory.runs} runs")
+    found = []
+    for stretch in flat_stretches(trajectory.alphas, trajectory.eps_g):
+        inside = np.flatnonzero((trajectory.alphas >= stretch.start) & (trajectory.alphas <= stretch.end))
+        saddle, distance, nearest = _saddle(trajectory, inside, stretch.height)
+        predicted = np.nan
+        if saddle is not None and saddle.unstable:
+            wait = _escape_from(saddle, trajectory.at(nearest), stretch.height / 2)
+            predicted = float(trajectory.alphas[nearest]) + wait
+        found.append(Plateau(stretch.start, stretch.at, stretch.end, stretch.height, saddle, distance, predicted))
+    return found
+
+
+def _saddle(trajectory: Trajectory, inside: np.ndarray, height: float) -> tuple[FixedPoint | None, float, int]:
+    """The fixed point nearest to the trajectory at the positions `inside`, the distance, and where it is nearest."""
+    problem, expansion = trajectory.problem, Expansion(trajectory.problem)
+    w = expansion.to_w(expansion.pack(trajectory.R, trajectory.Q, trajectory.v))[inside]
+    best: tuple[FixedPoint | None, float, int] = (None, np.nan, -1)
+    for position in np.unique(inside[np.linspace(0, len(inside) - 1, _TRIED).astype(int)]):
+        point = fixed_point(problem, trajectory.at(int(position)))
+        if point is None or not height / 2 < point.eps_g < 2 * height:
+            continue
+        apart = np.linalg.norm(w - _coordinates(expansion, point.state), axis=1)
+        if not apart.min() >= best[1]:
+            best = (point, float(apart.min()), int(inside[apart.argmin()]))
+    return best
+
+
+def _coordinates(expansion: Expansion, state: OrderParameters) -> Array:
+    return expansion.to_w(expansion.pack(state.R, state.Q, state.v))
+
+
+def _escape_from(saddle: FixedPoint, state: OrderParameters, level: float) -> float:
+    """alpha until eps_g falls below the level from a state near a saddle, by its unstable directions alone."""
+    expansion = Expansion(saddle.problem)
+    w = _coordinates(expansion, saddle.state)
+    size = len(saddle.eigenvalues)
+    J = expansion.jacobian(w)[:size, :size]
+    values, right = np.linalg.eig(J)
+    growing = values.real > 0.5 * saddle.escape_rate
+    amplitudes = np.linalg.solve(right, (_coordinates(expansion, state) - w)[:size].astype(complex))[growing]
+    if np.abs(amplitudes).max() < _NOTHING:
+        return np.inf
+
+    def displaced(t: float) -> Array:
+        return (right[:, growing] @ (amplitudes * np.exp(values[growing] * t))).real
+
+    def excess(t: float) -> float:
+        return float(np.log(np.linalg.norm(displaced(t)) / _SMALL))
+
+    reach = (abs(excess(0.0)) + 1) / saddle.escape_rate
+    t = float(scipy.optimize.brentq(excess, -3 * reach, 3 * reach))
+    step = np.zeros_like(w)
+    step[:size] = displaced(t)
+    return t + _time_below(_moved(saddle.problem, expansion, w + step), level, saddle.escape_rate)
+
+
+def _moved(problem: Problem, expansion: Expansion, w: Array) -> Problem:
+    """The problem started at w, whose Q_across is made possible where a displacement has made it slightly negative."""
+    R, Q_across, v = expansion.parts(w)
+    values, axes = np.linalg.eigh(Q_across)
+    R, Q, v = expansion.order_parameters(expansion.pack(R, (axes * np.maximum(values, 0)) @ axes.T, v))
+    start = problem.start
+    return replace(problem, start=OrderParameters(R, Q, start.T, v.reshape(start.v.shape), start.v_teacher))
+
+
+def _time_below(problem: Problem, level: float, rate: float) -> float:
+    """alpha at which eps_g of the ODEs first falls below the level; infinity if it does not in a long time."""
+    longest = -2 * np.log(_SMALL) / rate
+    for stretched in (1, 4):
+        alphas = np.linspace(0, stretched * longest, stretched * _POINTS)
+        solution = integrate(problem, alphas, "LSODA")
+        crossed = time_below(solution.alphas, solution.eps_g, level)
+        if np.isfinite(crossed):
+            return float(crossed)
+    return np.inf
+
+
+def time_below(alphas: Array, eps_g: Array, level: float) -> Array:
+    """The first alpha at which eps_g (..., A) is below the level, interpolated; infinity if it is not."""
+    below = eps_g < level
+    j = np.maximum(np.argmax(below, axis=-1), 1)[..., None]
+    after, before = np.take_along_axis(eps_g, j, -1)[..., 0], np.take_along_axis(eps_g, j - 1, -1)[..., 0]
+    j = j[..., 0]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = np.clip((before - level) / (before - after), 0, 1)
+    crossed = alphas[j - 1] + np.where(below[..., 0], 0, share) * (alphas[j] - alphas[j - 1])
+    return np.where(below.any(axis=-1), crossed, np.inf)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The symmetric start at finite N
+
+
+@dataclass(frozen=True, eq=False)
+class EscapeTimes:
+    """When runs leave the plateau that a symmetric start ends on, for every large N.
+
+    Attributes
+    ----------
+    saddle : FixedPoint
+        On which the ODEs end and stay.
+    level : float
+        A run has left when its eps_g falls below this: half of the saddle's.
+    rate : float
+        The saddle's escape rate, lambda.
+    offsets : ndarray, shape (draws,)
+        A sample of alpha_esc - log(N) / (2 lambda), whose law does not depend on N.
+    """
+
+    saddle: FixedPoint
+    level: float
+    rate: float
+    offsets: Array
+
+    def at(self, N: float) -> Array:
+        """A sample of the alpha at which a run of N inputs leaves, shape (draws,)."""
+        return self.offsets + np.log(number("N", N, 1)) / (2 * self.rate)
+
+
+def escape_times(problem: Problem, *, draws: int = 400, rng: np.random.Generator) -> EscapeTimes:
+    """The law of the alpha at which runs from a symmetric start leave its plateau, as N -> infinity.
+
+    The noise on the way to the saddle has spread the runs, by linear noise, over its unstable directions; this spread
+    grows like e^(lambda alpha)/sqrt(N) until it is of order 1, and from there on the ODEs lead each run away:
+    alpha_esc = log(N)/(2 lambda) + an offset. Each draw of the spread is followed by the ODEs.
+
+    Parameters
+    ----------
+    problem : Problem
+        Its start must have a symmetry that keeps the ODEs on a saddle for ever: R = 0, say. N is not used.
+    draws : int, default 400
+        Points of a scrambled Halton sequence.
+    rng : numpy.random.Generator
+        That scrambles it.
+
+    Raises
+    ------
+    InputError
+        If the start does not end on a saddle.
+    """
+    draws = integer("draws", draws, 1)
+    check_rng(rng)
+    saddle, settled = _symmetric_saddle(problem)
+    rate, expansion = saddle.escape_rate, Expansion(problem)
+    alpha = settled + _SETTLED / rate
+    found = fluctuations(replace(problem, N=10**6), [alpha])
+    start = _coordinates(expansion, found.theory.at(0))
+    back = np.linalg.inv(expansion.slopes(start[None])[0, :-2])
+    Sigma = back @ found.covariance[0] @ back.T * 1e6
+    size = len(saddle.eigenvalues)
+    values, right = np.linalg.eig(expansion.jacobian(_coordinates(expansion, saddle.state))[:size, :size])
+    leading = values.real > _LEADING * rate
+    projector = (right[:, leading] @ np.linalg.inv(right)[leading]).real
+    spread, axes = np.linalg.eigh(projector @ Sigma[:size, :size] @ projector.T)
+    spread, axes = spread[-leading.sum() :], axes[:, -leading.sum() :]
+    small = _SMALL / np.sqrt(spread[-1])
+    normals = norm.ppf(qmc.Halton(len(spread), rng=rng).random(draws))
+    offsets = np.empty(draws)
+    for draw in range(draws):
+        step = np.zeros_like(start)
+        step[:size] = small * (axes @ (np.sqrt(np.maximum(spread, 0)) * normals[draw]))
+        moved = _moved(problem, expansion, start + step)
+        offsets[draw] = alpha + _time_below(moved, saddle.eps_g / 2, rate) + np.log(small) / rate
+    return EscapeTimes(saddle, saddle.eps_g / 2, rate, offsets)
+
+
+def _symmetric_saddle(problem: Problem) -> tuple[FixedPoint, float]:
+    """The saddle on which the ODEs end, and the alpha from which they are within 1 % of its eps_g."""
+    expansion = Expansion(problem)
+    alphas = np.concatenate([[0], np.geomspace(0.1, 1e5, 241)])
+    theory = integrate(problem, alphas, "LSODA")
+    point = fixed_point(problem, theory.at(-1))
+    end = _coordinates(expansion, theory.at(-1))
+    if point is None or not point.unstable or np.abs(_coordinates(expansion, point.state) - end).max() > 1e-3:
+        raise InputError(
+            "start must have a symmetry that keeps the ODEs on a saddle, such as R = 0; from this one they"
+            f" {'diverge' if theory.diverged_at is not None else 'do not end on one'}"
+        )
+    away = np.flatnonzero(np.abs(theory.eps_g / point.eps_g - 1) > 0.01)
+    return point, float(theory.alphas[away[-1] + 1])
