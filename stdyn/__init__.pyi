@@ -1,4 +1,4 @@
-from . import averages, initial, layered, layerplot, mnist, plot, scanplot, summary
+from . import averages, initial, layered, layerplot, mnist, plot, scanplot, summary, theoryplot
 from .cluster import ClusterExecutor
 from .comparison import Comparison, compare, match_teachers, z_scores
 from .errors import (
@@ -23,6 +23,7 @@ from .problem import OrderParameters, Problem
 from .scanfile import Scan, open_scan
 from .scanning import processes, scan
 from .simulate import simulate_network, simulate_reduced
+from .studies import Study, study
 from .training import Training
 from .trainings import train
 from .trajectory import Trajectory, load
@@ -45,6 +46,7 @@ __all__ = [
     "critical_eta",
     "plateaus",
     "escape_times",
+    "study",
     "scan",
     "open_scan",
     "processes",
@@ -59,6 +61,7 @@ __all__ = [
     "FixedPoint",
     "Plateau",
     "EscapeTimes",
+    "Study",
     "Scan",
     "Variations",
     "Experiment",
@@ -73,6 +76,7 @@ __all__ = [
     "plot",
     "scanplot",
     "layerplot",
+    "theoryplot",
     "InputError",
     "Interrupted",
     "ScanInterrupted",

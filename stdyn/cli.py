@@ -9,6 +9,7 @@ from dataclasses import fields, replace
 from functools import partial, wraps
 from math import gcd
 from pathlib import Path
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -18,6 +19,7 @@ from stdyn.experiment import Experiment, check_name, make, read_toml, to_toml
 from stdyn.training import Training
 
 if TYPE_CHECKING:
+    from stdyn.linearnoise import Fluctuations
     from stdyn.problem import Array, Problem
     from stdyn.trajectory import Trajectory
 
@@ -145,7 +147,8 @@ def compare_command(
 ) -> None:
     """Lay simulation on theory, with table and figures.
 
-    Network runs, reduced runs and the ODEs of the same problem, the tables that compare them, HDF5 files and figures.
+    Network runs, reduced runs, the ODEs and the fluctuations that linear noise predicts, of the same problem: tables
+    that compare them, HDF5 files and figures.
 
     Without options this is the reference experiment. FA and BP start from the same weights and see the same examples.
     """
@@ -153,22 +156,30 @@ def compare_command(
     if write_config:
         _write_text(write_config, to_toml(experiment), force)
         return
+    from stdyn import plot, theoryplot
     from stdyn.comparison import compare
 
     rules = experiment.rules
-    kinds = ("ode", *experiment.methods)
+    kinds = ("ode", *experiment.methods, "fluctuations")
     targets = {(rule, kind): data / f"{_plain(name)}_{rule}_{kind}.h5" for rule in rules for kind in kinds}
     for target in targets.values():
         _target(target, force)
     _folder(figures)
     results: list[Trajectory] = []
+    predictions = []
     for rule in rules:
-        theory, *simulated = (_solve(kind, experiment, rule, targets[rule, kind], force) for kind in kinds)
+        theory, *simulated = (_solve(kind, experiment, rule, targets[rule, kind], force) for kind in kinds[:-1])
+        results += [theory, *simulated]
+        predicted = _fluctuations(experiment, rule, targets[rule, "fluctuations"], force)
+        predictions.append(predicted)
         for runs in simulated:
             click.echo(f"\n{compare(runs, theory)}")
+        if predicted.valid[predicted.alphas > 0].any():
+            for runs in simulated:
+                click.echo(f"\n{compare(runs, predicted)}")
         click.echo()
-        results += [theory, *simulated]
-    _draw(results, figures, name, suffix)
+    drawn = plot.figures(results) | theoryplot.fluctuations_figures(predictions, results)
+    _save_figures(drawn, figures, name, suffix)
 
 
 @cli.command("integrate")
@@ -452,6 +463,111 @@ def mnist_command(
     _save_figures(layerplot.figures(found.histories), figures, target.stem, suffix)
 
 
+@cli.command("theory")
+@experiment_options(without=("method", "normals", "reduced_runs"), alpha_max=1e4, points=201)
+@click.option("--vary", metavar="NAME=VALUES", help="A quantity to vary, as in stdyn scan: eta, N, sigma, …")
+@click.option("--starts", type=int, default=50, help="Random starts from which fixed points are looked for.  [50]")
+@click.option("--name", default="theory", help="What the names of the files begin with.  [theory]")
+@click.option("--data", type=_PATH, default="data", help="Folder of the results (HDF5).  [data]")
+@_figures
+@_format
+@_force
+def theory_command(
+    experiment: Experiment,
+    vary: str | None,
+    starts: int,
+    name: str,
+    data: Path,
+    figures: Path,
+    suffix: str,
+    force: bool,
+) -> None:
+    """Say where the ODEs linger and why: plateaus, fixed points, spectra.
+
+    A table and a figure: eps_g with its plateaus, the saddle that each hangs on and when it should be left, the fixed
+    points that are found from random starts, and the critical learning rate. With --vary, how these depend on one
+    quantity:
+
+    \b
+    stdyn theory
+    stdyn theory --K 3 --M 3 --eta-v 0 --v 1 --sigma 0.3 --vary 'eta={from=0.05, to=1, number=20, spacing="log"}'
+    stdyn theory --K 2 --M 2 --eta-v 0 --v 1 --start prepared --vary 'N=[100, 1000, 10000]' --runs 200
+
+    With --vary N the start must be symmetric: when runs leave its plateau, predicted and by reduced runs at each N.
+    """
+    from stdyn import theoryplot
+    from stdyn.variations import Variations
+
+    experiment.check()
+    _plain(name)
+    if vary is None:
+        _theory(experiment, starts, name, data, figures, suffix, force)
+        return
+    variations = Variations(experiment, dict([_assignment(vary)]))
+    if "N" in variations.axes:
+        _size_study(experiment, [int(N) for N in variations.axes["N"]], name, data, figures, suffix, force)
+        return
+    from stdyn.studies import study
+
+    _folder(figures)
+    found = study(variations, experiment.alphas(), progress=True)
+    click.echo(found)
+    _save_figures(theoryplot.study_figures(found), figures, name, suffix)
+
+
+def _theory(
+    experiment: Experiment, starts: int, name: str, data: Path, figures: Path, suffix: str, force: bool
+) -> None:
+    """Plateaus, fixed points and spectra of one experiment."""
+    from stdyn import theoryplot
+    from stdyn.escape import plateaus
+    from stdyn.fixedpoints import fixed_points, merged
+    from stdyn.problem import integer
+    from stdyn.studies import report
+
+    integer("starts", starts, 0)
+    targets = {rule: _target(data / f"{name}_{rule}_ode.h5", force) for rule in experiment.rules}
+    _folder(figures)
+    results = []
+    for rule, target in targets.items():
+        theory = _solve("ode", experiment, rule, target, force)
+        found = plateaus(theory)
+        points = fixed_points(theory.problem, number_of_starts=starts, rng=experiment.rng("samples"))
+        points = merged([*points, *(plateau.saddle for plateau in found if plateau.saddle is not None)])
+        click.echo(f"\n{report(theory, found, points)}\n")
+        results.append((theory, found, points))
+    _save_figures({"plateaus": theoryplot.plateaus_figure(results)}, figures, name, suffix)
+
+
+def _size_study(
+    experiment: Experiment, sizes: list[int], name: str, data: Path, figures: Path, suffix: str, force: bool
+) -> None:
+    """When runs leave the plateau of a symmetric start, predicted for every N and by reduced runs at these."""
+    import numpy as np
+
+    from stdyn import theoryplot
+    from stdyn.escape import escape_times, time_below
+
+    rules = experiment.rules
+    targets = {(rule, N): _target(data / f"{name}_{rule}_N{N}.h5", force) for rule in rules for N in sizes}
+    _folder(figures)
+    results = []
+    for rule in rules:
+        problem = experiment.problem(rule)
+        times = escape_times(problem, rng=experiment.rng("samples"))
+        seen = {}
+        for N in sizes:
+            alphas = np.unique(np.rint(np.linspace(0, 1.2 * times.at(N).max(), 1001) * N)) / N
+            other = replace(
+                experiment, seed=experiment.seed + len(results) * len(sizes) + len(seen)
+            )  # independent runs
+            runs = _simulate("reduced", other, replace(problem, N=N), alphas, targets[rule, N], force)
+            seen[N] = time_below(runs.alphas, runs.eps_g, times.level)
+        click.echo(f"{times.report(rule, seen)}\n")
+        results.append((problem, times, seen))
+    _save_figures({"escape": theoryplot.escape_figure(results)}, figures, name, suffix)
+
+
 @cli.command("plot")
 @click.argument("files", nargs=-1, required=True, type=_PATH, metavar="FILE...")
 @click.option(
@@ -465,15 +581,16 @@ def mnist_command(
 def plot_command(files: tuple[Path, ...], name: str | None, figures: Path, suffix: str, **of_scan: str | None) -> None:
     """Draw the figures of saved trajectories, of a scan, or of a training.
 
-    Simulation and theory of the same problem are laid on each other. Of a scan: a map of a number of its summary over
-    two varied quantities, histograms, FA against BP of the same starts, and some of its trajectories. Of a training
+    Simulation and theory of the same problem are laid on each other, in the bands of its fluctuations if the file that
+    stdyn compare writes of them is given too. Of a scan: a map of a number of its summary over two varied
+    quantities, histograms, FA against BP of the same starts, and some of its trajectories. Of a training
     (stdyn mnist): its errors and angles; with trajectories, the alignment of both on one page.
     """
-    from stdyn.store import kind
+    from stdyn.store import READERS, kind
     from stdyn.trajectory import load
 
     kinds = {file: kind(file) for file in files}
-    of = {each: [file for file in files if kinds[file] == each] for each in ("trajectory", "scan", "training")}
+    of = {each: [file for file in files if kinds[file] == each] for each in READERS}
     given = {option: value for option, value in of_scan.items() if value is not None}
     if given and not of["scan"]:
         raise InputError(f"{', '.join(given)}: options for scans, but {files[0]} holds a {kinds[files[0]]}")
@@ -499,10 +616,14 @@ def plot_command(files: tuple[Path, ...], name: str | None, figures: Path, suffi
         both = {"alignments": layerplot.alignment_page(trajectories, histories)} if trajectories else {}
         drawn = both or layerplot.figures(histories)
     else:
-        from stdyn import plot
+        from stdyn import plot, theoryplot
+        from stdyn.linearnoise import load_fluctuations
 
-        drawn = plot.figures([load(file) for file in files])
-    usual = "stdyn" if of["trajectory"] else files[0].stem
+        trajectories = [load(file) for file in of["trajectory"]]
+        drawn = plot.figures(trajectories) if trajectories else {}
+        predictions = [load_fluctuations(file) for file in of["fluctuations"]]
+        drawn |= theoryplot.fluctuations_figures(predictions, trajectories)
+    usual = "stdyn" if of["trajectory"] or of["fluctuations"] else files[0].stem
     _save_figures(drawn, _folder(figures), _plain(name or usual), suffix)
 
 
@@ -521,6 +642,11 @@ def info_command(file: Path) -> None:
         from stdyn.histories import open_training
 
         click.echo(open_training(file).text())
+    elif there == "fluctuations":
+        from stdyn.linearnoise import load_fluctuations
+
+        found = load_fluctuations(file)
+        click.echo(f"{found}\n{found.theory.summary()}")
     else:
         from stdyn.trajectory import load
 
@@ -540,6 +666,18 @@ def _solve(kind: str, experiment: Experiment, rule: str, target: Path, force: bo
     if kind == "ode":
         return _integrate(experiment, problem, alphas, target, force)
     return _simulate(kind, experiment, problem, alphas, target, force)
+
+
+def _fluctuations(experiment: Experiment, rule: str, target: Path, force: bool) -> "Fluctuations":
+    from stdyn.linearnoise import fluctuations
+
+    began = perf_counter()
+    found = fluctuations(
+        experiment.problem(rule), experiment.alphas(), method=experiment.ode_method, rtol=experiment.rtol
+    )
+    found.save(target, overwrite=force)
+    click.echo(f"wrote {target}  ({perf_counter() - began:.1f} s)")
+    return found
 
 
 def _integrate(experiment: Experiment, problem: "Problem", alphas: "Array", target: Path, force: bool) -> "Trajectory":

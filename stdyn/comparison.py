@@ -11,6 +11,7 @@ from scipy.stats import t as student_t
 from stdyn.errors import InputError
 from stdyn.linearnoise import Fluctuations
 from stdyn.problem import Array, number
+from stdyn.summary import columns
 from stdyn.trajectory import Trajectory
 
 _ROUNDING = 1e-12  # a deviation this small (relative to 1 + |theory|) is none: all runs start at the same point,
@@ -97,8 +98,6 @@ class Comparison:
     def __repr__(self) -> str:
         header = ("", "largest deviation", "at alpha", "in s.e.", "rms in s.e.", "within what is allowed")
         rows = [header, *(self._row(name) for name in self.mean)]
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        lines = ["  ".join(cell.rjust(w) for cell, w in zip(row, widths, strict=True)) for row in rows]
         granted = f" + {self.bias:g}/N" if self.bias else ""
         title = (
             f"{self.rule}: {self.runs} {self.method} run{'s' * (self.runs > 1)} at N = {self.N} against"
@@ -112,7 +111,7 @@ class Comparison:
         freedom = np.inf if self.predicted else self.runs - 1
         expected = 1 if self.predicted else np.sqrt(freedom / (freedom - 2)) if freedom > 2 else np.nan
         rms = f"; rms without disagreement {expected:.1f} s.e." if np.isfinite(expected) else ""
-        return "\n".join([title, *lines, allowed + few + rms, *self.notes])
+        return "\n".join([title, columns(rows), allowed + few + rms, *self.notes])
 
     def _row(self, name: str) -> tuple[str, ...]:
         deviation = np.abs(self.deviation[name]).reshape(len(self.alphas), -1).max(axis=1)

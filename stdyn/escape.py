@@ -12,10 +12,11 @@ from stdyn.fixedpoints import FixedPoint, fixed_point
 from stdyn.linearnoise import fluctuations
 from stdyn.ode import integrate
 from stdyn.problem import Array, OrderParameters, Problem, check_rng, integer, number
-from stdyn.summary import flat_stretches
+from stdyn.summary import columns, flat_stretches
 from stdyn.trajectory import Trajectory
 
 _TRIED = 9  # alphas of a plateau from which its saddle is looked for
+_NEAR = 1.0  # from its saddle a trajectory may be, to hang on it: order parameters are O(1)
 _SMALL = 1e-4  # a displacement in which the dynamics around a saddle are linear
 _NOTHING = 1e-12  # and one that is rounding
 _SETTLED = 4.0  # times 1/escape_rate, after which no more noise of account feeds the unstable directions
@@ -34,8 +35,9 @@ class Plateau:
     height : float
         eps_g at the flattest alpha, `at`.
     saddle : FixedPoint or None
-        The saddle that the trajectory comes nearest to while it is there; None if no fixed point of about this eps_g is
-        reached from the plateau. A plateau need not hang on one: a slow drift does as well.
+        The saddle that the trajectory comes nearest to while it is there, of those that are reached from alphas of the
+        plateau by root finding, have half to twice its height, and are within a distance of 1; None if there is none. A
+        plateau need not hang on a saddle: a slow drift does as well.
     distance : float
         How near it comes, in the Euclidean norm of (R, Q_across, v); NaN without a saddle.
     predicted_end : float
@@ -69,7 +71,7 @@ def plateaus(trajectory: Trajectory) -> list[Plateau]:
         inside = np.flatnonzero((trajectory.alphas >= stretch.start) & (trajectory.alphas <= stretch.end))
         saddle, distance, nearest = _saddle(trajectory, inside, stretch.height)
         predicted = np.nan
-        if saddle is not None and saddle.unstable:
+        if saddle is not None:
             wait = _escape_from(saddle, trajectory.at(nearest), stretch.height / 2)
             predicted = float(trajectory.alphas[nearest]) + wait
         found.append(Plateau(stretch.start, stretch.at, stretch.end, stretch.height, saddle, distance, predicted))
@@ -77,16 +79,16 @@ def plateaus(trajectory: Trajectory) -> list[Plateau]:
 
 
 def _saddle(trajectory: Trajectory, inside: np.ndarray, height: float) -> tuple[FixedPoint | None, float, int]:
-    """The fixed point nearest to the trajectory at the positions `inside`, the distance, and where it is nearest."""
+    """The saddle nearest to the trajectory at the positions `inside`, the distance, and where it is nearest."""
     problem, expansion = trajectory.problem, Expansion(trajectory.problem)
     w = expansion.to_w(expansion.pack(trajectory.R, trajectory.Q, trajectory.v))[inside]
     best: tuple[FixedPoint | None, float, int] = (None, np.nan, -1)
     for position in np.unique(inside[np.linspace(0, len(inside) - 1, _TRIED).astype(int)]):
         point = fixed_point(problem, trajectory.at(int(position)))
-        if point is None or not height / 2 < point.eps_g < 2 * height:
+        if point is None or not point.unstable or not height / 2 < point.eps_g < 2 * height:
             continue
         apart = np.linalg.norm(w - _coordinates(expansion, point.state), axis=1)
-        if not apart.min() >= best[1]:
+        if apart.min() <= _NEAR and not apart.min() >= best[1]:
             best = (point, float(apart.min()), int(inside[apart.argmin()]))
     return best
 
@@ -181,6 +183,16 @@ class EscapeTimes:
     def at(self, N: float) -> Array:
         """A sample of the alpha at which a run of N inputs leaves, shape (draws,)."""
         return self.offsets + np.log(number("N", N, 1)) / (2 * self.rate)
+
+    def report(self, rule: str, seen: dict[int, Array]) -> str:
+        """Quantiles of the alpha at which runs leave, as predicted and as `seen` at each N, as a table."""
+        rows: list[tuple[str, ...]] = [(rule, "N", "runs", "5 %", "median", "95 %", "predicted: 5 %", "median", "95 %")]
+        for N, alphas in sorted(seen.items()):
+            quantiles = [
+                f"{value:.4g}" for sample in (alphas, self.at(N)) for value in np.percentile(sample, [5, 50, 95])
+            ]
+            rows.append(("", str(N), str(len(alphas)), *quantiles))
+        return columns(rows)
 
 
 def escape_times(problem: Problem, *, draws: int = 400, rng: np.random.Generator) -> EscapeTimes:

@@ -157,18 +157,21 @@ def fixed_points(
         assert rng is not None
         count = integer("number_of_starts", number_of_starts, 0)
         starts = [problem.start, *(_random_start(problem, rng, led=n % 2 == 1) for n in range(count))]
-    found: list[FixedPoint] = []
-    for start in starts:
-        point = fixed_point(problem, start)
-        if point is None:
-            continue
-        for n, known in enumerate(found):
+    points = (fixed_point(problem, start) for start in starts)
+    return merged([point for point in points if point is not None])
+
+
+def merged(points: Iterable[FixedPoint]) -> list[FixedPoint]:
+    """The points, images of each other and members of a family as one, smallest eps_g first."""
+    different: list[FixedPoint] = []
+    for point in points:
+        for n, known in enumerate(different):
             if _same(known, point):
-                found[n] = replace(known, found=known.found + 1)
+                different[n] = replace(known, found=known.found + point.found)
                 break
         else:
-            found.append(point)
-    return sorted(found, key=lambda point: point.eps_g)
+            different.append(point)
+    return sorted(different, key=lambda point: point.eps_g)
 
 
 def fixed_point(problem: Problem, start: OrderParameters) -> FixedPoint | None:

@@ -388,24 +388,27 @@ def distinctions(pairs: list[Pair]) -> list[str]:
 
 def caption(pair: Pair, rule: bool = True, markers: str = "mean ± s.d.") -> str:
     """The parameters in one line, and in another what lines and markers are."""
-    problem, runs, start = pair.problem, pair.runs, pair.problem.start
-    units = f"K = M = {start.K}" if start.K == start.M else f"K = {start.K}, M = {start.M}"
-    outputs = f", O = {problem.outputs}" if problem.outputs > 1 else ""
-    rates = (
-        rf"$\eta = \eta_v$ = {problem.eta:g}"
-        if problem.eta == problem.eta_v
-        else rf"$\eta$ = {problem.eta:g}, $\eta_v$ = {problem.eta_v:g}"
-    )
-    noise = rf", $\sigma$ = {problem.sigma:g}" if problem.sigma else ""
-    decay = f", decay = {problem.decay:g}, {problem.decay_v:g}" if problem.decay or problem.decay_v else ""
-    name = f"{problem.rule.upper()}, " if rule else ""
+    runs, reduced = pair.runs, pair.reduced
+    name = f"{pair.problem.rule.upper()}, " if rule else ""
     drawn = [] if pair.theory is None else ["lines: ODEs"]
-    drawn += [] if runs is None else [f"markers: {markers} of {runs.runs} runs at N = {problem.N}"]
-    reduced = pair.reduced
+    drawn += [] if runs is None else [f"markers: {markers} of {runs.runs} runs at N = {pair.problem.N}"]
     drawn += [] if reduced is None or rule is False else [f"bands: {markers} of {reduced.runs} reduced runs"]
-    return f"{name}{units}{outputs}, {problem.activation}, {rates}{noise}{decay}" + (
-        "\n" + "; ".join(drawn) if markers else ""
-    )
+    return name + parameters(pair.problem) + ("\n" + "; ".join(drawn) if markers else "")
+
+
+def parameters(problem: Problem, without: str = "") -> str:
+    """The parameters of a problem in one line, but for those named in `without`, "eta" or "eta=eta_v"."""
+    start, left_out = problem.start, [without, *without.split("=")]
+    parts = [f"K = M = {start.K}" if start.K == start.M else f"K = {start.K}, M = {start.M}"]
+    parts += [f"O = {problem.outputs}"] if problem.outputs > 1 else []
+    parts.append(problem.activation)
+    rates = {"eta": rf"$\eta$ = {problem.eta:g}", "eta_v": rf"$\eta_v$ = {problem.eta_v:g}"}
+    if problem.eta == problem.eta_v and not {"eta", "eta_v"} & set(left_out):
+        rates = {"eta=eta_v": rf"$\eta = \eta_v$ = {problem.eta:g}"}
+    rates |= {"sigma": rf"$\sigma$ = {problem.sigma:g}"} if problem.sigma else {}
+    parts += [text for name, text in rates.items() if name not in left_out]
+    parts += [f"decay = {problem.decay:g}, {problem.decay_v:g}"] if problem.decay or problem.decay_v else []
+    return ", ".join(parts)
 
 
 def teacher_spread(R: Array) -> Array:

@@ -1,5 +1,6 @@
 """A trajectory in a few numbers: where it ends, the plateau of its generalization error, how many units specialise."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -129,6 +130,12 @@ def slopes(x: Array, y: Array) -> Array:
 
     count = high - low
     return (sums(x * y) - sums(x) * sums(y) / count) / (sums(x * x) - sums(x) ** 2 / count)
+
+
+def columns(rows: Sequence[tuple[str, ...]]) -> str:
+    """Rows of texts as a table, in columns aligned on the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join("  ".join(cell.rjust(w) for cell, w in zip(row, widths, strict=True)) for row in rows)
 
 
 def _crossing(x: Array, y: Array, level: float) -> float:

@@ -96,7 +96,7 @@ def test_what_feedback_alignment_has_instead(found):
     """b = (1, 0.5): the plateau lies elsewhere, and of the perfect solutions those with v_i b_i < 0 are saddles.
 
     Both layers: the four signs of (w_i, v_i) are images of one point under BP, and stable; under FA they are four
-    points of eps_g = 0, of which the one aligned with b is stable. With v frozen and b_2 < 0 perfect learning is a saddle.
+    points of eps_g = 0, of which the one aligned with b is stable. v frozen and b_2 < 0: perfect learning is a saddle.
     """
     saddle = found["fa", 0.0][1]
     assert saddle.eps_g == pytest.approx(0.0136295, abs=1e-7)
