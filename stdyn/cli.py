@@ -19,6 +19,7 @@ from stdyn.experiment import Experiment, check_name, make, read_toml, to_toml
 from stdyn.training import Training
 
 if TYPE_CHECKING:
+    from stdyn.escape import EscapeTimes
     from stdyn.linearnoise import Fluctuations
     from stdyn.problem import Array, Problem
     from stdyn.trajectory import Trajectory
@@ -551,11 +552,11 @@ def _size_study(
     rules = experiment.rules
     targets = {(rule, N): _target(data / f"{name}_{rule}_N{N}.h5", force) for rule in rules for N in sizes}
     _folder(figures)
-    results = []
+    results: list[tuple[Problem, EscapeTimes, dict[int, Array]]] = []
     for rule in rules:
         problem = experiment.problem(rule)
         times = escape_times(problem, rng=experiment.rng("samples"))
-        seen = {}
+        seen: dict[int, Array] = {}
         for N in sizes:
             alphas = np.unique(np.rint(np.linspace(0, 1.2 * times.at(N).max(), 1001) * N)) / N
             other = replace(

@@ -248,6 +248,7 @@ def escape_figure(results: list[tuple[Problem, EscapeTimes, dict[int, Array]]]) 
         left, *right = figure.subplots(1, 1 + len(results), width_ratios=[1.3] + [1] * len(results))
         for problem, times, seen in results:
             escapes(left, problem, times, seen)
+        left.set_ylim(0, 1.3 * left.get_ylim()[1])  # room for the legend
         left.legend(fontsize=7)
         for ax, (problem, times, seen) in zip(right, results, strict=True):
             escape_law(ax, problem, times, seen)
@@ -271,7 +272,6 @@ def escapes(ax: Axes, problem: Problem, times: EscapeTimes, seen: dict[int, Arra
     ax.set_xscale("log")
     ax.set_xlabel("input dimension $N$")
     ax.set_ylabel(r"plateau left at $\alpha$")
-    ax.set_ylim(top=1.3 * max(high.max(), ax.get_ylim()[1] / 1.3))  # room for the legend
     return ax
 
 
