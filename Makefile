@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: reproduce mnist test lint bench clean
+.PHONY: reproduce theory mnist test lint bench clean
 
 reproduce: .venv/installed
 	$(BIN)/stdyn compare --force
@@ -11,6 +11,11 @@ reproduce: .venv/installed
 	$(BIN)/stdyn scan examples/scan_fa_bp.toml --force
 	$(BIN)/stdyn plot data/scan_fa_bp.h5
 	$(BIN)/stdyn plot data/scan_fa_bp.h5 --x b_smallest --value eps_g_final
+
+theory: .venv/installed
+	$(BIN)/stdyn theory --config examples/soft_committee.toml --force
+	$(BIN)/stdyn theory --config examples/soft_committee.toml --sigma 0.3 --vary 'eta={from=0.05, to=1, number=20, spacing="log"}'
+	$(BIN)/stdyn theory --config examples/symmetric_escape.toml --vary 'N=[100, 1000, 10000, 100000, 1000000]' --name escape --force
 
 # $STDYN_MNIST says where MNIST is; without it, it is fetched once.
 mnist: .venv/installed

@@ -467,7 +467,7 @@ def mnist_command(
 @cli.command("theory")
 @experiment_options(without=("method", "normals", "reduced_runs"), alpha_max=1e4, points=201)
 @click.option("--vary", metavar="NAME=VALUES", help="A quantity to vary, as in stdyn scan: eta, N, sigma, …")
-@click.option("--starts", type=int, default=50, help="Random starts from which fixed points are looked for.  [50]")
+@click.option("--starts", type=int, default=200, help="Random starts from which fixed points are looked for.  [200]")
 @click.option("--name", default="theory", help="What the names of the files begin with.  [theory]")
 @click.option("--data", type=_PATH, default="data", help="Folder of the results (HDF5).  [data]")
 @_figures
@@ -494,7 +494,8 @@ def theory_command(
     stdyn theory --K 3 --M 3 --eta-v 0 --v 1 --sigma 0.3 --vary 'eta={from=0.05, to=1, number=20, spacing="log"}'
     stdyn theory --K 2 --M 2 --eta-v 0 --v 1 --start prepared --vary 'N=[100, 1000, 10000]' --runs 200
 
-    With --vary N the start must be symmetric: when runs leave its plateau, predicted and by reduced runs at each N.
+    With --vary N the start must be symmetric: when runs leave its plateau, predicted, and by reduced runs at each N, as
+    many as make 1e9 steps (16 to 1000), unless --runs says.
     """
     from stdyn import theoryplot
     from stdyn.variations import Variations
@@ -558,12 +559,12 @@ def _size_study(
         times = escape_times(problem, rng=experiment.rng("samples"))
         seen: dict[int, Array] = {}
         for N in sizes:
-            alphas = np.unique(np.rint(np.linspace(0, 1.2 * times.at(N).max(), 1001) * N)) / N
-            other = replace(
-                experiment, seed=experiment.seed + len(results) * len(sizes) + len(seen)
-            )  # independent runs
-            runs = _simulate("reduced", other, replace(problem, N=N), alphas, targets[rule, N], force)
-            seen[N] = time_below(runs.alphas, runs.eps_g, times.level)
+            last = 1.1 * float(np.percentile(times.at(N), 99))
+            alphas = np.unique(np.rint(np.linspace(0, last, 1001) * N)) / N
+            seed = experiment.seed + len(results) * len(sizes) + len(seen)  # so that runs of other N are independent
+            other = replace(experiment, seed=seed, runs=experiment.runs or min(1000, max(16, round(1e9 / (N * last)))))
+            ensemble = _simulate("reduced", other, replace(problem, N=N), alphas, targets[rule, N], force)
+            seen[N] = time_below(ensemble.alphas, ensemble.eps_g, times.level)
         click.echo(f"{times.report(rule, seen)}\n")
         results.append((problem, times, seen))
     _save_figures({"escape": theoryplot.escape_figure(results)}, figures, name, suffix)
