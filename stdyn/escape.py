@@ -16,6 +16,7 @@ from stdyn.summary import columns, flat_stretches
 from stdyn.trajectory import Trajectory
 
 _TRIED = 9  # alphas of a plateau from which its saddle is looked for
+_ALIKE = 1.25  # factor between the eps_g of a plateau and those of its saddle, and of the alphas where that is near
 _NEAR = 1.0  # from its saddle a trajectory may be, to hang on it: order parameters are O(1)
 _SMALL = 1e-4  # a displacement in which the dynamics around a saddle are linear
 _NOTHING = 1e-12  # and one that is rounding
@@ -36,8 +37,8 @@ class Plateau:
         eps_g at the flattest alpha, `at`.
     saddle : FixedPoint or None
         The saddle that the trajectory comes nearest to while it is there, of those that are reached from alphas of the
-        plateau by root finding, have half to twice its height, and are within a distance of 1; None if there is none. A
-        plateau need not hang on a saddle: a slow drift does as well.
+        plateau by root finding, have its height within a factor of 1.25, and are within a distance of 1; None if there
+        is none. A plateau need not hang on a saddle: a slow drift does as well.
     distance : float
         How near it comes, in the Euclidean norm of (R, Q_across, v); NaN without a saddle.
     predicted_end : float
@@ -68,7 +69,8 @@ def plateaus(trajectory: Trajectory) -> list[Plateau]:
         raise InputError(f"trajectory must be a solution of the ODEs, but is an ensemble of {trajectory.runs} runs")
     found = []
     for stretch in flat_stretches(trajectory.alphas, trajectory.eps_g):
-        inside = np.flatnonzero((trajectory.alphas >= stretch.start) & (trajectory.alphas <= stretch.end))
+        alike = np.abs(np.log(np.maximum(trajectory.eps_g, 1e-300) / stretch.height)) <= np.log(_ALIKE)
+        inside = np.flatnonzero((trajectory.alphas >= stretch.start) & (trajectory.alphas <= stretch.end) & alike)
         saddle, distance, nearest = _saddle(trajectory, inside, stretch.height)
         predicted = np.nan
         if saddle is not None:
@@ -85,7 +87,7 @@ def _saddle(trajectory: Trajectory, inside: np.ndarray, height: float) -> tuple[
     best: tuple[FixedPoint | None, float, int] = (None, np.nan, -1)
     for position in np.unique(inside[np.linspace(0, len(inside) - 1, _TRIED).astype(int)]):
         point = fixed_point(problem, trajectory.at(int(position)))
-        if point is None or not point.unstable or not height / 2 < point.eps_g < 2 * height:
+        if point is None or not point.unstable or not height / _ALIKE < point.eps_g < height * _ALIKE:
             continue
         apart = np.linalg.norm(w - _coordinates(expansion, point.state), axis=1)
         if apart.min() <= _NEAR and not apart.min() >= best[1]:

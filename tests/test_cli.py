@@ -650,3 +650,87 @@ def test_bad_trainings_are_refused(mnist_run, tmp_path, options, words):
     (tmp_path / "wrong.toml").write_text("width = [3]\n")
     assert_refused(mnist_run("mnist", "--epochs", "1", *options), *words)
     assert not list(tmp_path.rglob("*.h5"))
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Theory beyond the mean
+
+COMMITTEE = ("--K", "2", "--M", "2", "--eta-v", "0", "--v", "1", "--b", "[1.0, 0.7]")
+
+
+def test_compare_holds_runs_to_linear_noise(run, tmp_path):
+    """A table against it for each ensemble, its file, its figure; plot and info read the file."""
+    code, out, _ = run("compare", *SMALL, *RUNS, "--name", "r")
+    assert code == 0
+    assert out.count("against linear noise around the ODEs") == 4
+    assert {"r_fa_fluctuations.png", "r_bp_fluctuations.png"} <= {
+        path.name for path in (tmp_path / "figures").iterdir()
+    }
+    file = "data/r_fa_fluctuations.h5"
+    code, out, _ = run("info", file)
+    assert code == 0
+    assert "valid everywhere" in out
+    assert "FA, ODEs" in out
+    code, out, _ = run("plot", file, "data/r_fa_network.h5", "--figures", "again", "--name", "r")
+    assert code == 0
+    assert "r_fa_fluctuations.png" in out
+    again, first = (tmp_path / folder / "r_fa_fluctuations.png" for folder in ("again", "figures"))
+    assert again.exists()
+    assert first.exists()
+    assert run("plot", file, "--figures", "alone")[0] == 0
+    assert [path.name for path in (tmp_path / "alone").iterdir()] == ["stdyn_fa_fluctuations.png"]
+    assert_refused(run("compare", *SMALL, *RUNS, "--name", "r"), "exists and is not overwritten")
+
+
+def test_theory_prints_plateaus_and_fixed_points(run, tmp_path):
+    """For both rules, with a file of each solution and a figure."""
+    code, out, _ = run("theory", *COMMITTEE, "--starts", "10", "--alpha-max", "1000")
+    assert code == 0
+    for words in ("fa:", "bp:", "implied by saddle", "largest eigenvalue", "perfect learning is stable up to eta = "):
+        assert words in out
+    assert sorted(contents(tmp_path)) == [
+        "data/theory_bp_ode.h5",
+        "data/theory_fa_ode.h5",
+        "figures/theory_plateaus.png",
+    ]
+    before = contents(tmp_path)
+    assert_refused(run("theory", *COMMITTEE, "--starts", "10"), "theory_fa_ode.h5 exists")
+    assert contents(tmp_path) == before
+
+
+def test_theory_against_a_learning_rate(run, tmp_path):
+    """--vary: the table, and a figure for each of three numbers."""
+    code, out, _ = run("theory", *COMMITTEE, "--sigma", "0.2", "--vary", "eta=[0.2, 0.4]", "--name", "s")
+    assert code == 0
+    assert len(out.splitlines()) == 5 + 3
+    names = ["eps_g_final", "escape_rate", "plateau_length"]
+    assert sorted(contents(tmp_path)) == [f"figures/s_{name}_against_eta.png" for name in names]
+
+
+def test_theory_against_n(run, tmp_path):
+    """From a symmetric start: predicted and seen escapes at each N, files of the runs, a figure."""
+    start = ("--start", "prepared", "--eta", "1.5", "--rule", "bp", "--runs", "20")
+    code, out, _ = run("theory", *COMMITTEE, *start, "--vary", "N=[50, 100]", "--name", "e")
+    assert code == 0
+    assert "predicted: 5 %" in out
+    assert sorted(contents(tmp_path)) == ["data/e_bp_N100.h5", "data/e_bp_N50.h5", "figures/e_escape.png"]
+    assert load(tmp_path / "data/e_bp_N50.h5").runs == 20
+    assert_refused(run("theory", *COMMITTEE, "--vary", "N=[50, 100]", "--rule", "bp"), "start must have a symmetry")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--vary", "eta"), "--vary must be NAME=VALUES"),
+        (("--vary", "lr=[0.1, 0.2]"), "there is no quantity 'lr'"),
+        (("--vary", "N=[3]"), "N must be at least K + M = 4"),
+        (("--vary", "eta={from=0.1, to=1}"), "number, how often eta"),
+        (("--starts", "-1"), "starts must be at least 0"),
+        (("--eta", "0"), "eta must be positive for fixed points"),
+        (("--name", "a/b"), "name must be the beginning of a file's name"),
+    ],
+)
+def test_theory_refuses_before_any_work(run, tmp_path, arguments, words):
+    """The argument is named, and nothing is written."""
+    assert_refused(run("theory", *COMMITTEE, *arguments), words)
+    assert contents(tmp_path) == {}

@@ -63,6 +63,18 @@ def test_examples_of_the_page_on_layered_networks_run(tmp_path, monkeypatch, ima
         assert set(data.attrs) <= named
 
 
+def test_examples_of_the_page_beyond_the_mean_run(tmp_path, monkeypatch):
+    """Its Python, in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    page = (ROOT / "docs" / "beyond.md").read_text(encoding="utf-8")
+    namespace = {}
+    for block in re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL):
+        exec(compile(block, "beyond.md", "exec"), namespace)
+    assert namespace["verdict"].agrees
+    assert namespace["same"].valid.any()
+    assert namespace["saddle"].kind == "saddle"
+
+
 NUMBERS_SAID = [
     "0.24 at alpha = 3, 0.07 at alpha = 10, 0.06 at alpha = 100",
     "0.64 at alpha = 3, 0.07 at alpha = 10, 0.05 at alpha = 100",
@@ -126,6 +138,7 @@ def test_map_of_the_modules_is_complete():
         "docs/scans.md",
         "docs/cluster.md",
         "docs/layered.md",
+        "docs/beyond.md",
         "benchmarks/README.md",
     ],
 )

@@ -1,0 +1,64 @@
+"""The numbers that docs give of theory beyond the mean: python examples/theory_numbers.py   (half a minute)
+
+Where linear noise is valid, and which fixed points feedback alignment has that backpropagation lacks.
+"""
+
+from itertools import product
+
+import numpy as np
+
+import stdyn
+
+
+def main():
+    """Print them."""
+    validity()
+    perfect_solutions()
+    plateaus()
+
+
+def validity(runs=4000):
+    """Predicted standard deviations against those of reduced runs, and `nonlinearity`, on and after a plateau."""
+    for rule, N, sigma in (("fa", 100, 0.0), ("bp", 500, 0.3)):
+        problem = stdyn.Experiment(K=2, M=2, N=N, sigma=sigma).problem(rule)
+        found = stdyn.fluctuations(problem, np.rint(np.geomspace(1, 300, 13) * N) / N)
+        seen = stdyn.simulate_reduced(problem, found.alphas, runs, rng=np.random.default_rng(1))
+        for j, alpha in enumerate(found.alphas):
+            names = ["R", "Q", "v"] + ["F"] * (rule == "fa")
+            ratios = [(getattr(seen, name)[:, j].std(axis=0) / getattr(found.std, name)[j]).ravel() for name in names]
+            wrong = np.abs(np.concatenate(ratios) - 1).max()
+            print(
+                f"{rule}, N = {N}, alpha = {alpha:.0f}: nonlinearity {found.nonlinearity[j]:.3f},"
+                f" largest error of a standard deviation {wrong:.0%} (chance: {3 / np.sqrt(2 * runs):.0%})"
+            )
+
+
+def perfect_solutions():
+    """The four signs of the perfect student of two units under either rule, both layers, b = (1, 0.5)."""
+    start = stdyn.initial.prepared(2, 2, 0.2, 0.0)
+    for rule, b in (("bp", None), ("fa", [1.0, 0.5])):
+        problem = stdyn.Problem(start, rule=rule, b=b, eta=0.5, eta_v=0.5)
+        starts = [
+            stdyn.OrderParameters(np.diag(signs), np.eye(2), np.eye(2), np.array(signs, dtype=float), np.ones(2))
+            for signs in product((1, -1), repeat=2)
+        ]
+        for point in stdyn.fixed_points(problem, starts):
+            print(f"{rule}: v = {np.round(point.state.v)}, found from {point.found} of 4 signs: {point}")
+
+
+def plateaus():
+    """The saddle of the plateau of two units, v frozen at 1, under either rule; and what both layers have."""
+    start = stdyn.initial.prepared(2, 2, 0.2, 0.0)
+    for rule, b in (("bp", None), ("fa", [1.0, 0.5])):
+        for eta_v in (0.0, 0.5):
+            problem = stdyn.Problem(start, rule=rule, b=b, eta=0.5, eta_v=eta_v)
+            points = stdyn.fixed_points(problem, number_of_starts=200, rng=np.random.default_rng(1))
+            for point in points:
+                print(f"{rule}, eta_v = {eta_v:g}: found {point.found}: {point}")
+    problem = stdyn.Problem(start, rule="fa", b=[1.0, -0.5], eta=0.5, eta_v=0.0)
+    for point in stdyn.fixed_points(problem, number_of_starts=200, rng=np.random.default_rng(1)):
+        print(f"fa, b_2 < 0, v frozen: found {point.found}: {point}")
+
+
+if __name__ == "__main__":
+    main()
