@@ -498,16 +498,19 @@ def theory_command(
     many as make 1e9 steps (16 to 1000), unless --runs says.
     """
     from stdyn import theoryplot
+    from stdyn.problem import integer, number
     from stdyn.variations import Variations
 
     experiment.check()
     _plain(name)
+    number("eta", experiment.eta, 1e-300)
     if vary is None:
         _theory(experiment, starts, name, data, figures, suffix, force)
         return
     variations = Variations(experiment, dict([_assignment(vary)]))
     if "N" in variations.axes:
-        _size_study(experiment, [int(N) for N in variations.axes["N"]], name, data, figures, suffix, force)
+        sizes = [integer("N", N, experiment.K + experiment.M) for N in variations.axes["N"]]
+        _size_study(experiment, sizes, name, data, figures, suffix, force)
         return
     from stdyn.studies import study
 

@@ -18,7 +18,11 @@ from stdyn.histories import create as create_training
 SMALL = ("--N", "30", "--K", "2", "--M", "2", "--alpha-max", "5", "--points", "11")
 RUNS = ("--runs", "3")
 TABLES = [f"r_{rule}_{kind}.h5" for rule in ("bp", "fa") for kind in ("network", "ode", "reduced")]
-FIGURES = ["r_alignment.png", "r_bp_order_parameters.png", "r_fa_order_parameters.png", "r_generalization.png"]
+PREDICTED = ["r_bp_fluctuations.h5", "r_fa_fluctuations.h5"]
+FIGURES = [
+    "r_alignment.png", "r_bp_fluctuations.png", "r_bp_order_parameters.png", "r_fa_fluctuations.png",
+    "r_fa_order_parameters.png", "r_generalization.png",
+]  # fmt: skip
 
 
 @pytest.fixture
@@ -69,15 +73,16 @@ def test_every_command_has_help(run, command):
 
 
 def test_compare_writes_data_and_figures_and_prints_a_table(run, tmp_path):
-    """Six HDF5 files and four PNGs, all named on stdout, and a table for each rule and way to simulate."""
+    """Eight HDF5 files and six PNGs, all named on stdout, and two tables for each rule and way to simulate."""
     code, out, err = run("compare", *SMALL, *RUNS, "--name", "r")
     assert (code, err) == (0, "")
-    assert list(contents(tmp_path)) == [f"data/{name}" for name in TABLES] + [f"figures/{name}" for name in FIGURES]
-    assert all(name in out for name in TABLES + FIGURES)
+    data = [f"data/{name}" for name in sorted(TABLES + PREDICTED)]
+    assert list(contents(tmp_path)) == data + [f"figures/{name}" for name in FIGURES]
+    assert all(name in out for name in TABLES + PREDICTED + FIGURES)
     for rule in ("fa", "bp"):
         for method in ("network", "reduced"):
             assert f"{rule}: 3 {method} runs at N = 30 against the ODEs, 11 alphas from 0 to 5" in out
-    assert out.count("eps_g") == 4
+    assert out.count("eps_g") == 8
     assert all((tmp_path / "figures" / name).read_bytes().startswith(b"\x89PNG") for name in FIGURES)
 
 
@@ -101,7 +106,8 @@ def test_compare_simulates_as_it_is_told(run, tmp_path):
     code, out, _ = run("compare", *SMALL, "--rule", "bp", "--method", "reduced", "--runs", "10", "--name", "r")
     assert code == 0
     assert "bp: 10 reduced runs at N = 30" in out
-    assert sorted(path.name for path in (tmp_path / "data").iterdir()) == ["r_bp_ode.h5", "r_bp_reduced.h5"]
+    names = [f"r_bp_{kind}.h5" for kind in ("fluctuations", "ode", "reduced")]
+    assert sorted(path.name for path in (tmp_path / "data").iterdir()) == names
 
 
 SIZES = ("sizes", "--K", "2", "--M", "2", "--sizes", "[10, 25, 40]", "--alpha-max", "2", "--runs", "50")
@@ -379,7 +385,7 @@ BAD = [
     ("integrate", ["--eta", "-0.1"], ["eta must be finite and at least 0", "-0.1"]),
     ("integrate", ["--eta", "nan"], ["eta must be finite", "nan"]),
     ("integrate", ["--sigma", "-1"], ["sigma"]),
-    ("integrate", ["--N", "3"], ["N must be at least K + M = 4", "3"]),
+    ("integrate", ["--N", "3"], ["N must be at least 4, but is 3", "3"]),
     ("integrate", ["--eta", "fast"], ["--eta", "'fast'"]),
     ("integrate", ["--K", "2.5"], ["--K", "'2.5'"]),
     ("integrate", ["--rule", "hebb"], ['rule must be "fa", "bp" or "both"', "'hebb'"]),
@@ -726,7 +732,7 @@ def test_theory_against_n(run, tmp_path):
         (("--vary", "N=[3]"), "N must be at least K + M = 4"),
         (("--vary", "eta={from=0.1, to=1}"), "number, how often eta"),
         (("--starts", "-1"), "starts must be at least 0"),
-        (("--eta", "0"), "eta must be positive for fixed points"),
+        (("--eta", "0"), "eta must be finite and at least 1e-300, but is 0"),
         (("--name", "a/b"), "name must be the beginning of a file's name"),
     ],
 )
