@@ -10,7 +10,7 @@ from run import heading, machine, row
 
 import stdyn
 from stdyn.expansion import Expansion
-from stdyn.linearnoise import quadrature_points
+from stdyn.propagation import quadrature_points
 
 
 def median(function, *arguments, repeats=5, times=1):

@@ -171,7 +171,9 @@ def error_with_plateaus(ax: Axes, theory: Trajectory, found: list[Plateau]) -> A
     """eps_g, plateaus thick, the saddle's height dashed, the predicted end a marker."""
     colour, marker, dash = RULES[theory.problem.rule]
     name = theory.problem.rule.upper()
-    ax.plot(theory.alphas, positive(theory.eps_g), dash, color=colour, lw=1.2, label=name)
+    learned = theory.eps_g < 10 * theory.attributes.get("rtol", 0.0)  # from there on it is the solver's error
+    end = int(learned.argmax()) if learned.any() else len(learned)
+    ax.plot(theory.alphas[:end], positive(theory.eps_g[:end]), dash, color=colour, lw=1.2, label=name)
     for plateau in found:
         inside = (theory.alphas >= plateau.start) & (theory.alphas <= plateau.end)
         ax.plot(theory.alphas[inside], theory.eps_g[inside], color=colour, lw=5, alpha=0.25, solid_capstyle="butt")

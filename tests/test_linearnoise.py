@@ -22,9 +22,9 @@ from stdyn import (
     initial,
     integrate,
     kernels,
-    linearnoise,
     load,
     load_fluctuations,
+    propagation,
     simulate_network,
     simulate_reduced,
     z_scores,
@@ -162,7 +162,7 @@ def test_diffusion_is_the_covariance_of_a_step(K, M, O, rule, activation):
     f_v = -problem.eta_v * Delta[:, None, :] * g[:, :K, None]
     f = np.hstack([f_R.reshape(runs, -1), f_Q, f_v.reshape(runs, -1)])
     f -= f.mean(axis=0)
-    points = linearnoise.quadrature_points(expansion, 2**13)
+    points = propagation.quadrature_points(expansion, 2**13)
     slopes = expansion.slopes(w[None])[0, :-2]
     D = slopes @ expansion.diffusion(w, points).mean(axis=0) @ slopes.T
     products = f[:, :, None] * f[:, None, :]
@@ -178,7 +178,7 @@ def test_diffusion_of_a_linear_unit_is_exact():
     problem = random_problem(1, 1, None, 4, activation="linear", sigma=0.0)
     s, b = problem.start, problem.b[0]
     expansion, w = start_of(problem)
-    D = expansion.diffusion(w, linearnoise.quadrature_points(expansion, 2**14)).mean(axis=0)
+    D = expansion.diffusion(w, propagation.quadrature_points(expansion, 2**14)).mean(axis=0)
     v, v_teacher, R, Q, T = s.v[0], s.v_teacher[0], s.R[0, 0], s.Q[0, 0], s.T[0, 0]
     square, cross = v**2 * Q - 2 * v * v_teacher * R + v_teacher**2 * T, v * R - v_teacher * T
     assert D[0, 0] == pytest.approx(problem.eta**2 * b**2 * (square * T + cross**2), rel=5e-3)
@@ -194,7 +194,7 @@ def test_propagators_are_exact():
     for scale, h in ((1.0, 0.7), (8.0, 1.0), (0.01, 30.0)):
         J, D = scale * (rng.normal(size=(4, 4)) - 2 * np.eye(4)), rng.normal(size=(2, 4, 4))
         D = D + D.swapaxes(1, 2)
-        Phi, Psi, constant, linear = linearnoise.propagators(J, D, h)
+        Phi, Psi, constant, linear = propagation.propagators(J, D, h)
         np.testing.assert_allclose(Phi, expm(J * h), rtol=1e-9, atol=1e-12)
         for source, found in zip(D, Psi, strict=True):
             block = expm(np.block([[J, source], [np.zeros((4, 4)), -J.T]]) * h / 4)
@@ -214,7 +214,7 @@ def test_covariance_solves_its_equation(rule):
     alphas = np.array([0, 0.5, 3, 30.0])
     found = fluctuations(problem, alphas)
     expansion, w = start_of(problem)
-    points, L = linearnoise.quadrature_points(expansion, 2**12), len(w)
+    points, L = propagation.quadrature_points(expansion, 2**12), len(w)
 
     def derivative(_, state):
         w, S = state[:L], state[L:].reshape(L, L)
