@@ -26,6 +26,11 @@ class Expansion:
         self.arguments = (self.T, self.T_inverse, *problem.kernel_arguments)
         self.i, self.k = np.triu_indices(self.K)
 
+    @property
+    def size(self) -> int:
+        """L, the number of order parameters."""
+        return self.K * self.M + len(self.i) + self.K * self.O
+
     def to_w(self, y: Array) -> Array:
         """The state of packed order parameters y (..., L)."""
         R, Q, v = self.parts(y)

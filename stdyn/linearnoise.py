@@ -54,7 +54,7 @@ class Fluctuations:
     std : PerOrderParameter
         Standard deviations over runs, `.std.R` (A, K, M) and so on; of F and eps_g by the delta method.
     bias : PerOrderParameter
-        Mean over runs minus theory, to order 1/N.
+        Mean over runs minus theory, to order 1/N. These three are NaN from where a standard deviation exceeds 10000.
     nonlinearity, nonlinearity_eps_g : ndarray, shape (A,)
         By how much, relative to it, the standard deviation of some R, Q, v or F would change if the Jacobian were not
         that at the theory but its average over the predicted spread; and that of eps_g if it were not linear in them.
@@ -138,9 +138,12 @@ class Fluctuations:
         for name in ("R", "Q", "v", "F", "eps_g"):
             std, bias = getattr(self.std, name), getattr(self.bias, name)
             if std is not None:
-                lines.append(f"{name:>5}: standard deviation up to {std.max():.2g}, |bias| up to {abs(bias).max():.2g}")
-        where = f"not from {invalid[0]:g} to {invalid[-1]:g} ({len(invalid)} alphas)" if len(invalid) else "everywhere"
-        return "\n".join([*lines, f"valid {where}; quadrature to {self.quadrature_error:.1%} of a standard deviation"])
+                largest, furthest = (np.nanmax(np.abs(values)) for values in (std, bias))
+                lines.append(f"{name:>5}: standard deviation up to {largest:.2g}, |bias| up to {furthest:.2g}")
+        where = "valid everywhere"
+        if len(invalid):
+            where = f"not valid at {len(invalid)} alphas, from {invalid[0]:g} to {invalid[-1]:g}"
+        return "\n".join([*lines, f"{where}; quadrature to {self.quadrature_error:.1%} of a standard deviation"])
 
 
 def fluctuations(
@@ -218,26 +221,32 @@ def load_fluctuations(path: str | os.PathLike[str]) -> Fluctuations:
 
 
 def _results(theory: Trajectory, expansion: Expansion, w: Array, found: list[Moments]) -> Fluctuations:
-    """Covariance, bias and validity of the order parameters from the moments of w at the theory's alphas."""
-    N, L = theory.problem.N, w.shape[1]
-    Sigma = np.array([now.Sigma for now in found])
-    mean = np.array([now.mean.sum(axis=1) for now in found])
+    """Covariance, bias and validity of the order parameters from the moments of w at the theory's first alphas."""
+    N, L, w = theory.problem.N, expansion.size, w[: len(found)]
+    Sigma = np.array([now.Sigma for now in found]).reshape(-1, 3, L, L)
+    mean = np.array([now.mean.sum(axis=1) for now in found]).reshape(-1, L)
     slopes = expansion.slopes(w)  # rows: R, Q, v, F, eps_g
     carried = slopes[:, None] @ Sigma @ np.swapaxes(slopes, -1, -2)[:, None] / N
-    variances = np.diagonal(carried, axis1=2, axis2=3)  # (A, 3, L + 2)
-    half, other, change = np.moveaxis(variances, 1, 0)
+    half, other, change = np.moveaxis(np.diagonal(carried, axis1=2, axis2=3), 1, 0)  # variances, (A, L + 2)
     variance = (half + other) / 2
     there = np.where(variance > 0, variance, np.inf)
-    Sigma = Sigma[:, :2].mean(axis=1) / N
-    second, spread = expansion.second_order(w, Sigma)
+    second, spread = expansion.second_order(w, Sigma[:, :2].mean(axis=1) / N)
     bias = np.einsum("aij,aj->ai", slopes, mean) / N + second
+    with np.errstate(divide="ignore"):
+        of_eps_g = np.divide(spread, variance[:, -1], out=np.zeros_like(spread), where=spread > 0) / 2
+
+    def whole(values: Array, rest: float = np.nan) -> Array:
+        """At all alphas of the theory."""
+        more = ((0, len(theory.alphas) - len(values)), *[(0, 0)] * (values.ndim - 1))
+        return np.pad(values, more, constant_values=rest)
+
     return Fluctuations(
         theory=theory,
-        covariance=carried[:, :2, :L, :L].mean(axis=1),
-        std=_per_order_parameter(theory, expansion, np.sqrt(np.maximum(variance, 0))),
-        bias=_per_order_parameter(theory, expansion, bias),
-        nonlinearity=np.abs(change / there)[:, : L + 1].max(axis=1) / 2,
-        nonlinearity_eps_g=np.divide(spread, variance[:, -1], out=np.zeros_like(spread), where=spread > 0) / 2,
+        covariance=whole(carried[:, :2, :L, :L].mean(axis=1)),
+        std=_per_order_parameter(theory, expansion, whole(np.sqrt(np.maximum(variance, 0)))),
+        bias=_per_order_parameter(theory, expansion, whole(bias)),
+        nonlinearity=whole(np.nan_to_num(np.abs(change / there)[:, : L + 1].max(axis=1) / 2, nan=np.inf), np.inf),
+        nonlinearity_eps_g=whole(of_eps_g, np.inf),
         quadrature_error=float(np.sqrt(np.sum(((half - other) / there) ** 2) / max(np.sum(variance > 0), 1))) / 4,
     )
 

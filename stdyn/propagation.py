@@ -22,6 +22,7 @@ _NOTHING = 1e-25  # a D below this is rounding
 _NODES = np.linspace(0, 1, 5)  # of the polynomials in between, in units of a panel
 _GROWTH = 0.1  # exponent by which a fluctuation may grow in one step
 _GAUSS = 0.5 + np.array([-1, 1]) * np.sqrt(3) / 6  # where in a step J and D are taken
+_LARGEST = 1e4  # standard deviation of an order parameter, which is O(1): linear noise has lost its meaning long before
 _LEADING = 4  # directions of the largest spread, along which J is averaged
 
 Solution = Callable[[Array], Array]  # the states w (A, L) at increasing alphas (A,)
@@ -125,9 +126,8 @@ class Moments:
 
 
 def propagate(expansion: Expansion, solution: Solution, alphas: Array, points: int) -> list[Moments]:
-    """The moments at alphas."""
-    start = solution(np.array([0.0]))[0] if alphas[-1] > 0 else solution(alphas)[0]
-    L = len(start)
+    """The moments at alphas, up to where a run would scatter by more than _LARGEST."""
+    L, N = expansion.size, expansion.problem.N
     now = Moments(np.zeros((3, L, L)), np.zeros((L, 2)))
     found = [now] if alphas[0] == 0 else []
     if alphas[-1] == 0:
@@ -141,9 +141,11 @@ def propagate(expansion: Expansion, solution: Solution, alphas: Array, points: i
         sources = _sources(expansion, w[0], now)
         for n, h in enumerate(np.diff(grid)):
             J, D = _magnus(jacobians(w[3 * n + 1 : 3 * n + 3]), map(noise, inside[n, 1:]), h)
-            changed = _averaged_jacobian(jacobians, w[3 * n], now, expansion.problem.N)
+            changed = _averaged_jacobian(jacobians, w[3 * n], now, N)
             Phi, Psi, constant, linear = propagators(J, np.array([*D, _lyapunov(changed, now.covariance)]), h)
             now = Moments(Phi @ now.Sigma @ Phi.T + Psi, now.mean)
+            if not now.covariance.max() < _LARGEST**2 * N:
+                break
             after = _sources(expansion, w[3 * n + 3], now)
             now = Moments(now.Sigma, Phi @ now.mean + constant @ sources + linear @ (after - sources))
             sources = after

@@ -409,6 +409,17 @@ def test_a_symmetric_start_scatters_along_the_unstable_direction():
     assert (np.abs(difference / predicted - 1) < 5.3 / np.sqrt(4000) + 2 / 2000 + 0.01).all()
 
 
+def test_where_the_spread_is_without_bounds():
+    """R = 0 to alpha = 1e5: on the saddle the spread grows like e^(lambda alpha), without end; then it is NaN."""
+    start = initial.prepared(2, 2, 0.2, 0.0)
+    found = fluctuations(Problem(start, eta=1.5, eta_v=0.0), [0, 10, 1e3, 1e5], points=2**8)
+    assert np.isfinite(found.std.R[:2]).all()
+    assert np.isnan(found.std.R[2:]).all()
+    assert np.isnan(found.bias.eps_g[2:]).all()
+    np.testing.assert_array_equal(found.valid, [True, True, False, False])
+    assert "not valid at 2 alphas, from 1000 to 100000" in repr(found)
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # Around it
 
