@@ -15,6 +15,7 @@ def main():
     validity()
     perfect_solutions()
     plateaus()
+    traps()
 
 
 def validity(runs=4000):
@@ -58,6 +59,19 @@ def plateaus():
     problem = stdyn.Problem(start, rule="fa", b=[1.0, -0.5], eta=0.5, eta_v=0.0)
     for point in stdyn.fixed_points(problem, number_of_starts=200, rng=np.random.default_rng(1)):
         print(f"fa, b_2 < 0, v frozen: found {point.found}: {point}")
+
+
+def traps():
+    """The stable point with one long, all but silent unit that either rule has besides perfect learning."""
+    for rule, b, near in (
+        ("bp", None, [[0.54, 0.54], [-3.4, -3.4], [0.59, -3.7, 24.6], [1.65, 0.0376]]),
+        ("fa", [1.0, 0.5], [[0.51, 0.51], [-2.84, -2.84], [0.53, -2.9, 16.3], [1.75, 0.036]]),
+    ):
+        first, second, Q, v = near
+        start = stdyn.OrderParameters([first, second], [[Q[0], Q[1]], [Q[1], Q[2]]], np.eye(2), v, np.ones(2))
+        problem = stdyn.Problem(start, rule=rule, b=b, eta=0.5, eta_v=0.5)
+        for point in stdyn.fixed_points(problem, [start]):
+            print(f"{rule}: {point}, Q_22 = {point.state.Q[1, 1]:.1f}, v = {np.round(point.state.v, 3)}")
 
 
 if __name__ == "__main__":

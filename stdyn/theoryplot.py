@@ -62,8 +62,8 @@ def fluctuations_figure(found: Fluctuations, runs: list[Trajectory]) -> Figure:
 
 
 def error_bands(ax: Axes, found: Fluctuations, runs: list[Trajectory]) -> Axes:
-    """eps_g of the ODEs with the bands of runs, and runs."""
-    theory, std = found.theory, found.std.eps_g
+    """eps_g of the ODEs with the bands of runs, where they are valid, and runs."""
+    theory, std = found.theory, np.where(found.valid_eps_g, found.std.eps_g, np.nan)
     for width in (2, 1):
         low = np.maximum(theory.eps_g - width * std, 1e-3 * theory.eps_g)  # a logarithmic axis
         band(ax, theory.alphas, low, theory.eps_g + width * std, RULES[theory.problem.rule][0])

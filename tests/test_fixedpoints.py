@@ -114,6 +114,27 @@ def test_what_feedback_alignment_has_instead(found):
     assert [point.kind for point in frozen] == ["saddle"]
 
 
+@pytest.mark.parametrize(
+    ("rule", "b", "R", "Q", "v", "eps_g"),
+    [
+        ("bp", None, (0.54, -3.4), (0.59, -3.7, 24.6), (1.65, 0.0376), 0.0158091),
+        ("fa", [1.0, 0.5], (0.51, -2.84), (0.53, -2.9, 16.3), (1.75, 0.036), 0.0139810),
+    ],
+)
+def test_a_trap_of_either_rule(rule, b, R, Q, v, eps_g):
+    """Both layers: a stable point with one long, all but silent unit. The ODEs from 0.1 % beside it stay within 1 %."""
+    start = OrderParameters(np.outer(R, [1, 1]), [[Q[0], Q[1]], [Q[1], Q[2]]], np.eye(2), v, np.ones(2))
+    problem = soft_committee(2, 0.5, rule, b, eta_v=0.5)
+    point = fixed_point(problem, start)
+    assert point.kind == "stable"
+    assert point.eps_g == pytest.approx(eps_g, abs=1e-7)
+    state = point.state
+    near = replace(state, R=1.001 * state.R, Q=1.001**2 * state.Q + 1e-4 * np.eye(2), v=1.001 * state.v)
+    later = integrate(replace(problem, start=near), [0, 1e3, 1e5], "LSODA")
+    np.testing.assert_allclose(later.Q[1:], [state.Q, state.Q], rtol=0.01)
+    assert later.eps_g[2] == pytest.approx(eps_g, rel=1e-3)
+
+
 @pytest.mark.parametrize(("rule", "eta_v"), [("bp", 0.0), ("fa", 0.0), ("bp", 0.5)])
 def test_perturbations_grow_at_the_escape_rate(found, rule, eta_v):
     """The ODEs from the saddle, moved by 1e-6 along the eigenvector: e^(lambda alpha), within 1e-4; and escape_time."""
