@@ -14,7 +14,7 @@ reproduce: .venv/installed
 
 theory: .venv/installed
 	$(BIN)/stdyn theory --config examples/soft_committee.toml --force
-	$(BIN)/stdyn theory --config examples/soft_committee.toml --sigma 0.3 --vary 'eta={from=0.05, to=1, number=20, spacing="log"}'
+	$(BIN)/stdyn theory --config examples/soft_committee.toml --sigma 0.3 --vary 'eta={from=0.05, to=1, number=20, spacing="log"}' --force
 	$(BIN)/stdyn theory --config examples/symmetric_escape.toml --vary 'N=[100, 1000, 10000, 100000, 1000000]' --name escape --force
 
 # $STDYN_MNIST says where MNIST is; without it, it is fetched once.

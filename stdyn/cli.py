@@ -142,10 +142,17 @@ def cli(context: click.Context) -> None:
 @_figures
 @_format
 @click.option("--write-config", type=_PATH, help="Write the experiment as a TOML file, and do nothing else.")
+@click.option(
+    "--fluctuations/--no-fluctuations",
+    "predict",
+    default=True,
+    help="Predict how runs scatter: seconds at K = M = 5, hours at 20.  [--fluctuations]",
+)
 @_force
 def compare_command(
-    experiment: Experiment, name: str, data: Path, figures: Path, suffix: str, write_config: Path | None, force: bool
-) -> None:
+    experiment: Experiment, name: str, data: Path, figures: Path, suffix: str, write_config: Path | None, predict: bool,
+    force: bool,
+) -> None:  # fmt: skip
     """Lay simulation on theory, with table and figures.
 
     Network runs, reduced runs, the ODEs and the fluctuations that linear noise predicts, of the same problem: tables
@@ -161,26 +168,33 @@ def compare_command(
     from stdyn.comparison import compare
 
     rules = experiment.rules
-    kinds = ("ode", *experiment.methods, "fluctuations")
+    kinds = ("ode", *experiment.methods, "fluctuations")  # the last one if asked for
     targets = {(rule, kind): data / f"{_plain(name)}_{rule}_{kind}.h5" for rule in rules for kind in kinds}
     for target in targets.values():
         _target(target, force)
     _folder(figures)
-    results: list[Trajectory] = []
-    predictions = []
+    results: dict[str, list[Trajectory]] = {}
     for rule in rules:
         theory, *simulated = (_solve(kind, experiment, rule, targets[rule, kind], force) for kind in kinds[:-1])
-        results += [theory, *simulated]
-        predicted = _fluctuations(experiment, rule, targets[rule, "fluctuations"], force)
-        predictions.append(predicted)
+        results[rule] = [theory, *simulated]
         for runs in simulated:
             click.echo(f"\n{compare(runs, theory)}")
-        if predicted.valid[predicted.alphas > 0].any():
-            for runs in simulated:
-                click.echo(f"\n{compare(runs, predicted)}")
         click.echo()
-    drawn = plot.figures(results) | theoryplot.fluctuations_figures(predictions, results)
+    predictions, stopped = [], False
+    try:
+        for rule in rules if predict else ():
+            predictions.append(_fluctuations(experiment, rule, targets[rule, "fluctuations"], force))
+            if predictions[-1].valid[predictions[-1].alphas > 0].any():
+                for runs in results[rule][1:]:
+                    click.echo(f"\n{compare(runs, predictions[-1])}")
+            click.echo()
+    except KeyboardInterrupt:
+        stopped = True
+    everything = [each for rule in rules for each in results[rule]]
+    drawn = plot.figures(everything) | theoryplot.fluctuations_figures(predictions, everything)
     _save_figures(drawn, figures, name, suffix)
+    if stopped:
+        raise Stopped("interrupted while fluctuations were computed; everything else is done")
 
 
 @cli.command("integrate")
@@ -466,8 +480,8 @@ def mnist_command(
 
 @cli.command("theory")
 @experiment_options(without=("method", "normals", "reduced_runs"), alpha_max=1e4, points=201)
-@click.option("--vary", metavar="NAME=VALUES", help="A quantity to vary, as in stdyn scan: eta, N, sigma, …")
-@click.option("--starts", type=int, default=200, help="Random starts from which fixed points are looked for.  [200]")
+@click.option("--vary", "-v", multiple=True, metavar="NAME=VALUES", help="A quantity to vary: eta, N, sigma, …")
+@click.option("--starts", type=int, help="Random starts from which fixed points are looked for.  [200]")
 @click.option("--name", default="theory", help="What the names of the files begin with.  [theory]")
 @click.option("--data", type=_PATH, default="data", help="Folder of the results (HDF5).  [data]")
 @_figures
@@ -499,25 +513,39 @@ def theory_command(
     """
     from stdyn import theoryplot
     from stdyn.problem import integer, number
+    from stdyn.studies import study
     from stdyn.variations import Variations
 
     experiment.check()
     _plain(name)
-    number("eta", experiment.eta, 1e-300)
-    if vary is None:
-        _theory(experiment, starts, name, data, figures, suffix, force)
+    if not vary:
+        number("eta", experiment.eta, 1e-300)
+        _theory(experiment, 200 if starts is None else starts, name, data, figures, suffix, force)
         return
-    variations = Variations(experiment, dict([_assignment(vary)]))
-    if "N" in variations.axes:
+    if len(vary) > 1:
+        raise InputError(f"vary must be one quantity, but {len(vary)} are given: {', '.join(vary)}")
+    if starts is not None:
+        raise InputError(
+            f"starts is of no use with vary, but is {starts}: no fixed points are looked for from random starts"
+        )
+    quantity, values = _assignment(vary[0])
+    if isinstance(values, dict) and "number" not in values:
+        raise InputError(
+            f"vary must give {quantity} a list of values or a table with from, to and number, but is {vary[0]}"
+        )
+    variations = Variations(experiment, {quantity: values})
+    if quantity == "N":
         sizes = [integer("N", N, experiment.K + experiment.M) for N in variations.axes["N"]]
         _size_study(experiment, sizes, name, data, figures, suffix, force)
         return
-    from stdyn.studies import study
-
+    target = _target(data / f"{name}_against_{quantity.replace('=', '_')}.csv", force)
     _folder(figures)
     found = study(variations, experiment.alphas(), progress=True)
     click.echo(found)
+    _write_text(target, found.csv(), force)
     _save_figures(theoryplot.study_figures(found), figures, name, suffix)
+    if found.interrupted:
+        raise Stopped(f"interrupted after {len(found.values)} of {len(variations.axes[quantity])} values")
 
 
 def _theory(
@@ -556,10 +584,10 @@ def _size_study(
     rules = experiment.rules
     targets = {(rule, N): _target(data / f"{name}_{rule}_N{N}.h5", force) for rule in rules for N in sizes}
     _folder(figures)
+    laws = {rule: escape_times(experiment.problem(rule), rng=experiment.rng("samples")) for rule in rules}
     results: list[tuple[Problem, EscapeTimes, dict[int, Array]]] = []
-    for rule in rules:
+    for rule, times in laws.items():
         problem = experiment.problem(rule)
-        times = escape_times(problem, rng=experiment.rng("samples"))
         seen: dict[int, Array] = {}
         for N in sizes:
             last = 1.1 * float(np.percentile(times.at(N), 99))
@@ -678,7 +706,11 @@ def _fluctuations(experiment: Experiment, rule: str, target: Path, force: bool) 
 
     began = perf_counter()
     found = fluctuations(
-        experiment.problem(rule), experiment.alphas(), method=experiment.ode_method, rtol=experiment.rtol
+        experiment.problem(rule),
+        experiment.alphas(),
+        method=experiment.ode_method,
+        rtol=experiment.rtol,
+        progress=True,
     )
     found.save(target, overwrite=force)
     click.echo(f"wrote {target}  ({perf_counter() - began:.1f} s)")

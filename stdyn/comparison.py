@@ -10,7 +10,7 @@ from scipy.stats import t as student_t
 
 from stdyn.errors import InputError
 from stdyn.linearnoise import Fluctuations
-from stdyn.problem import Array, number
+from stdyn.problem import Array, check_type, number
 from stdyn.summary import columns
 from stdyn.trajectory import Trajectory
 
@@ -88,7 +88,7 @@ class Comparison:
     def within(self, name: str) -> np.ndarray:
         """At each alpha, whether all entries of the order parameter `name` deviate by no more than allowed."""
         room = np.maximum(np.abs(self.deviation[name]) - self.bias / self.N, 0)
-        return np.all((_ratio(room, self, name) <= self.allowed).reshape(len(self.alphas), -1), axis=1)
+        return np.all(~(_ratio(room, self, name) > self.allowed).reshape(len(self.alphas), -1), axis=1)
 
     @property
     def agrees(self) -> bool:
@@ -114,25 +114,28 @@ class Comparison:
         return "\n".join([title, columns(rows), allowed + few + rms, *self.notes])
 
     def _row(self, name: str) -> tuple[str, ...]:
-        deviation = np.abs(self.deviation[name]).reshape(len(self.alphas), -1).max(axis=1)
         in_errors = np.abs(self.in_errors[name])
+        held = np.isfinite(in_errors)
+        if not held.any():
+            return name, "–", "–", "–", "–", "left out"
+        deviation = np.where(held, np.abs(self.deviation[name]), 0).reshape(len(self.alphas), -1).max(axis=1)
         beyond = np.flatnonzero(~self.within(name))
         return (
             name,
             f"{deviation.max():.2g}",
             f"{self.alphas[deviation.argmax()]:.4g}",
-            f"{in_errors.max():.2g}",
-            f"{np.sqrt(np.mean(in_errors**2)):.2g}",
+            f"{in_errors[held].max():.2g}",
+            f"{np.sqrt(np.mean(in_errors[held] ** 2)):.2g}",
             f"not from alpha = {self.alphas[beyond[0]]:.4g}" if beyond.size else "everywhere",
         )
 
 
 def _ratio(deviation: Array, comparison: Comparison, name: str) -> Array:
-    """deviation / standard error, where a negligible deviation counts as none."""
+    """deviation / standard error, where a negligible deviation counts as none; NaN where there is no standard error."""
     negligible = comparison.negligible * (1 + np.abs(comparison.theory[name]))
-    return np.where(
-        np.abs(deviation) <= negligible, 0.0, deviation / np.maximum(comparison.standard_error[name], negligible)
-    )
+    error = comparison.standard_error[name]
+    ratio = np.where(np.abs(deviation) <= negligible, 0.0, deviation / np.maximum(error, negligible))
+    return np.where(np.isnan(error), np.nan, ratio)
 
 
 def compare(
@@ -182,7 +185,8 @@ def compare(
         errors = {name: std[there] / np.sqrt(n) for name, std in _deviations(predicted, runs, A).items()}
         expected = {name: expected[name] + _at_runs(predicted, "bias", name, runs, A)[there] for name in names}
     K = runs.R.shape[2]
-    entries = sum(sample[0].size for sample in samples.values()) - len(there) * K * (K - 1) // 2  # Q is symmetric
+    held = sum(int(np.isfinite(error).sum()) for error in errors.values())
+    entries = held - len(there) * K * (K - 1) // 2  # Q is symmetric
     return Comparison(
         alphas=runs.alphas[there],
         mean={name: sample.mean(axis=0) for name, sample in samples.items()},
@@ -206,8 +210,17 @@ def z_scores(runs: Trajectory, predicted: Fluctuations) -> dict[str, Array]:
 
     (run - ODEs - bias) / std of "R", "Q", "v", "eps_g" and, with feedback alignment, "F": standard normal, up to
     O(1/sqrt N), each by itself. NaN where linear noise is not valid; 0 where nothing scatters and nothing deviates.
+
+    Raises
+    ------
+    InputError
+        If a parameter differs, shapes or alphas do not match, or there are no runs.
     """
+    check_type("predicted", predicted, Fluctuations)
     _check_sides(runs, predicted.theory)
+    difference = runs.problem.difference(predicted.problem)
+    if difference:
+        raise InputError(f"runs and predicted must be of one problem, but differ in {difference}")
     A = _common(runs, predicted.theory)
     z = {}
     for name, std in _deviations(predicted, runs, A).items():
@@ -230,9 +243,9 @@ def _at_runs(predicted: Fluctuations, kind: str, name: str, runs: Trajectory, A:
 
 
 def _deviations(predicted: Fluctuations, runs: Trajectory, A: int) -> dict[str, Array]:
-    """The standard deviations of a run at its first A alphas; infinite for eps_g where that is not valid."""
+    """The standard deviations of a run at its first A alphas; NaN for eps_g where that is not valid."""
     std = {name: _at_runs(predicted, "std", name, runs, A) for name in _names(runs, predicted.theory)}
-    return std | {"eps_g": np.where(predicted.valid_eps_g[:A], std["eps_g"], np.inf)}
+    return std | {"eps_g": np.where(predicted.valid_eps_g[:A], std["eps_g"], np.nan)}
 
 
 def _left_out(predicted: Fluctuations | None, A: int) -> tuple[str, ...]:
@@ -253,6 +266,8 @@ def _left_out(predicted: Fluctuations | None, A: int) -> tuple[str, ...]:
 
 def _check_sides(runs: Trajectory, theory: Trajectory) -> int:
     """The number of runs; refuses sides that are not runs and theory, or whose shapes differ."""
+    check_type("runs", runs, Trajectory)
+    check_type("theory", theory, Trajectory)
     if runs.runs is None or theory.runs is not None:
         raise InputError("an ensemble of runs is wanted first and the theory, without runs, second")
     mine, theirs = (runs.R.shape[2:], runs.v.shape[2:]), (theory.R.shape[1:], theory.v.shape[1:])
@@ -294,10 +309,13 @@ def _common(runs: Trajectory, theory: Trajectory) -> int:
 
 
 def _moved(values: Array, alphas: Array, to: Array, A: int) -> Array:
-    """The theory's values at the runs' first A alphas, at most half a step from its own."""
-    if np.array_equal(alphas[:A], to[:A]) or len(alphas) < 2:
+    """The theory's values at the runs' first A alphas, at most half a step from its own; NaN where they are."""
+    there = ~np.isnan(values.reshape(len(values), -1).sum(axis=1))
+    if np.array_equal(alphas[:A], to[:A]) or there.sum() < 2:
         return values[:A]
-    return CubicSpline(alphas, values, axis=0)(to[:A])
+    moved = CubicSpline(alphas[there], values[there], axis=0, extrapolate=True)(to[:A])
+    moved[~there[:A]] = np.nan
+    return moved
 
 
 def finite_size(runs: Trajectory, theory: Trajectory) -> tuple[float, float, float]:

@@ -11,7 +11,7 @@ from stdyn.expansion import Expansion
 from stdyn.fixedpoints import FixedPoint, fixed_point
 from stdyn.linearnoise import fluctuations
 from stdyn.ode import integrate
-from stdyn.problem import Array, OrderParameters, Problem, check_rng, integer, number
+from stdyn.problem import Array, OrderParameters, Problem, check_rng, check_type, integer, number
 from stdyn.summary import columns, flat_stretches
 from stdyn.trajectory import Trajectory
 
@@ -22,6 +22,7 @@ _SMALL = 1e-4  # a displacement in which the dynamics around a saddle are linear
 _NOTHING = 1e-12  # and one that is rounding
 _SETTLED = 4.0  # times 1/escape_rate, after which no more noise of account feeds the unstable directions
 _LEADING = 0.9  # unstable directions whose rate is at least this share of the largest
+_LARGE = 1e6  # inputs; by when their noise has grown to order 1 the ODEs must be on the saddle
 _POINTS = 801  # recorded alphas between which a crossing is interpolated
 
 
@@ -65,6 +66,7 @@ def plateaus(trajectory: Trajectory) -> list[Plateau]:
     InputError
         If the trajectory is an ensemble of runs.
     """
+    check_type("trajectory", trajectory, Trajectory)
     if trajectory.runs is not None:
         raise InputError(f"trajectory must be a solution of the ODEs, but is an ensemble of {trajectory.runs} runs")
     found = []
@@ -216,10 +218,12 @@ def escape_times(problem: Problem, *, draws: int = 400, rng: np.random.Generator
     Raises
     ------
     InputError
-        If the start does not end on a saddle.
+        If the start does not end on a saddle of positive eps_g, gets there so slowly that even runs of a million inputs
+        leave before, or runs that leave do not reach half its eps_g.
     """
     draws = integer("draws", draws, 1)
     check_rng(rng)
+    check_type("problem", problem, Problem)
     saddle, settled = _symmetric_saddle(problem)
     rate, expansion = saddle.escape_rate, Expansion(problem)
     alpha = settled + _SETTLED / rate
@@ -241,6 +245,11 @@ def escape_times(problem: Problem, *, draws: int = 400, rng: np.random.Generator
         step[:size] = small * (axes @ (np.sqrt(np.maximum(spread, 0)) * normals[draw]))
         moved = _moved(problem, expansion, start + step)
         offsets[draw] = alpha + _time_below(moved, saddle.eps_g / 2, rate) + np.log(small) / rate
+        if not np.isfinite(offsets[draw]):
+            raise InputError(
+                f"runs that leave the plateau of eps_g = {saddle.eps_g:.4g} must get below half of that, but these"
+                f" do not (is sigma = {problem.sigma:g} or eta = {problem.eta:g} too large?)"
+            )
     return EscapeTimes(saddle, saddle.eps_g / 2, rate, offsets)
 
 
@@ -256,5 +265,15 @@ def _symmetric_saddle(problem: Problem) -> tuple[FixedPoint, float]:
             "start must have a symmetry that keeps the ODEs on a saddle, such as R = 0; from this one they"
             f" {'diverge' if theory.diverged_at is not None else 'do not end on one'}"
         )
+    if point.eps_g < 1e-9:
+        raise InputError(
+            "start must end on a saddle of positive eps_g, but on this one, eps_g = 0, everything is learned"
+        )
     away = np.flatnonzero(np.abs(theory.eps_g / point.eps_g - 1) > 0.01)
-    return point, float(theory.alphas[away[-1] + 1])
+    settled = float(theory.alphas[away[-1] + 1]) if away.size else 0.0
+    if point.escape_rate * settled > np.log(_LARGE) / 2:
+        raise InputError(
+            f"start must end on a saddle before runs leave it, but the ODEs need until alpha = {settled:.4g}, and runs"
+            f" of N = {_LARGE:g} leave about alpha = {np.log(_LARGE) / (2 * point.escape_rate):.4g}"
+        )
+    return point, settled

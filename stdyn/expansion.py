@@ -39,9 +39,8 @@ class Expansion:
     def pack(self, R: Array, Q: Array, v: Array) -> Array:
         """R (..., K, M), the upper triangle of Q (..., K, K) and v (..., K, O) or (..., K) in a row (..., L)."""
         leading = R.shape[:-2]
-        return np.concatenate(
-            [R.reshape(*leading, -1), Q[..., self.i, self.k], v.reshape(*leading, -1)], axis=-1, dtype=float
-        )
+        rows = [R.reshape(*leading, self.K * self.M), Q[..., self.i, self.k], v.reshape(*leading, self.K * self.O)]
+        return np.concatenate(rows, axis=-1, dtype=float)
 
     def parts(self, w: Array) -> tuple[Array, Array, Array]:
         """R (..., K, M), Q or Q_across (..., K, K) and v (..., K, O) of a row (..., L)."""
@@ -73,7 +72,7 @@ class Expansion:
         of_F = np.zeros((A, L, 1))
         if self.problem.b is not None:
             of_F[:, -self.problem.b.size :, 0] = self.problem.b.ravel()
-        of_eps_g = np.array([self._eps_g_slope(each) for each in w])[..., None]
+        of_eps_g = np.array([self._eps_g_slope(each) for each in w]).reshape(A, L, 1)
         return np.swapaxes(np.concatenate([of_y, of_F, of_eps_g], axis=2), 1, 2)
 
     def second_order(self, w: Array, covariance: Array) -> tuple[Array, Array]:

@@ -4,6 +4,7 @@ Theory.md, section 9. Roots are found in the coordinates of `expansion.Expansion
 """
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
@@ -14,7 +15,7 @@ import scipy.optimize
 from stdyn.errors import InputError
 from stdyn.expansion import Expansion
 from stdyn.ode import solve
-from stdyn.problem import Array, OrderParameters, Problem, check_rng, integer, number
+from stdyn.problem import Array, OrderParameters, Problem, check_rng, check_type, integer, number
 from stdyn.symmetry import Orbits, equivalent, find_orbits
 
 _POLISHED = 1e-12  # the last Newton step, relative to 1 + the largest order parameter
@@ -132,7 +133,7 @@ def fixed_points(
         Its rule, rates, teacher and feedback weights; with eta_v = decay_v = 0 also its v, which does not move.
     starts : iterable of OrderParameters, optional
         Where to look for roots from. One that has a symmetry is looked for among the states with this symmetry only.
-        Default: the problem's start and `number_of_starts` random ones.
+        Default: the problem's start, `number_of_starts` random ones and, if K = M, perfect learning.
     number_of_starts : int, default 200
         Random starts: weights of random length, half of them as they are, half after the ODEs have led them on for a
         while, towards what trajectories come near.
@@ -150,13 +151,18 @@ def fixed_points(
     InputError
         If the first layer does not move (eta = 0), or a start does not fit the problem.
     """
+    check_type("problem", problem, Problem)
     if problem.eta == 0:
         raise InputError("eta must be positive for fixed points, but is 0: nothing moves")
+    if isinstance(starts, OrderParameters):
+        raise InputError("starts must be a list of OrderParameters, but is a single one")
     if starts is None:
         check_rng(rng)
         assert rng is not None
         count = integer("number_of_starts", number_of_starts, 0)
         starts = [problem.start, *(_random_start(problem, rng, led=n % 2 == 1) for n in range(count))]
+        with suppress(InputError):  # K != M, or a frozen v that is not the teacher's
+            starts.append(perfect_learning(problem))
     points = (fixed_point(problem, start) for start in starts)
     return merged([point for point in points if point is not None])
 
@@ -176,12 +182,7 @@ def merged(points: Iterable[FixedPoint]) -> list[FixedPoint]:
 
 def fixed_point(problem: Problem, start: OrderParameters) -> FixedPoint | None:
     """The fixed point that Powell's hybrid method and Newton's reach from a start; None if there is none."""
-    if not isinstance(start, OrderParameters):
-        raise InputError(f"starts must be OrderParameters, but one is {type(start).__name__}")
-    for name in ("R", "v", "T", "v_teacher"):
-        mine, theirs = getattr(start, name), getattr(problem.start, name)
-        if mine.shape != theirs.shape or (name in ("T", "v_teacher") and not np.array_equal(mine, theirs)):
-            raise InputError(f"starts must have the problem's teacher and shapes, but {name} of one differs")
+    _check_state("starts", problem, start)
     if frozen(problem):
         start = replace(start, v=problem.start.v)
     expansion = Expansion(problem)
@@ -189,6 +190,16 @@ def fixed_point(problem: Problem, start: OrderParameters) -> FixedPoint | None:
         expansion, expansion.to_w(expansion.pack(start.R, start.Q, start.v)), find_orbits(replace(problem, start=start))
     )
     return None if w is None else at_state(expansion, w)
+
+
+def _check_state(name: str, problem: Problem, state: OrderParameters) -> None:
+    """Refuse a state of another teacher or other shapes."""
+    if not isinstance(state, OrderParameters):
+        raise InputError(f"{name} must be OrderParameters, but is or contains {type(state).__name__}")
+    for part in ("R", "v", "T", "v_teacher"):
+        mine, theirs = getattr(state, part), getattr(problem.start, part)
+        if mine.shape != theirs.shape or (part in ("T", "v_teacher") and not np.array_equal(mine, theirs)):
+            raise InputError(f"{name} must have the problem's teacher and shapes, but {part} differs")
 
 
 def at_state(expansion: Expansion, w: Array) -> FixedPoint | None:
@@ -277,7 +288,10 @@ def _random_start(problem: Problem, rng: np.random.Generator, led: bool) -> Orde
 
 
 def _same(one: FixedPoint, other: FixedPoint) -> bool:
-    """Whether they are images of each other under a symmetry of the problem, or members of one family."""
+    """Whether they are images of each other under a symmetry of the problem, or members of one family.
+
+    Two points with zero modes count as one family if eps_g and the numbers of zero and of growing modes agree.
+    """
     if abs(one.eps_g - other.eps_g) > _SAME * (1e-3 + one.eps_g) or one.unstable != other.unstable:
         return False
     if one.zero_modes and one.zero_modes == other.zero_modes:
@@ -324,8 +338,9 @@ def critical_eta(problem: Problem, at: OrderParameters | None = None) -> float:
     Returns
     -------
     float
-        Where the largest real part of an eigenvalue (zero modes aside) changes its sign, by bisection on the spectrum
-        to 1e-10 of its value; 0 if the point is unstable however small eta, infinity if it is stable up to eta = 1e4.
+        The smallest eta at which the largest real part of an eigenvalue (zero modes aside) changes its sign, to 1e-10
+        of its value: between two of 81 values from 1e-4 to 1e4, then by Brent's method. 0 if the point is unstable at
+        1e-4 already, infinity if it is stable at 1e4.
 
     Raises
     ------
@@ -338,6 +353,7 @@ def critical_eta(problem: Problem, at: OrderParameters | None = None) -> float:
                 f"{name} must be 0 for perfect learning to be a fixed point, but is {getattr(problem, name)}"
             )
     state = perfect_learning(problem) if at is None else at
+    _check_state("at", problem, state)
     moved = np.abs(_at(problem, state, 1.0)[1]).max()
     if moved > 1e-9:
         raise InputError(

@@ -420,7 +420,7 @@ def right_hand_side(y, T, v_teacher, b, fixed_feedback, rates, code):
 # overlaps of what the students have across the teacher's space. Near perfect learning Q_across is as small as eps_g,
 # where in Q it is the difference of numbers of order 1. `T_inverse` is T^+, the (pseudo-)inverse of T.
 
-_STEP = 3e-4  # of first differences: errors h^4 f^(5)/30 and 1e-16/h, both about 1e-12 where f^(5) is 1000
+_STEP = 3e-4  # of first differences: errors h^4 f^(5)/30 and 1e-16/h, both below 1e-10 here
 _WIDE = 3e-3  # of second differences, in which an error of 1e-5 is of no account
 
 
@@ -478,8 +478,8 @@ def curvature(w, directions, T, T_inverse, v_teacher, b, fixed_feedback, rates, 
 def finite_size_drift(w, T, T_inverse, v_teacher, b, fixed_feedback, rates, code):
     """N times what the mean change of w in a step, times N, differs from dw/dalpha, for N -> infinity.
 
-    Only that of Q_across does: by the length of an example across the teacher's space, which is not independent of its
-    fields, and by the decay of both factors of an overlap.
+    Only that of Q_across does: by the length of an example across the teacher's space (of as many dimensions as T has
+    rank), which is not independent of its fields, and by the decay of both factors of an overlap.
     """
     K, O = b.shape
     M = T.shape[0]
@@ -492,7 +492,11 @@ def finite_size_drift(w, T, T_inverse, v_teacher, b, fixed_feedback, rates, code
     _, H_more, _ = averages(code, covariance(R, Q_along + (1 + _STEP) * Q_across, T), u, b, rates[2])
     _, H_less, _ = averages(code, covariance(R, Q_along + (1 - _STEP) * Q_across, T), u, b, rates[2])
     G_across = G[:, :K] - overlaps(G[:, K:], overlaps(R, T_inverse))
-    dQ = eta**2 * ((H_more - H_less) / _STEP - M * H) + decay * eta * (G_across + G_across.T) + decay**2 * Q_across
+    rank = 0.0  # the trace of the projector T T^+
+    for n in range(M):
+        for m in range(M):
+            rank += T[n, m] * T_inverse[m, n]
+    dQ = eta**2 * ((H_more - H_less) / _STEP - rank * H) + decay * eta * (G_across + G_across.T) + decay**2 * Q_across
     return pack(np.zeros((K, M)), dQ, np.zeros((K, O)))
 
 

@@ -17,7 +17,7 @@ from stdyn import store
 from stdyn.errors import InputError, SymmetryWarning
 from stdyn.expansion import Expansion
 from stdyn.ode import check_settings, integrate, solve
-from stdyn.problem import Array, Problem, integer
+from stdyn.problem import Array, Problem, check_type, integer
 from stdyn.propagation import Moments, propagate
 from stdyn.trajectory import Trajectory, from_arrays, read_kind, to_dataset
 
@@ -138,7 +138,7 @@ class Fluctuations:
         for name in ("R", "Q", "v", "F", "eps_g"):
             std, bias = getattr(self.std, name), getattr(self.bias, name)
             if std is not None:
-                largest, furthest = (np.nanmax(np.abs(values)) for values in (std, bias))
+                largest, furthest = (np.max(np.abs(x), initial=0, where=np.isfinite(x)) for x in (std, bias))
                 lines.append(f"{name:>5}: standard deviation up to {largest:.2g}, |bias| up to {furthest:.2g}")
         where = "valid everywhere"
         if len(invalid):
@@ -147,7 +147,13 @@ class Fluctuations:
 
 
 def fluctuations(
-    problem: Problem, alphas: ArrayLike, *, points: int = 2**12, method: str = "DOP853", rtol: float = 1e-9
+    problem: Problem,
+    alphas: ArrayLike,
+    *,
+    points: int = 2**12,
+    method: str = "DOP853",
+    rtol: float = 1e-9,
+    progress: bool = False,
 ) -> Fluctuations:
     """The covariance of the order parameters over runs of `problem`, all started at exactly its start; and their bias.
 
@@ -162,6 +168,8 @@ def fluctuations(
         at every alpha and in every call. A power of 2, at least 256.
     method, rtol
         Of `theory`, as in `integrate`; fluctuations are computed along a solution with rtol = 1e-12.
+    progress : bool, default False
+        Show a progress bar if it takes longer than two seconds and the screen is a terminal.
 
     Raises
     ------
@@ -170,9 +178,10 @@ def fluctuations(
 
     Notes
     -----
-    J by differences of fourth order (1e-11), D by quadrature (its error: `quadrature_error`), both exact along the
+    J by differences of fourth order (1e-10), D by quadrature (its error: `quadrature_error`), both exact along the
     solution; steps by a Magnus expansion of fourth order. It holds in law for N -> infinity; see `valid`.
     """
+    check_type("problem", problem, Problem)
     points = integer("points", points, 2**8)
     if points & (points - 1):
         raise InputError(f"points must be a power of 2, but is {points}")
@@ -187,8 +196,8 @@ def fluctuations(
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SymmetryWarning)
-        w = solution(ends)
-        found = propagate(expansion, solution, ends, points)
+        w = solution(ends) if len(ends) else np.zeros((0, expansion.size))
+        found = propagate(expansion, solution, ends, points, progress) if len(ends) else []
     return _results(theory, expansion, w, found)
 
 

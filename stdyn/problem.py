@@ -62,6 +62,12 @@ def integer(name: str, value: Any, least: int, most: int = 2**53) -> int:
     return int(value)
 
 
+def check_type(name: str, value: Any, kind: type) -> None:
+    """Refuse what is of another type."""
+    if not isinstance(value, kind):
+        raise InputError(f"{name} must be a {kind.__name__}, but is {type(value).__name__}")
+
+
 def check_rng(rng: Any) -> None:
     """Refuse what is not a numpy.random.Generator."""
     if not isinstance(rng, np.random.Generator):

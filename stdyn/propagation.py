@@ -11,6 +11,7 @@ from itertools import pairwise
 
 import numpy as np
 from scipy.stats import norm, qmc
+from tqdm import tqdm
 
 from stdyn.expansion import Expansion
 from stdyn.problem import Array
@@ -125,7 +126,9 @@ class Moments:
         return self.Sigma[:2].mean(axis=0)
 
 
-def propagate(expansion: Expansion, solution: Solution, alphas: Array, points: int) -> list[Moments]:
+def propagate(
+    expansion: Expansion, solution: Solution, alphas: Array, points: int, progress: bool = False
+) -> list[Moments]:
     """The moments at alphas, up to where a run would scatter by more than _LARGEST."""
     L, N = expansion.size, expansion.problem.N
     now = Moments(np.zeros((3, L, L)), np.zeros((L, 2)))
@@ -139,7 +142,8 @@ def propagate(expansion: Expansion, solution: Solution, alphas: Array, points: i
         inside = grid[:-1, None] + np.diff(grid)[:, None] * np.array([0, *_GAUSS])
         w = solution(np.append(inside.ravel(), grid[-1]))
         sources = _sources(expansion, w[0], now)
-        for n, h in enumerate(np.diff(grid)):
+        steps = tqdm(np.diff(grid), "fluctuations", unit=" steps", disable=not progress or None, delay=2)
+        for n, h in enumerate(steps):
             J, D = _magnus(jacobians(w[3 * n + 1 : 3 * n + 3]), map(noise, inside[n, 1:]), h)
             changed = _averaged_jacobian(jacobians, w[3 * n], now, N)
             Phi, Psi, constant, linear = propagators(J, np.array([*D, _lyapunov(changed, now.covariance)]), h)

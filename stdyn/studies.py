@@ -1,5 +1,6 @@
 """How plateau, escape and final error depend on a parameter, by theory alone; and the escape on N, beside runs."""
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -10,10 +11,13 @@ from stdyn.errors import InputError
 from stdyn.escape import Plateau, plateaus
 from stdyn.fixedpoints import FixedPoint, critical_eta, fixed_point, perfect_learning
 from stdyn.ode import integrate
-from stdyn.problem import Array, Problem
+from stdyn.problem import Array, Problem, check_type
 from stdyn.summary import columns
 from stdyn.trajectory import Trajectory
 from stdyn.variations import Variations
+
+_SETTLED = 0.01  # relative difference of an eps_g that no longer changes
+_LEARNED = 1e-9  # and an eps_g that is zero but for the tolerance of the ODEs
 
 STUDIED = {
     "plateau_length": "length of the plateau in alpha; infinite if it is not left, NaN without a plateau",
@@ -21,7 +25,7 @@ STUDIED = {
     "plateau_height": "eps_g of the plateau",
     "saddle_eps_g": "eps_g of the saddle that it hangs on",
     "escape_rate": "largest eigenvalue of that saddle, per unit of alpha",
-    "eps_g_final": "eps_g of the stable fixed point of the specialised student; NaN if there is none",
+    "eps_g_final": "eps_g at alpha -> infinity, of the specialised student if it is stable; NaN if it is not known",
 }
 
 
@@ -38,19 +42,29 @@ class Study:
         Of the quantity.
     rules : dict
         For each rule, {name: ndarray (n,)} with the names of `STUDIED`.
+    interrupted : bool
+        Whether Ctrl-C has ended it before the last value.
     """
 
     variations: Variations
     quantity: str
     values: Array
     rules: dict[str, dict[str, Array]]
+    interrupted: bool = False
 
-    def __repr__(self) -> str:
+    def csv(self) -> str:
+        """All numbers in full, as comma-separated values."""
+        return "".join(",".join(row) + "\n" for row in self._rows(repr))
+
+    def _rows(self, written: Callable[[float], str]) -> list[tuple[str, ...]]:
         rows = [("rule", self.quantity, *STUDIED)]
         for rule, numbers in self.rules.items():
             for n, value in enumerate(self.values):
-                rows.append((rule, f"{value:.4g}", *(f"{numbers[name][n]:.4g}" for name in STUDIED)))
-        return columns(rows)
+                rows.append((rule, written(float(value)), *(written(float(numbers[name][n])) for name in STUDIED)))
+        return rows
+
+    def __repr__(self) -> str:
+        return columns(self._rows(lambda value: f"{value:.4g}"))
 
 
 def report(theory: Trajectory, found: list[Plateau], points: list[FixedPoint]) -> str:
@@ -72,9 +86,10 @@ def report(theory: Trajectory, found: list[Plateau], points: list[FixedPoint]) -
         critical = f"perfect learning is stable up to eta = {critical_eta(problem):.5g}"
     except InputError as refused:
         critical = f"critical eta: not defined ({refused})"
-    saddles = [f"the saddle of eps_g = {p.eps_g:.5g} is left along {p.moves()}" for p in points if p.kind == "saddle"]
+    saddles = [plateau.saddle for plateau in found if plateau.saddle is not None]
+    moves = [f"the saddle of eps_g = {saddle.eps_g:.5g} is left along {saddle.moves()}" for saddle in saddles]
     plateaus = columns(rows) if found else "no plateau"
-    return "\n".join([f"{problem.rule}:", plateaus, "", columns(more), *saddles[:3], critical])
+    return "\n".join([f"{problem.rule}:", plateaus, "", columns(more), *moves, critical])
 
 
 def study(variations: Variations, alphas: Array, *, progress: bool = False) -> Study:
@@ -83,7 +98,7 @@ def study(variations: Variations, alphas: Array, *, progress: bool = False) -> S
     Parameters
     ----------
     variations : Variations
-        A grid of one quantity of numbers, for one rule or both.
+        A grid of one quantity of numbers, for one rule or both, in which eta is positive.
     alphas : array_like
         Recorded alphas of the ODEs; plateaus that are longer count as infinite.
     progress : bool, default False
@@ -92,22 +107,41 @@ def study(variations: Variations, alphas: Array, *, progress: bool = False) -> S
     Raises
     ------
     InputError
-        If not exactly one quantity varies.
+        Before any work starts, if not exactly one quantity varies, or not in numbers, or eta is 0.
+
+    Ctrl-C ends the study with the values that are done.
     """
+    check_type("variations", variations, Variations)
     quantities = [name for name in variations.axes if name != "rule"]
     if len(quantities) != 1 or variations.samples:
         raise InputError(f"vary must be one quantity with its values, but is {', '.join(variations.vary) or 'nothing'}")
     (quantity,) = quantities
-    coordinates, values = variations.coordinates, np.array(variations.axes[quantity], dtype=float)
-    rules = coordinates.get("rule", np.full(len(variations), variations.experiment.rule))
-    rows = [
-        _numbers(problem, alphas) for problem in tqdm(variations, unit=" points", disable=not progress or None, delay=2)
-    ]
-    found = {}
-    for rule in dict.fromkeys(rules.tolist()):
-        chosen = [row for row, of in zip(rows, rules, strict=True) if of == rule]
-        found[rule] = {name: np.array([row[name] for row in chosen]) for name in STUDIED}
-    return Study(variations, quantity, values, found)
+    if not np.issubdtype(variations.axes[quantity].dtype, np.number):
+        raise InputError(f"vary must be a quantity of numbers, but is {quantity}")
+    problems = list(variations)
+    if any(problem.eta == 0 for problem in problems):
+        raise InputError("eta must be positive in a study, but is 0: nothing moves")
+    rules: list[str] = [problem.rule for problem in problems]
+    order = list(dict.fromkeys(rules))
+    found: dict[str, list[dict[str, float]]] = {rule: [] for rule in order}
+    interrupted = False
+    try:
+        for rule, problem in tqdm(
+            zip(rules, problems, strict=True),
+            "study",
+            len(rules),
+            unit=" points",
+            disable=not progress or None,
+            delay=2,
+        ):
+            found[rule].append(_numbers(problem, alphas))
+    except KeyboardInterrupt:
+        interrupted = True
+    done = min(map(len, found.values()))
+    if interrupted and not done:
+        raise KeyboardInterrupt
+    numbers = {rule: {name: np.array([row[name] for row in found[rule][:done]]) for name in STUDIED} for rule in order}
+    return Study(variations, quantity, np.array(variations.axes[quantity], dtype=float)[:done], numbers, interrupted)
 
 
 def _numbers(problem: Problem, alphas: Array) -> dict[str, float]:
@@ -125,14 +159,19 @@ def _numbers(problem: Problem, alphas: Array) -> dict[str, float]:
 
 
 def final_error(theory: Trajectory) -> float:
-    """eps_g at alpha -> infinity: of the stable fixed point near perfect learning, else near the trajectory's end."""
-    starts = []
+    """eps_g at alpha -> infinity; NaN if it is not known.
+
+    That of the fixed point near perfect learning, or else of that near the trajectory's end, if nothing leaves it. Where
+    none is found, as in families (K > M), eps_g at a hundred times the last alpha if it has settled, to 1 %.
+    """
+    if not len(theory.alphas) or theory.diverged_at is not None:
+        return np.nan
+    problem, starts = theory.problem, [theory.at(-1)]
     with suppress(InputError):  # K != M, or a frozen v that is not the teacher's
-        starts.append(perfect_learning(theory.problem))
-    if len(theory.alphas) and theory.diverged_at is None:
-        starts.append(theory.at(-1))
+        starts.insert(0, perfect_learning(problem))
     for start in starts:
-        point = fixed_point(theory.problem, start)
-        if point is not None and point.kind == "stable":
+        point = fixed_point(problem, start)
+        if point is not None and not point.unstable:
             return point.eps_g
-    return np.nan
+    later = integrate(problem, [30 * theory.alphas[-1], 100 * theory.alphas[-1]], "LSODA").eps_g
+    return float(later[1]) if abs(later[1] - later[0]) <= max(_SETTLED * later[1], _LEARNED) else np.nan

@@ -159,8 +159,8 @@ def plateaus_figure(results: list[tuple[Trajectory, list[Plateau], list[FixedPoi
         for theory, found, _ in results:
             error_with_plateaus(left, theory, found)
         left.legend(fontsize=7)
-        for ax, (theory, _, points) in zip(right, results, strict=True):
-            spectra(ax, theory.problem, points)
+        for ax, (theory, found, points) in zip(right, results, strict=True):
+            spectra(ax, theory.problem, points, found)
         for ax in right[:-1]:
             ax.set_xlabel("")
         figure.suptitle(parameters(results[0][0].problem), fontsize=9)
@@ -188,10 +188,15 @@ def error_with_plateaus(ax: Axes, theory: Trajectory, found: list[Plateau]) -> A
     return ax
 
 
-def spectra(ax: Axes, problem: Problem, points: list[FixedPoint]) -> Axes:
-    """Real parts of the eigenvalues of every fixed point, a row each; those that grow are filled."""
+def spectra(ax: Axes, problem: Problem, points: list[FixedPoint], found: list[Plateau]) -> Axes:
+    """Real parts of the eigenvalues of fixed points, a row each; those that grow are filled.
+
+    Of many points those that plateaus hang on and those that were reached most often.
+    """
     colour, marker, _ = RULES[problem.rule]
-    rows = points[:_MOST]
+    saddles = [plateau.saddle.eps_g for plateau in found if plateau.saddle is not None]
+    often = sorted(points, key=lambda point: (not np.isclose(saddles, point.eps_g, rtol=1e-6).any(), -point.found))
+    rows = sorted(often[:_MOST], key=lambda point: point.eps_g)
     for row, point in enumerate(rows):
         real = point.eigenvalues.real
         grows = np.arange(len(real)) < point.unstable
@@ -200,12 +205,16 @@ def spectra(ax: Axes, problem: Problem, points: list[FixedPoint]) -> Axes:
         ax.plot(real[grows], np.full(grows.sum(), row), marker, color=colour, ms=4)
     ax.axvline(0, color="k", lw=0.8)
     ax.set_xscale("symlog", linthresh=_SPECTRAL)
-    ax.set_xticks([-1, -0.1, -0.01, 0, 0.01, 0.1, 1], ["−1", "−.1", "−.01", "0", ".01", ".1", "1"])
-    ax.set_xlim(-1.5, 1.5)
+    most = 1.5 * max((float(np.abs(point.eigenvalues.real).max()) for point in rows), default=1.0)
+    decades = 10.0 ** np.arange(-2, int(np.floor(np.log10(max(most, 0.01)))) + 1)
+    ticks = np.concatenate([-decades[::-1], [0], decades])
+    ax.set_xticks(ticks, [f"{tick:g}".replace("-", "−").replace("0.", ".") for tick in ticks])
+    ax.set_xlim(-max(most, 0.02), max(most, 0.02))
     ax.set_yticks(range(len(rows)), [f"{point.eps_g:.4f}" if point.eps_g > 1e-9 else "0" for point in rows])
     ax.set_ylabel(r"$\epsilon_g$ of fixed point")
     ax.set_xlabel(r"eigenvalues Re $\lambda$ (filled: growing)")
-    ax.set_title(problem.rule.upper(), fontsize=9)
+    of = f", {len(rows)} of {len(points)} fixed points" if len(rows) < len(points) else ""
+    ax.set_title(problem.rule.upper() + of, fontsize=9)
     return ax
 
 

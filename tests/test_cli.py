@@ -708,9 +708,53 @@ def test_theory_against_a_learning_rate(run, tmp_path):
     """--vary: the table, and a figure for each of three numbers."""
     code, out, _ = run("theory", *COMMITTEE, "--sigma", "0.2", "--vary", "eta=[0.2, 0.4]", "--name", "s")
     assert code == 0
-    assert len(out.splitlines()) == 5 + 3
-    names = ["eps_g_final", "escape_rate", "plateau_length"]
-    assert sorted(contents(tmp_path)) == [f"figures/s_{name}_against_eta.png" for name in names]
+    assert len(out.splitlines()) == 5 + 4
+    names = [f"figures/s_{name}_against_eta.png" for name in ("eps_g_final", "escape_rate", "plateau_length")]
+    assert sorted(contents(tmp_path)) == ["data/s_against_eta.csv", *names]
+    table = np.genfromtxt(tmp_path / "data/s_against_eta.csv", delimiter=",", names=True, dtype=None, encoding="utf-8")
+    assert table["rule"].tolist() == ["fa", "fa", "bp", "bp"]
+    assert (table["escape_rate"] > 0).all()
+    assert_refused(run("theory", *COMMITTEE, "--vary", "eta=[0.2, 0.4]", "--name", "s"), "s_against_eta.csv exists")
+
+
+def test_a_study_that_is_interrupted_keeps_what_is_done(run, tmp_path, monkeypatch):
+    """Ctrl-C in the third of three values: two are printed, written and drawn, exit code 1."""
+    from stdyn import studies
+
+    numbers, calls = studies._numbers, []
+
+    def stops(problem, alphas):
+        calls.append(problem)
+        if len(calls) == 6:
+            raise KeyboardInterrupt
+        return numbers(problem, alphas)
+
+    monkeypatch.setattr(studies, "_numbers", stops)
+    code, _, err = run("theory", *COMMITTEE, "--vary", "eta=[0.2, 0.4, 0.6]", "--name", "s")
+    assert (code, err) == (1, "stdyn: interrupted after 2 of 3 values\n")
+    lines = (tmp_path / "data/s_against_eta.csv").read_text().splitlines()
+    assert [line.split(",")[:2] for line in lines[1:]] == [["fa", "0.2"], ["fa", "0.4"], ["bp", "0.2"], ["bp", "0.4"]]
+    assert (tmp_path / "figures/s_escape_rate_against_eta.png").exists()
+
+
+def test_compare_without_fluctuations(run, tmp_path):
+    """--no-fluctuations; and if they are interrupted, everything else is there."""
+    assert run("compare", *SMALL, *RUNS, "--name", "r", "--no-fluctuations")[0] == 0
+    assert not list(tmp_path.rglob("*fluctuations*"))
+
+
+def test_interrupted_fluctuations_leave_the_rest(run, tmp_path, monkeypatch):
+    """Ctrl-C while they are computed: tables, files and the other figures are there, exit code 1."""
+    from stdyn import linearnoise
+
+    def stops(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(linearnoise, "fluctuations", stops)
+    code, out, err = run("compare", *SMALL, *RUNS, "--name", "r")
+    assert (code, err) == (1, "stdyn: interrupted while fluctuations were computed; everything else is done\n")
+    assert out.count("against the ODEs") == 4
+    assert (tmp_path / "figures/r_generalization.png").exists()
 
 
 def test_theory_against_n(run, tmp_path):
@@ -730,7 +774,12 @@ def test_theory_against_n(run, tmp_path):
         (("--vary", "eta"), "--vary must be NAME=VALUES"),
         (("--vary", "lr=[0.1, 0.2]"), "there is no quantity 'lr'"),
         (("--vary", "N=[3]"), "N must be at least K + M = 4"),
-        (("--vary", "eta={from=0.1, to=1}"), "number, how often eta"),
+        (("--vary", "eta={from=0.1, to=1}"), "vary must give eta a list of values or a table with from, to and number"),
+        (("--vary", "eta=[0.1]", "--vary", "sigma=[0.1]"), "vary must be one quantity, but 2 are given"),
+        (("--vary", 'activation=["erf", "linear"]'), "vary must be a quantity of numbers, but is activation"),
+        (("--vary", "eta=[0, 0.5]"), "eta must be positive in a study, but is 0"),
+        (("--vary", "eta=[0.1]", "--starts", "9"), "starts is of no use with vary"),
+        (("--vary", "N=[100]", "--start", "prepared", "--sigma", "0.5"), "must get below half of that"),
         (("--starts", "-1"), "starts must be at least 0"),
         (("--eta", "0"), "eta must be finite and at least 1e-300, but is 0"),
         (("--name", "a/b"), "name must be the beginning of a file's name"),

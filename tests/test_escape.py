@@ -12,6 +12,7 @@ from stdyn import (
     OrderParameters,
     Problem,
     escape_times,
+    initial,
     integrate,
     plateaus,
     simulate_reduced,
@@ -123,6 +124,25 @@ def test_a_start_that_leaves_has_no_such_law():
         escape_times(soft_committee(), rng=1)
     with pytest.raises(InputError, match="draws must be at least 1"):
         escape_times(soft_committee(), draws=0, rng=np.random.default_rng(1))
+
+
+def test_starts_without_an_escape_to_speak_of():
+    """On the saddle already; everything learned there; too slow to get there; an error that stays above half."""
+    v0 = Problem(initial.prepared(2, 2, 0.2, 0.0, v=0.0), eta=1.5, eta_v=0.5)
+    slow = Problem(initial.prepared(2, 2, 0.2, 0.0, v=0.5), eta=1.5, eta_v=0.01)
+    against = Problem(initial.prepared(1, 1, 1.0, 1.0), rule="fa", b=[-1.0], eta=0.5, eta_v=0.0)
+    noisy = replace(soft_committee(), sigma=0.5)
+    for problem, message in (
+        (slow, "the ODEs need until alpha = "), (against, "but on this one, eps_g = 0, everything is learned"),
+        (noisy, r"must get below half of that, but these do not \(is sigma = 0.5"),
+    ):  # fmt: skip
+        with pytest.raises(InputError, match=message):
+            escape_times(problem, draws=4, rng=np.random.default_rng(1))
+    saddle = escape_times(soft_committee(), draws=4, rng=np.random.default_rng(1)).saddle
+    for there in (v0, replace(soft_committee(), start=saddle.state)):
+        assert np.isfinite(escape_times(there, draws=4, rng=np.random.default_rng(1)).offsets).all()
+    with pytest.raises(InputError, match="trajectory must be a Trajectory, but is int"):
+        plateaus(1)
 
 
 def test_time_below():

@@ -197,6 +197,13 @@ def test_equivalence_is_that_of_the_group():
             assert equivalent(problem, replace(image, start=replace(start, R=moved)), 1e-2)
 
 
+def test_perfect_learning_is_found_without_a_random_start():
+    """Above the critical learning rate, where no trajectory ends there."""
+    points = fixed_points(soft_committee(3, 4.0), number_of_starts=0, rng=np.random.default_rng(1))
+    assert points[0].eps_g < 1e-15
+    assert points[0].kind == "saddle"
+
+
 def test_families_are_said_to_be_families(found):
     """BP, both layers, a student with v_i = 0: its weights are free, the point has zero modes and is kept once."""
     families = [point for point in found["bp", 0.5] if point.zero_modes]
@@ -296,14 +303,22 @@ def test_wrong_input_is_named():
         fixed_points(replace(problem, eta=0.0), rng=rng)
     with pytest.raises(InputError, match=r"rng must be a numpy\.random\.Generator"):
         fixed_points(problem)
-    with pytest.raises(InputError, match="starts must be OrderParameters, but one is int"):
+    with pytest.raises(InputError, match="starts must be OrderParameters, but is or contains int"):
         fixed_points(problem, [3])
-    with pytest.raises(InputError, match="starts must have the problem's teacher and shapes, but R of one differs"):
+    with pytest.raises(InputError, match="starts must have the problem's teacher and shapes, but R differs"):
         fixed_points(problem, [initial.prepared(3, 2)])
-    with pytest.raises(InputError, match="but T of one differs"):
+    with pytest.raises(InputError, match="but T differs"):
         fixed_points(problem, [initial.prepared(2, 2, teacher="graded")])
     with pytest.raises(InputError, match="number_of_starts must be at least 0"):
         fixed_points(problem, number_of_starts=-1, rng=rng)
+    with pytest.raises(InputError, match="starts must be a list of OrderParameters, but is a single one"):
+        fixed_points(problem, problem.start)
+    with pytest.raises(InputError, match="problem must be a Problem, but is str"):
+        fixed_points("x", rng=rng)
+    with pytest.raises(InputError, match="at must have the problem's teacher and shapes, but T differs"):
+        critical_eta(problem, initial.prepared(2, 2, 1.0, 1.0, "graded"))
+    with pytest.raises(InputError, match="at must be OrderParameters, but is or contains str"):
+        critical_eta(problem, "x")
     point = fixed_points(problem, [perfect([1, 1])])[0]
     with pytest.raises(InputError, match="distance must be finite and at least"):
         point.escape_time(0.0)

@@ -373,6 +373,46 @@ def test_the_bias_is_of_order_one_over_n(N):
     assert N > 400 or not compare(runs, found.theory, false_alarm=1e-4).agrees
 
 
+def test_the_bias_with_equal_teacher_units():
+    """T = 1 everywhere, of rank 1: an example has N - 1 components across its space. 20000 runs, false alarm 1e-3."""
+    start = initial.prepared(2, 2, 0.2, 0.0, np.ones((2, 2)))
+    found = fluctuations(Problem(start, N=50, eta=1.5, eta_v=0.0), [1.0, 3.0])
+    runs = simulate_reduced(found.problem, found.alphas, 20_000, rng=np.random.default_rng(1))
+    assert compare(runs, found, bias=2.0).agrees  # 2/N, a tenth of the bias: what is of order 1/N^2
+    assert found.bias.Q[1, 0, 0] > 0.02
+    assert not compare(runs, found.theory, bias=2.0).agrees
+
+
+def test_eps_g_where_it_is_not_valid_is_left_out():
+    """BP, K = M = 2, N = 100 on the plateau: its s.e. is no number, it does not count, and the rest does."""
+    problem = Experiment(K=2, M=2, N=100).problem("bp")
+    found = fluctuations(problem, [1, 20, 30, 40])
+    np.testing.assert_array_equal(found.valid, True)
+    np.testing.assert_array_equal(found.valid_eps_g, [True, False, False, False])
+    runs = simulate_reduced(problem, found.alphas, 500, rng=np.random.default_rng(1))
+    verdict = compare(runs, found)
+    assert np.isnan(verdict.in_errors["eps_g"][1:]).all()
+    assert verdict.entries == 4 * 9 + 1
+    assert verdict.agrees
+    line = next(line for line in repr(verdict).splitlines() if line.lstrip().startswith("eps_g"))
+    assert line.split()[2] == "1"  # the largest deviation that counts is at alpha = 1
+    later = replace(found, theory=replace(found.theory))
+    assert "eps_g at 3 of 4 alphas, from 20 to 40" in repr(compare(runs, later))
+
+
+def test_runs_that_record_beside_the_alphas_of_the_prediction():
+    """Whole steps of 1/30, and a prediction that ends in NaN: moved by a spline where there is something to move."""
+    problem = Problem(initial.prepared(2, 2, 0.2, 0.0), N=30, eta=1.5, eta_v=0.0)
+    alphas = [0, 1.234567, 2.3456, 1000.0]
+    found = fluctuations(problem, alphas, points=2**10)
+    np.testing.assert_array_equal(found.valid, [True, True, True, False])
+    runs = simulate_reduced(problem, alphas, 400, rng=np.random.default_rng(1))
+    assert compare(runs, found, bias=5.0).agrees
+    z = z_scores(runs, found)["R"]
+    assert np.isfinite(z[:, :3]).all()
+    assert np.isnan(z[:, 3]).all()
+
+
 def test_what_is_flagged_is_wrong():
     """BP, K = M = 2, N = 500, sigma = 0.3: valid on the plateau, not while it is left.
 
@@ -418,6 +458,10 @@ def test_where_the_spread_is_without_bounds():
     assert np.isnan(found.bias.eps_g[2:]).all()
     np.testing.assert_array_equal(found.valid, [True, True, False, False])
     assert "not valid at 2 alphas, from 1000 to 100000" in repr(found)
+    nothing = fluctuations(found.problem, [1e3], points=2**8)
+    assert np.isnan(nothing.covariance).all()
+    assert nothing.covariance.shape == (1, 9, 9)
+    assert "not valid at 1 alphas" in repr(nothing)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -446,6 +490,21 @@ def test_saved_and_loaded(tmp_path):
     found.theory.save(tmp_path / "t.h5")
     with pytest.raises(InputError, match="holds a trajectory, not a fluctuations"):
         load_fluctuations(tmp_path / "t.h5")
+
+
+def test_wrong_types_and_problems_are_named():
+    """What is held to what, and that both are of one problem."""
+    problem = random_problem(2, 2)
+    found = fluctuations(problem, [0, 1.0], points=2**8)
+    runs = simulate_reduced(problem, [0, 1.0], 2, rng=np.random.default_rng(1))
+    with pytest.raises(InputError, match="predicted must be a Fluctuations, but is Trajectory"):
+        z_scores(runs, found.theory)
+    with pytest.raises(InputError, match="runs must be a Trajectory, but is Fluctuations"):
+        compare(found, found)
+    with pytest.raises(InputError, match="problem must be a Problem, but is str"):
+        fluctuations("x", [1.0])
+    with pytest.raises(InputError, match="must be of one problem, but differ in N: 50 and 500"):
+        z_scores(runs, fluctuations(replace(problem, N=500), [0, 1.0], points=2**8))
 
 
 @pytest.mark.parametrize(("points", "message"), [(100, "points must be at least 256"), (300, "must be a power of 2")])

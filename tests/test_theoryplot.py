@@ -66,6 +66,15 @@ def test_final_error_without_a_specialised_point():
     assert final_error(theory) == pytest.approx(theory.eps_g[-1], rel=1e-6)
 
 
+def test_final_error_of_an_overparametrised_student():
+    """K = 3, M = 2, both layers: without noise it ends in a family of perfect students, with noise where the ODEs do."""
+    for sigma, least, most in ((0.0, 0.0, 1e-8), (0.2, 1e-4, 1e-2)):
+        experiment = Experiment(K=3, M=2, alpha_max=3000.0, points=80, sigma=sigma)
+        for rule in ("bp", "fa"):
+            theory = integrate(experiment.problem(rule), experiment.alphas())
+            assert least <= final_error(theory) <= most, (rule, sigma)
+
+
 def test_figures_of_a_study(noisy):
     """One each; a line a rule, and the implied length dotted; eta is on the axis, not in the caption."""
     figures = theoryplot.study_figures(noisy)
@@ -96,6 +105,29 @@ def test_figure_of_plateaus():
         assert len(ax.get_yticks()) == len(points)
         filled = [line for line in ax.lines if line.get_marker() in "so" and line.get_markerfacecolor() != "white"]
         assert sum(len(line.get_xdata()) for line in filled) == sum(point.unstable for point in points)
+
+
+def test_spectra_show_every_eigenvalue():
+    """Of linear units at a large rate, too; of many points twelve, the plateau's among them, and the title says so."""
+    import matplotlib.pyplot as plt
+
+    problem = Experiment(K=2, M=2, activation="linear", eta=2.0, eta_v=0.0, v=1.0).problem("bp")
+    points = fixed_points(problem, number_of_starts=4, rng=np.random.default_rng(1))
+    assert max(np.abs(point.eigenvalues.real).max() for point in points) > 2
+    figure, ax = plt.subplots()
+    theoryplot.spectra(ax, problem, points, [])
+    for line in ax.lines:
+        if len(line.get_xdata()) and line.get_marker() in "so":
+            assert np.abs(line.get_xdata()).max() < ax.get_xlim()[1]
+    plt.close(figure)
+    theory = integrate(COMMITTEE.problem("bp"), COMMITTEE.alphas())
+    found = plateaus(theory)
+    many = [found[0].saddle] + 15 * fixed_points(theory.problem, [theory.at(-1)])
+    figure, ax = plt.subplots()
+    theoryplot.spectra(ax, theory.problem, many, found)
+    assert ax.get_title() == "BP, 12 of 16 fixed points"
+    assert f"{found[0].saddle.eps_g:.4f}" in [text.get_text() for text in ax.get_yticklabels()]
+    plt.close(figure)
 
 
 def test_report_without_perfect_learning():
