@@ -37,11 +37,11 @@ def fluctuating(units):
         row(f"`stdyn.fluctuations`, {rule.upper()}", time, "s", 20 if units == 5 else None, note)
     expansion, start = Expansion(problem), problem.start
     w = expansion.to_w(expansion.pack(start.R, start.Q, start.v))
-    row("Jacobian", median(expansion.jacobian, w, times=100), "us")
+    row("Jacobian", median(expansion.jacobian, w, times=100), "ms")
     row(
         "diffusion, 8 x 4096 examples, one core",
         median(expansion.diffusion, w, quadrature_points(expansion, 2**12)),
-        "us",
+        "ms",
     )
 
 

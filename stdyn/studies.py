@@ -161,8 +161,8 @@ def _numbers(problem: Problem, alphas: Array) -> dict[str, float]:
 def final_error(theory: Trajectory) -> float:
     """eps_g at alpha -> infinity; NaN if it is not known.
 
-    That of the fixed point near perfect learning, or else of that near the trajectory's end, if nothing leaves it. Where
-    none is found, as in families (K > M), eps_g at a hundred times the last alpha if it has settled, to 1 %.
+    That of the fixed point near perfect learning, or else of that near the trajectory's end, if nothing leaves it.
+    Where none is found, as in families (K > M), eps_g at a hundred times the last alpha if it has settled, to 1 %.
     """
     if not len(theory.alphas) or theory.diverged_at is not None:
         return np.nan

@@ -67,7 +67,7 @@ def test_final_error_without_a_specialised_point():
 
 
 def test_final_error_of_an_overparametrised_student():
-    """K = 3, M = 2, both layers: without noise it ends in a family of perfect students, with noise where the ODEs do."""
+    """K = 3, M = 2, both layers: it ends in a family of perfect students, or with noise where the ODEs do."""
     for sigma, least, most in ((0.0, 0.0, 1e-8), (0.2, 1e-4, 1e-2)):
         experiment = Experiment(K=3, M=2, alpha_max=3000.0, points=80, sigma=sigma)
         for rule in ("bp", "fa"):
