@@ -106,15 +106,13 @@ def _escape_from(saddle: FixedPoint, state: OrderParameters, level: float) -> fl
     expansion = Expansion(saddle.problem)
     w = _coordinates(expansion, saddle.state)
     size = len(saddle.eigenvalues)
-    J = expansion.jacobian(w)[:size, :size]
-    values, right = np.linalg.eig(J)
-    growing = values.real > 0.5 * saddle.escape_rate
-    amplitudes = np.linalg.solve(right, (_coordinates(expansion, state) - w)[:size].astype(complex))[growing]
+    values, right, amplitudes_of = _growing(expansion.jacobian(w)[:size, :size], 0.5 * saddle.escape_rate)
+    amplitudes = amplitudes_of @ (_coordinates(expansion, state) - w)[:size]
     if np.abs(amplitudes).max() < _NOTHING:
         return np.inf
 
     def displaced(t: float) -> Array:
-        return (right[:, growing] @ (amplitudes * np.exp(values[growing] * t))).real
+        return (right @ (amplitudes * np.exp(values * t))).real
 
     def excess(t: float) -> float:
         return float(np.log(np.linalg.norm(displaced(t)) / _SMALL))
@@ -124,6 +122,17 @@ def _escape_from(saddle: FixedPoint, state: OrderParameters, level: float) -> fl
     step = np.zeros_like(w)
     step[:size] = displaced(t)
     return t + _time_below(_moved(saddle.problem, expansion, w + step), level, saddle.escape_rate)
+
+
+def _growing(J: Array, least: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Eigenvalues of a real part of at least this, their eigenvectors, and the matrix that gives their amplitudes.
+
+    By left eigenvectors, so that it does not matter whether the others are independent; in families they are not.
+    """
+    values, right = np.linalg.eig(J)
+    others, left = np.linalg.eig(J.T)
+    right, left = right[:, values.real > least], left[:, others.real > least].T
+    return values[values.real > least], right, np.linalg.solve(left @ right, left)
 
 
 def _moved(problem: Problem, expansion: Expansion, w: Array) -> Problem:
@@ -232,11 +241,11 @@ def escape_times(problem: Problem, *, draws: int = 400, rng: np.random.Generator
     back = np.linalg.inv(expansion.slopes(start[None])[0, :-2])
     Sigma = back @ found.covariance[0] @ back.T * 1e6
     size = len(saddle.eigenvalues)
-    values, right = np.linalg.eig(expansion.jacobian(_coordinates(expansion, saddle.state))[:size, :size])
-    leading = values.real > _LEADING * rate
-    projector = (right[:, leading] @ np.linalg.inv(right)[leading]).real
+    J = expansion.jacobian(_coordinates(expansion, saddle.state))[:size, :size]
+    leading, right, amplitudes_of = _growing(J, _LEADING * rate)
+    projector = (right @ amplitudes_of).real
     spread, axes = np.linalg.eigh(projector @ Sigma[:size, :size] @ projector.T)
-    spread, axes = spread[-leading.sum() :], axes[:, -leading.sum() :]
+    spread, axes = spread[-len(leading) :], axes[:, -len(leading) :]
     small = _SMALL / np.sqrt(spread[-1])
     normals = norm.ppf(qmc.Halton(len(spread), rng=rng).random(draws))
     offsets = np.empty(draws)

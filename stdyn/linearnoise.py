@@ -131,10 +131,8 @@ class Fluctuations:
     def summary(self) -> str:
         """What it is, in lines."""
         problem, invalid = self.problem, self.alphas[~self.valid]
-        lines = [
-            f"<stdyn.Fluctuations> {problem.rule.upper()}, N = {problem.N},"
-            f" {len(self.alphas)} alphas from {self.alphas[0]:g} to {self.alphas[-1]:g}"
-        ]
+        span = f" from {self.alphas[0]:g} to {self.alphas[-1]:g}" if len(self.alphas) else ""
+        lines = [f"<stdyn.Fluctuations> {problem.rule.upper()}, N = {problem.N}, {len(self.alphas)} alphas{span}"]
         for name in ("R", "Q", "v", "F", "eps_g"):
             std, bias = getattr(self.std, name), getattr(self.bias, name)
             if std is not None:

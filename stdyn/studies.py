@@ -1,4 +1,4 @@
-"""How plateau, escape and final error depend on a parameter, by theory alone; and the escape on N, beside runs."""
+"""Plateau, escape rate and final error by theory alone: a report of one problem, and how they depend on a quantity."""
 
 from collections.abc import Callable
 from contextlib import suppress
