@@ -385,7 +385,7 @@ BAD = [
     ("integrate", ["--eta", "-0.1"], ["eta must be finite and at least 0", "-0.1"]),
     ("integrate", ["--eta", "nan"], ["eta must be finite", "nan"]),
     ("integrate", ["--sigma", "-1"], ["sigma"]),
-    ("integrate", ["--N", "3"], ["N must be at least 4, but is 3", "3"]),
+    ("integrate", ["--N", "3"], ["N must be at least K + M = 4", "3"]),
     ("integrate", ["--eta", "fast"], ["--eta", "'fast'"]),
     ("integrate", ["--K", "2.5"], ["--K", "'2.5'"]),
     ("integrate", ["--rule", "hebb"], ['rule must be "fa", "bp" or "both"', "'hebb'"]),
@@ -773,7 +773,7 @@ def test_theory_against_n(run, tmp_path):
     [
         (("--vary", "eta"), "--vary must be NAME=VALUES"),
         (("--vary", "lr=[0.1, 0.2]"), "there is no quantity 'lr'"),
-        (("--vary", "N=[3]"), "N must be at least K + M = 4"),
+        (("--vary", "N=[3]"), "N must be at least 4, but is 3"),
         (("--vary", "eta={from=0.1, to=1}"), "vary must give eta a list of values or a table with from, to and number"),
         (("--vary", "eta=[0.1]", "--vary", "sigma=[0.1]"), "vary must be one quantity, but 2 are given"),
         (("--vary", 'activation=["erf", "linear"]'), "vary must be a quantity of numbers, but is activation"),

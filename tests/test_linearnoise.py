@@ -378,9 +378,9 @@ def test_the_bias_with_equal_teacher_units():
     start = initial.prepared(2, 2, 0.2, 0.0, np.ones((2, 2)))
     found = fluctuations(Problem(start, N=50, eta=1.5, eta_v=0.0), [1.0, 3.0])
     runs = simulate_reduced(found.problem, found.alphas, 20_000, rng=np.random.default_rng(1))
-    assert compare(runs, found, bias=2.0).agrees  # 2/N, a tenth of the bias: what is of order 1/N^2
+    assert compare(runs, found).agrees
     assert found.bias.Q[1, 0, 0] > 0.02
-    assert not compare(runs, found.theory, bias=2.0).agrees
+    assert not compare(runs, found.theory).agrees
 
 
 def test_eps_g_where_it_is_not_valid_is_left_out():
