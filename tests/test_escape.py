@@ -85,7 +85,7 @@ def predicted(request):
     return problem, escape_times(problem, draws=400, rng=np.random.default_rng(1))
 
 
-@pytest.mark.parametrize("N", [1000, 4000])
+@pytest.mark.parametrize("N", [500, 2000])
 def test_escape_times_of_runs_are_as_predicted(predicted, N):
     """400 reduced runs from R = 0: Kolmogorov-Smirnov against the predicted law, false alarm 1e-6.
 
