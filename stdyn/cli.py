@@ -505,8 +505,8 @@ def theory_command(
 
     \b
     stdyn theory
-    stdyn theory --K 3 --M 3 --eta-v 0 --v 1 --sigma 0.3 --vary 'eta={from=0.05, to=1, number=20, spacing="log"}'
-    stdyn theory --K 2 --M 2 --eta-v 0 --v 1 --start prepared --vary 'N=[100, 1000, 10000]' --runs 200
+    stdyn theory --config examples/soft_committee.toml --vary 'eta={from=0.05, to=1, number=20, spacing="log"}'
+    stdyn theory --K 2 --M 2 --eta-v 0 --v 1 --start prepared --rule bp --vary 'N=[100, 1000]' --runs 200
 
     With --vary N the start must be symmetric: when runs leave its plateau, predicted, and by reduced runs at each N, as
     many as make 1e9 steps (16 to 1000), unless --runs says.

@@ -213,7 +213,8 @@ def escape_times(problem: Problem, *, draws: int = 400, rng: np.random.Generator
 
     The noise on the way to the saddle has spread the runs, by linear noise, over its unstable directions; this spread
     grows like e^(lambda alpha)/sqrt(N) until it is of order 1, and from there on the ODEs lead each run away:
-    alpha_esc = log(N)/(2 lambda) + an offset. Each draw of the spread is followed by the ODEs.
+    alpha_esc = log(N)/(2 lambda) + an offset. Each draw of the spread is followed by the ODEs. If stable directions of
+    the saddle decay more slowly than lambda, a usual N is not large: there it is some per cent off (theory.md).
 
     Parameters
     ----------
