@@ -1,13 +1,15 @@
-"""The numbers that docs give of theory beyond the mean: python examples/theory_numbers.py   (half a minute)
+"""The numbers that docs give of theory beyond the mean: python examples/theory_numbers.py   (a minute)
 
 Where linear noise is valid, and which fixed points feedback alignment has that backpropagation lacks.
 """
 
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
 
 import stdyn
+from stdyn.escape import time_below
 
 
 def main():
@@ -16,6 +18,7 @@ def main():
     perfect_solutions()
     plateaus()
     traps()
+    slow_saddle()
 
 
 def validity(runs=4000):
@@ -72,6 +75,23 @@ def traps():
         problem = stdyn.Problem(start, rule=rule, b=b, eta=0.5, eta_v=0.5)
         for point in stdyn.fixed_points(problem, [start]):
             print(f"{rule}: {point}, Q_22 = {point.state.Q[1, 1]:.1f}, v = {np.round(point.state.v, 3)}")
+
+
+def slow_saddle(runs=1000):
+    """The median escape from R = 0, predicted and of reduced runs, where the saddle has slow directions and where not."""
+    start = stdyn.initial.prepared(2, 2, 0.2, 0.0)
+    for eta in (0.5, 1.5):
+        problem = stdyn.Problem(start, eta=eta, eta_v=0.0)
+        times = stdyn.escape_times(problem, rng=np.random.default_rng(0))
+        slowest = max(value for value in times.saddle.eigenvalues.real if value < 0)
+        for N in (100, 1000):
+            alphas = np.linspace(0, 500, 501)
+            seen = stdyn.simulate_reduced(replace(problem, N=N), alphas, runs, rng=np.random.default_rng(1))
+            middle = np.median(time_below(seen.alphas, seen.eps_g, times.level))
+            print(
+                f"eta = {eta:g}: lambda = {times.rate:.3f}, slowest decay {slowest:.3f}; N = {N}: left at alpha ="
+                f" {middle:.0f} in the median, predicted {np.median(times.at(N)) / middle - 1:+.0%}"
+            )
 
 
 if __name__ == "__main__":
