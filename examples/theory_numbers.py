@@ -78,7 +78,7 @@ def traps():
 
 
 def slow_saddle(runs=1000):
-    """The median escape from R = 0, predicted and of reduced runs, where the saddle has slow directions and where not."""
+    """The median escape from R = 0, predicted and of reduced runs; the saddle has slow directions, and none."""
     start = stdyn.initial.prepared(2, 2, 0.2, 0.0)
     for eta in (0.5, 1.5):
         problem = stdyn.Problem(start, eta=eta, eta_v=0.0)
