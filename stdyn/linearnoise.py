@@ -208,18 +208,21 @@ def load_fluctuations(path: str | os.PathLike[str]) -> Fluctuations:
         If there is no such file, or it is damaged, or holds something else.
     """
     arrays, attributes = read_kind(path, "fluctuations")
-    of: dict[str, Any] = {
-        kind: PerOrderParameter(
-            R=arrays[f"{kind}_R"],
-            Q=arrays[f"{kind}_Q"],
-            v=arrays[f"{kind}_v"],
-            F=arrays.get(f"{kind}_F"),
-            eps_g=arrays[f"{kind}_eps_g"],
-        )
-        for kind in ("std", "bias")
-    }
-    of |= {name: arrays[name] for name in ("covariance", "nonlinearity", "nonlinearity_eps_g")}
-    of["quadrature_error"] = attributes.pop("quadrature_error")
+    try:
+        of: dict[str, Any] = {
+            kind: PerOrderParameter(
+                R=arrays[f"{kind}_R"],
+                Q=arrays[f"{kind}_Q"],
+                v=arrays[f"{kind}_v"],
+                F=arrays.get(f"{kind}_F"),
+                eps_g=arrays[f"{kind}_eps_g"],
+            )
+            for kind in ("std", "bias")
+        }
+        of |= {name: arrays[name] for name in ("covariance", "nonlinearity", "nonlinearity_eps_g")}
+        of["quadrature_error"] = attributes.pop("quadrature_error")
+    except KeyError as missing:
+        raise InputError(f"{path} is a stdyn file, but holds no {missing}, which fluctuations need") from None
     return Fluctuations(from_arrays(path, arrays, attributes), **of)
 
 

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from functools import cache
 
+import h5py
 import numpy as np
 import pytest
 from conftest import random_problem
@@ -505,6 +506,16 @@ def test_wrong_types_and_problems_are_named():
         fluctuations("x", [1.0])
     with pytest.raises(InputError, match="must be of one problem, but differ in N: 50 and 500"):
         z_scores(runs, fluctuations(replace(problem, N=500), [0, 1.0], points=2**8))
+
+
+def test_a_file_that_lacks_something_is_named(tmp_path):
+    """As that of a trajectory is."""
+    found = fluctuations(random_problem(1, 1), [0, 1.0], points=2**8)
+    path = found.save(tmp_path / "f.h5")
+    with h5py.File(path, "r+") as file:
+        del file["std_Q"]
+    with pytest.raises(InputError, match="holds no 'std_Q', which fluctuations need"):
+        load_fluctuations(path)
 
 
 @pytest.mark.parametrize(("points", "message"), [(100, "points must be at least 256"), (300, "must be a power of 2")])
