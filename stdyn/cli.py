@@ -116,6 +116,7 @@ _force = click.option("--force", is_flag=True, help="Overwrite existing result f
 _format = click.option(
     "--format", "suffix", type=click.Choice(["png", "pdf", "svg"]), default="png", help="Of the figures.  [png]"
 )
+_data = click.option("--data", type=_PATH, default="data", help="Folder of the results.  [data]")
 _figures = click.option("--figures", type=_PATH, default="figures", help="Folder of the figures.  [figures]")
 
 
@@ -138,7 +139,7 @@ def cli(context: click.Context) -> None:
 @cli.command("compare")
 @experiment_options()
 @click.option("--name", default="reference", help="What the names of the files begin with.  [reference]")
-@click.option("--data", type=_PATH, default="data", help="Folder of the results (HDF5).  [data]")
+@_data
 @_figures
 @_format
 @click.option("--write-config", type=_PATH, help="Write the experiment as a TOML file, and do nothing else.")
@@ -228,7 +229,7 @@ def simulate_command(experiment: Experiment, output: Path | None, force: bool) -
     "--sizes", type=TomlValue(), default="[100, 300, 1000, 3000, 10000, 100000, 1000000]", help="The N to simulate."
 )
 @click.option("--name", default="sizes", help="What the names of the files begin with.  [sizes]")
-@click.option("--data", type=_PATH, default="data", help="Folder of the results (HDF5).  [data]")
+@_data
 @_figures
 @_format
 @_force
@@ -483,14 +484,14 @@ def mnist_command(
 @click.option("--vary", "-v", multiple=True, metavar="NAME=VALUES", help="A quantity to vary: eta, N, sigma, …")
 @click.option("--starts", type=int, help="Random starts from which fixed points are looked for.  [200]")
 @click.option("--name", default="theory", help="What the names of the files begin with.  [theory]")
-@click.option("--data", type=_PATH, default="data", help="Folder of the results (HDF5).  [data]")
+@_data
 @_figures
 @_format
 @_force
 def theory_command(
     experiment: Experiment,
-    vary: str | None,
-    starts: int,
+    vary: tuple[str, ...],
+    starts: int | None,
     name: str,
     data: Path,
     figures: Path,

@@ -178,12 +178,13 @@ def compare(
         raise InputError("nothing is left to compare: linear noise is valid at no alpha > 0 that runs have")
     names = _names(runs, ode)
     samples = {name: getattr(runs, name)[:, there] for name in names}
-    expected = {name: _moved(getattr(ode, name), ode.alphas, runs.alphas, A)[there] for name in names}
     if predicted is None:
+        expected = {name: _moved(getattr(ode, name), ode.alphas, runs.alphas, A) for name in names}
         errors = {name: sample.std(axis=0, ddof=1) / np.sqrt(n) for name, sample in samples.items()}
     else:
-        errors = {name: std[there] / np.sqrt(n) for name, std in _deviations(predicted, runs, A).items()}
-        expected = {name: expected[name] + _at_runs(predicted, "bias", name, runs, A)[there] for name in names}
+        prediction = _prediction(predicted, runs, A)
+        expected = {name: mean[there] for name, (mean, _) in prediction.items()}
+        errors = {name: std[there] / np.sqrt(n) for name, (_, std) in prediction.items()}
     K = runs.R.shape[2]
     held = sum(int(np.isfinite(error).sum()) for error in errors.values())
     entries = held - len(there) * K * (K - 1) // 2  # Q is symmetric
@@ -223,9 +224,8 @@ def z_scores(runs: Trajectory, predicted: Fluctuations) -> dict[str, Array]:
         raise InputError(f"runs and predicted must be of one problem, but differ in {difference}")
     A = _common(runs, predicted.theory)
     z = {}
-    for name, std in _deviations(predicted, runs, A).items():
-        expected = _moved(getattr(predicted.theory, name), predicted.alphas, runs.alphas, A)
-        apart = getattr(runs, name)[:, :A] - expected - _at_runs(predicted, "bias", name, runs, A)
+    for name, (expected, std) in _prediction(predicted, runs, A).items():
+        apart = getattr(runs, name)[:, :A] - expected
         still = np.abs(apart) <= _ROUNDING * (1 + np.abs(expected))
         with np.errstate(divide="ignore"):
             z[name] = np.where(still, 0.0, apart / np.where(still, 1, std))
@@ -237,15 +237,18 @@ def _names(runs: Trajectory, theory: Trajectory) -> list[str]:
     return ["R", "Q", "v", "eps_g"] if runs.F is None or theory.F is None else ["R", "Q", "v", "F", "eps_g"]
 
 
-def _at_runs(predicted: Fluctuations, kind: str, name: str, runs: Trajectory, A: int) -> Array:
-    """The standard deviation or bias of an order parameter at the runs' first A alphas."""
-    return _moved(getattr(getattr(predicted, kind), name), predicted.alphas, runs.alphas, A)
+def _prediction(predicted: Fluctuations, runs: Trajectory, A: int) -> dict[str, tuple[Array, Array]]:
+    """Mean and standard deviation of a run at its first A alphas; of eps_g NaN where that is not valid."""
 
+    def at_runs(values: Array) -> Array:
+        return _moved(values, predicted.alphas, runs.alphas, A)
 
-def _deviations(predicted: Fluctuations, runs: Trajectory, A: int) -> dict[str, Array]:
-    """The standard deviations of a run at its first A alphas; NaN for eps_g where that is not valid."""
-    std = {name: _at_runs(predicted, "std", name, runs, A) for name in _names(runs, predicted.theory)}
-    return std | {"eps_g": np.where(predicted.valid_eps_g[:A], std["eps_g"], np.nan)}
+    found = {}
+    for name in _names(runs, predicted.theory):
+        theory, bias, std = (getattr(each, name) for each in (predicted.theory, predicted.bias, predicted.std))
+        found[name] = at_runs(theory) + at_runs(bias), at_runs(std)
+    mean, std = found["eps_g"]
+    return found | {"eps_g": (mean, np.where(predicted.valid_eps_g[:A], std, np.nan))}
 
 
 def _left_out(predicted: Fluctuations | None, A: int) -> tuple[str, ...]:

@@ -91,23 +91,19 @@ def _saddle(trajectory: Trajectory, inside: np.ndarray, height: float) -> tuple[
         point = fixed_point(problem, trajectory.at(int(position)))
         if point is None or not point.unstable or not height / _ALIKE < point.eps_g < height * _ALIKE:
             continue
-        apart = np.linalg.norm(w - _coordinates(expansion, point.state), axis=1)
+        apart = np.linalg.norm(w - expansion.coordinates(point.state), axis=1)
         if apart.min() <= _NEAR and not apart.min() >= best[1]:
             best = (point, float(apart.min()), int(inside[apart.argmin()]))
     return best
 
 
-def _coordinates(expansion: Expansion, state: OrderParameters) -> Array:
-    return expansion.to_w(expansion.pack(state.R, state.Q, state.v))
-
-
 def _escape_from(saddle: FixedPoint, state: OrderParameters, level: float) -> float:
     """alpha until eps_g falls below the level from a state near a saddle, by its unstable directions alone."""
     expansion = Expansion(saddle.problem)
-    w = _coordinates(expansion, saddle.state)
+    w = expansion.coordinates(saddle.state)
     size = len(saddle.eigenvalues)
     values, right, amplitudes_of = _growing(expansion.jacobian(w)[:size, :size], 0.5 * saddle.escape_rate)
-    amplitudes = amplitudes_of @ (_coordinates(expansion, state) - w)[:size]
+    amplitudes = amplitudes_of @ (expansion.coordinates(state) - w)[:size]
     if np.abs(amplitudes).max() < _NOTHING:
         return np.inf
 
@@ -121,7 +117,7 @@ def _escape_from(saddle: FixedPoint, state: OrderParameters, level: float) -> fl
     t = float(scipy.optimize.brentq(excess, -3 * reach, 3 * reach))
     step = np.zeros_like(w)
     step[:size] = displaced(t)
-    return t + _time_below(_moved(saddle.problem, expansion, w + step), level, saddle.escape_rate)
+    return t + _time_below(saddle.problem, expansion.state(w + step), level, saddle.escape_rate)
 
 
 def _growing(J: Array, least: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -135,21 +131,12 @@ def _growing(J: Array, least: float) -> tuple[np.ndarray, np.ndarray, np.ndarray
     return values[values.real > least], right, np.linalg.solve(left @ right, left)
 
 
-def _moved(problem: Problem, expansion: Expansion, w: Array) -> Problem:
-    """The problem started at w, whose Q_across is made possible where a displacement has made it slightly negative."""
-    R, Q_across, v = expansion.parts(w)
-    values, axes = np.linalg.eigh(Q_across)
-    R, Q, v = expansion.order_parameters(expansion.pack(R, (axes * np.maximum(values, 0)) @ axes.T, v))
-    start = problem.start
-    return replace(problem, start=OrderParameters(R, Q, start.T, v.reshape(start.v.shape), start.v_teacher))
-
-
-def _time_below(problem: Problem, level: float, rate: float) -> float:
-    """alpha at which eps_g of the ODEs first falls below the level; infinity if it does not in a long time."""
+def _time_below(problem: Problem, start: OrderParameters, level: float, rate: float) -> float:
+    """alpha at which eps_g of the ODEs from `start` first falls below the level; infinity if not in a long time."""
     longest = -2 * np.log(_SMALL) / rate
     for stretched in (1, 4):
         alphas = np.linspace(0, stretched * longest, stretched * _POINTS)
-        solution = integrate(problem, alphas, "LSODA")
+        solution = integrate(replace(problem, start=start), alphas, "LSODA")
         crossed = time_below(solution.alphas, solution.eps_g, level)
         if np.isfinite(crossed):
             return float(crossed)
@@ -238,11 +225,11 @@ def escape_times(problem: Problem, *, draws: int = 400, rng: np.random.Generator
     rate, expansion = saddle.escape_rate, Expansion(problem)
     alpha = settled + _SETTLED / rate
     found = fluctuations(replace(problem, N=10**6), [alpha])
-    start = _coordinates(expansion, found.theory.at(0))
+    start = expansion.coordinates(found.theory.at(0))
     back = np.linalg.inv(expansion.slopes(start[None])[0, :-2])
     Sigma = back @ found.covariance[0] @ back.T * 1e6
     size = len(saddle.eigenvalues)
-    J = expansion.jacobian(_coordinates(expansion, saddle.state))[:size, :size]
+    J = expansion.jacobian(expansion.coordinates(saddle.state))[:size, :size]
     leading, right, amplitudes_of = _growing(J, _LEADING * rate)
     projector = (right @ amplitudes_of).real
     spread, axes = np.linalg.eigh(projector @ Sigma[:size, :size] @ projector.T)
@@ -253,8 +240,8 @@ def escape_times(problem: Problem, *, draws: int = 400, rng: np.random.Generator
     for draw in range(draws):
         step = np.zeros_like(start)
         step[:size] = small * (axes @ (np.sqrt(np.maximum(spread, 0)) * normals[draw]))
-        moved = _moved(problem, expansion, start + step)
-        offsets[draw] = alpha + _time_below(moved, saddle.eps_g / 2, rate) + np.log(small) / rate
+        moved = expansion.state(start + step)
+        offsets[draw] = alpha + _time_below(problem, moved, saddle.eps_g / 2, rate) + np.log(small) / rate
         if not np.isfinite(offsets[draw]):
             raise InputError(
                 f"runs that leave the plateau of eps_g = {saddle.eps_g:.4g} must get below half of that, but these"
@@ -269,8 +256,8 @@ def _symmetric_saddle(problem: Problem) -> tuple[FixedPoint, float]:
     alphas = np.concatenate([[0], np.geomspace(0.1, 1e5, 241)])
     theory = integrate(problem, alphas, "LSODA")
     point = fixed_point(problem, theory.at(-1))
-    end = _coordinates(expansion, theory.at(-1))
-    if point is None or not point.unstable or np.abs(_coordinates(expansion, point.state) - end).max() > 1e-3:
+    end = expansion.coordinates(theory.at(-1))
+    if point is None or not point.unstable or np.abs(expansion.coordinates(point.state) - end).max() > 1e-3:
         raise InputError(
             "start must have a symmetry that keeps the ODEs on a saddle, such as R = 0; from this one they"
             f" {'diverge' if theory.diverged_at is not None else 'do not end on one'}"

@@ -8,9 +8,9 @@ import numpy as np
 
 from stdyn import averages, kernels
 from stdyn.initial import root
-from stdyn.problem import Array, Problem
+from stdyn.problem import Array, OrderParameters, Problem
 
-_STEP = 1e-3  # of differences of fourth order, as in kernels.py
+_STEP = 1e-3  # of differences
 
 
 class Expansion:
@@ -54,6 +54,18 @@ class Expansion:
         """R, Q and v of states (..., L)."""
         R, Q_across, v = self.parts(w)
         return R, Q_across + R @ self.T_inverse @ np.swapaxes(R, -1, -2), v
+
+    def coordinates(self, state: OrderParameters) -> Array:
+        """The state w (L,) of order parameters."""
+        return self.to_w(self.pack(state.R, state.Q, state.v))
+
+    def state(self, w: Array) -> OrderParameters:
+        """The order parameters at w (L,), whose Q_across is made possible where it is slightly negative."""
+        R, Q_across, v = self.parts(w)
+        values, axes = np.linalg.eigh(Q_across)
+        R, Q, v = self.order_parameters(self.pack(R, (axes * np.maximum(values, 0)) @ axes.T, v))
+        start = self.problem.start
+        return OrderParameters(R, Q, start.T, v.reshape(start.v.shape), start.v_teacher)
 
     def slopes(self, w: Array) -> Array:
         """The derivatives of R, Q, v, F and eps_g with respect to w at states (A, L): (A, L + 2, L).

@@ -14,6 +14,7 @@ import scipy.optimize
 
 from stdyn.errors import InputError
 from stdyn.expansion import Expansion
+from stdyn.initial import root
 from stdyn.ode import solve
 from stdyn.problem import Array, OrderParameters, Problem, check_rng, check_type, integer, number
 from stdyn.symmetry import Orbits, equivalent, find_orbits
@@ -186,9 +187,7 @@ def fixed_point(problem: Problem, start: OrderParameters) -> FixedPoint | None:
     if frozen(problem):
         start = replace(start, v=problem.start.v)
     expansion = Expansion(problem)
-    w = _root(
-        expansion, expansion.to_w(expansion.pack(start.R, start.Q, start.v)), find_orbits(replace(problem, start=start))
-    )
+    w = _root(expansion, expansion.coordinates(start), find_orbits(replace(problem, start=start)))
     return None if w is None else at_state(expansion, w)
 
 
@@ -205,16 +204,13 @@ def _check_state(name: str, problem: Problem, state: OrderParameters) -> None:
 def at_state(expansion: Expansion, w: Array) -> FixedPoint | None:
     """The fixed point at a root w; None if no weights have its overlaps."""
     problem, free = expansion.problem, _free(expansion)
-    R, Q_across, v = expansion.parts(w)
-    eigenvalues, axes = np.linalg.eigh(Q_across)
+    eigenvalues = np.linalg.eigvalsh(expansion.parts(w)[1])
     if eigenvalues[0] < _IMPOSSIBLE * max(1.0, eigenvalues[-1]):
         return None
     if np.abs(expansion.order_parameters(w)[1]).max() > _LARGEST * np.abs(expansion.T).max():
         return None
-    Q_across = (axes * np.maximum(eigenvalues, 0)) @ axes.T
-    w = expansion.pack(R, Q_across, v)
-    R, Q, v = expansion.order_parameters(w)
-    state = OrderParameters(R, Q, problem.start.T, v.reshape(problem.start.v.shape), problem.start.v_teacher)
+    state = expansion.state(w)
+    w = expansion.coordinates(state)
     values, vectors = np.linalg.eig(expansion.jacobian(w)[free, free])
     vectors = expansion.slopes(w[None])[0, :-2][free, free] @ vectors
     order = np.argsort(-values.real, kind="stable")
@@ -268,9 +264,7 @@ def _random_start(problem: Problem, rng: np.random.Generator, led: bool) -> Orde
     start, K, M = problem.start, problem.start.K, problem.start.M
     scale = np.sqrt(np.trace(start.T) / M)
     W = rng.uniform(0.1, 1.2) * scale * rng.standard_normal((K, K + M)) / np.sqrt(K + M)
-    values, axes = np.linalg.eigh(start.T)
-    R = W[:, :M] @ (axes * np.sqrt(np.maximum(values, 0))) @ axes.T
-    v = start.v
+    R, v = W[:, :M] @ root(start.T), start.v
     if not frozen(problem):
         v = np.sqrt(np.mean(start.v_teacher**2)) * rng.standard_normal(v.shape)
     state = OrderParameters(R, W @ W.T, start.T, v, start.v_teacher)
@@ -281,10 +275,7 @@ def _random_start(problem: Problem, rng: np.random.Generator, led: bool) -> Orde
     y = solve(replace(problem, start=state), np.array([alpha / 2, alpha]), "LSODA", 1e-6, 1e-8)[0]
     if not len(y):
         return state
-    R, Q, v = expansion.parts(y[-1])
-    values, axes = np.linalg.eigh(Q - R @ expansion.T_inverse @ R.T)
-    lacking = (axes * np.maximum(-values, 0)) @ axes.T
-    return OrderParameters(R, Q + lacking, start.T, v.reshape(start.v.shape), start.v_teacher)
+    return expansion.state(expansion.to_w(y[-1]))
 
 
 def _same(one: FixedPoint, other: FixedPoint) -> bool:
@@ -380,6 +371,5 @@ def critical_eta(problem: Problem, at: OrderParameters | None = None) -> float:
 def _at(problem: Problem, state: OrderParameters, eta: float) -> tuple[Array, Array]:
     """Jacobian, among what moves, and drift at a state with this learning rate."""
     expansion = Expansion(replace(problem, start=state, eta=eta))
-    w = expansion.to_w(expansion.pack(state.R, state.Q, state.v))
-    free = _free(expansion)
+    w, free = expansion.coordinates(state), _free(expansion)
     return expansion.jacobian(w)[free, free], expansion.drift(w)[free]
