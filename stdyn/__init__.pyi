@@ -1,4 +1,5 @@
 from . import averages, initial, layered, layerplot, mnist, plot, scanplot, summary, theoryplot
+from .activations import Activation, activation
 from .cluster import ClusterExecutor
 from .comparison import Comparison, compare, match_teachers, z_scores
 from .errors import (
@@ -34,6 +35,7 @@ __version__: str
 __all__ = [
     "OrderParameters",
     "Problem",
+    "activation",
     "integrate",
     "simulate_network",
     "simulate_reduced",
@@ -55,6 +57,7 @@ __all__ = [
     "ClusterExecutor",
     "load",
     "weights",
+    "Activation",
     "Trajectory",
     "Comparison",
     "Fluctuations",

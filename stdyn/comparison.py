@@ -11,6 +11,7 @@ from scipy.stats import t as student_t
 from stdyn.errors import InputError
 from stdyn.linearnoise import Fluctuations
 from stdyn.problem import Array, check_type, number
+from stdyn.quadrature import SETS
 from stdyn.summary import columns
 from stdyn.trajectory import Trajectory
 
@@ -152,7 +153,8 @@ def compare(
         The ODEs at the same alphas. A run records after whole steps: where that shifts its alphas (by up to half a
         step, 1/2N), the theory is moved to them by a cubic spline. With Fluctuations the mean is held to the ODEs and
         the bias of order 1/N, in standard errors that are predicted; alphas where linear noise is not valid, and eps_g
-        where it is not for eps_g, are left out.
+        where it is not for eps_g, are left out. If averages are by quadrature, its error is part of the standard
+        errors, and a note says how much of them.
     false_alarm : float, default 1e-3
         Probability with which the verdict is "disagrees" although runs and theory have the same mean.
     bias : float, default 0
@@ -188,6 +190,10 @@ def compare(
     K = runs.R.shape[2]
     held = sum(int(np.isfinite(error).sum()) for error in errors.values())
     entries = held - len(there) * K * (K - 1) // 2  # Q is symmetric
+    notes = _notes(runs, ode, A) + _left_out(predicted, A)
+    if ode.error is not None:
+        share = _with_quadrature(errors, ode, runs, there, false_alarm / (2 * entries), None if predicted else n - 1)
+        notes += (f"standard errors include that of the theory by quadrature, up to {share:.2g} of the whole",)
     return Comparison(
         alphas=runs.alphas[there],
         mean={name: sample.mean(axis=0) for name, sample in samples.items()},
@@ -202,8 +208,28 @@ def compare(
         rule=runs.problem.rule,
         method=runs.method,
         predicted=predicted is not None,
-        notes=_notes(runs, ode, A) + _left_out(predicted, A),
+        notes=notes,
     )
+
+
+def _with_quadrature(
+    errors: dict[str, Array], ode: Trajectory, runs: Trajectory, there: np.ndarray, tail: float, freedom: int | None
+) -> float:
+    """Add the errors of the theory by quadrature to the standard errors, and say what the largest share of it is.
+
+    They are estimated from few sets of points: they count as many times more as Student's t of their degrees of freedom
+    exceeds what is allowed of a measured (or, if `freedom` is None, predicted) standard error.
+    """
+    assert ode.error is not None
+    allowed = norm.isf(tail) if freedom is None else student_t.isf(tail, freedom)
+    factor = max(1.0, float(student_t.isf(tail, SETS - 1) / allowed))
+    shares = [0.0]
+    for name, measured in errors.items():
+        added = factor * _moved(ode.error[name], ode.alphas, runs.alphas, len(runs.alphas))[there]
+        whole = np.hypot(measured, added)
+        shares.append(float(np.max(added / whole, initial=0, where=whole > 0)))
+        errors[name] = whole
+    return max(shares)
 
 
 def z_scores(runs: Trajectory, predicted: Fluctuations) -> dict[str, Array]:
@@ -234,7 +260,7 @@ def z_scores(runs: Trajectory, predicted: Fluctuations) -> dict[str, Array]:
 
 
 def _names(runs: Trajectory, theory: Trajectory) -> list[str]:
-    return ["R", "Q", "v", "eps_g"] if runs.F is None or theory.F is None else ["R", "Q", "v", "F", "eps_g"]
+    return [name for name in runs.names if name in theory.names]
 
 
 def _prediction(predicted: Fluctuations, runs: Trajectory, A: int) -> dict[str, tuple[Array, Array]]:

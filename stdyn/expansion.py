@@ -6,7 +6,7 @@ section 5).
 
 import numpy as np
 
-from stdyn import averages, kernels
+from stdyn import averages, kernels, quadrature
 from stdyn.initial import root
 from stdyn.problem import Array, OrderParameters, Problem
 
@@ -23,7 +23,7 @@ class Expansion:
         self.T_inverse = np.array(np.linalg.pinv(self.T, hermitian=True), dtype=float)
         self.v_teacher = problem.start.v_teacher.reshape(self.M, self.O)
         self.roots = (root(self.T), root(self.T_inverse))
-        self.arguments = (self.T, self.T_inverse, *problem.kernel_arguments)
+        self.arguments = (self.T, self.T_inverse, *quadrature.arguments(problem))
         self.i, self.k = np.triu_indices(self.K)
 
     @property
@@ -123,25 +123,32 @@ class Expansion:
     def finite_size_drift(self, w: Array) -> Array:
         """N times what the mean change of w in a step, times N, differs from that of a flow along the drift."""
         F = self.drift(w)
-        JF = (self.drift(w + _STEP * F) - self.drift(w - _STEP * F)) / (2 * _STEP)
+        h = self._step(w)
+        JF = (self.drift(w + h * F) - self.drift(w - h * F)) / (2 * h)
         return kernels.finite_size_drift(w, *self.arguments) - JF / 2
 
     def eps_g(self, w: Array) -> Array:
         """The generalization error of states (..., L), smooth: rounding may leave it below zero."""
         R, Q, v = self.order_parameters(w)
-        return averages.eps_g_formula(R, Q, self.T, v, self.v_teacher, self.problem.activation)
+        return averages.eps_g_formula(R, Q, self.T, v, self.v_teacher, self.problem.activations)
+
+    def _step(self, w: Array) -> float:
+        """Of differences around w, within the states that are possible."""
+        return kernels.step_inside(w, _STEP, 1e-5, self.K, self.M, self.O, self.arguments[-1])
 
     def _eps_g_slope(self, w: Array) -> Array:
         """The gradient of eps_g at a state, (L,), by differences of fourth order."""
-        steps = _STEP * np.eye(len(w))
+        h = self._step(w)
+        steps = h * np.eye(len(w))
         one, two = (self.eps_g(w + n * steps) - self.eps_g(w - n * steps) for n in (1, 2))
-        return (8 * one - two) / (12 * _STEP)
+        return (8 * one - two) / (12 * h)
 
     def _eps_g_curvature(self, w: Array, covariance: Array) -> Array:
         """The second derivatives of eps_g along the principal axes of the covariance, in units of their spread."""
         variances, axes = np.linalg.eigh(covariance)
         spread = np.sqrt(np.maximum(variances, 0))
-        one, other = _STEP * axes.T[:, None], _STEP * axes.T[None, :]
+        h = self._step(w)
+        one, other = h * axes.T[:, None], h * axes.T[None, :]
         differences = self.eps_g(w + one + other) - self.eps_g(w + one - other)
         differences += self.eps_g(w - one - other) - self.eps_g(w - one + other)
-        return np.outer(spread, spread) * differences / (4 * _STEP**2)
+        return np.outer(spread, spread) * differences / (4 * h**2)

@@ -36,7 +36,16 @@ class Experiment:
     K: int = parameter(5, "Number of student units.")
     M: int = parameter(5, "Number of teacher units.")
     outputs: int = parameter(1, "Number of outputs.")
-    activation: str = parameter("erf", "Activation of student and teacher: erf or linear.")
+    activation: str = parameter(
+        "erf",
+        "Activation g: erf, linear, relu, tanh, gelu, sigmoid, square, hermite2, hermite3, or file.py:name, the name of"
+        " what stdyn.activation makes there.",
+    )
+    activation_teacher: Any = parameter(None, "Activation of the teacher, if it is another one than the student's.")
+    quadrature: int = parameter(
+        2**14,
+        "Points of the averages over activations without closed forms, a power of 2.",
+    )
     eta: float = parameter(0.5, "Learning rate of the first layer.")
     eta_v: float = parameter(0.5, "Learning rate of the second layer; 0 freezes it.")
     sigma: float = parameter(0.0, "Standard deviation of the label noise.")
@@ -96,7 +105,7 @@ class Experiment:
 
         start = self._start()
         b = self._drawn("b", self.b, start.v.shape[0], self.b_scale) if rule == "fa" else None
-        rest = {name: getattr(self, name) for name in ("N", "activation", *RATES)}
+        rest = {name: getattr(self, name) for name in ("N", "activation", "activation_teacher", "quadrature", *RATES)}
         return Problem(start, rule=rule, b=b, **rest)  # type: ignore[arg-type]
 
     def check(self, fewest_runs: int = 1) -> None:

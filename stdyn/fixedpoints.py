@@ -298,15 +298,20 @@ def _same(one: FixedPoint, other: FixedPoint) -> bool:
 def perfect_learning(problem: Problem) -> OrderParameters:
     """The state in which student unit i is teacher unit i, with the sign that the feedback weights ask for.
 
-    Both layers: (w_i, v_i) = ± (w~_i, v~_i) with b_i . v_i > 0, else plus. Needs K = M and, with a frozen second layer,
-    v_i = ± v~_i.
+    Both layers: (w_i, v_i) = ± (w~_i, v~_i) with b_i . v_i > 0, else plus; always plus if g is not odd. Needs K = M,
+    the same activation of student and teacher and, with a frozen second layer, v_i = ± v~_i.
     """
     start, K = problem.start, problem.start.K
+    student, teacher = problem.activations
+    if student != teacher:
+        raise InputError(
+            f"perfect learning needs the teacher's activation, {teacher}, but that of the student is {student}"
+        )
     if start.M != K:
         raise InputError(f"perfect learning needs K = M, but K = {K} and M = {start.M}; give the state as `at` instead")
     v, v_teacher = start.v.reshape(K, -1), start.v_teacher.reshape(K, -1)
     towards = v if frozen(problem) else v_teacher if problem.b is None else problem.b.reshape(K, -1)
-    sign = np.where(np.sum(towards * v_teacher, axis=1) < 0, -1.0, 1.0)
+    sign = np.where((np.sum(towards * v_teacher, axis=1) < 0) & (student.parity == -1), -1.0, 1.0)
     perfect = sign[:, None] * v_teacher
     if frozen(problem) and not np.allclose(v, perfect, rtol=1e-12, atol=0):
         raise InputError(f"v must be ± v_teacher where it is frozen (eta_v = 0), to learn perfectly, but is {start.v}")

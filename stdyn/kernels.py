@@ -5,17 +5,20 @@ numba's on-disk cache notices an edit only in the file that holds the cached fun
 a function of another file would go on running that function's old code.
 
 Fields are numbered a = 0 … K+M-1, the K students first. C is their covariance, u = [v; -v_teacher] their
-(K+M, O) output weights, b the (K, O) feedback weights (BP: b = v). Activations are chosen by integer code.
+(K+M, O) output weights, b the (K, O) feedback weights (BP: b = v). `Units` says what the activations are, by integer
+codes: a kernel that took functions would be compiled anew for each, and could not be cached.
 """
 
 from enum import IntEnum
 from math import log, pi, sqrt
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from llvmlite import ir
-from numba import njit, types
+from numba import cfunc, njit, types
+from numba.core.errors import NumbaError
 from numba.extending import intrinsic
+from numpy.typing import NDArray
 
 # Reassociation and fused multiply-add change a sum by rounding only; NaN, infinity and signed zero keep their meaning.
 _OPTIONS: dict[str, Any] = {
@@ -52,11 +55,37 @@ _ASIN = (
 )
 
 
-class Activation(IntEnum):
-    """The activation functions g that have closed-form averages; the value is the kernels' code for it."""
+class Code(IntEnum):
+    """How g and g' are evaluated: by a kernel's own formula, or by a C function at an address."""
 
     ERF = 0
     LINEAR = 1
+    RELU = 2
+    TANH = 3
+    COMPILED = 4
+
+
+class Averages(IntEnum):
+    """How the Gaussian averages are taken: in closed form, or by quadrature over common points."""
+
+    ERFS = 0  # g of every unit is a sum of terms c erf(s x / sqrt 2)
+    LINEAR = 1
+    RELU = 2
+    POINTS = 3
+
+
+class Units(NamedTuple):
+    """The activations of student and teacher, and how averages over them are taken: the last argument of kernels."""
+
+    averages: int
+    code: int  # of the students
+    address: int  # of the C function, if code is COMPILED
+    code_teacher: int
+    address_teacher: int
+    terms: NDArray[np.float64]  # (n, 2): rows (c, s), if the averages are ERFS
+    terms_teacher: NDArray[np.float64]
+    points: NDArray[np.float64]  # (3M+K, points) if they are POINTS: y, g(y), T^+1/2 g1 and g2, standard normal
+    T_inverse: NDArray[np.float64]  # (M, M): T^+, if they are POINTS
 
 
 @njit(**_OPTIONS)
@@ -165,33 +194,111 @@ def _polynomial(p, z):
 
 
 @njit(**_INLINE)
+def _exp(x):
+    """exp(x) for -700 < x <= 0, without a branch."""
+    shifted = x * (1 / log(2)) + 1.5 * 2.0**52  # the last bits of the sum are those of the nearest integer n
+    n = shifted - 1.5 * 2.0**52
+    remainder = (x - n * 0.693147180369123816490) - n * 1.90821492927058770002e-10  # log 2 in two parts
+    return _polynomial(_EXP, remainder) * _from_bits((_bits(shifted) << np.uint64(52)) + _ONE)  # times 2^n
+
+
+@njit(**_INLINE)
 def erf_unit(x):
     """erf(x/sqrt 2) and its derivative sqrt(2/pi) exp(-x^2/2), to 4e-16; no branch, so that a loop vectorises."""
     a = min(abs(x), 9.0)  # from 8.3 on the error function is 1 to rounding, and its derivative below 1e-15
     y = a * a
-    shifted = -0.5 * y * (1 / log(2)) + 1.5 * 2.0**52  # the last bits of the sum are those of the nearest integer n
-    n = shifted - 1.5 * 2.0**52
-    remainder = (-0.5 * y - n * 0.693147180369123816490) - n * 1.90821492927058770002e-10  # log 2 in two parts
-    gauss = _polynomial(_EXP, remainder) * _from_bits((_bits(shifted) << np.uint64(52)) + _ONE)  # times 2^n
+    gauss = _exp(-0.5 * y)
     far = 1 - gauss * _polynomial(_ERFC, (a - 4) / (a + 4))
     value = far if y > 2 else a * _polynomial(_ERF, y)
     return value if x >= 0 else -value, sqrt(2 / pi) * gauss
 
 
+@njit(**_INLINE)
+def tanh_unit(x):
+    """tanh(x) and its derivative, to 4e-16; no branch."""
+    e = _exp(-2 * min(abs(x), 20.0))  # from 19.1 on tanh is 1 to rounding
+    value = (1 - e) / (1 + e)
+    return value if x >= 0 else -value, 4 * e / ((1 + e) * (1 + e))
+
+
+@intrinsic
+def _call(_, address, z, g, g_prime):
+    """Call the C function at `address`, made by `pointwise`, on three contiguous arrays of one length."""
+
+    def generate(context, builder, signature, arguments):
+        arrays = [
+            context.make_array(kind)(context, builder, value)
+            for kind, value in zip(signature.args[1:], arguments[1:], strict=True)
+        ]
+        pointer = ir.DoubleType().as_pointer()
+        kind = ir.FunctionType(ir.VoidType(), [pointer, pointer, pointer, ir.IntType(64)])
+        function = builder.inttoptr(arguments[0], kind.as_pointer())
+        builder.call(function, [*(array.data for array in arrays), arrays[0].nitems])
+        return context.get_dummy_value()
+
+    return types.void(types.int64, z, g, g_prime), generate
+
+
+def scalar(function):
+    """A Python function, or one of numba's, as a function of numba's that divides as NumPy does and can be pickled."""
+    return njit(error_model="numpy")(getattr(function, "py_func", function))
+
+
+def pointwise(g, g_prime):
+    """The C function that fills two arrays with g and g' of a third, from `scalar` functions; it has an `address`.
+
+    Raises TypeError if they cannot be compiled to functions from a float to a float.
+    """
+    pointer = types.CPointer(types.float64)
+
+    def fill_all(z, out, out_prime, n):
+        for r in range(n):
+            x = z[r]
+            out[r] = g(x)
+            out_prime[r] = g_prime(x)
+
+    try:
+        return cfunc(types.void(pointer, pointer, pointer, types.int64))(fill_all)
+    except NumbaError as error:
+        raise TypeError(str(error)) from None
+
+
 @njit(**_ORDERED)
-def activate(code, z, g, g_prime):
-    """Fill g and g_prime with g(z) and g'(z); all three have shape (rows, columns)."""
-    if code == Activation.LINEAR:
-        for a in range(z.shape[0]):
-            for r in range(z.shape[1]):
-                g[a, r] = z[a, r]
-                g_prime[a, r] = 1.0
+def fill(code, address, z, g, g_prime):
+    """Fill g and g_prime with g(z) and g'(z); all three are contiguous, with one axis."""
+    if code == Code.ERF:
+        for r in range(len(z)):
+            value, slope = erf_unit(z[r])
+            g[r] = value
+            g_prime[r] = slope
+    elif code == Code.LINEAR:
+        for r in range(len(z)):
+            g[r] = z[r]
+            g_prime[r] = 1.0
+    elif code == Code.RELU:
+        for r in range(len(z)):
+            g[r] = z[r] if z[r] > 0 else 0.0
+            g_prime[r] = 1.0 if z[r] > 0 else 0.0
+    elif code == Code.TANH:
+        for r in range(len(z)):
+            value, slope = tanh_unit(z[r])
+            g[r] = value
+            g_prime[r] = slope
     else:
-        for a in range(z.shape[0]):
-            for r in range(z.shape[1]):
-                value, slope = erf_unit(z[a, r])
-                g[a, r] = value
-                g_prime[a, r] = slope
+        _call(address, z, g, g_prime)
+
+
+@njit(**_ORDERED)
+def activate(units, students, z, g, g_prime):
+    """Fill g and g_prime with g(z) and g'(z); all three are contiguous, with one axis.
+
+    The first `students` entries are fields of students, the rest of teachers.
+    """
+    if units.code == units.code_teacher and units.address == units.address_teacher:
+        fill(units.code, units.address, z, g, g_prime)
+    else:
+        fill(units.code, units.address, z[:students], g[:students], g_prime[:students])
+        fill(units.code_teacher, units.address_teacher, z[students:], g[students:], g_prime[students:])
 
 
 @njit(**_OPTIONS)
@@ -301,13 +408,119 @@ def _h_erf(C, u, K):
     return h
 
 
+_G_relu, _H_relu, _h_relu = _G_erf, _H_erf, _h_erf  # TEMPORARY
+
+
 @njit(**_OPTIONS)
-def averages(code, C, u, b, sigma):
-    """The three averages (G, H, h) defined above, in closed form."""
-    if code == Activation.LINEAR:
-        return _averages_linear(C, u, b, sigma)
+def _averages_erf(C, u, b, sigma):
     beta = overlaps(b, u)
     return _G_erf(C, beta), _H_erf(C, beta, overlaps(b, b), sigma), _h_erf(C, u, b.shape[0])
+
+
+@njit(**_OPTIONS)
+def _averages_erfs(C, u, b, sigma, terms, terms_teacher):
+    """Those of g(x) = sum_m c_m erf(s_m x / sqrt 2): of erf units, one for each term, with fields s_m z_a."""
+    (K, O), P = b.shape, len(C)
+    n, students = len(terms), b.shape[0] * len(terms)
+    size = students + (P - K) * len(terms_teacher)
+    unit, c, s = np.empty(size, np.int64), np.empty(size), np.empty(size)
+    for p in range(size):
+        if p < students:
+            unit[p], (c[p], s[p]) = p // n, terms[p % n]
+        else:
+            t, rest = len(terms_teacher), p - students
+            unit[p], (c[p], s[p]) = K + rest // t, terms_teacher[rest % t]
+    C_terms, u_terms, b_terms = np.empty((size, size)), np.empty((size, O)), np.empty((students, O))
+    for p in range(size):
+        for q in range(size):
+            C_terms[p, q] = s[p] * s[q] * C[unit[p], unit[q]]
+        for o in range(O):
+            u_terms[p, o] = c[p] * u[unit[p], o]
+            if p < students:
+                b_terms[p, o] = c[p] * s[p] * b[unit[p], o]
+    G_terms, H_terms, h_terms = _averages_erf(C_terms, u_terms, b_terms, sigma)
+    G, H, h = np.zeros((K, P)), np.zeros((K, K)), np.zeros((K, O))
+    for p in range(students):
+        for q in range(size):  # any term of unit j will do: its field is s z_j
+            G[unit[p], unit[q]] += G_terms[p, q] / s[q] / (n if q < students else len(terms_teacher))
+        for q in range(students):
+            H[unit[p], unit[q]] += H_terms[p, q]
+        for o in range(O):
+            h[unit[p], o] += c[p] * h_terms[p, o]
+    return G, H, h
+
+
+@njit(**_OPTIONS)
+def root(A):
+    """The symmetric square root of a positive semi-definite matrix; negative eigenvalues count as zero."""
+    values, vectors = np.linalg.eigh(A)
+    return overlaps(vectors * np.sqrt(np.maximum(values, 0)), vectors)
+
+
+@njit(**_OPTIONS)
+def _averages_points(C, u, b, sigma, units):
+    """By quadrature, over common points: y and, for both signs of g2, x = R T^+ y + Q_across^1/2 g2.
+
+    With both signs nothing of odd order in g2 is left, so that the averages are smooth where Q_across vanishes; and
+    where Delta vanishes at every point they vanish exactly.
+    """
+    (K, O), P = b.shape, len(C)
+    M, points = P - K, units.points
+    R = np.ascontiguousarray(C[:K, K:])
+    S = root(C[:K, :K] - overlaps(overlaps(R, units.T_inverse), R))
+    bb = overlaps(b, b)
+    size = min(256, points.shape[1])  # points at a time, which stay in the cache; their number is a multiple of it
+    z, g, g_prime = np.empty((P, size)), np.empty((P, size)), np.empty((K, size))
+    along, across = np.empty((K, size)), np.empty((K, size))
+    Delta, delta = np.empty((O, size)), np.empty((K, size))
+    G, H, h = np.zeros((K, P)), np.zeros((K, K)), np.zeros((K, O))
+    for first in range(0, points.shape[1], size):
+        here = points[:, first : first + size]
+        for n in range(M):
+            z[K + n] = here[n]
+            g[K + n] = here[M + n]
+        for i in range(K):
+            along[i] = 0
+            across[i] = 0
+            for n in range(M):
+                along[i] += R[i, n] * here[2 * M + n]
+            for k in range(K):
+                across[i] += S[i, k] * here[3 * M + k]
+        for sign in (1.0, -1.0):
+            for i in range(K):
+                z[i] = along[i] + sign * across[i]
+            fill(units.code, units.address, z[:K].ravel(), g[:K].ravel(), g_prime.ravel())
+            for o in range(O):
+                Delta[o] = 0
+                for a in range(P):
+                    Delta[o] += u[a, o] * g[a]
+            for i in range(K):
+                delta[i] = 0
+                for o in range(O):
+                    delta[i] += b[i, o] * Delta[o]
+                delta[i] *= g_prime[i]
+            G += overlaps(delta, z)
+            H += overlaps(delta, delta)
+            h += overlaps(g[:K], Delta)
+            if sigma > 0:
+                H += sigma**2 * bb * overlaps(g_prime, g_prime)
+    total = 2 * points.shape[1]
+    return G / total, H / total, h / total
+
+
+@njit(**_OPTIONS)
+def averages(units, C, u, b, sigma):
+    """The three averages (G, H, h) defined above."""
+    if units.averages == Averages.LINEAR:
+        return _averages_linear(C, u, b, sigma)
+    if units.averages == Averages.RELU:
+        beta = overlaps(b, u)
+        return _G_relu(C, beta), _H_relu(C, beta, overlaps(b, b), sigma), _h_relu(C, u, b.shape[0])
+    if units.averages == Averages.POINTS:
+        return _averages_points(C, u, b, sigma, units)
+    if len(units.terms) == 1 and len(units.terms_teacher) == 1:  # plain erf is the only sum of one term
+        return _averages_erf(C, u, b, sigma)
+    return _averages_erfs(C, u, b, sigma, units.terms, units.terms_teacher)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -385,7 +598,7 @@ def largest(y):
 
 
 @njit(**_OPTIONS)
-def right_hand_side(y, T, v_teacher, b, fixed_feedback, rates, code):
+def right_hand_side(y, T, v_teacher, b, fixed_feedback, rates, units):
     """dy/dalpha of the ODEs (docs/theory.md, section 3).
 
     y is the packed state, T (M, M), v_teacher (M, O), b (K, O). With `fixed_feedback` (FA) the backward weights are b,
@@ -397,7 +610,7 @@ def right_hand_side(y, T, v_teacher, b, fixed_feedback, rates, code):
     R, Q, v = unpack(y, K, M, O)
     C = covariance(R, Q, T)
     u = np.concatenate((v, -v_teacher))
-    G, H, h = averages(code, C, u, b if fixed_feedback else v, sigma)
+    G, H, h = averages(units, C, u, b if fixed_feedback else v, sigma)
     dy = np.empty_like(y)
     at = 0
     for i in range(K):
@@ -422,6 +635,7 @@ def right_hand_side(y, T, v_teacher, b, fixed_feedback, rates, code):
 
 _STEP = 3e-4  # of first differences: errors h^4 f^(5)/30 and 1e-16/h, both below 1e-10 here
 _WIDE = 3e-3  # of second differences, in which an error of 1e-5 is of no account
+_INSIDE = 0.1  # of the way to where Q_across is singular: no difference steps further, if averages end there
 
 
 @njit(**_OPTIONS)
@@ -432,50 +646,64 @@ def _mixed(A, B):
 
 
 @njit(**_OPTIONS)
-def drift(w, T, T_inverse, v_teacher, b, fixed_feedback, rates, code):
+def drift(w, T, T_inverse, v_teacher, b, fixed_feedback, rates, units):
     """dw/dalpha: `right_hand_side` in the coordinates w = (R, Q_across, v)."""
     K, O = b.shape
     M = T.shape[0]
     R, Q_across, v = unpack(w, K, M, O)
     along = overlaps(R, T_inverse)
     y = pack(R, Q_across + overlaps(along, R), v)
-    dR, dQ, dv = unpack(right_hand_side(y, T, v_teacher, b, fixed_feedback, rates, code), K, M, O)
+    dR, dQ, dv = unpack(right_hand_side(y, T, v_teacher, b, fixed_feedback, rates, units), K, M, O)
     return pack(dR, dQ - _mixed(dR, along), dv)
 
 
 @njit(**_OPTIONS)
-def jacobian(w, T, T_inverse, v_teacher, b, fixed_feedback, rates, code):
+def step_inside(w, step, least, K, M, O, units):
+    """The step of differences around w: `step`, but less where that would leave the states that are possible.
+
+    Averages over erf and linear units are analytic across the border, where Q_across is singular; those of ReLU have a
+    singularity there (Q_across^3/2), and quadrature has no points beyond. `least` is for states on the border itself.
+    """
+    if units.averages == Averages.ERFS or units.averages == Averages.LINEAR:
+        return step
+    _, Q_across, _ = unpack(w, K, M, O)
+    return max(least, min(step, _INSIDE * np.linalg.eigvalsh(Q_across)[0]))
+
+
+@njit(**_OPTIONS)
+def jacobian(w, T, T_inverse, v_teacher, b, fixed_feedback, rates, units):
     """J_ab = d(dw_a/dalpha)/dw_b, by central differences of fourth order."""
     J = np.empty((len(w), len(w)))
-    moved = w.copy()
+    moved, base = w.copy(), step_inside(w, _STEP, 1e-8, b.shape[0], T.shape[0], b.shape[1], units)
     for j in range(len(w)):
-        h = _STEP * (1 + abs(w[j]))
+        h = base * (1 + abs(w[j]))
         column = np.zeros(len(w))
         for step, weight in ((-2, 1.0), (-1, -8.0), (1, 8.0), (2, -1.0)):
             moved[j] = w[j] + step * h
-            column += weight / (12 * h) * drift(moved, T, T_inverse, v_teacher, b, fixed_feedback, rates, code)
+            column += weight / (12 * h) * drift(moved, T, T_inverse, v_teacher, b, fixed_feedback, rates, units)
         moved[j] = w[j]
         J[:, j] = column
     return J
 
 
 @njit(**_OPTIONS)
-def curvature(w, directions, T, T_inverse, v_teacher, b, fixed_feedback, rates, code):
+def curvature(w, directions, T, T_inverse, v_teacher, b, fixed_feedback, rates, units):
     """sum_ab D_ab d^2(dw/dalpha)/dw_a dw_b / 2 with D = sum_k d_k d_k^T, the d_k being the rows of `directions`."""
     total = np.zeros(len(w))
-    here = drift(w, T, T_inverse, v_teacher, b, fixed_feedback, rates, code)
+    wide = step_inside(w, _WIDE, 1e-5, b.shape[0], T.shape[0], b.shape[1], units)
+    here = drift(w, T, T_inverse, v_teacher, b, fixed_feedback, rates, units)
     for k in range(len(directions)):
         length = sqrt(np.sum(directions[k] ** 2))
         if length > 0:
-            step = directions[k] * (_WIDE / length)
-            there = drift(w + step, T, T_inverse, v_teacher, b, fixed_feedback, rates, code)
-            there += drift(w - step, T, T_inverse, v_teacher, b, fixed_feedback, rates, code)
-            total += (there - 2 * here) * (length**2 / (2 * _WIDE**2))
+            step = directions[k] * (wide / length)
+            there = drift(w + step, T, T_inverse, v_teacher, b, fixed_feedback, rates, units)
+            there += drift(w - step, T, T_inverse, v_teacher, b, fixed_feedback, rates, units)
+            total += (there - 2 * here) * (length**2 / (2 * wide**2))
     return total
 
 
 @njit(**_OPTIONS)
-def finite_size_drift(w, T, T_inverse, v_teacher, b, fixed_feedback, rates, code):
+def finite_size_drift(w, T, T_inverse, v_teacher, b, fixed_feedback, rates, units):
     """N times what the mean change of w in a step, times N, differs from dw/dalpha, for N -> infinity.
 
     Only that of Q_across does: by the length of an example across the teacher's space (of as many dimensions as T has
@@ -488,9 +716,9 @@ def finite_size_drift(w, T, T_inverse, v_teacher, b, fixed_feedback, rates, code
     Q_along = overlaps(overlaps(R, T_inverse), R)
     u = np.concatenate((v, -v_teacher))
     b = b if fixed_feedback else v
-    G, H, _ = averages(code, covariance(R, Q_along + Q_across, T), u, b, rates[2])
-    _, H_more, _ = averages(code, covariance(R, Q_along + (1 + _STEP) * Q_across, T), u, b, rates[2])
-    _, H_less, _ = averages(code, covariance(R, Q_along + (1 - _STEP) * Q_across, T), u, b, rates[2])
+    G, H, _ = averages(units, covariance(R, Q_along + Q_across, T), u, b, rates[2])
+    _, H_more, _ = averages(units, covariance(R, Q_along + (1 + _STEP) * Q_across, T), u, b, rates[2])
+    _, H_less, _ = averages(units, covariance(R, Q_along + (1 - _STEP) * Q_across, T), u, b, rates[2])
     G_across = G[:, :K] - overlaps(G[:, K:], overlaps(R, T_inverse))
     rank = 0.0  # the trace of the projector T T^+
     for n in range(M):
@@ -501,7 +729,7 @@ def finite_size_drift(w, T, T_inverse, v_teacher, b, fixed_feedback, rates, code
 
 
 @njit(**_OPTIONS)
-def diffusion(w, roots, g, T, T_inverse, v_teacher, b, fixed_feedback, rates, code):
+def diffusion(w, roots, g, T, T_inverse, v_teacher, b, fixed_feedback, rates, units):
     """D_ab = Cov[f_a, f_b] of f = N times the change of w in a step, |xi|^2 = N, for each set of points g.
 
     roots = (T^1/2, T^+1/2, Q_across^1/2); g (sets, rows, points) are standard normal: M components along the teacher's
@@ -511,7 +739,7 @@ def diffusion(w, roots, g, T, T_inverse, v_teacher, b, fixed_feedback, rates, co
     M, L, sigma = T.shape[0], len(w), rates[2]
     eta, eta_v, decay, decay_v = rates[0], rates[1], rates[3], rates[4]
     R, Q_across, v = unpack(w, K, M, O)
-    mean = drift(w, T, T_inverse, v_teacher, b, fixed_feedback, rates, code)
+    mean = drift(w, T, T_inverse, v_teacher, b, fixed_feedback, rates, units)
     mean_R, mean_Q, mean_v = unpack(mean, K, M, O)
     back = b if fixed_feedback else v
     along, root = overlaps(R, roots[1]), roots[2]
@@ -533,7 +761,7 @@ def diffusion(w, roots, g, T, T_inverse, v_teacher, b, fixed_feedback, rates, co
                 z[K + n] = 0
                 for m in range(M):
                     z[K + n] += roots[0][n, m] * points[m]
-            activate(code, z, g_z, g_prime)
+            activate(units, K * size, z.ravel(), g_z.ravel(), g_prime.ravel())
             for o in range(O):
                 Delta[o] = 0
                 if sigma > 0:
@@ -713,11 +941,11 @@ def _move_and_dot(w, keep, change, last_xi, xi):
 
 
 @njit(**_OPTIONS)
-def network_steps(W, v, W_teacher, inputs, noise, v_teacher, b, fixed_feedback, rates, code):
+def network_steps(W, v, W_teacher, inputs, noise, v_teacher, b, fixed_feedback, rates, units):
     """Online SGD on the examples `inputs`, one step each (docs/theory.md, section 1); W and v change in place.
 
     W (K, N), v (K, O), W_teacher (M, N); inputs (S, N) and noise (S, O) are standard normal, further columns are not
-    used; v_teacher (M, O), b (K, O), `fixed_feedback`, rates and code as in `right_hand_side`. Returns the number of
+    used; v_teacher (M, O), b (K, O), `fixed_feedback`, rates and units as in `right_hand_side`. Returns the number of
     steps taken: less than S if the next one has a field or an error beyond `DIVERGED`, in which case W and v are those
     before that step.
 
@@ -726,31 +954,31 @@ def network_steps(W, v, W_teacher, inputs, noise, v_teacher, b, fixed_feedback, 
     (K, N), M, O, S = W.shape, W_teacher.shape[0], v.shape[1], len(inputs)
     eta, eta_v, sigma = rates[0], rates[1], rates[2]
     keep, keep_v = 1 - rates[3] / N, 1 - rates[4] / N
-    z, g, g_prime = np.empty((1, K + M)), np.empty((1, K + M)), np.empty((1, K + M))
-    change, Delta = np.empty(K), np.empty((1, O))
+    z, g, g_prime = np.empty(K + M), np.empty(K + M), np.empty(K + M)
+    change, Delta = np.empty(K), np.empty(O)
     for step in range(S):
         xi = inputs[step]
         for i in range(K):
-            z[0, i] = _dot(W[i], xi) if step == 0 else _move_and_dot(W[i], keep, change[i], inputs[step - 1], xi)
+            z[i] = _dot(W[i], xi) if step == 0 else _move_and_dot(W[i], keep, change[i], inputs[step - 1], xi)
         for n in range(M):
-            z[0, K + n] = _dot(W_teacher[n], xi)
-        activate(code, z, g, g_prime)
+            z[K + n] = _dot(W_teacher[n], xi)
+        activate(units, K, z, g, g_prime)
         for o in range(O):
-            Delta[0, o] = -sigma * noise[step, o]
+            Delta[o] = -sigma * noise[step, o]
             for i in range(K):
-                Delta[0, o] += v[i, o] * g[0, i]
+                Delta[o] += v[i, o] * g[i]
             for n in range(M):
-                Delta[0, o] -= v_teacher[n, o] * g[0, K + n]
+                Delta[o] -= v_teacher[n, o] * g[K + n]
         if not (_all_small(z) and _all_small(Delta)):
             return step
         for i in range(K):
             error = 0.0
             for o in range(O):
-                error += (b[i, o] if fixed_feedback else v[i, o]) * Delta[0, o]
-            change[i] = -eta / N * g_prime[0, i] * error
+                error += (b[i, o] if fixed_feedback else v[i, o]) * Delta[o]
+            change[i] = -eta / N * g_prime[i] * error
         for i in range(K):
             for o in range(O):
-                v[i, o] = keep_v * v[i, o] - eta_v / N * Delta[0, o] * g[0, i]
+                v[i, o] = keep_v * v[i, o] - eta_v / N * Delta[o] * g[i]
     for i in range(K):
         _move_and_dot(W[i], keep, change[i], inputs[S - 1], inputs[S - 1])
     return S
@@ -758,15 +986,15 @@ def network_steps(W, v, W_teacher, inputs, noise, v_teacher, b, fixed_feedback, 
 
 @njit(**_OPTIONS)
 def _all_small(values):
-    """Whether no value of the one row is beyond DIVERGED or NaN."""
+    """Whether no value is beyond DIVERGED or NaN."""
     small = True
-    for value in values[0]:
+    for value in values:
         small &= abs(value) <= DIVERGED
     return small
 
 
 @njit(**_OPTIONS)
-def network_run(W, v, W_teacher, streams, steps, v_teacher, b, fixed_feedback, rates, code):
+def network_run(W, v, W_teacher, streams, steps, v_teacher, b, fixed_feedback, rates, units):
     """`network_steps` on `steps` fresh examples, drawn from streams = (that of the inputs, that of the noise).
 
     Every example takes the same whole number of draws from each lane, so that a run does not depend on how its steps
@@ -783,7 +1011,7 @@ def network_run(W, v, W_teacher, streams, steps, v_teacher, b, fixed_feedback, r
         normals(streams[0], xi[:size].reshape(size * rows, lanes))
         if rates[2] > 0:
             normals(streams[1], zeta[:size].reshape(-1, 1))
-        done = network_steps(W, v, W_teacher, xi[:size], zeta[:size], v_teacher, b, fixed_feedback, rates, code)
+        done = network_steps(W, v, W_teacher, xi[:size], zeta[:size], v_teacher, b, fixed_feedback, rates, units)
         taken += done
         if done < size:
             break
@@ -848,7 +1076,7 @@ def _add_square(S, p):
 
 
 @njit(**_ORDERED)
-def reduced_steps(A, S, v, L, alive, taken, N, g, chi2, v_teacher, b, fixed_feedback, rates, code):
+def reduced_steps(A, S, v, L, alive, taken, N, g, chi2, v_teacher, b, fixed_feedback, rates, units):
     """Online SGD in coordinates, many runs at once (docs/theory.md, section 4); A, S, v, alive, taken change in place.
 
     A (K, M, runs) and S (K, K, runs), lower triangular, are the coordinates of the students along and across the
@@ -877,7 +1105,7 @@ def reduced_steps(A, S, v, L, alive, taken, N, g, chi2, v_teacher, b, fixed_feed
             for j in range(n + 1):
                 for r in range(runs):
                     z[K + n, r] += L[n, j] * g[step, j, r]
-        activate(code, z, g_z, g_prime)
+        activate(units, K * runs, z.ravel(), g_z.ravel(), g_prime.ravel())
         for o in range(O):
             for r in range(runs):
                 Delta[o, r] = 0.0
@@ -935,7 +1163,7 @@ def reduced_overlaps(A, S, L):
 
 
 @njit(**_ORDERED)
-def reduced_run(A, S, v, L, alive, taken, N, streams, steps, v_teacher, b, fixed_feedback, rates, code):
+def reduced_run(A, S, v, L, alive, taken, N, streams, steps, v_teacher, b, fixed_feedback, rates, units):
     """`reduced_steps` for `steps` steps with random numbers from streams = (normals, chi^2), of a lane a run.
 
     Every step takes the same number of normals from each lane, so that a run depends neither on how its steps are
@@ -951,4 +1179,6 @@ def reduced_run(A, S, v, L, alive, taken, N, streams, steps, v_teacher, b, fixed
         normals(streams[0], draws[:size].reshape(size * rows, runs))
         for step in range(size):
             chi_squares(streams[1], N - P, draws[step, last], chi2[step])
-        reduced_steps(A, S, v, L, alive, taken, N, draws[:size], chi2[:size], v_teacher, b, fixed_feedback, rates, code)
+        reduced_steps(
+            A, S, v, L, alive, taken, N, draws[:size], chi2[:size], v_teacher, b, fixed_feedback, rates, units
+        )

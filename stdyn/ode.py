@@ -9,7 +9,7 @@ import scipy.integrate
 import scipy.optimize
 from numpy.typing import ArrayLike
 
-from stdyn import kernels
+from stdyn import kernels, quadrature
 from stdyn.errors import DivergenceWarning, InputError, SymmetryWarning
 from stdyn.problem import Array, Problem, number, time_grid
 from stdyn.symmetry import Orbits, find_orbits
@@ -19,6 +19,7 @@ METHODS = ("DOP853", "RK45", "RK23", "LSODA", "Radau", "BDF")
 
 _NEARLY = 1e-13  # order parameters closer than this, in units of the largest, are symmetric but for rounding
 _BROKEN = 1e-6  # and so far apart they no longer count as symmetric
+_RTOL_OF_ERROR = 1e-6  # of the solutions that give no more than the error of quadrature
 
 
 def integrate(
@@ -44,7 +45,8 @@ def integrate(
     Returns
     -------
     Trajectory
-        With arrays of shape (A, …). If an order parameter exceeds 1e8 it ends before that alpha, `diverged_at`.
+        With arrays of shape (A, …). If an order parameter exceeds 1e8 it ends before that alpha, `diverged_at`. If
+        averages are by quadrature, its `error` is what that makes of the solution.
 
     Warns
     -----
@@ -67,6 +69,7 @@ def integrate(
     if diverged is not None:
         said.append(diverged[1])
         warnings.warn(diverged[1], DivergenceWarning, stacklevel=2)
+    error = _quadrature_error(problem, alphas, y, method, rtol) if problem.by_quadrature else None
     broken = _broken_symmetry(alphas, y, nearly) if nearly.free < orbits.free else None
     if broken is not None:
         said.append(broken)
@@ -81,15 +84,34 @@ def integrate(
         **({"warning": "; ".join(said)} if said else {}),
     )
     ended = None if diverged is None else np.array(diverged[0])
-    return Trajectory(problem, alphas, *_unpack_all(problem, y), "ode", ended, attributes)
+    return Trajectory(problem, alphas, *_unpack_all(problem, y), "ode", ended, attributes, error)
+
+
+def _quadrature_error(problem: Problem, alphas: Array, y: Array, method: str, rtol: float) -> dict[str, Array]:
+    """Standard errors of the solution y by the quadrature of the averages, by name.
+
+    From solutions by each of its independent sets of points alone; NaN from where one of them ends.
+    """
+    rtol = max(rtol, _RTOL_OF_ERROR)
+    found: dict[str, list[Array]] = {}
+    with np.errstate(invalid="ignore"):
+        for which in range(quadrature.SETS if len(alphas) else 0):
+            each = np.full_like(y, np.nan)
+            solved = solve(problem, alphas, method, rtol, rtol / 100, which)[0]
+            each[: len(solved)] = solved
+            trajectory = Trajectory(problem, alphas, *_unpack_all(problem, each), "ode")
+            for name in trajectory.names:
+                found.setdefault(name, []).append(getattr(trajectory, name))
+        return {name: np.std(values, axis=0, ddof=1) / np.sqrt(quadrature.SETS) for name, values in found.items()}
 
 
 def solve(
-    problem: Problem, alphas: Array, method: str, rtol: float, atol: float
+    problem: Problem, alphas: Array, method: str, rtol: float, atol: float, which: int | None = None
 ) -> tuple[Array, tuple[float, str] | None, Orbits, Orbits]:
     """The packed states at alphas, as far as the solution goes; (alpha, words) if it diverged; and the symmetries.
 
-    The symmetries are the exact ones of the start, which are kept, and those that it has but for rounding.
+    The symmetries are the exact ones of the start, which are kept, and those that it has but for rounding. `which`
+    chooses one set of points, if averages are by quadrature.
     """
     start = problem.start
     y_start = kernels.pack(start.R, start.Q, start.v.reshape(start.K, -1))
@@ -97,7 +119,7 @@ def solve(
         raise InputError(f"no order parameter of the start may exceed {kernels.DIVERGED:g}; vectors have norm O(1)")
     nearly = find_orbits(problem, _NEARLY * max(1.0, float(np.abs(start.C).max()), float(np.abs(start.v).max())))
     orbits = nearly if nearly.trivial else find_orbits(problem)
-    return *_solve(problem, y_start, orbits, alphas, method, rtol, atol), orbits, nearly
+    return *_solve(problem, y_start, orbits, alphas, method, rtol, atol, which), orbits, nearly
 
 
 def check_settings(method: str, rtol: float, atol: float | None) -> tuple[float, float]:
@@ -109,10 +131,17 @@ def check_settings(method: str, rtol: float, atol: float | None) -> tuple[float,
 
 
 def _solve(
-    problem: Problem, y_start: Array, orbits: Orbits, alphas: Array, method: str, rtol: float, atol: float
+    problem: Problem,
+    y_start: Array,
+    orbits: Orbits,
+    alphas: Array,
+    method: str,
+    rtol: float,
+    atol: float,
+    which: int | None,
 ) -> tuple[Array, tuple[float, str] | None]:
     """The states at alphas, as far as the solution goes; if it diverged, the alpha at which, and what to say."""
-    T, arguments, trivial = problem.start.T, problem.kernel_arguments, orbits.trivial
+    T, arguments, trivial = problem.start.T, quadrature.arguments(problem, which), orbits.trivial
     s_start = y_start if trivial else orbits.reduce(y_start)
 
     def derivative(_: float, s: Array) -> Array:

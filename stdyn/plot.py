@@ -377,7 +377,7 @@ def labelled(ax: Axes, pair: Pair, label: str) -> Axes:
 
 def distinctions(pairs: list[Pair]) -> list[str]:
     """For each of several problems, the parameters in which they differ, or its number if only the starts do."""
-    names = ("N", "activation", *RATES)
+    names = ("N", "activations_text", *RATES)
     values = [{name: getattr(pair.problem, name) for name in names} for pair in pairs]
     differ = [name for name in names if len({value[name] for value in values}) > 1]
     return [
@@ -401,7 +401,7 @@ def parameters(problem: Problem, without: str = "") -> str:
     start, left_out = problem.start, [without, *without.split("=")]
     parts = [f"K = M = {start.K}" if start.K == start.M else f"K = {start.K}, M = {start.M}"]
     parts += [f"O = {problem.outputs}"] if problem.outputs > 1 else []
-    parts.append(problem.activation)
+    parts.append(problem.activations_text)
     rates = {"eta": rf"$\eta$ = {problem.eta:g}", "eta_v": rf"$\eta_v$ = {problem.eta_v:g}"}
     if problem.eta == problem.eta_v and not {"eta", "eta_v"} & set(left_out):
         rates = {"eta=eta_v": rf"$\eta = \eta_v$ = {problem.eta:g}"}

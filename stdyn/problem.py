@@ -8,8 +8,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from stdyn.activations import Activation, find, units
 from stdyn.errors import InputError
-from stdyn.kernels import Activation
+from stdyn.kernels import Averages, Units
 
 Array = NDArray[np.float64]
 
@@ -150,13 +151,13 @@ class OrderParameters:
         v = frozen_array("v", self.v, (1, 2))
         v_teacher = frozen_array("v_teacher", self.v_teacher, (1, 2))
         K, M = R.shape
-        for name, array, units, rule in (
+        for name, array, leading, rule in (
             ("Q", Q, (K, K), "(K, K)"),
             ("T", T, (M, M), "(M, M)"),
             ("v", v, (K,), "(K,) or (K, O)"),
             ("v_teacher", v_teacher, (M,), "(M,) or (M, O)"),
         ):
-            if array.shape[: len(units)] != units:
+            if array.shape[: len(leading)] != leading:
                 raise InputError(
                     f"{name} must have shape {rule} with K, M = {K}, {M} from R, but has shape {array.shape}"
                 )
@@ -201,8 +202,11 @@ class Problem:
         The order parameters at alpha = 0.
     N : int, default 500
         Input dimension of the simulated network, at least K + M. The ODEs (N -> infinity) do not depend on it.
-    activation : {"erf", "linear"}, default "erf"
-        g(x) = erf(x / sqrt 2) or g(x) = x, for student and teacher.
+    activation : str or Activation, default "erf"
+        g: "erf" (erf(x / sqrt 2)), "linear", "relu" or "tanh", whose averages have closed forms; "gelu", "sigmoid",
+        "square" (x^2), "hermite2", "hermite3", or what `stdyn.activation` makes, whose averages are by quadrature.
+    activation_teacher : str or Activation, optional
+        That of the teacher, if it is another one. Averages of erf with tanh have closed forms, else by quadrature.
     rule : {"bp", "fa"}, default "bp"
         Backpropagation (backward weights v) or feedback alignment (backward weights b).
     b : array_like, shape of start.v
@@ -213,6 +217,9 @@ class Problem:
         Standard deviation of the label noise.
     decay, decay_v : float, default 0
         Weight decay of the two layers: a step multiplies the weights by 1 - decay / N.
+    quadrature : int, default 16384
+        Points by which averages without a closed form are taken, a power of 2, at least 2048. The error, which
+        `integrate` reports, falls a little faster than their number to the power -1/2; the time grows with it.
 
     Raises
     ------
@@ -222,7 +229,8 @@ class Problem:
 
     start: OrderParameters
     N: int = 500
-    activation: str = "erf"
+    activation: Any = "erf"  # an Activation, once it is made
+    activation_teacher: Any = None
     rule: Literal["bp", "fa"] = "bp"
     b: Array | None = None
     eta: float = field(kw_only=True)
@@ -230,6 +238,7 @@ class Problem:
     sigma: float = 0.0
     decay: float = 0.0
     decay_v: float = 0.0
+    quadrature: int = 2**14
 
     def __post_init__(self) -> None:
         if not isinstance(self.start, OrderParameters):
@@ -238,9 +247,13 @@ class Problem:
         units = self.start.K + self.start.M
         if checked["N"] < units:
             raise InputError(f"N must be at least K + M = {units}, but is {self.N}")
-        activations = [name.lower() for name in Activation.__members__]
-        if self.activation not in activations:
-            raise InputError(f"activation must be one of {', '.join(activations)}, but is {self.activation!r}")
+        checked["activation"] = find(self.activation)
+        if self.activation_teacher is not None:
+            teacher = find(self.activation_teacher, "activation_teacher")
+            checked["activation_teacher"] = None if teacher == checked["activation"] else teacher
+        checked["quadrature"] = points = integer("quadrature", self.quadrature, 2**11, 2**24)
+        if points & (points - 1):
+            raise InputError(f"quadrature must be a power of 2, but is {points}")
         if self.rule not in ("bp", "fa"):
             raise InputError(f'rule must be "bp" or "fa", but is {self.rule!r}')
         if (self.rule == "fa") != (self.b is not None):
@@ -261,13 +274,31 @@ class Problem:
         return self.start.v.size // self.start.K
 
     @property
-    def kernel_arguments(self) -> tuple[Array, Array, bool, Array, int]:
-        """(v_teacher (M, O), b (K, O), fixed_feedback, rates, code): how every kernel takes its parameters."""
+    def activations(self) -> tuple[Activation, Activation]:
+        """Those of student and teacher."""
+        return self.activation, self.activation if self.activation_teacher is None else self.activation_teacher
+
+    @property
+    def activations_text(self) -> str:
+        """Their names in words."""
+        return " of ".join(map(str, self.activations)) if self.activation_teacher else str(self.activation)
+
+    @property
+    def by_quadrature(self) -> bool:
+        """Whether the averages have no closed form."""
+        return units(*self.activations).averages == Averages.POINTS
+
+    @property
+    def kernel_arguments(self) -> tuple[Array, Array, bool, Array, Units]:
+        """(v_teacher (M, O), b (K, O), fixed_feedback, rates, units): how every kernel takes its parameters.
+
+        Without the points of a quadrature, which simulations do not need: those are `quadrature.arguments`.
+        """
         v_teacher = self.start.v_teacher.reshape(self.start.M, -1)
         b = self.start.v if self.b is None else self.b
         rates = np.array([getattr(self, name) for name in RATES])
-        code = Activation[self.activation.upper()]
-        return np.array(v_teacher), np.array(b.reshape(self.start.K, -1)), self.rule == "fa", rates, int(code)
+        fixed = self.rule == "fa"
+        return np.array(v_teacher), np.array(b.reshape(self.start.K, -1)), fixed, rates, units(*self.activations)
 
     def difference(self, other: "Problem") -> str | None:
         """The first parameter in which the two problems differ, as "eta: 0.5 and 0.4"; None if they are the same."""

@@ -10,14 +10,13 @@ from functools import partial
 from itertools import pairwise
 
 import numpy as np
-from scipy.stats import norm, qmc
 from tqdm import tqdm
 
 from stdyn.expansion import Expansion
 from stdyn.problem import Array
+from stdyn.quadrature import SETS, normal_points
 from stdyn.simulate import cores
 
-_SETS = 8  # of points of the quadrature; one half of them against the other gives its error
 _ACCURACY = 1e-4  # of D between the alphas at which it is computed, relative to sqrt(D_aa D_cc)
 _NOTHING = 1e-25  # a D below this is rounding
 _NODES = np.linspace(0, 1, 5)  # of the polynomials in between, in units of a panel
@@ -98,8 +97,7 @@ def _diffusion_along(
 def quadrature_points(expansion: Expansion, points: int) -> Array:
     """Standard normal numbers (sets, rows, points) of `kernels.diffusion`: scrambled Sobol points, the same ever."""
     rows = expansion.K + expansion.M + (expansion.O if expansion.problem.sigma > 0 else 0)
-    seeds = np.random.SeedSequence(0).spawn(_SETS)
-    return np.array([norm.ppf(qmc.Sobol(rows, rng=np.random.default_rng(seed)).random(points).T) for seed in seeds])
+    return np.array([normal_points(rows, points, which) for which in range(SETS)])
 
 
 def _weights(x: Array) -> Array:

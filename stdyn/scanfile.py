@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from stdyn import store
+from stdyn.activations import known
 from stdyn.errors import InputError
 from stdyn.problem import RATES, Array, OrderParameters, Problem, frozen_array, integer, time_grid
 from stdyn.summary import SUMMARY
@@ -28,7 +29,8 @@ TODO, DONE, FAILED = 0, 1, 2
 STATES = ("todo", "done", "failed")
 CURVES = ("eps_g", "F", "alignment")
 ORDER_PARAMETERS = ("R", "Q", "v")
-SCALARS = ("N", "activation", "rule", *RATES)
+SCALARS = ("N", "activation", "activation_teacher", "rule", "quadrature", *RATES)
+_VALUES = ("activation_values", "activation_teacher_values")  # of problems that no recipe makes again
 KEEP = ("all", "curves", "summary")
 
 Solve = Callable[..., Trajectory]
@@ -79,7 +81,10 @@ def _parameters(problem: Problem) -> dict[str, Any]:
     start = problem.start
     arrays = {"R_start": start.R, "Q_start": start.Q, "T": start.T, "v_start": start.v, "v_teacher": start.v_teacher}
     b = np.full(start.v.shape, np.nan) if problem.b is None else problem.b
-    return arrays | {"b": b} | {name: getattr(problem, name) for name in SCALARS}
+    values = dict(zip(_VALUES, (each.values for each in problem.activations), strict=True))
+    scalars = {name: getattr(problem, name) for name in SCALARS}
+    names = dict(zip(("activation", "activation_teacher"), map(str, problem.activations), strict=True))
+    return arrays | {"b": b} | values | scalars | names
 
 
 def solver_described(solve: Solve) -> dict[str, Any]:
@@ -174,7 +179,8 @@ def _coordinates(
     elif isinstance(problems, Variations):
         named = problems.coordinates
     else:
-        named = {name: np.array([getattr(problem, name) for problem in problems]) for name in SCALARS}
+        every = [_parameters(problem) for problem in problems]
+        named = {name: np.array([parameters[name] for parameters in every]) for name in SCALARS}
         named = {name: values for name, values in named.items() if len(set(values.tolist())) > 1}
     return {
         name.replace(" ", ""): values.astype(object) if values.dtype.kind == "U" else values
@@ -191,6 +197,7 @@ def _stored_problems(problems: Sequence[Problem], output: tuple[str, ...]) -> di
     axes = {
         "R_start": ("student", "teacher"), "Q_start": ("student", "student_2"), "T": ("teacher", "teacher_2"),
         "v_start": ("student", *output), "v_teacher": ("teacher", *output), "b": ("student", *output),
+        **dict.fromkeys(_VALUES, ("function", "probe")),
     }  # fmt: skip
     stored = {}
     for name in every[0]:
@@ -322,10 +329,12 @@ class Scan:
         index = range(len(self))[index]
         if self._problems is not None:
             return self._problems[index]
-        names = ("R_start", "Q_start", "T", "v_start", "v_teacher", "b", *SCALARS)
+        names = ("R_start", "Q_start", "T", "v_start", "v_teacher", "b", *_VALUES, *SCALARS)
         stored = self._look(lambda table: {name: table.read(name, index) for name in names})
         scalars = {name: plain(stored.pop(name)) for name in SCALARS}
         b = stored.pop("b")
+        for name, values in zip(("activation", "activation_teacher"), map(stored.pop, _VALUES), strict=True):
+            scalars[name] = known(scalars[name], values)
         return Problem(OrderParameters(*stored.values()), b=None if scalars["rule"] == "bp" else b, **scalars)
 
     def trajectory(self, index: int) -> Trajectory:

@@ -323,9 +323,8 @@ def caption(scan: Scan) -> str:
         f", median of {scan.description['solve']['runs']} {how}" if "runs" in scan.description["solve"] else f", {how}"
     )
     done = int((scan.state == DONE).sum())
-    return (
-        f"{done} points, {units}{outputs}, {problem.activation}{rates}{size}{runs} to $\\alpha$ = {scan.alphas[-1]:g}"
-    )
+    what = f"{done} points, {units}{outputs}, {problem.activations_text}"
+    return f"{what}{rates}{size}{runs} to $\\alpha$ = {scan.alphas[-1]:g}"
 
 
 def _example(scan: Scan) -> Problem:

@@ -40,7 +40,7 @@ def summarise(trajectory: Trajectory, alphas: Array) -> dict[str, Array]:
     b, O = trajectory.problem.b, trajectory.problem.outputs
     eps_g_start = averages.eps_g(
         start.R, start.Q, start.T, start.v.reshape(start.K, O), start.v_teacher.reshape(start.M, O),
-        trajectory.problem.activation,
+        trajectory.problem.activations,
     )  # fmt: skip
     curves = trajectory.eps_g.reshape(runs or 1, len(trajectory.alphas))
     plateaus = np.array([plateau(trajectory.alphas, curve) for curve in curves])

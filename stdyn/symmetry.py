@@ -1,10 +1,10 @@
 """The exact symmetries of a starting point, which the ODEs keep and round-off would break (theory.md, section 6).
 
-A symmetry permutes the students, the teacher units and the outputs, each among themselves, and may turn the sign of a
-unit (g is odd) or of an output, such that C, v, v_teacher and b stay what they are. Its orbits say which order
-parameters stay equal, opposite or zero for ever. Symmetries are the automorphisms of a graph with coloured edges whose
-vertices are units and outputs with either sign; they are found by individualisation and refinement (McKay, Congressus
-Numerantium 30, 45, 1981).
+A symmetry permutes the students, the teacher units and the outputs, each among themselves, and may turn the sign of an
+output, or of a unit whose g is odd (its v turns, too) or even (its v does not), such that C, v, v_teacher and b stay
+what they are. Its orbits say which order parameters stay equal, opposite or zero for ever. Symmetries are the
+automorphisms of a graph with coloured edges whose vertices are units and outputs with either sign; they are found by
+individualisation and refinement (McKay, Congressus Numerantium 30, 45, 1981).
 """
 
 from dataclasses import dataclass
@@ -59,11 +59,12 @@ def find_orbits(problem: Problem, tolerance: float = 0.0) -> Orbits:
     entry[:, P:] = L - K * O + np.arange(K * O).reshape(K, O)
     rows = np.concatenate([np.repeat(np.arange(K), M), i, np.repeat(np.arange(K), O)])
     columns = np.concatenate([np.tile(np.arange(K, P), K), k, np.tile(np.arange(P, V), K)])
+    seen = (columns < P) | (_unit_parities(problem)[rows] != 1)  # v of a unit with an even g does not turn with it
     links = []
     for permutation in generators(problem, tolerance):
         vertex, negative = permutation[:V] % V, permutation[:V] >= V
         image = entry[np.minimum(vertex[rows], vertex[columns]), np.maximum(vertex[rows], vertex[columns])]
-        turned = negative[rows] ^ negative[columns]
+        turned = (negative[rows] & seen) ^ negative[columns]
         links.append(np.stack([np.arange(L), image + L * turned]))
         links.append(np.stack([np.arange(L) + L, image + L * ~turned]))
     if not links:
@@ -101,28 +102,38 @@ def _coloured_graph(problems: list[Problem], tolerance: float) -> np.ndarray:
     V = K + M + O
     kind = np.repeat([0, 1, 2], [K, M, O])
     special = np.kron([[1, 2], [2, 1]], np.eye(V, dtype=int))  # a vertex itself, and its own negative
+    signed = _unit_parities(problems[0])
+    for vertex in np.flatnonzero(signed == 0):  # g has no parity: its sign is fixed
+        special[vertex, vertex], special[vertex + V, vertex + V] = 5, 6
     if O == 1:  # all signs turned at once is no symmetry worth finding: fix that of the output
         special[K + M, K + M], special[K + M + V, K + M + V] = 3, 4
-    colour = 1 + np.tile(3 * kind[:, None] + kind, (2, 2)) * 5 + special
+    colour = 1 + np.tile(3 * kind[:, None] + kind, (2, 2)) * 7 + special
     edges = np.kron(np.eye(len(problems), dtype=int), colour)  # 0 between the graphs
-    signs = np.array([[1.0, -1.0], [-1.0, 1.0]])
     for values in zip(*(_edge_values(problem) for problem in problems), strict=True):
-        classes = _classes(block_diag(*(np.kron(signs, value) for value in values)), tolerance)
+        classes = _classes(block_diag(*values), tolerance)
         edges = edges * (classes.max() + 1) + classes
     return np.unique(edges, return_inverse=True)[1].reshape(edges.shape)
 
 
+def _unit_parities(problem: Problem) -> np.ndarray:
+    """The parity of g of each unit: 1 if it is even, -1 if odd, else 0; of outputs -1."""
+    student, teacher = problem.activations
+    return np.repeat([student.parity, teacher.parity, -1], [problem.start.K, problem.start.M, problem.outputs])
+
+
 def _edge_values(problem: Problem) -> tuple[np.ndarray, np.ndarray]:
-    """C between units and v between units and outputs; and b between units and outputs."""
+    """C between units and v between units and outputs; and b between units and outputs; with either sign of both."""
     start, K, P = problem.start, problem.start.K, problem.start.K + problem.start.M
-    value, feedback = np.zeros((2, P + problem.outputs, P + problem.outputs))
-    value[:P, :P] = start.C
-    value[:K, P:], value[K:P, P:] = start.v.reshape(K, -1), start.v_teacher.reshape(P - K, -1)
-    value[P:, :P] = value[:P, P:].T
+    C, v, b = np.zeros((3, P + problem.outputs, P + problem.outputs))
+    C[:P, :P] = start.C
+    v[:K, P:], v[K:P, P:] = start.v.reshape(K, -1), start.v_teacher.reshape(P - K, -1)
     if problem.b is not None:
-        feedback[:K, P:] = problem.b.reshape(K, -1)
-        feedback[P:, :K] = feedback[:K, P:].T
-    return value, feedback
+        b[:K, P:] = problem.b.reshape(K, -1)
+    signs = np.array([[1.0, -1.0], [-1.0, 1.0]])
+    even = (_unit_parities(problem) == 1)[:, None]  # g(-x) = g(x): v and b see the sign of the output only
+    of_output = np.array([[1.0, -1.0], [1.0, -1.0]])
+    second = [np.kron(signs, np.where(even, 0, each)) + np.kron(of_output, np.where(even, each, 0)) for each in (v, b)]
+    return np.kron(signs, C) + second[0] + second[0].T, second[1] + second[1].T
 
 
 def _classes(values: np.ndarray, tolerance: float) -> np.ndarray:

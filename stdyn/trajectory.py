@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stdyn import averages, store
+from stdyn.activations import known
 from stdyn.errors import InputError
 from stdyn.problem import RATES, Array, OrderParameters, Problem
 
@@ -44,6 +45,9 @@ class Trajectory:
     diverged_at : None, or ndarray of shape () or (runs,)
         None if nothing diverged, else the alpha at which each run (or the theory) did; infinity for a run that did not.
         The entries of a diverged run are NaN from there on; alphas end where no run is left.
+    error : dict of ndarray, or None
+        For the theory, if its averages are by quadrature: what that makes of "R", "Q", "v", "eps_g" and, with feedback
+        alignment, "F", as standard errors (from 8 independent sets of points).
     attributes : dict
         Where it comes from: seed, versions, wall time in seconds, settings of the solver.
     """
@@ -56,6 +60,7 @@ class Trajectory:
     method: str
     diverged_at: Array | None = None
     attributes: dict[str, Any] = field(default_factory=dict)
+    error: dict[str, Array] | None = None
 
     def __post_init__(self) -> None:
         for name in ("alphas", "R", "Q", "v"):
@@ -72,6 +77,11 @@ class Trajectory:
     def runs(self) -> int | None:
         """The number of runs of an ensemble; None for the theory."""
         return self.R.shape[0] if self.R.ndim == 4 else None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of what is held to the theory: order parameters and eps_g."""
+        return ("R", "Q", "v", "eps_g") if self.problem.b is None else ("R", "Q", "v", "F", "eps_g")
 
     def _over_v(self, values: Array) -> Array:
         """The sum over the axes of the second layer."""
@@ -95,7 +105,7 @@ class Trajectory:
         """Generalization error 1/2 <|Delta|^2>, without label noise."""
         start, O = self.problem.start, self.problem.outputs
         v, v_teacher = self.v.reshape(*self.R.shape[:-1], O), start.v_teacher.reshape(start.M, O)
-        return averages.eps_g(self.R, self.Q, start.T, v, v_teacher, self.problem.activation)
+        return averages.eps_g(self.R, self.Q, start.T, v, v_teacher, self.problem.activations)
 
     def at(self, position: int, run: int | None = None) -> OrderParameters:
         """The order parameters at alphas[position] (of one run of an ensemble), e.g. to start from.
@@ -122,7 +132,8 @@ class Trajectory:
         solver = "ODEs, N -> infinity" if theory else f"{self.runs} {self.method} runs at N = {problem.N}"
         lines = {
             "what": f"{problem.rule.upper()}, {solver}",
-            "units": f"K = {start.K}, M = {start.M}, outputs = {problem.outputs}, activation {problem.activation}",
+            "units": f"K = {start.K}, M = {start.M}, outputs = {problem.outputs},"
+            f" activation {problem.activations_text}",
             "rates": ", ".join(f"{name} = {getattr(problem, name):g}" for name in RATES),
             "alpha": "none was reached",
         }
@@ -133,6 +144,9 @@ class Trajectory:
                 if values is not None:
                     first, last = np.nanmean(values[..., 0]), np.nanmean(values[..., -1])
                     lines[name] = f"{first:.4g} at the first alpha, {last:.4g} at the last"
+        if self.error is not None and len(self.alphas):
+            largest = ", ".join(f"{name} {np.nanmax(values):.1g}" for name, values in self.error.items())
+            lines["quadrature"] = f"standard error up to {largest}"
         if self.diverged_at is not None:
             lines["diverged"] = (
                 f"{np.isfinite(self.diverged_at).sum()}, the first at alpha = {self.diverged_at.min():g}"
@@ -164,13 +178,20 @@ class Trajectory:
             variables["b"] = (("student", *output), problem.b, "feedback weights")
         if self.diverged_at is not None:
             variables["diverged_at"] = (time[:-1], self.diverged_at, "alpha at which the run diverged, inf: it did not")
-        return variables
+        for name, values in (self.error or {}).items():
+            variables[f"error_{name}"] = (variables[name][0], values, f"standard error of {name} by quadrature")
+        return variables | activation_variables(problem)
 
-    _SCALARS = ("N", "activation", "rule", *RATES)
+    _SCALARS = ("N", "rule", *RATES)
 
     def all_attributes(self) -> dict[str, Any]:
         """The problem's scalars, the method and where it comes from, for the file and for xarray."""
         described = {name: getattr(self.problem, name) for name in self._SCALARS}
+        described["activation"] = str(self.problem.activation)
+        if self.problem.activation_teacher is not None:
+            described["activation_teacher"] = str(self.problem.activation_teacher)
+        if self.problem.by_quadrature:
+            described["quadrature"] = self.problem.quadrature
         return described | {"method": self.method} | self.attributes
 
     def save(self, path: str | os.PathLike[str], overwrite: bool = False) -> Path:
@@ -225,6 +246,12 @@ def from_arrays(path: str | os.PathLike[str], arrays: dict[str, np.ndarray], att
             arrays["R_start"], arrays["Q_start"], arrays["T"], arrays["v_start"], arrays["v_teacher"]
         )
         scalars = {name: attributes.pop(name) for name in Trajectory._SCALARS}
+        scalars["activation"] = known(attributes.pop("activation"), arrays.get("activation_values"))
+        if "activation_teacher" in attributes:
+            values = arrays.get("activation_teacher_values")
+            scalars["activation_teacher"] = known(attributes.pop("activation_teacher"), values)
+        if "quadrature" in attributes:
+            scalars["quadrature"] = attributes.pop("quadrature")
         problem = Problem(start, b=arrays.get("b"), **scalars)
         alphas, R, Q, v = (arrays[name] for name in ("alpha", "R", "Q", "v"))
         method = attributes.pop("method")
@@ -232,7 +259,21 @@ def from_arrays(path: str | os.PathLike[str], arrays: dict[str, np.ndarray], att
         raise InputError(f"{path} is a stdyn file, but holds no {missing}, which a trajectory needs") from None
     for name in ("format", "format_version", "kind"):
         attributes.pop(name, None)
-    return Trajectory(problem, alphas, R, Q, v, method, arrays.get("diverged_at"), attributes)
+    error = {name.removeprefix("error_"): array for name, array in arrays.items() if name.startswith("error_")}
+    trajectory = Trajectory(problem, alphas, R, Q, v, method, arrays.get("diverged_at"), attributes, error or None)
+    if any(not each.usable for each in problem.activations):
+        trajectory.__dict__["eps_g"] = arrays["eps_g"]  # which cannot be computed without the functions
+    return trajectory
+
+
+def activation_variables(problem: Problem) -> store.Variables:
+    """Values of the activations that `stdyn.activation` made, by which they are recognised."""
+    named = {"activation_values": problem.activation, "activation_teacher_values": problem.activation_teacher}
+    return {
+        name: (("function", "probe"), each.values, "g and g' at 17 points")
+        for name, each in named.items()
+        if each is not None and each.functions_needed
+    }
 
 
 @cache

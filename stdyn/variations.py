@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from stdyn.activations import find
 from stdyn.errors import InputError
 from stdyn.experiment import Experiment, check_name, from_values
 from stdyn.problem import RATES, Array, OrderParameters, Problem, integer, number
 
-TEXTS = {"rule": ("fa", "bp"), "activation": ("erf", "linear")}
+TEXTS = ("rule", "activation", "activation_teacher")
 NUMBERS = {
     "N": "input dimension",
     "eta": "learning rate of the first layer",
@@ -29,6 +30,7 @@ NUMBERS = {
     "b_angle": "angle in degrees of the feedback weights to v at the start",
     "draw": "seed of the random start: first layer, v and b",
 }
+_ACTIVATIONS = ("activation", "activation_teacher")
 _ENTRY = re.compile(r"(R|Q|T|v|v_teacher|b)\[\s*(\d+)\s*(?:,\s*(\d+)\s*)?\]")
 _KEYS = ("from", "to", "number", "spacing")
 
@@ -148,8 +150,16 @@ class Variations(Sequence[Problem]):
         return self.recipe(index % len(self))()
 
     def recipe(self, index: int) -> Callable[[], Problem]:
-        """A function that makes the problem of a point; it is small when pickled."""
-        return partial(problem_at, self.experiment, self.values(index))
+        """A function that makes the problem of a point; it is small when pickled.
+
+        It has activations instead of their names: another process may not know what was made in this one.
+        """
+        values = self.values(index)
+        there = {name: getattr(self.experiment, name) for name in _ACTIVATIONS}
+        named = {
+            name: values.get(name, there[name]) for name in _ACTIVATIONS if values.get(name, there[name]) is not None
+        }
+        return partial(problem_at, self.experiment, values | {name: find(each) for name, each in named.items()})
 
     def __iter__(self) -> Iterator[Problem]:
         return (self[index] for index in range(len(self)))
@@ -202,7 +212,7 @@ def problem_at(experiment: Experiment, values: Mapping[str, Any]) -> Problem:
     values = {part.strip(): value for name, value in values.items() for part in name.split("=")}
     rule = values.pop("rule", experiment.rule)
     changes: dict[str, Any] = {"rule": "fa"}  # b is drawn, and dropped in the end if not wanted: all else is the same
-    changes |= {name: plain(values[name]) for name in ("N", "q", "r", "activation", *RATES) if name in values}
+    changes |= {name: plain(values[name]) for name in ("N", "q", "r", *_ACTIVATIONS, *RATES) if name in values}
     for name in ("v", "b"):
         if f"{name}_scale" in values and getattr(experiment, name) is None:
             changes[f"{name}_scale"] = float(values.pop(f"{name}_scale"))
@@ -332,8 +342,10 @@ def _value(name: str, value: Any) -> Any:
     """One value of a quantity, refused if the quantity cannot take it at any point."""
     for part in map(str.strip, name.split("=")):
         if part in TEXTS:
-            if value not in TEXTS[part]:
-                raise InputError(f"{part} must be one of {', '.join(TEXTS[part])}, but is {value!r}")
+            if part == "rule" and value not in ("fa", "bp"):
+                raise InputError(f"rule must be one of fa, bp, but is {value!r}")
+            if part in _ACTIVATIONS:
+                find(value, part)
         elif part in ("N", "draw"):
             value = integer(part, value, 0 if part == "draw" else 1)
         elif part == "b_angle":

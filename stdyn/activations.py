@@ -1,0 +1,290 @@
+"""Activation functions g and g': those with closed-form averages, others by name, and any that numba compiles."""
+
+import runpy
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from math import erf, exp, pi, sqrt
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stdyn import kernels
+from stdyn.errors import InputError
+from stdyn.kernels import Averages, Code, Units
+
+Array = NDArray[np.float64]
+
+# tanh(x) = sum_m c_m erf(s_m x / sqrt 2) to 1.02e-6, and tanh'(x) to 9.4e-6, for all x: the logistic law is a scale
+# mixture of normals (Monahan & Stefanski, in Handbook of the Logistic Distribution, 1992). Minimax fit; rows (c, s).
+_TANH = np.array([
+    (0.02703996837871007, 0.5920884660786577),
+    (0.21866889516251234, 0.8340763207234655),
+    (0.42901910031886803, 1.1668881862509797),
+    (0.2838780537228021, 1.6230202054485956),
+    (0.041393007796952756, 2.26001280872578),
+])  # fmt: skip
+_TERMS = {Code.ERF: np.array([[1.0, 1.0]]), Code.TANH: _TANH}
+_PROBES = np.concatenate([[0.0], np.array([0.1, 0.37, 0.73, 1.13, 1.71, 2.37, 3.1, 4.3])])  # where functions are held
+_STEP = 1e-5  # of the differences that g' is held to
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Activation:
+    """An activation function g with its derivative; called with an array it returns (g, g').
+
+    Made by `stdyn.activation`, or known by its name: "erf" (erf(x / sqrt 2)), "linear", "relu", "tanh", "gelu",
+    "sigmoid", "square" (x^2), "hermite2" ((x^2 - 1)/sqrt 2), "hermite3" ((x^3 - 3x)/sqrt 6). Two of them are equal if
+    name and values are.
+
+    Attributes
+    ----------
+    name : str
+    code : kernels.Code
+        How the kernels evaluate it.
+    functions : tuple of callable, or None
+        The scalar functions (g, g') of `activation`; None if the kernels have their own, or if they are not known.
+    values : ndarray, shape (2, 17)
+        g and g' at 17 points from -4.3 to 4.3, by which it is recognised.
+    """
+
+    name: str
+    code: Code
+    functions: tuple[Callable, Callable] | None
+    values: Array
+
+    def __call__(self, z: Any) -> tuple[Array, Array]:
+        """g(z) and g'(z), of the shape of z."""
+        z = np.array(z, dtype=float, order="C")
+        g, g_prime = np.empty_like(z), np.empty_like(z)
+        kernels.fill(int(self.code), self.address, z.ravel(), g.ravel(), g_prime.ravel())
+        return g, g_prime
+
+    @cached_property
+    def _compiled(self) -> Any:
+        if self.functions is None:
+            raise InputError(
+                f"activation {self.name!r} is known by its name only, from a file: make it with"
+                f" stdyn.activation(g, g_prime, name={self.name!r}), and load the file then"
+            )
+        return kernels.pointwise(*self.functions)
+
+    @property
+    def functions_needed(self) -> bool:
+        """Whether the name alone does not say what it is: it was made by `stdyn.activation`."""
+        return self.name not in BUILT_IN
+
+    @property
+    def usable(self) -> bool:
+        """Whether its functions are known: not if it comes from a file, and this process has not made it."""
+        return self.code != Code.COMPILED or self.functions is not None
+
+    @property
+    def address(self) -> int:
+        """Of the C function that the kernels call in this process; 0 if they have their own formula."""
+        return int(self._compiled.address) if self.code == Code.COMPILED else 0
+
+    @property
+    def parity(self) -> int:
+        """1 if g is even, -1 if it is odd, else 0."""
+        g = self.values[0]
+        for parity in (-1, 1):
+            if np.allclose(g[::-1], parity * g, rtol=1e-13, atol=1e-14):
+                return parity
+        return 0
+
+    @property
+    def terms(self) -> Array | None:
+        """Rows (c, s) if g(x) is a sum of terms c erf(s x / sqrt 2), as averages are concerned; else None."""
+        return _TERMS.get(self.code)
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, str):
+            return self.name == other
+        if not isinstance(other, Activation):
+            return NotImplemented
+        return self.name == other.name and self.code == other.code and bool(np.array_equal(self.values, other.values))
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+    def __str__(self) -> str:
+        return self.name
+
+    def __repr__(self) -> str:
+        return f"<stdyn.Activation {self.name}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Without the C function, which other processes compile for themselves."""
+        if self.name in BUILT_IN:
+            return find, (self.name,)
+        return Activation, (self.name, self.code, self.functions, self.values)
+
+
+def activation(g: Callable, g_prime: Callable, name: str | None = None) -> Activation:
+    """An activation from two functions of a number that numba can compile; their Gaussian averages are by quadrature.
+
+    Parameters
+    ----------
+    g, g_prime : callable
+        g(x) and its derivative, from a float to a float: plain functions (of `math` and NumPy) or numba's.
+    name : str, optional
+        By which files, plots and `Problem` know it from now on in this process; default: that of `g`.
+
+    Returns
+    -------
+    Activation
+        For `Problem(activation=…)`, whose `quadrature` sets how many points the averages are taken over.
+
+    Raises
+    ------
+    InputError
+        If a function cannot be compiled or is not finite, if g_prime is not the derivative of g (by differences, at
+        more than 2 of 17 points, as g may have kinks), or if the name is that of a built-in activation.
+
+    Examples
+    --------
+    >>> from math import exp, log1p
+    >>> softplus = stdyn.activation(lambda x: log1p(exp(x)), lambda x: 1 / (1 + exp(-x)), name="softplus")
+    """
+    for argument, function in (("g", g), ("g_prime", g_prime)):
+        if not callable(function):
+            raise InputError(f"{argument} must be a function of a number, but is {function!r}")
+    name = getattr(g, "__name__", "g") if name is None else name
+    if not isinstance(name, str) or not name or name in BUILT_IN:
+        raise InputError(f"name must be a text other than the names of built-in activations, but is {name!r}")
+    made = _compile(name, g, g_prime)
+    _made[name] = made
+    return made
+
+
+def _compile(name: str, g: Callable, g_prime: Callable) -> Activation:
+    """The activation of these functions, checked."""
+    functions = kernels.scalar(g), kernels.scalar(g_prime)
+    draft = Activation(name, Code.COMPILED, functions, np.zeros((2, 0)))
+    try:
+        values = np.array(draft(_POINTS))
+    except TypeError as error:
+        reason = " ".join(str(error).split())[:200]
+        raise InputError(f"g and g_prime must be functions of a float that numba can compile, but: {reason}") from None
+    if not np.isfinite(values).all():
+        where = _POINTS[np.flatnonzero(~np.isfinite(values).all(axis=0))[0]]
+        raise InputError(
+            f"g and g_prime must be finite, but at {where:g} they are {draft(where)[0]}, {draft(where)[1]}"
+        )
+    slopes = (draft(_POINTS + _STEP)[0] - draft(_POINTS - _STEP)[0]) / (2 * _STEP)
+    wrong = np.flatnonzero(np.abs(slopes - values[1]) > 1e-6 * (1 + np.abs(values).max(axis=0)))
+    if len(wrong) > 2:
+        at = wrong[0]
+        raise InputError(
+            f"g_prime must be the derivative of g, but g_prime({_POINTS[at]:g}) = {values[1, at]:.6g}"
+            f" and the slope of g there is {slopes[at]:.6g}"
+        )
+    return Activation(name, Code.COMPILED, functions, values)
+
+
+def find(name: Any, argument: str = "activation") -> Activation:
+    """The activation itself, or that of a name: a built-in one, one made in this process, or "file.py:name"."""
+    if isinstance(name, Activation):
+        return name
+    if not isinstance(name, str):
+        raise InputError(f"{argument} must be a name or a stdyn.Activation, but is {name!r}")
+    if name in BUILT_IN:
+        return _built_in(name)
+    if name in _made:
+        return _made[name]
+    if ".py:" in name:
+        return _from_file(name, argument)
+    raise InputError(f"{argument} must be one of {', '.join((*BUILT_IN, *_made))}, or file.py:name, but is {name!r}")
+
+
+def _from_file(place: str, argument: str) -> Activation:
+    """The activation called `name` in a Python file, which is run."""
+    path, _, name = place.rpartition(":")
+    if not Path(path).is_file():
+        raise InputError(f"{argument} must be file.py:name, but there is no file {path}")
+    found = runpy.run_path(path).get(name)
+    if not isinstance(found, Activation):
+        raise InputError(f"{argument} must be an activation made by stdyn.activation, but {path} has no such {name!r}")
+    _made[place] = Activation(place, found.code, found.functions, found.values)
+    return _made[place]
+
+
+def known(name: str, values: Array | None) -> Activation:
+    """The activation of a file, with its values there if it is not built in: as `find` has it, or these only.
+
+    Raises InputError if this process knows another one by the name.
+    """
+    if values is None or name in BUILT_IN:
+        return find(name)
+    if name not in _made:
+        return Activation(name, Code.COMPILED, None, values)
+    here = _made[name]
+    if not np.allclose(here.values, values, rtol=1e-9, atol=1e-12):
+        raise InputError(f"activation {name!r} is another one here than in the file: g or g' have other values")
+    return here
+
+
+def units(student: Activation, teacher: Activation) -> Units:
+    """What the kernels need to know; without the points, if averages are by quadrature."""
+    averages, nothing = Averages.POINTS, np.zeros((0, 2))
+    if student.terms is not None and teacher.terms is not None:
+        averages = Averages.ERFS
+    elif student.code == teacher.code == Code.LINEAR:
+        averages = Averages.LINEAR
+    elif student.code == teacher.code == Code.RELU:
+        averages = Averages.RELU
+    mine, theirs = (
+        nothing if each is None or averages != Averages.ERFS else each for each in (student.terms, teacher.terms)
+    )
+    codes = int(student.code), student.address, int(teacher.code), teacher.address
+    return Units(int(averages), *codes, mine.copy(), theirs.copy(), np.zeros((0, 0)), np.zeros((0, 0)))
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The built-in ones
+
+_POINTS = np.concatenate([-_PROBES[:0:-1], _PROBES])
+_CODES = {"erf": Code.ERF, "linear": Code.LINEAR, "relu": Code.RELU, "tanh": Code.TANH}
+
+
+def _gelu(x: float) -> float:
+    return 0.5 * x * (1 + erf(x / sqrt(2)))
+
+
+def _gelu_prime(x: float) -> float:
+    return 0.5 * (1 + erf(x / sqrt(2))) + x * exp(-0.5 * x * x) / sqrt(2 * pi)
+
+
+def _sigmoid(x: float) -> float:
+    return 1 / (1 + exp(-x))
+
+
+def _sigmoid_prime(x: float) -> float:
+    e = exp(-abs(x))
+    return e / ((1 + e) * (1 + e))
+
+
+_FUNCTIONS: dict[str, tuple[Callable, Callable]] = {
+    "gelu": (_gelu, _gelu_prime),
+    "sigmoid": (_sigmoid, _sigmoid_prime),
+    "square": (lambda x: x * x, lambda x: 2 * x),
+    "hermite2": (lambda x: (x * x - 1) / sqrt(2), lambda x: sqrt(2) * x),
+    "hermite3": (lambda x: (x * x - 3) * x / sqrt(6), lambda x: (3 * x * x - 3) / sqrt(6)),
+}
+BUILT_IN = (*_CODES, *_FUNCTIONS)
+_made: dict[str, Activation] = {}
+_ready: dict[str, Activation] = {}
+
+
+def _built_in(name: str) -> Activation:
+    """Made when it is first asked for: compilation takes a moment."""
+    if name not in _ready:
+        if name in _CODES:
+            draft = Activation(name, _CODES[name], None, np.zeros((2, 0)))
+            _ready[name] = Activation(name, _CODES[name], None, np.array(draft(_POINTS)))
+        else:
+            _ready[name] = _compile(name, *_FUNCTIONS[name])
+    return _ready[name]
