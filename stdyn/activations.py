@@ -96,6 +96,15 @@ class Activation:
         return 0
 
     @property
+    def degree(self) -> int | None:
+        """That of g if it is a polynomial of at most the fourth degree; else None."""
+        for degree in range(5):
+            fit = np.polynomial.Polynomial.fit(_POINTS, self.values[0], degree)
+            if np.allclose(fit(_POINTS), self.values[0], rtol=0, atol=1e-12 * np.abs(self.values[0]).max()):
+                return degree
+        return None
+
+    @property
     def terms(self) -> Array | None:
         """Rows (c, s) if g(x) is a sum of terms c erf(s x / sqrt 2), as averages are concerned; else None."""
         return _TERMS.get(self.code)
@@ -197,7 +206,10 @@ def find(name: Any, argument: str = "activation") -> Activation:
         return _made[name]
     if ".py:" in name:
         return _from_file(name, argument)
-    raise InputError(f"{argument} must be one of {', '.join((*BUILT_IN, *_made))}, or file.py:name, but is {name!r}")
+    raise InputError(
+        f"{argument} must be one of {', '.join(BUILT_IN)}, the name of one made by stdyn.activation, or file.py:name,"
+        f" but is {name!r}"
+    )
 
 
 def _from_file(place: str, argument: str) -> Activation:

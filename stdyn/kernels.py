@@ -84,7 +84,7 @@ class Units(NamedTuple):
     address_teacher: int
     terms: NDArray[np.float64]  # (n, 2): rows (c, s), if the averages are ERFS
     terms_teacher: NDArray[np.float64]
-    points: NDArray[np.float64]  # (3M+K, points) if they are POINTS: y, g(y), T^+1/2 g1 and g2, standard normal
+    points: NDArray[np.float64]  # (3M+K+1, points) if they are POINTS: y, g(y), T^+1/2 g1, g2 and their weights
     T_inverse: NDArray[np.float64]  # (M, M): T^+, if they are POINTS
 
 
@@ -469,7 +469,7 @@ def _averages_points(C, u, b, sigma, units):
     R = np.ascontiguousarray(C[:K, K:])
     S = root(C[:K, :K] - overlaps(overlaps(R, units.T_inverse), R))
     bb = overlaps(b, b)
-    size = min(256, points.shape[1])  # points at a time, which stay in the cache; their number is a multiple of it
+    size = 256  # points at a time, which stay in the cache; their number is a multiple of it
     z, g, g_prime = np.empty((P, size)), np.empty((P, size)), np.empty((K, size))
     along, across = np.empty((K, size)), np.empty((K, size))
     Delta, delta = np.empty((O, size)), np.empty((K, size))
@@ -499,13 +499,13 @@ def _averages_points(C, u, b, sigma, units):
                 for o in range(O):
                     delta[i] += b[i, o] * Delta[o]
                 delta[i] *= g_prime[i]
-            G += overlaps(delta, z)
-            H += overlaps(delta, delta)
-            h += overlaps(g[:K], Delta)
+            half = here[3 * M + K] / 2
+            G += overlaps(delta * half, z)
+            H += overlaps(delta * half, delta)
+            h += overlaps(g[:K], Delta * half)
             if sigma > 0:
-                H += sigma**2 * bb * overlaps(g_prime, g_prime)
-    total = 2 * points.shape[1]
-    return G / total, H / total, h / total
+                H += sigma**2 * bb * overlaps(g_prime * half, g_prime)
+    return G, H, h
 
 
 @njit(**_OPTIONS)

@@ -69,7 +69,9 @@ def integrate(
     if diverged is not None:
         said.append(diverged[1])
         warnings.warn(diverged[1], DivergenceWarning, stacklevel=2)
-    error = _quadrature_error(problem, alphas, y, method, rtol) if problem.by_quadrature else None
+    error = None
+    if problem.by_quadrature and quadrature.exact_nodes(problem) is None:
+        error = _quadrature_error(problem, alphas, y, method, rtol)
     broken = _broken_symmetry(alphas, y, nearly) if nearly.free < orbits.free else None
     if broken is not None:
         said.append(broken)

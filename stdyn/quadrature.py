@@ -1,10 +1,12 @@
-"""The common points by which averages without a closed form are taken: randomized quasi-Monte Carlo.
+"""The common points by which averages without a closed form are taken.
 
-The points do not change along a solution, so that the right-hand side is a smooth function of the state. The sets are
-randomized independently: how differently the ODEs end with each of them is the error of the solution with all.
+They do not change along a solution, so that the right-hand side is a smooth function of the state. For polynomials of
+few fields they are those of Gauss and Hermite, and exact. Else they are randomized quasi-Monte Carlo, in independent
+sets: how differently the ODEs end with each of them is the error of the solution with all.
 """
 
 from functools import lru_cache
+from itertools import product
 
 import numpy as np
 from scipy.stats import norm, qmc
@@ -23,18 +25,49 @@ def arguments(problem: Problem, which: int | None = None) -> Arguments:
     """`problem.kernel_arguments` for the ODEs: with the points of all sets or of one, if averages are by quadrature."""
     v_teacher, b, fixed_feedback, rates, units = problem.kernel_arguments
     if problem.by_quadrature:
-        start, sets = problem.start, range(SETS) if which is None else (which,)
-        T_inverse = np.array(np.linalg.pinv(start.T, hermitian=True), dtype=float)
-        g = np.hstack([normal_points(start.M + start.K, problem.quadrature // SETS, each) for each in sets])
-        units = units._replace(points=_fields(g, start.T, T_inverse, problem.activations[1]), T_inverse=T_inverse)
+        rows, nodes = problem.start.M + problem.start.K, exact_nodes(problem)
+        if nodes is not None:
+            g, weights = gauss_hermite(rows, nodes)
+        else:
+            sets = range(SETS) if which is None else (which,)
+            g = np.hstack([normal_points(rows, problem.quadrature // SETS, each) for each in sets])
+            weights = np.full(g.shape[1], 1 / g.shape[1])
+        T_inverse = np.array(np.linalg.pinv(problem.start.T, hermitian=True), dtype=float)
+        fields = _fields(g, problem.start.T, T_inverse, problem.activations[1])
+        units = units._replace(points=np.vstack([fields, weights]), T_inverse=T_inverse)
     return v_teacher, b, fixed_feedback, rates, units
 
 
 def _fields(g: Array, T: Array, T_inverse: Array, teacher: Activation) -> Array:
-    """The rows of `kernels.Units.points`: y, g(y), T^+1/2 g1, g2."""
+    """The rows of `kernels.Units.points` but for the weights: y, g(y), T^+1/2 g1, g2."""
     M = len(T)
     y = root(T) @ g[:M]
-    return np.ascontiguousarray(np.vstack([y, teacher(y)[0], root(T_inverse) @ g[:M], g[M:]]))
+    return np.vstack([y, teacher(y)[0], root(T_inverse) @ g[:M], g[M:]])
+
+
+def exact_nodes(problem: Problem) -> int | None:
+    """Nodes for each of the K+M fields with which the averages are exact; None if there are none, or too many.
+
+    delta_i delta_k has the degree 2 (degree of g' + degree of g) in a field; n nodes are exact up to 2n - 1.
+    """
+    student, teacher = (each.degree for each in problem.activations)
+    if student is None or teacher is None:
+        return None
+    nodes = max(student - 1, 0) + max(student, teacher) + 1
+    return nodes if nodes ** (problem.start.K + problem.start.M) <= problem.quadrature else None
+
+
+@lru_cache(maxsize=32)
+def gauss_hermite(rows: int, nodes: int) -> tuple[Array, Array]:
+    """The product rule over `rows` standard normal numbers (rows, points), and its weights (points).
+
+    Filled up with points without weight to a whole number of what the kernel takes at a time.
+    """
+    x, w = np.polynomial.hermite_e.hermegauss(nodes)
+    g = np.array(list(product(x, repeat=rows))).T
+    weights = np.prod(list(product(w / w.sum(), repeat=rows)), axis=1)
+    more = -len(weights) % 256
+    return np.pad(g, ((0, 0), (0, more))), np.pad(weights, (0, more))
 
 
 @lru_cache(maxsize=32)

@@ -75,7 +75,7 @@ def test_values_are_copied_and_cannot_be_changed():
         ({"N": 500.5}, "N must be an integer, but is 500.5"),
         ({"N": -1}, "N must be at least 1, but is -1"),
         ({"N": np.inf}, "N must be an integer, but is inf"),
-        ({"activation": "tanhh"}, "activation must be one of erf, linear, but is 'tanhh'"),
+        ({"activation": "tanhh"}, "stdyn.activation, or file.py:name, but is 'tanhh'"),
         ({"rule": "dfa"}, 'rule must be "bp" or "fa", but is \'dfa\''),
         ({"rule": "fa"}, 'b, the feedback weights, is needed with rule = "fa"'),
         ({"b": [1, 1]}, 'b, the feedback weights, is refused (backpropagation goes back through v) with rule = "bp"'),
