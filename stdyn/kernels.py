@@ -10,6 +10,7 @@ codes: a kernel that took functions would be compiled anew for each, and could n
 """
 
 from enum import IntEnum
+from inspect import isfunction
 from math import log, pi, sqrt
 from typing import Any, NamedTuple
 
@@ -241,7 +242,9 @@ def _call(_, address, z, g, g_prime):
 
 def scalar(function):
     """A Python function, or one of numba's, as a function of numba's that divides as NumPy does and can be pickled."""
-    return njit(error_model="numpy")(getattr(function, "py_func", function))
+    function = getattr(function, "py_func", function)
+    wrapped = function if isfunction(function) else lambda x: function(x)  # math.tanh, np.tanh
+    return njit(error_model="numpy")(wrapped)
 
 
 def pointwise(g, g_prime):

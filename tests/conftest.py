@@ -10,8 +10,25 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.special import erf, expit
+from scipy.stats import norm
 
 from stdyn import OrderParameters, Problem
+
+NUMPY_FUNCTIONS = {  # g and g' by name, each by another formula than the package's where there is one
+    "erf": (lambda x: erf(x / np.sqrt(2)), lambda x: 2 * norm.pdf(x)),
+    "linear": (lambda x: np.asarray(x, dtype=float), lambda x: np.ones_like(x, dtype=float)),
+    "relu": (lambda x: np.maximum(x, 0), lambda x: np.heaviside(x, 0)),
+    "tanh": (np.tanh, lambda x: 1 / np.cosh(x) ** 2),
+    "gelu": (lambda x: x * norm.cdf(x), lambda x: norm.cdf(x) + x * norm.pdf(x)),
+    "sigmoid": (expit, lambda x: expit(x) * expit(-x)),
+    "square": (np.square, lambda x: 2 * x),
+    "hermite2": (lambda x: np.polynomial.HermiteE([0, 0, 1])(x) / np.sqrt(2), lambda x: np.sqrt(2) * x),
+    "hermite3": (
+        lambda x: np.polynomial.HermiteE([0, 0, 0, 1])(x) / np.sqrt(6),
+        lambda x: np.sqrt(3) * np.polynomial.HermiteE([0, 0, 1])(x) / np.sqrt(2),
+    ),
+}
 
 REFERENCE = Path(__file__).parent.parent / "data" / "reference"
 
