@@ -1,0 +1,91 @@
+"""The page of trajectories with several numbers of outputs, side by side. Axes in, Axes out."""
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from stdyn import plot
+from stdyn.errors import InputError
+from stdyn.plot import COLOURS, RULES, STYLE, Pair, feedback_cosine, generalization, pair_up, parameters
+from stdyn.trajectory import Trajectory
+
+_COLOURS = tuple(each for each in COLOURS if each != RULES["fa"][0])  # of the outputs; that of FA is for all of them
+
+
+def figures(trajectories: list[Trajectory]) -> dict[str, Figure]:
+    """Those of `plot.figures`, or, if the trajectories differ in the number of outputs, the page `outputs` instead."""
+    if len({each.problem.outputs for each in trajectories}) < 2:
+        return plot.figures(trajectories)
+    return {"outputs": outputs_page(trajectories)}
+
+
+def outputs_page(trajectories: list[Trajectory]) -> Figure:
+    """A column for each number of outputs: eps_g of every problem, and how v aligns with b under feedback alignment."""
+    if any(len(trajectory.alphas) == 0 for trajectory in trajectories):
+        raise InputError("there is nothing to draw in a trajectory that diverged before its first alpha")
+    numbers = sorted({each.problem.outputs for each in trajectories})
+    columns = [pair_up([each for each in trajectories if each.problem.outputs == O]) for O in numbers]
+    with_feedback = [[pair for pair in pairs if pair.problem.rule == "fa"] for pairs in columns]
+    rows = 1 + any(with_feedback)
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(4.0 * len(numbers), 0.6 + 3.2 * rows), layout="constrained")
+        axes = figure.subplots(rows, len(numbers), squeeze=False)
+        for column, pairs, some in zip(axes.T, columns, with_feedback, strict=True):
+            generalization(column[0], pairs).set_title(heading(pairs), fontsize=9)
+            if rows > 1:
+                alignment(column[1], some)
+        for row in axes:
+            same_limits(row)
+        figure.suptitle(drawn([pair for pairs in columns for pair in pairs]), fontsize=9)
+    return figure
+
+
+def alignment(ax: Axes, pairs: list[Pair]) -> Axes:
+    """The cosine of v and b against alpha in all outputs and, if there are several, in each (thin)."""
+    for pair in pairs:
+        O = pair.problem.outputs
+        outputs = [_COLOURS[o % len(_COLOURS)] for o in range(O if O > 1 else 0)]
+        feedback_cosine(ax, pair, RULES["fa"][0], RULES["fa"][1], "FA, all outputs" if O > 1 else "FA", "-", outputs)
+    for line in (0, 1):
+        ax.axhline(line, color="0.7", lw=0.8, zorder=0)
+    if pairs:
+        handles, labels = ax.get_legend_handles_labels()
+        first = dict(zip(reversed(labels), reversed(handles), strict=True))  # of several problems those of the first
+        ax.legend([first[label] for label in dict.fromkeys(labels)], dict.fromkeys(labels), loc="lower right")
+        ax.set_ylabel("cosine of $v$ and $b$")
+    else:
+        ax.set_axis_off()
+    return ax
+
+
+def same_limits(row: np.ndarray) -> None:
+    """Give the axes of a row the same limits."""
+    shown = [ax for ax in row if ax.axison]
+    for which in ("xlim", "ylim"):
+        limits = np.array([getattr(ax, f"get_{which}")() for ax in shown])
+        for ax in shown:
+            getattr(ax, f"set_{which}")(limits[:, 0].min(), limits[:, 1].max())
+
+
+def heading(pairs: list[Pair]) -> str:
+    """The parameters of the first problem, and how long the rows of the teacher's second layer and of b are."""
+    problem = pairs[0].problem
+    about = [rf"teacher: $|\tilde v_n|^2$ = {_mean_square(problem.start.v_teacher):.2g}"]
+    feedback = [pair.problem.b for pair in pairs if pair.problem.b is not None]
+    about += [rf"feedback: $|b_i|^2$ = {_mean_square(feedback[0]):.2g}"] if feedback else []
+    O = f"O = {problem.outputs}, " if problem.outputs == 1 else ""
+    return f"{O}{parameters(problem)}\n{', '.join(about)} (means over units)"
+
+
+def _mean_square(layer: plot.Array) -> float:
+    """The squared length of a unit's vector of second-layer weights, on average over the units."""
+    return float(np.sum(layer**2) / len(layer))
+
+
+def drawn(pairs: list[Pair]) -> str:
+    """What lines, markers and bands are."""
+    parts = ["lines: ODEs"] if any(pair.theory for pair in pairs) else []
+    parts += ["markers: networks, mean ± s.d. (error: median and range)"] if any(pair.runs for pair in pairs) else []
+    parts += ["bands: reduced runs, mean ± s.d. (error: 5 – 95 %)"] if any(pair.reduced for pair in pairs) else []
+    return "; ".join(parts)
