@@ -11,6 +11,7 @@ from stdyn.plot import COLOURS, RULES, STYLE, Pair, feedback_cosine, generalizat
 from stdyn.trajectory import Trajectory
 
 _COLOURS = tuple(each for each in COLOURS if each != RULES["fa"][0])  # of the outputs; that of FA is for all of them
+_LEAST = 1e-10  # the lowest eps_g that is drawn
 
 
 def figures(trajectories: list[Trajectory]) -> dict[str, Figure]:
@@ -21,18 +22,24 @@ def figures(trajectories: list[Trajectory]) -> dict[str, Figure]:
 
 
 def outputs_page(trajectories: list[Trajectory]) -> Figure:
-    """A column for each number of outputs: eps_g of every problem, and how v aligns with b under feedback alignment."""
+    """A column for each number of outputs: eps_g of every problem, and how v aligns with b under feedback alignment.
+
+    The axis of eps_g ends at 1e-10.
+    """
     if any(len(trajectory.alphas) == 0 for trajectory in trajectories):
         raise InputError("there is nothing to draw in a trajectory that diverged before its first alpha")
     numbers = sorted({each.problem.outputs for each in trajectories})
-    columns = [pair_up([each for each in trajectories if each.problem.outputs == O]) for O in numbers]
+    ordered = sorted(trajectories, key=lambda each: list(RULES).index(each.problem.rule))
+    columns = [pair_up([each for each in ordered if each.problem.outputs == O]) for O in numbers]
     with_feedback = [[pair for pair in pairs if pair.problem.rule == "fa"] for pairs in columns]
     rows = 1 + any(with_feedback)
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(4.0 * len(numbers), 0.6 + 3.2 * rows), layout="constrained")
         axes = figure.subplots(rows, len(numbers), squeeze=False)
         for column, pairs, some in zip(axes.T, columns, with_feedback, strict=True):
-            generalization(column[0], pairs).set_title(heading(pairs), fontsize=9)
+            ax = generalization(column[0], pairs)
+            ax.set_title(heading(pairs), fontsize=9)
+            ax.set_ylim(bottom=max(ax.get_ylim()[0], _LEAST))
             if rows > 1:
                 alignment(column[1], some)
         for row in axes:
@@ -69,13 +76,12 @@ def same_limits(row: np.ndarray) -> None:
 
 
 def heading(pairs: list[Pair]) -> str:
-    """The parameters of the first problem, and how long the rows of the teacher's second layer and of b are."""
+    """The parameters of the first problem, and how long its teacher's second layer and its b are."""
     problem = pairs[0].problem
-    about = [rf"teacher: $|\tilde v_n|^2$ = {_mean_square(problem.start.v_teacher):.2g}"]
+    lengths = [rf"$|\tilde v_n|^2$ = {_mean_square(problem.start.v_teacher):.2g}"]
     feedback = [pair.problem.b for pair in pairs if pair.problem.b is not None]
-    about += [rf"feedback: $|b_i|^2$ = {_mean_square(feedback[0]):.2g}"] if feedback else []
-    O = f"O = {problem.outputs}, " if problem.outputs == 1 else ""
-    return f"{O}{parameters(problem)}\n{', '.join(about)} (means over units)"
+    lengths += [rf"$|b_i|^2$ = {_mean_square(feedback[0]):.2g}"] if feedback else []
+    return f"O = {problem.outputs}, {parameters(problem, without='O')}\non average over units {', '.join(lengths)}"
 
 
 def _mean_square(layer: plot.Array) -> float:
@@ -86,6 +92,6 @@ def _mean_square(layer: plot.Array) -> float:
 def drawn(pairs: list[Pair]) -> str:
     """What lines, markers and bands are."""
     parts = ["lines: ODEs"] if any(pair.theory for pair in pairs) else []
-    parts += ["markers: networks, mean ± s.d. (error: median and range)"] if any(pair.runs for pair in pairs) else []
+    parts += ["markers: networks, mean ± s.d. (error: median, range)"] if any(pair.runs for pair in pairs) else []
     parts += ["bands: reduced runs, mean ± s.d. (error: 5 – 95 %)"] if any(pair.reduced for pair in pairs) else []
     return "; ".join(parts)

@@ -20,6 +20,7 @@ from stdyn.trajectory import Trajectory
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+OUTPUT_MARKERS = ("o", "^", "D", "v", "X")
 OUTPUT_DASHES: tuple[Any, ...] = ("--", ":", "-.", (0, (6, 1)), (0, (4, 1, 1, 1, 1, 1)))
 RULES = {
     "fa": ("#D55E00", "s", "-"),
@@ -301,7 +302,8 @@ def feedback_cosine(
 def each_output(ax: Axes, pair: Pair, name: str, colours: Sequence[str]) -> None:
     """A thin curve for each output, with a dash and a marker of its own."""
     for o, its in enumerate(colours):
-        curve(ax, pair, name, (o,), its, MARKERS[o % 5], f"output {o + 1}", dash=OUTPUT_DASHES[o % 5], thin=True)
+        marker, dash = OUTPUT_MARKERS[o % 5], OUTPUT_DASHES[o % 5]
+        curve(ax, pair, name, (o,), its, marker, f"output {o + 1}", dash=dash, thin=True)
 
 
 def generalization(ax: Axes, pairs: list[Pair]) -> Axes:
@@ -426,10 +428,10 @@ def caption(pair: Pair, rule: bool = True, markers: str = "mean ± s.d.") -> str
 
 
 def parameters(problem: Problem, without: str = "") -> str:
-    """The parameters of a problem in one line, but for those named in `without`, "eta" or "eta=eta_v"."""
+    """The parameters of a problem in one line, but for those named in `without`, "O", "eta" or "eta=eta_v"."""
     start, left_out = problem.start, [without, *without.split("=")]
     parts = [f"K = M = {start.K}" if start.K == start.M else f"K = {start.K}, M = {start.M}"]
-    parts += [f"O = {problem.outputs}"] if problem.outputs > 1 else []
+    parts += [f"O = {problem.outputs}"] if problem.outputs > 1 and "O" not in left_out else []
     parts.append(problem.activation)
     rates = {"eta": rf"$\eta$ = {problem.eta:g}", "eta_v": rf"$\eta_v$ = {problem.eta_v:g}"}
     if problem.eta == problem.eta_v and not {"eta", "eta_v"} & set(left_out):
