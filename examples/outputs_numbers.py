@@ -54,7 +54,7 @@ def one_draw(O, rule, ode, network, reduced):
 
 
 def largest_cosine(problem):
-    """Of v and b at perfect learning, v_i = +- v_teacher_n, over which student has which teacher unit with which sign."""
+    """Of v and b at perfect learning, v_i = +- v_teacher_n, over all ways to assign them and signs."""
     b, v_teacher = (each.reshape(len(each), -1) for each in (problem.b, problem.start.v_teacher))
     overlaps = np.abs(b @ v_teacher.T)
     students, teachers = linear_sum_assignment(overlaps, maximize=True)

@@ -1,4 +1,4 @@
-from . import averages, initial, layered, layerplot, mnist, plot, scanplot, summary, theoryplot
+from . import averages, initial, layered, layerplot, mnist, outputplot, plot, scanplot, summary, theoryplot
 from .cluster import ClusterExecutor
 from .comparison import Comparison, compare, match_teachers, z_scores
 from .errors import (
@@ -76,6 +76,7 @@ __all__ = [
     "plot",
     "scanplot",
     "layerplot",
+    "outputplot",
     "theoryplot",
     "InputError",
     "Interrupted",

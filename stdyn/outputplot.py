@@ -7,10 +7,10 @@ from matplotlib.figure import Figure
 
 from stdyn import plot
 from stdyn.errors import InputError
-from stdyn.plot import COLOURS, RULES, STYLE, Pair, feedback_cosine, generalization, pair_up, parameters
+from stdyn.plot import RULES, STYLE, Pair, feedback_cosine, generalization, looks, pair_up, parameters
+from stdyn.problem import RATES, Array
 from stdyn.trajectory import Trajectory
 
-_COLOURS = tuple(each for each in COLOURS if each != RULES["fa"][0])  # of the outputs; that of FA is for all of them
 _LEAST = 1e-10  # the lowest eps_g that is drawn
 
 
@@ -50,17 +50,14 @@ def outputs_page(trajectories: list[Trajectory]) -> Figure:
 
 def alignment(ax: Axes, pairs: list[Pair]) -> Axes:
     """The cosine of v and b against alpha in all outputs and, if there are several, in each (thin)."""
-    for pair in pairs:
-        O = pair.problem.outputs
-        outputs = [_COLOURS[o % len(_COLOURS)] for o in range(O if O > 1 else 0)]
-        feedback_cosine(ax, pair, RULES["fa"][0], RULES["fa"][1], "FA, all outputs" if O > 1 else "FA", "-", outputs)
+    for pair, (look, outputs) in zip(pairs, looks(pairs), strict=True):
+        its = ("#000000", "P", "FA") if len(pairs) == pair.problem.outputs == 1 else look
+        feedback_cosine(ax, pair, *its, dash="-", outputs=outputs)
     for line in (0, 1):
         ax.axhline(line, color="0.7", lw=0.8, zorder=0)
     if pairs:
-        handles, labels = ax.get_legend_handles_labels()
-        first = dict(zip(reversed(labels), reversed(handles), strict=True))  # of several problems those of the first
-        ax.legend([first[label] for label in dict.fromkeys(labels)], dict.fromkeys(labels), loc="lower right")
-        ax.set_ylabel("cosine of $v$ and $b$")
+        ax.legend(loc="lower right", ncols=len(pairs))
+        ax.set_ylabel("cosine of $v$ and $b$ (FA)")
     else:
         ax.set_axis_off()
     return ax
@@ -76,15 +73,17 @@ def same_limits(row: np.ndarray) -> None:
 
 
 def heading(pairs: list[Pair]) -> str:
-    """The parameters of the first problem, and how long its teacher's second layer and its b are."""
+    """The parameters that all share, and how long the second layer of the first one's teacher and the first b are."""
     problem = pairs[0].problem
     lengths = [rf"$|\tilde v_n|^2$ = {_mean_square(problem.start.v_teacher):.2g}"]
     feedback = [pair.problem.b for pair in pairs if pair.problem.b is not None]
     lengths += [rf"$|b_i|^2$ = {_mean_square(feedback[0]):.2g}"] if feedback else []
-    return f"O = {problem.outputs}, {parameters(problem, without='O')}\non average over units {', '.join(lengths)}"
+    differ = [name for name in RATES if len({getattr(pair.problem, name) for pair in pairs}) > 1]  # said in the legend
+    same = parameters(problem, without="=".join(["O", *differ]))
+    return f"O = {problem.outputs}, {same}\non average over units {', '.join(lengths)}"
 
 
-def _mean_square(layer: plot.Array) -> float:
+def _mean_square(layer: Array) -> float:
     """The squared length of a unit's vector of second-layer weights, on average over the units."""
     return float(np.sum(layer**2) / len(layer))
 

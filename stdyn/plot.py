@@ -134,22 +134,14 @@ def order_parameters_figure(pair: Pair) -> Figure:
 
 
 def alignment_figure(pairs: list[Pair]) -> Figure:
-    """The second layer aligning with the feedback vector: F and its cosine against alpha, in all and (thin) per output.
-
-    Of one problem each output has a colour of its own, of several the curves of a problem have one colour.
-    """
+    """The second layer aligning with the feedback vector: F and its cosine against alpha; thin those of each output."""
     figure = Figure(figsize=(7.6, 3.2), layout="constrained")
     left, right = figure.subplots(1, 2)
-    several = any(pair.problem.outputs > 1 for pair in pairs)
-    for position, (pair, label) in enumerate(zip(pairs, distinctions(pairs), strict=True)):
-        O, look = pair.problem.outputs, (colour(position), MARKERS[position % 7], label)
-        outputs = [] if O == 1 else [look[0]] * O if len(pairs) > 1 else [colour(o) for o in range(O)]
-        if outputs and len(pairs) == 1:
-            look = ("#000000", "P", "all outputs")
+    for pair, (look, outputs) in zip(pairs, looks(pairs), strict=True):
         feedback_overlap(left, pair, *look, outputs=outputs)
         feedback_cosine(right, pair, *look, dash="-", outputs=outputs)
     right.axhline(1, color="0.7", lw=0.8, zorder=0)
-    if len(pairs) > 1 or several:
+    if len(pairs) > 1 or pairs[0].problem.outputs > 1:
         left.legend()
     figure.suptitle(caption(pairs[0]), fontsize=9)
     return figure
@@ -417,6 +409,21 @@ def distinctions(pairs: list[Pair]) -> list[str]:
     ]
 
 
+def looks(pairs: list[Pair]) -> list[tuple[tuple[str, str, str], list[str]]]:
+    """Colour, marker and label of each problem's alignment, and the colours of its outputs, if it has several.
+
+    Of a single problem each output has a colour of its own, of several problems each has one for all its curves.
+    """
+    found = []
+    for position, (pair, label) in enumerate(zip(pairs, distinctions(pairs), strict=True)):
+        O, look = pair.problem.outputs, (colour(position), MARKERS[position % 7], label)
+        if O > 1 and len(pairs) == 1:
+            found.append((("#000000", "P", "all outputs"), [colour(o) for o in range(O)]))
+        else:
+            found.append((look, [look[0]] * O if O > 1 else []))
+    return found
+
+
 def caption(pair: Pair, rule: bool = True, markers: str = "mean ± s.d.") -> str:
     """The parameters in one line, and in another what lines and markers are."""
     runs, reduced = pair.runs, pair.reduced
@@ -428,7 +435,7 @@ def caption(pair: Pair, rule: bool = True, markers: str = "mean ± s.d.") -> str
 
 
 def parameters(problem: Problem, without: str = "") -> str:
-    """The parameters of a problem in one line, but for those named in `without`, "O", "eta" or "eta=eta_v"."""
+    """The parameters of a problem in one line, but for those named in `without`: "eta", "eta=eta_v"."""
     start, left_out = problem.start, [without, *without.split("=")]
     parts = [f"K = M = {start.K}" if start.K == start.M else f"K = {start.K}, M = {start.M}"]
     parts += [f"O = {problem.outputs}"] if problem.outputs > 1 and "O" not in left_out else []
