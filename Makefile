@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: reproduce theory mnist test lint bench clean
+.PHONY: reproduce theory outputs mnist test lint bench clean
 
 reproduce: .venv/installed
 	$(BIN)/stdyn compare --force
@@ -16,6 +16,15 @@ theory: .venv/installed
 	$(BIN)/stdyn theory --config examples/soft_committee.toml --force
 	$(BIN)/stdyn theory --config examples/soft_committee.toml --sigma 0.3 --vary 'eta={from=0.05, to=1, number=20, spacing="log"}' --force
 	$(BIN)/stdyn theory --config examples/symmetric_escape.toml --vary 'N=[100, 1000, 10000, 100000, 1000000]' --name escape --force
+
+# Beside the reference experiment, whose files `make reproduce` leaves; without them it is run first.
+outputs: .venv/installed | data/reference_bp_reduced.h5
+	$(BIN)/stdyn compare --config examples/outputs_3.toml --name outputs_3 --no-fluctuations --force
+	$(BIN)/stdyn plot data/reference_*_ode.h5 data/reference_*_network.h5 data/reference_*_reduced.h5 data/outputs_3_*.h5 --name fa_bp
+	$(BIN)/python examples/outputs_numbers.py
+
+data/reference_bp_reduced.h5: | .venv/installed
+	$(BIN)/stdyn compare --force
 
 # $STDYN_MNIST says where MNIST is; without it, it is fetched once.
 mnist: .venv/installed

@@ -1,4 +1,4 @@
-from . import averages, initial, layered, layerplot, mnist, plot, scanplot, summary, theoryplot
+from . import averages, initial, layered, layerplot, mnist, outputplot, plot, scanplot, summary, theoryplot
 from .activations import Activation, activation
 from .cluster import ClusterExecutor
 from .comparison import Comparison, compare, match_teachers, z_scores
@@ -79,6 +79,7 @@ __all__ = [
     "plot",
     "scanplot",
     "layerplot",
+    "outputplot",
     "theoryplot",
     "InputError",
     "Interrupted",

@@ -616,9 +616,10 @@ def plot_command(files: tuple[Path, ...], name: str | None, figures: Path, suffi
     """Draw the figures of saved trajectories, of a scan, or of a training.
 
     Simulation and theory of the same problem are laid on each other, in the bands of its fluctuations if the file that
-    stdyn compare writes of them is given too. Of a scan: a map of a number of its summary over two varied
-    quantities, histograms, FA against BP of the same starts, and some of its trajectories. Of a training
-    (stdyn mnist): its errors and angles; with trajectories, the alignment of both on one page.
+    stdyn compare writes of them is given too. Problems with different numbers of outputs are drawn side by side on one
+    page. Of a scan: a map of a number of its summary over two varied quantities, histograms, FA against BP of the same
+    starts, and some of its trajectories. Of a training (stdyn mnist): its errors and angles; with trajectories, the
+    alignment of both on one page.
     """
     from stdyn.store import READERS, kind
     from stdyn.trajectory import load
@@ -650,11 +651,11 @@ def plot_command(files: tuple[Path, ...], name: str | None, figures: Path, suffi
         both = {"alignments": layerplot.alignment_page(trajectories, histories)} if trajectories else {}
         drawn = both or layerplot.figures(histories)
     else:
-        from stdyn import plot, theoryplot
+        from stdyn import outputplot, theoryplot
         from stdyn.linearnoise import load_fluctuations
 
         trajectories = [load(file) for file in of["trajectory"]]
-        drawn = plot.figures(trajectories) if trajectories else {}
+        drawn = outputplot.figures(trajectories) if trajectories else {}
         predictions = [load_fluctuations(file) for file in of["fluctuations"]]
         drawn |= theoryplot.fluctuations_figures(predictions, trajectories)
     usual = "stdyn" if of["trajectory"] or of["fluctuations"] else files[0].stem

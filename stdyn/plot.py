@@ -4,6 +4,7 @@ Colours are those of Okabe and Ito, safe for the colour-blind; every thick curve
 so that the figures read in grey.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,6 +20,8 @@ from stdyn.trajectory import Trajectory
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+OUTPUT_MARKERS = ("o", "^", "D", "v", "X")
+OUTPUT_DASHES: tuple[Any, ...] = ("--", ":", "-.", (0, (6, 1)), (0, (4, 1, 1, 1, 1, 1)))
 RULES = {
     "fa": ("#D55E00", "s", "-"),
     "bp": ("#0072B2", "o", "--"),
@@ -131,14 +134,14 @@ def order_parameters_figure(pair: Pair) -> Figure:
 
 
 def alignment_figure(pairs: list[Pair]) -> Figure:
-    """The second layer aligning with the feedback vector: F and its cosine against alpha."""
+    """The second layer aligning with the feedback vector: F and its cosine against alpha; thin those of each output."""
     figure = Figure(figsize=(7.6, 3.2), layout="constrained")
     left, right = figure.subplots(1, 2)
-    for position, (pair, label) in enumerate(zip(pairs, distinctions(pairs), strict=True)):
-        feedback_overlap(left, pair, colour(position), MARKERS[position % 7], label)
-        feedback_cosine(right, pair, colour(position), MARKERS[position % 7], label, dash="-")
+    for pair, (look, outputs) in zip(pairs, looks(pairs), strict=True):
+        feedback_overlap(left, pair, *look, outputs=outputs)
+        feedback_cosine(right, pair, *look, dash="-", outputs=outputs)
     right.axhline(1, color="0.7", lw=0.8, zorder=0)
-    if len(pairs) > 1:
+    if len(pairs) > 1 or pairs[0].problem.outputs > 1:
         left.legend()
     figure.suptitle(caption(pairs[0]), fontsize=9)
     return figure
@@ -247,33 +250,52 @@ def student_student_overlaps(ax: Axes, pair: Pair) -> Axes:
 def second_layer(ax: Axes, pair: Pair) -> Axes:
     """v against alpha, and, with feedback alignment, the feedback weights b as ticks on the right."""
     start = pair.problem.start
+    several = pair.problem.outputs > 1
     for i in range(start.K):
         for o in range(pair.problem.outputs):
             entry = (i, o) if start.v.ndim == 2 else (i,)
-            curve(ax, pair, "v", entry, colour(i), MARKERS[i % 7], f"i = {i + 1}" if o == 0 else None, faint=o > 0)
+            dash = OUTPUT_DASHES[(o - 1) % 5] if o else "-"
+            label = f"i = {i + 1}" if o == 0 else None
+            curve(ax, pair, "v", entry, colour(i), MARKERS[i % 7], label, dash=dash, thin=several)
             if pair.problem.b is not None:
-                ax.plot(1.0, pair.problem.b[entry], marker=4, color=colour(i), ms=7, clip_on=False, ls="none",
-                        transform=ax.get_yaxis_transform())  # fmt: skip
-    labelled(ax, pair, r"$v_i$" + ("" if pair.problem.b is None else r"  (right: $b_i$)"))
+                ax.plot(1.0, pair.problem.b[entry], marker=4, color=colour(i), ms=4 if o else 7, clip_on=False,
+                        ls="none", transform=ax.get_yaxis_transform())  # fmt: skip
+    for o in range(pair.problem.outputs if several else 0):
+        ax.plot([], [], color="0.3", lw=0.9, ls=OUTPUT_DASHES[(o - 1) % 5] if o else "-", label=f"output {o + 1}")
+    if several:
+        ax.legend(handles=ax.get_lines()[-pair.problem.outputs :])
+    entry_of = "{io}" if several else "i"
+    labelled(ax, pair, rf"$v_{entry_of}$" + ("" if pair.problem.b is None else rf"  (right: $b_{entry_of}$)"))
     return ax
 
 
 def feedback_overlap(
-    ax: Axes, pair: Pair, colour: str = COLOURS[0], marker: str = "o", label: str = r"$F = v \cdot b$"
-) -> Axes:
-    """F = v.b against alpha."""
+    ax: Axes, pair: Pair, colour: str = COLOURS[0], marker: str = "o", label: str = r"$F = v \cdot b$",
+    outputs: Sequence[str] = (),
+) -> Axes:  # fmt: skip
+    """F = v.b against alpha; thin that of each output, in these colours, if they are given."""
     curve(ax, pair, "F", (), colour, marker, label)
+    each_output(ax, pair, "F_per_output", outputs)
     return labelled(ax, pair, r"$F = v \cdot b$")
 
 
 def feedback_cosine(
-    ax: Axes, pair: Pair, colour: str = COLOURS[1], marker: str = "s", label: str = r"$F/|v||b|$", dash: str = "--"
-) -> Axes:
-    """The cosine of v and b against alpha."""
+    ax: Axes, pair: Pair, colour: str = COLOURS[1], marker: str = "s", label: str = r"$F/|v||b|$", dash: str = "--",
+    outputs: Sequence[str] = (),
+) -> Axes:  # fmt: skip
+    """The cosine of v and b against alpha; thin that of each output, in these colours, if they are given."""
     curve(ax, pair, "alignment", (), colour, marker, label, dash=dash)
+    each_output(ax, pair, "alignment_per_output", outputs)
     labelled(ax, pair, r"alignment $F/|v||b|$")
     ax.set_ylim(-1.05 if ax.get_ylim()[0] < -0.1 else min(ax.get_ylim()[0], -0.05), 1.05)
     return ax
+
+
+def each_output(ax: Axes, pair: Pair, name: str, colours: Sequence[str]) -> None:
+    """A thin curve for each output, with a dash and a marker of its own."""
+    for o, its in enumerate(colours):
+        marker, dash = OUTPUT_MARKERS[o % 5], OUTPUT_DASHES[o % 5]
+        curve(ax, pair, name, (o,), its, marker, f"output {o + 1}", dash=dash, thin=True)
 
 
 def generalization(ax: Axes, pairs: list[Pair]) -> Axes:
@@ -306,12 +328,13 @@ def generalization(ax: Axes, pairs: list[Pair]) -> Axes:
 
 def curve(
     ax: Axes, pair: Pair, name: str, entry: tuple[int, ...], colour: str, marker: str, label: str | None,
-    faint: bool = False, dash: str = "-",
+    faint: bool = False, dash: str = "-", thin: bool = False,
 ) -> None:  # fmt: skip
     """One entry of an order parameter: theory as a line, network runs as markers, reduced runs as a band."""
+    width = 0.6 if faint else 0.9 if thin else 1.5
     if pair.theory is not None:
         values = getattr(pair.theory, name)[(slice(None), *entry)]
-        ax.plot(pair.theory.alphas, values, dash, color=colour, lw=0.6 if faint else 1.5, alpha=0.6 if faint else 1,
+        ax.plot(pair.theory.alphas, values, dash, color=colour, lw=width, alpha=0.6 if faint else 1,
                 label=label if pair.runs is None else None)  # fmt: skip
     if pair.reduced is not None and not faint:
         values = getattr(pair.reduced, name)[(slice(None), slice(None), *entry)]
@@ -324,7 +347,7 @@ def curve(
         values = getattr(pair.runs, name)[(slice(None), shown, *entry)]
         mean, spread = np.nanmean(values, axis=0), np.nanstd(values, axis=0)
         ax.errorbar(pair.runs.alphas[shown], mean, None if faint else spread, fmt=marker, color=colour, lw=0.8,
-                    ms=1.8 if faint else 3.6, mfc=colour if faint else "white", mew=0.8,
+                    ms=1.8 if faint else 2.6 if thin else 3.6, mfc=colour if faint else "white", mew=0.8,
                     alpha=0.5 if faint else 1, label=label)  # fmt: skip
 
 
@@ -377,13 +400,28 @@ def labelled(ax: Axes, pair: Pair, label: str) -> Axes:
 
 def distinctions(pairs: list[Pair]) -> list[str]:
     """For each of several problems, the parameters in which they differ, or its number if only the starts do."""
-    names = ("N", "activations_text", *RATES)
-    values = [{name: getattr(pair.problem, name) for name in names} for pair in pairs]
+    names = ("O", "N", "activations_text", *RATES)
+    values = [{"O": pair.problem.outputs} | {name: getattr(pair.problem, name) for name in names[1:]} for pair in pairs]
     differ = [name for name in names if len({value[name] for value in values}) > 1]
     return [
         ", ".join(f"{name} = {value[name]}" for name in differ) or f"start {number}"
         for number, value in enumerate(values, 1)
     ]
+
+
+def looks(pairs: list[Pair]) -> list[tuple[tuple[str, str, str], list[str]]]:
+    """Colour, marker and label of each problem's alignment, and the colours of its outputs, if it has several.
+
+    Of a single problem each output has a colour of its own, of several problems each has one for all its curves.
+    """
+    found = []
+    for position, (pair, label) in enumerate(zip(pairs, distinctions(pairs), strict=True)):
+        O, look = pair.problem.outputs, (colour(position), MARKERS[position % 7], label)
+        if O > 1 and len(pairs) == 1:
+            found.append((("#000000", "P", "all outputs"), [colour(o) for o in range(O)]))
+        else:
+            found.append((look, [look[0]] * O if O > 1 else []))
+    return found
 
 
 def caption(pair: Pair, rule: bool = True, markers: str = "mean ± s.d.") -> str:
@@ -397,10 +435,10 @@ def caption(pair: Pair, rule: bool = True, markers: str = "mean ± s.d.") -> str
 
 
 def parameters(problem: Problem, without: str = "") -> str:
-    """The parameters of a problem in one line, but for those named in `without`, "eta" or "eta=eta_v"."""
+    """The parameters of a problem in one line, but for those named in `without`: "eta", "eta=eta_v"."""
     start, left_out = problem.start, [without, *without.split("=")]
     parts = [f"K = M = {start.K}" if start.K == start.M else f"K = {start.K}, M = {start.M}"]
-    parts += [f"O = {problem.outputs}"] if problem.outputs > 1 else []
+    parts += [f"O = {problem.outputs}"] if problem.outputs > 1 and "O" not in left_out else []
     parts.append(problem.activations_text)
     rates = {"eta": rf"$\eta$ = {problem.eta:g}", "eta_v": rf"$\eta_v$ = {problem.eta_v:g}"}
     if problem.eta == problem.eta_v and not {"eta", "eta_v"} & set(left_out):

@@ -20,6 +20,7 @@ _DRAWN = ("escape_rate", "plateau_length", "eps_g_final")  # a figure each
 _LABELS = {"escape_rate": r"escape rate $\lambda$ of the saddle"}
 _QUANTILES = (5, 50, 95)
 _SPECTRAL = 1e-3  # eigenvalues between minus and plus this are drawn on a linear scale
+_DECADES = 4  # of eigenvalues that are each labelled
 _MOST = 12  # fixed points in a figure
 
 
@@ -207,6 +208,8 @@ def spectra(ax: Axes, problem: Problem, points: list[FixedPoint], found: list[Pl
     ax.set_xscale("symlog", linthresh=_SPECTRAL)
     most = 1.5 * max((float(np.abs(point.eigenvalues.real).max()) for point in rows), default=1.0)
     decades = 10.0 ** np.arange(-2, int(np.floor(np.log10(max(most, 0.01)))) + 1)
+    if len(decades) > _DECADES:
+        decades = decades[:: -(-len(decades) // 3)]
     ticks = np.concatenate([-decades[::-1], [0], decades])
     ax.set_xticks(ticks, [f"{tick:g}".replace("-", "−").replace("0.", ".") for tick in ticks])
     ax.set_xlim(-max(most, 0.02), max(most, 0.02))

@@ -38,6 +38,9 @@ class Trajectory:
         The teacher's overlaps, which do not change.
     F, alignment : ndarray, shape (A,), or None for rule "bp"
         F = sum_io v_io b_io, and its cosine F / (|v| |b|), which is given as 0 where v = 0 and has no direction.
+    F_per_output, alignment_per_output : ndarray, shape (A, O), or None for rule "bp"
+        The same of each output alone: F_o = sum_i v_io b_io, of which F is the sum, and F_o / (|v_o| |b_o|). O = 1
+        where v has shape (A, K).
     eps_g : ndarray, shape (A,)
         Generalization error 1/2 <|Delta|^2>, without label noise.
     method : str
@@ -100,6 +103,24 @@ class Trajectory:
         norms = np.sqrt(self._over_v(self.v**2)) * np.linalg.norm(self.problem.b)
         return np.divide(self.F, norms, out=np.zeros_like(norms), where=norms != 0)
 
+    def _outputs_last(self, values: Array) -> Array:
+        """A second layer, or many, of shape (…, K, O), also where the axis of outputs was left out."""
+        return values if self.problem.start.v.ndim == 2 else values[..., None]
+
+    @cached_property
+    def F_per_output(self) -> Array | None:
+        """Overlap of the second layer with the feedback weights of each output, sum_i v_io b_io; None for rule "bp"."""
+        return None if self.problem.b is None else self._outputs_last(self.v * self.problem.b).sum(axis=-2)
+
+    @cached_property
+    def alignment_per_output(self) -> Array | None:
+        """Cosine of the angle between v_o and b_o of each output, 0 where one is zero; None for rule "bp"."""
+        if self.F_per_output is None or self.problem.b is None:
+            return None
+        v, b = self._outputs_last(self.v), self._outputs_last(self.problem.b)
+        norms = np.linalg.norm(v, axis=-2) * np.linalg.norm(b, axis=-2)
+        return np.divide(self.F_per_output, norms, out=np.zeros_like(norms), where=norms != 0)
+
     @cached_property
     def eps_g(self) -> Array:
         """Generalization error 1/2 <|Delta|^2>, without label noise."""
@@ -144,6 +165,9 @@ class Trajectory:
                 if values is not None:
                     first, last = np.nanmean(values[..., 0]), np.nanmean(values[..., -1])
                     lines[name] = f"{first:.4g} at the first alpha, {last:.4g} at the last"
+            if self.alignment_per_output is not None and problem.outputs > 1:
+                last = np.nanmean(self.alignment_per_output.reshape(-1, len(self.alphas), problem.outputs)[:, -1], 0)
+                lines["of each output"] = f"{', '.join(f'{cosine:.4g}' for cosine in last)} at the last alpha"
         if self.error is not None and len(self.alphas):
             largest = ", ".join(f"{name} {np.nanmax(values):.1g}" for name, values in self.error.items())
             lines["quadrature"] = f"standard error up to {largest}"
@@ -176,6 +200,11 @@ class Trajectory:
             variables["F"] = (time, self.F, "overlap of second layer and feedback weights v.b")
             variables["alignment"] = (time, self.alignment, "cosine of the angle between v and b")
             variables["b"] = (("student", *output), problem.b, "feedback weights")
+        if output and self.F_per_output is not None and self.alignment_per_output is not None:
+            variables["F_per_output"] = ((*time, "output"), self.F_per_output, "v_o.b_o of each output")
+            variables["alignment_per_output"] = (
+                (*time, "output"), self.alignment_per_output, "cosine of the angle between v_o and b_o of each output"
+            )  # fmt: skip
         if self.diverged_at is not None:
             variables["diverged_at"] = (time[:-1], self.diverged_at, "alpha at which the run diverged, inf: it did not")
         for name, values in (self.error or {}).items():

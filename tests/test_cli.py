@@ -293,6 +293,30 @@ def test_plot_draws_saved_files(run, tmp_path):
     assert all(f"wrote {name}" in out for name in names)
 
 
+def test_problems_with_other_numbers_of_outputs_are_drawn_on_one_page(run, tmp_path):
+    """Of one output and of three: the page, and no figure else."""
+    for O in (1, 3):
+        assert run("integrate", *SMALL, "--outputs", O, "-o", f"{O}.h5")[0] == 0
+    code, out, err = run("plot", "1.h5", "3.h5", "--name", "p", "--figures", "f")
+    assert (code, err, out) == (0, "", "wrote f/p_outputs.png\n")
+    assert run("plot", "3.h5", "--name", "q", "--figures", "g")[0] == 0
+    assert [name for name in contents(tmp_path) if name.startswith("g")] == [
+        "g/q_alignment.png", "g/q_fa_order_parameters.png", "g/q_generalization.png"
+    ]  # fmt: skip
+
+
+def test_three_outputs_go_through_every_command(run, tmp_path):
+    """compare with fluctuations, a scan and its figures, theory; info names the alignment of each output."""
+    three = (*SMALL, "--outputs", "3")
+    code, _, err = run("compare", *three, *RUNS, "--name", "r")
+    assert (code, err) == (0, "")
+    assert sorted(name.removeprefix("figures/") for name in contents(tmp_path) if name.endswith("png")) == FIGURES
+    assert "of each output" in run("info", "data/r_fa_ode.h5")[1]
+    assert run("scan", *three, "--vary", "v_teacher[0,1]=[0.1, 0.2]", "-o", "s.h5")[0] == 0
+    assert run("plot", "s.h5")[0] == 0
+    assert run("theory", *three, "--starts", "2", "--name", "t")[0] == 0
+
+
 @pytest.mark.parametrize(
     ("option", "value", "expected"),
     [("--b", "[1, 2]", [1, 2]), ("--b", "-0.5", [-0.5, -0.5]), ("--v", "[0.1, -0.2]", [0.1, -0.2])],

@@ -13,6 +13,7 @@ from stdyn import (
     comparison,
     initial,
     integrate,
+    outputplot,
     plot,
     simulate_network,
     simulate_reduced,
@@ -109,6 +110,65 @@ def test_several_outputs_and_many_students():
     """v has one curve an output; more students than colours."""
     figures = plot.figures([*pair("fa", O=2), *pair("fa", K=9)])
     assert list(figures)[:2] == ["fa_order_parameters", "fa_order_parameters_2"]
+
+
+@pytest.mark.parametrize(("place", "names"), [(0, ("F", "F_per_output")), (1, ("alignment", "alignment_per_output"))])
+def test_the_alignment_of_each_output_is_drawn_beside_that_of_all(place, names):
+    """Thin, each with a dash and a marker of its own; bands and markers of the runs as for all."""
+    theory, runs = pair("fa", O=3)
+    reduced = simulate_reduced(runs.problem, ALPHAS, runs=9, rng=np.random.default_rng(2))
+    ax = plot.figures([theory, runs, reduced])["alignment"].axes[place]
+    drawn = dict(zip(("all outputs", "output 1", "output 2", "output 3"), ax.containers, strict=True))
+    assert [each.get_label() for each in ax.containers] == list(drawn)
+    lines = [line for line in ax.get_lines() if np.array_equal(line.get_xdata(), ALPHAS)]
+    wanted = np.column_stack([getattr(theory, names[0]), getattr(theory, names[1])])
+    np.testing.assert_array_equal(np.column_stack([line.get_ydata() for line in lines]), wanted)
+    assert lines[0].get_linewidth() > max(line.get_linewidth() for line in lines[1:])
+    assert len({line.get_linestyle() for line in lines}) == len({each[0].get_marker() for each in ax.containers}) == 4
+    shown = plot.markers_at(runs.alphas)
+    means = getattr(runs, names[1])[:, shown].mean(axis=0)
+    np.testing.assert_allclose(np.column_stack([each[0].get_ydata() for each in ax.containers[1:]]), means)
+    assert sum(isinstance(each, PolyCollection) for each in ax.collections) == 4
+
+
+def test_one_output_is_drawn_as_all():
+    """No curves of single outputs, whether or not v has an axis of outputs."""
+    for O in (None, 1):
+        ax = plot.figures(pair("fa", O=O))["alignment"].axes[1]
+        assert len(ax.containers) == 1
+        assert ax.get_legend() is None
+
+
+def test_several_numbers_of_outputs_are_drawn_side_by_side(tmp_path):
+    """One page: a column for each, eps_g of both rules above the alignment of all outputs and of each."""
+    trajectories = [*pair("bp", O=3), *pair("fa", O=3), *pair("fa"), *pair("bp")]
+    (name, figure), *rest = outputplot.figures(trajectories).items()
+    assert (name, rest) == ("outputs", [])
+    errors, cosines = figure.axes[:2], figure.axes[2:]
+    assert [ax.get_title().partition(",")[0] for ax in errors] == ["O = 1", "O = 3"]
+    assert errors[0].get_ylim() == errors[1].get_ylim()
+    for ax, some in zip(errors, (trajectories[4:], trajectories[2:4] + trajectories[:2]), strict=True):
+        lines = [line.get_ydata() for line in ax.get_lines() if line.get_label().endswith("ODE")]
+        np.testing.assert_array_equal(lines, [some[0].eps_g, some[2].eps_g])
+    assert [len(ax.containers) for ax in cosines] == [1, 4]
+    squares = np.sum(trajectories[0].problem.start.v_teacher ** 2, axis=1)
+    assert f"= {squares.mean():.2g}" in errors[1].get_title()
+    figure.savefig(tmp_path / "page.png")
+    assert len(outputplot.figures([*pair("bp"), *pair("bp", O=2)])["outputs"].axes) == 2  # without feedback
+    assert list(outputplot.figures(pair("bp"))) == list(plot.figures(pair("bp")))
+
+
+def test_the_page_of_outputs_says_what_its_columns_share():
+    """A rate that differs is left to the legend; a column without feedback stays empty below."""
+    one, two = (integrate(replace(random_problem(2, 2, 2, N=20), eta=eta), ALPHAS) for eta in (0.3, 0.4))
+    figure = outputplot.figures([one, two, *pair("bp")])["outputs"]
+    assert "eta$ = 0.3" not in figure.axes[1].get_title()
+    assert "FA, eta = 0.4, ODE" in figure.axes[1].get_legend_handles_labels()[1]
+    assert not figure.axes[2].axison
+    assert figure.axes[3].get_legend_handles_labels()[1].count("output 2") == 2
+    empty = replace(one, alphas=one.alphas[:0], R=one.R[:0], Q=one.Q[:0], v=one.v[:0])
+    with pytest.raises(InputError, match="nothing to draw"):
+        outputplot.figures([empty, *pair("bp")])
 
 
 def test_the_symmetric_start_gets_its_figure():

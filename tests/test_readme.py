@@ -2,8 +2,10 @@
 
 import re
 import runpy
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import stdyn
@@ -120,6 +122,20 @@ def test_experiments_of_the_examples_can_be_run():
         values = read_toml(file, tables)
         if "vary" in values:
             Variations(make({}, file, {}, tables), values["vary"], number=values["scan"].get("number"))
+
+
+def test_the_experiment_with_three_outputs_is_the_reference_with_other_second_layers():
+    """Unit vectors of the teacher units, orthogonal columns of equal length; lengths of v and b as at one output."""
+    three, one = make({}, ROOT / "examples" / "outputs_3.toml", {}), Experiment()
+    v_teacher = three.problem("bp").start.v_teacher
+    np.testing.assert_allclose(np.sum(v_teacher**2, axis=1), 1, atol=1e-15)
+    np.testing.assert_allclose(v_teacher.T @ v_teacher, 5 / 3 * np.eye(3), atol=1e-15)
+    assert np.sqrt(3) * three.v_scale == pytest.approx(one.v_scale, rel=1e-15)
+    assert np.sqrt(3) * three.b_scale == pytest.approx(one.b_scale, rel=1e-15)
+    changed = {"outputs": 1, "v_teacher": 1.0, "v_scale": one.v_scale, "b_scale": one.b_scale}
+    assert replace(three, **changed) == one
+    for rule in one.rules:
+        assert np.array_equal(three.problem(rule).start.R, one.problem(rule).start.R)
 
 
 def test_map_of_the_modules_is_complete():

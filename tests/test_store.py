@@ -15,7 +15,19 @@ import xarray
 
 from stdyn import DivergenceWarning, InputError, OrderParameters, Problem, integrate, load, simulate_network
 
-ARRAYS = ("alphas", "R", "Q", "v", "T", "eps_g", "F", "alignment", "diverged_at")
+ARRAYS = (
+    "alphas",
+    "R",
+    "Q",
+    "v",
+    "T",
+    "eps_g",
+    "F",
+    "alignment",
+    "F_per_output",
+    "alignment_per_output",
+    "diverged_at",
+)
 
 
 def solved(method="ode", rule="fa", outputs=1, diverges=False, N=30):

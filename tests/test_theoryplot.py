@@ -1,5 +1,7 @@
 """Studies and the figures of theory beyond the mean: what they say and what is drawn."""
 
+from dataclasses import replace
+
 import matplotlib as mpl
 import numpy as np
 import pytest
@@ -119,6 +121,10 @@ def test_spectra_show_every_eigenvalue():
     for line in ax.lines:
         if len(line.get_xdata()) and line.get_marker() in "so":
             assert np.abs(line.get_xdata()).max() < ax.get_xlim()[1]
+    plt.close(figure)
+    figure, ax = plt.subplots()
+    theoryplot.spectra(ax, problem, [replace(points[0], eigenvalues=1e5 * points[0].eigenvalues)], [])
+    assert len(ax.get_xticks()) <= 9  # so that decades of them do not overlap
     plt.close(figure)
     theory = integrate(COMMITTEE.problem("bp"), COMMITTEE.alphas())
     found = plateaus(theory)

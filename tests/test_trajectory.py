@@ -1,5 +1,7 @@
 """The result: derived quantities, axes, restarts."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from conftest import random_problem
@@ -30,6 +32,51 @@ def test_alignment_ends_of_its_range():
     bp = integrate(random_problem(2, 2, rule="bp"), [0, 1])
     assert bp.F is None
     assert bp.alignment is None
+
+
+@pytest.mark.parametrize("O", [None, 1, 3])
+def test_overlap_and_alignment_of_each_output(O):
+    """Against loops over runs, alphas and outputs; F is their sum; one output left out of v is an axis of length 1."""
+    problem = random_problem(3, 2, O, N=20)
+    theory = integrate(problem, [0, 1, 2])
+    runs = simulate_network(problem, [0, 1, 2], runs=4, rng=np.random.default_rng(1))
+    n = O or 1
+    assert theory.F_per_output.shape == theory.alignment_per_output.shape == (3, n)
+    assert runs.F_per_output.shape == runs.alignment_per_output.shape == (4, 3, n)
+    for run, j, o in np.ndindex(4, 3, n):
+        v, b = runs.v[run, j].reshape(3, n)[:, o], problem.b.reshape(3, n)[:, o]
+        F = sum(v[i] * b[i] for i in range(3))
+        assert runs.F_per_output[run, j, o] == pytest.approx(F, abs=1e-14)
+        assert runs.alignment_per_output[run, j, o] == pytest.approx(F / np.sqrt(sum(v**2) * sum(b**2)), abs=1e-14)
+    np.testing.assert_allclose(runs.F_per_output.sum(axis=-1), runs.F, atol=1e-14)
+    if n == 1:
+        np.testing.assert_allclose(theory.alignment_per_output[:, 0], theory.alignment, atol=1e-15)
+
+
+def test_an_output_without_direction_has_no_alignment():
+    """0 where v or b of an output is zero, the others as they are; NaN of a diverged run stays; None for BP."""
+    start = random_problem(2, 2, 3).start
+    v, b = np.array([[0.0, 1, 3], [0, 2, 4]]), np.array([[1.0, 0, 3], [1, 0, 4]])
+    start = type(start)(start.R, start.Q, start.T, v, start.v_teacher)
+    still = integrate(Problem(start, rule="fa", b=b, eta=0.0, eta_v=0.0), [0, 1])
+    np.testing.assert_allclose(still.alignment_per_output, [[0, 0, 1]] * 2, atol=1e-15)
+    gone = replace(still, v=np.stack([v, np.full_like(v, np.nan)]))
+    np.testing.assert_array_equal(gone.alignment_per_output[1], [np.nan] * 3)
+    bp = integrate(random_problem(2, 2, 3, rule="bp"), [0, 1])
+    assert bp.F_per_output is None
+    assert bp.alignment_per_output is None
+
+
+def test_turning_the_outputs_changes_nothing_but_what_is_of_single_outputs():
+    """v, v~ and b times an orthogonal matrix: the same R, Q, F, alignment and eps_g, and v turned along."""
+    problem = random_problem(3, 2, 3)
+    turn = np.linalg.qr(np.random.default_rng(2).normal(size=(3, 3)))[0]
+    start = replace(problem.start, v=problem.start.v @ turn, v_teacher=problem.start.v_teacher @ turn)
+    one, other = (integrate(each, [1, 5]) for each in (problem, replace(problem, start=start, b=problem.b @ turn)))
+    for name in ("R", "Q", "F", "alignment", "eps_g"):
+        np.testing.assert_allclose(getattr(one, name), getattr(other, name), atol=1e-8)
+    np.testing.assert_allclose(one.v @ turn, other.v, atol=1e-8)
+    assert np.abs(one.alignment_per_output - other.alignment_per_output).max() > 0.1
 
 
 def test_eps_g_is_that_of_the_averages():
@@ -74,6 +121,9 @@ def test_to_xarray_names_every_axis():
     assert data.Q.dims == ("run", "alpha", "student", "student_2")
     assert data.v.dims == ("run", "alpha", "student", "output")
     assert data.b.dims == ("student", "output")
+    assert data.F_per_output.dims == data.alignment_per_output.dims == ("run", "alpha", "output")
+    np.testing.assert_allclose(data.F_per_output.sum("output"), data.F, atol=1e-14)
+    assert "F_per_output" not in integrate(random_problem(3, 2), [0, 2]).to_xarray()  # its second layers have one axis
     assert data.attrs["eta"] == problem.eta
     assert data.eps_g.attrs["long_name"] == "generalization error"
     assert float(data.R.sel(run=1, alpha=0, student=2, teacher=1)) == pytest.approx(problem.start.R[2, 1])
@@ -86,4 +136,8 @@ def test_summary_says_what_it_is():
     assert "FA, 4 network runs at N = 20" in text
     assert "K = 3, M = 2, outputs = 1" in text
     assert "eta = 0.7" in text
+    assert "of each output" not in text
+    three = integrate(random_problem(2, 2, 3), [0, 2])
+    last = ", ".join(f"{cosine:.4g}" for cosine in three.alignment_per_output[-1])
+    assert f"of each output   {last} at the last alpha" in three.summary()
     assert "BP, ODEs" in integrate(random_problem(2, 2, rule="bp"), [0, 2]).summary()
