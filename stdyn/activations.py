@@ -239,20 +239,23 @@ def known(name: str, values: Array | None) -> Activation:
     return here
 
 
+def averages_of(student: Activation, teacher: Activation) -> Averages:
+    """How averages over fields of both are taken."""
+    if student.terms is not None and teacher.terms is not None:
+        return Averages.ERFS
+    if student.code == teacher.code == Code.LINEAR:
+        return Averages.LINEAR
+    if student.code == teacher.code == Code.RELU:
+        return Averages.RELU
+    return Averages.POINTS
+
+
 def units(student: Activation, teacher: Activation) -> Units:
     """What the kernels need to know; without the points, if averages are by quadrature."""
-    averages, nothing = Averages.POINTS, np.zeros((0, 2))
-    if student.terms is not None and teacher.terms is not None:
-        averages = Averages.ERFS
-    elif student.code == teacher.code == Code.LINEAR:
-        averages = Averages.LINEAR
-    elif student.code == teacher.code == Code.RELU:
-        averages = Averages.RELU
-    mine, theirs = (
-        nothing if each is None or averages != Averages.ERFS else each for each in (student.terms, teacher.terms)
-    )
+    averages, nothing = averages_of(student, teacher), np.zeros((0, 2))
+    terms = [each.terms if averages == Averages.ERFS else nothing for each in (student, teacher)]
     codes = int(student.code), student.address, int(teacher.code), teacher.address
-    return Units(int(averages), *codes, mine.copy(), theirs.copy(), np.zeros((0, 0)), np.zeros((0, 0)))
+    return Units(int(averages), *codes, np.array(terms[0]), np.array(terms[1]), np.zeros((0, 0)), np.zeros((0, 0)))
 
 
 # ---------------------------------------------------------------------------------------------------------------------

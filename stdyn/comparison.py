@@ -227,7 +227,7 @@ def _with_quadrature(
     for name, measured in errors.items():
         added = factor * _moved(ode.error[name], ode.alphas, runs.alphas, len(runs.alphas))[there]
         whole = np.hypot(measured, added)
-        shares.append(float(np.max(added / whole, initial=0, where=whole > 0)))
+        shares.append(float(np.max(added / np.where(whole > 0, whole, 1), initial=0, where=whole > 0)))
         errors[name] = whole
     return max(shares)
 

@@ -41,7 +41,9 @@ class Experiment:
         "Activation g: erf, linear, relu, tanh, gelu, sigmoid, square, hermite2, hermite3, or file.py:name, the name of"
         " what stdyn.activation makes there.",
     )
-    activation_teacher: Any = parameter(None, "Activation of the teacher, if it is another one than the student's.")
+    activation_teacher: Any = parameter(
+        None, "Activation of the teacher, if it is another one than the student's.", kind=str
+    )
     quadrature: int = parameter(
         2**14,
         "Points of the averages over activations without closed forms, a power of 2.",

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from stdyn.activations import Activation, find, units
+from stdyn.activations import Activation, averages_of, find, units
 from stdyn.errors import InputError
 from stdyn.kernels import Averages, Units
 
@@ -286,7 +286,7 @@ class Problem:
     @property
     def by_quadrature(self) -> bool:
         """Whether the averages have no closed form."""
-        return units(*self.activations).averages == Averages.POINTS
+        return averages_of(*self.activations) == Averages.POINTS
 
     @property
     def kernel_arguments(self) -> tuple[Array, Array, bool, Array, Units]:

@@ -181,6 +181,8 @@ def _coordinates(
     else:
         every = [_parameters(problem) for problem in problems]
         named = {name: np.array([parameters[name] for parameters in every]) for name in SCALARS}
+        if np.array_equal(named["activation"], named["activation_teacher"]):
+            del named["activation_teacher"]
         named = {name: values for name, values in named.items() if len(set(values.tolist())) > 1}
     return {
         name.replace(" ", ""): values.astype(object) if values.dtype.kind == "U" else values
