@@ -436,7 +436,7 @@ def _given(C, angles, a, b):
 
 @njit(**_ORDERED)
 def _lifted(n_c, n_d, S_cc, S_dd, S_cd, square):
-    """S - n n^T/square as (variance of c, of d, covariance), and what its variances lack to be those of a covariance."""
+    """S - n n^T/square as (variance of c, of d, covariance), and what its variances lack to be of a covariance."""
     inverse = 1 / square if square > 0 else 0.0
     variance_c, variance_d = S_cc - n_c * n_c * inverse, S_dd - n_d * n_d * inverse
     kappa = S_cd - n_c * n_d * inverse
@@ -451,7 +451,7 @@ def _in_plane(n_c, n_d, S_cc, S_dd, S_cd, across):
     """(c2, d2, sigma_c, sigma_d, rho, across): c and d across a in the plane of a and b, and what is outside of it.
 
     (n_c, n_d) are their covariances with what b has across a, of variance across^2, and S is their covariance given a.
-    Rounding may have left S - n n^T/across^2 a negative eigenvalue. Then across^2 is raised, at most to n^T S^-1 n, and
+    Rounding may have left S - n n^T/across^2 a negative eigenvalue. Then across^2 is raised, to n^T S^-1 n or less, and
     both variances by the eigenvalue that is left, if this is less in all. Either is a change of C by a rounding error,
     while to cut a component or a correlation to its bounds would be one by the root of it.
     """
@@ -462,9 +462,9 @@ def _in_plane(n_c, n_d, S_cc, S_dd, S_cd, across):
     if lift > 0 and square > 0:
         minor = S_cc * S_dd - S_cd * S_cd
         full = (n_c * (n_c * S_dd - n_d * S_cd) + n_d * (n_d * S_cc - n_c * S_cd)) / minor if minor > 0 else 0.0
-        single = n_c**2 / S_cc if n_c**2 * S_dd > n_d**2 * S_cc else n_d**2 / S_dd  # the same where S has rank one
+        only_c, only_d = n_c**2 / S_cc if S_cc > 0 else 0.0, n_d**2 / S_dd if S_dd > 0 else 0.0
         start, least = square, lift
-        for raised in (single, full):
+        for raised in (only_c, only_d, full):
             if start < raised < start + least:
                 trial = _lifted(n_c, n_d, S_cc, S_dd, S_cd, raised)
                 if raised - start + trial[3] < least:
