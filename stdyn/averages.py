@@ -8,6 +8,7 @@ speed; the tests hold one to the other.
 import numpy as np
 from numpy.typing import ArrayLike
 
+from stdyn import kernels
 from stdyn.errors import InputError
 from stdyn.problem import Array
 
@@ -87,6 +88,60 @@ def I4(C: ArrayLike, activation: str = "erf") -> Array:
     Lambda_1 = Lambda_4 * d_c - C_bc**2 * d_a - C_ac**2 * d_b + 2 * C_ab * C_ac * C_bc
     Lambda_2 = Lambda_4 * d_d - C_bd**2 * d_a - C_ad**2 * d_b + 2 * C_ab * C_ad * C_bd
     return 4 / np.pi**2 / np.sqrt(Lambda_4) * np.arcsin(Lambda_0 / np.sqrt(Lambda_1 * Lambda_2))
+
+
+def _relu_angle(C: Array) -> tuple[Array, Array, Array]:
+    """sqrt(C_aa C_cc - C_ac^2) and theta_ac = asin rho_ac, each (..., P, P), and whether C_aa > 0, (..., P).
+
+    The angle is that of the two legs: asin loses half of its digits where |rho| is nearly one.
+    """
+    scale = np.sqrt(np.maximum(_diagonal(C), 0))
+    norm = scale[..., :, None] * scale[..., None, :]
+    root = np.sqrt(np.maximum((norm - np.abs(C)) * (norm + np.abs(C)), 0))
+    return root, np.arctan2(C, root), scale > 0
+
+
+def relu_I2(C: Array) -> Array:
+    """<g(z_a) g(z_c)> for g(x) = max(0, x), shape (..., P, P).
+
+    [sqrt(C_aa C_cc - C_ac^2) + C_ac (pi/2 + asin rho_ac)] / 2 pi. Cho & Saul, NeurIPS 2009 (arc-cosine kernel of
+    order 1).
+    """
+    root, theta, _ = _relu_angle(C)
+    return (root + C * (np.pi / 2 + theta)) / (2 * np.pi)
+
+
+def relu_I3(C: Array) -> Array:
+    """<g'(z_a) z_b g(z_c)> for g(x) = max(0, x), shape (..., P, P, P), indexed [a, b, c]; zero where C_aa = 0.
+
+    C_ab sqrt(C_aa C_cc - C_ac^2) / (2 pi C_aa) + C_bc (1/4 + asin rho_ac / 2 pi), by Stein's lemma.
+    """
+    root, theta, varies = _relu_angle(C)
+    C_aa = np.where(varies, _diagonal(C), 1.0)[..., :, None, None]
+    first = C[..., :, :, None] * root[..., :, None, :] / (2 * np.pi * C_aa)
+    second = C[..., None, :, :] * (0.25 + theta[..., :, None, :] / (2 * np.pi))
+    return np.where(varies[..., :, None, None], first + second, 0.0)
+
+
+def relu_J2(C: Array) -> Array:
+    """<g'(z_a) g'(z_b)> for g(x) = max(0, x), shape (..., P, P); zero where C_aa = 0 or C_bb = 0.
+
+    1/4 + asin rho_ab / 2 pi. Sheppard, Phil. Trans. A 192, 101 (1899).
+    """
+    _, theta, varies = _relu_angle(C)
+    return np.where(varies[..., :, None] & varies[..., None, :], 0.25 + theta / (2 * np.pi), 0.0)
+
+
+def relu_I4(C: Array) -> Array:
+    """<g'(z_a) g'(z_b) g(z_c) g(z_d)> for g(x) = max(0, x), shape (..., P, P, P, P), indexed [a, b, c, d].
+
+    Elementary where fields coincide, else an integral over one angle (kernels.py, ReLU). To 1e-14, but for a and b
+    parallel but for an angle s: there the average changes by 1e-16/s with the rounding of C.
+    """
+    C = np.asarray(C, dtype=float)
+    P = C.shape[-1]
+    stack = np.ascontiguousarray(C.reshape(-1, P, P))
+    return np.array([kernels.I4_relu(matrix) for matrix in stack]).reshape(*C.shape[:-2], P, P, P, P)
 
 
 def covariance(R: Array, Q: Array, T: Array) -> Array:
