@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from stdyn import kernels
 from stdyn.activations import Activation, find
 from stdyn.errors import InputError
 from stdyn.kernels import Code
@@ -56,7 +57,7 @@ def I2(C: ArrayLike, activation: Any = "erf") -> Array:
     """<g(z_a) g(z_c)>, shape (..., P, P); `activation` is that of all fields, or a sequence of those of each.
 
     erf: (2/pi) asin(C_ac / sqrt((1 + C_aa)(1 + C_cc))), in (-1, 1). linear: C_ac. Saad & Solla, PRE 52, 4225 (1995).
-    relu: [sqrt(C_aa C_cc - C_ac^2) + C_ac (pi/2 + asin rho)] / 2 pi. Cho & Saul, NIPS 22 (2009).
+    relu: [sqrt(C_aa C_cc - C_ac^2) + C_ac (pi/2 + asin rho)] / 2 pi. Cho & Saul, NeurIPS 2009.
     Any other: sum_n g_n(a) g_n(c) rho^n, with the coefficients g_n(a) = <g(sqrt(C_aa) x) He_n(x)> / sqrt(n!) of
     Mehler's formula: 96 terms, exact to rounding if g is smooth on the scale of its argument, to 1e-4 if it has kinks.
     """
@@ -85,8 +86,8 @@ def _I2(C_ac: Array, C_aa: Array, C_cc: Array, one: Activation, other: Activatio
     if one.code == other.code == Code.LINEAR:
         return C_ac
     if one.code == other.code == Code.RELU:
-        across = np.sqrt(np.maximum(C_aa * C_cc - C_ac**2, 0))
-        return (across + C_ac * (np.pi / 2 + np.arctan2(C_ac, across))) / (2 * np.pi)
+        root, theta = _relu_angle(C_ac, C_aa, C_cc)
+        return (root + C_ac * (np.pi / 2 + theta)) / (2 * np.pi)
     scale = np.sqrt(np.maximum(C_aa * C_cc, 0))
     rho = np.clip(np.divide(C_ac, scale, out=np.zeros_like(C_ac), where=scale > 0), -1, 1)
     g_a, g_c = _hermite_coefficients(one, C_aa), _hermite_coefficients(other, C_cc)
@@ -131,7 +132,7 @@ def I3(C: ArrayLike, activation: Any = "erf") -> Array:
     """
     C, activation = _covariance(C), _closed(activation)
     if activation.code == Code.RELU:
-        return relu_I3(C)
+        return _relu_I3(C)
     C_ab, C_ac, C_bc = C[..., :, :, None], C[..., :, None, :], C[..., None, :, :]
     if activation.code == Code.LINEAR:
         return np.broadcast_to(C_bc, (*C.shape, C.shape[-1])).copy()
@@ -154,7 +155,7 @@ def J2(C: ArrayLike, activation: Any = "erf") -> Array:
     """
     C, activation = _covariance(C), _closed(activation)
     if activation.code == Code.RELU:
-        return relu_J2(C)
+        return _relu_J2(C)
     if activation.code == Code.LINEAR:
         return np.ones_like(C)
     variance = _diagonal(C)
@@ -169,11 +170,11 @@ def I4(C: ArrayLike, activation: Any = "erf") -> Array:
     """<g'(z_a) g'(z_b) g(z_c) g(z_d)>, shape (..., P, P, P, P), indexed [a, b, c, d].
 
     erf: (4/pi^2) Lambda_4^(-1/2) asin(Lambda_0 / sqrt(Lambda_1 Lambda_2)) with Lambda_0 … Lambda_4 as in
-    Saad & Solla, PRE 52, 4225 (1995). linear: C_cd. relu: see `relu_I4`.
+    Saad & Solla, PRE 52, 4225 (1995). linear: C_cd. relu: see `_relu_I4`.
     """
     C, activation = _covariance(C), _closed(activation)
     if activation.code == Code.RELU:
-        return relu_I4(C)
+        return _relu_I4(C)
     P = C.shape[-1]
     if activation.code == Code.LINEAR:
         return np.broadcast_to(C[..., None, None, :, :], (*C.shape[:-2], P, P, P, P)).copy()
@@ -196,6 +197,52 @@ def _I4_erf(C: Array, s_a: float, s_b: float, s_c: float, s_d: float) -> Array:
     Lambda_1 = Lambda_4 * d_c - C_bc**2 * d_a - C_ac**2 * d_b + 2 * C_ab * C_ac * C_bc
     Lambda_2 = Lambda_4 * d_d - C_bd**2 * d_a - C_ad**2 * d_b + 2 * C_ab * C_ad * C_bd
     return 4 / np.pi**2 / np.sqrt(Lambda_4) * np.arcsin(Lambda_0 / np.sqrt(Lambda_1 * Lambda_2))
+
+
+def _relu_angle(C_ac: Array, C_aa: Array, C_cc: Array) -> tuple[Array, Array]:
+    """sqrt(C_aa C_cc - C_ac^2) and theta_ac = asin rho_ac.
+
+    The angle is that of the two legs: asin loses half of its digits where |rho| is nearly one.
+    """
+    norm = np.sqrt(np.maximum(C_aa, 0)) * np.sqrt(np.maximum(C_cc, 0))
+    root = np.sqrt(np.maximum((norm - np.abs(C_ac)) * (norm + np.abs(C_ac)), 0))
+    return root, np.arctan2(C_ac, root)
+
+
+def _relu_I3(C: Array) -> Array:
+    """<g'(z_a) z_b g(z_c)> for g(x) = max(0, x), shape (..., P, P, P), indexed [a, b, c]; zero where C_aa = 0.
+
+    C_ab sqrt(C_aa C_cc - C_ac^2) / (2 pi C_aa) + C_bc (1/4 + asin rho_ac / 2 pi), by Stein's lemma.
+    """
+    variance = _diagonal(C)
+    varies = variance > 0
+    root, theta = _relu_angle(C, variance[..., :, None], variance[..., None, :])
+    C_aa = np.where(varies, variance, 1.0)[..., :, None, None]
+    first = C[..., :, :, None] * root[..., :, None, :] / (2 * np.pi * C_aa)
+    second = C[..., None, :, :] * (0.25 + theta[..., :, None, :] / (2 * np.pi))
+    return np.where(varies[..., :, None, None], first + second, 0.0)
+
+
+def _relu_J2(C: Array) -> Array:
+    """<g'(z_a) g'(z_b)> for g(x) = max(0, x), shape (..., P, P); zero where C_aa = 0 or C_bb = 0.
+
+    1/4 + asin rho_ab / 2 pi. Sheppard, Phil. Trans. A 192, 101 (1899).
+    """
+    variance = _diagonal(C)
+    varies = variance > 0
+    _, theta = _relu_angle(C, variance[..., :, None], variance[..., None, :])
+    return np.where(varies[..., :, None] & varies[..., None, :], 0.25 + theta / (2 * np.pi), 0.0)
+
+
+def _relu_I4(C: Array) -> Array:
+    """<g'(z_a) g'(z_b) g(z_c) g(z_d)> for g(x) = max(0, x), shape (..., P, P, P, P), indexed [a, b, c, d].
+
+    Elementary where fields coincide, else an integral over one angle (kernels.py, ReLU). To 1e-14, but for a and b
+    parallel but for an angle s: there the average changes by 1e-16/s with the rounding of C.
+    """
+    P = C.shape[-1]
+    stack = np.ascontiguousarray(C.reshape(-1, P, P))
+    return np.array([kernels.I4_relu(matrix) for matrix in stack]).reshape(*C.shape[:-2], P, P, P, P)
 
 
 def covariance(R: Array, Q: Array, T: Array) -> Array:
