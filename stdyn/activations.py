@@ -104,6 +104,18 @@ class Activation:
                 return degree
         return None
 
+    @cached_property
+    def smooth(self) -> bool:
+        """Whether g' has no jump between -6 and 6: the largest difference of neighbours on a grid shrinks with it."""
+        x = np.linspace(-6, 6, 2001) + 1e-3 * sqrt(2)
+        steps = []
+        for _ in range(20):
+            slopes = self(x)[1]
+            at = int(np.abs(np.diff(slopes)).argmax())
+            steps.append(abs(slopes[at + 1] - slopes[at]))
+            x = np.linspace(x[at], x[at + 1], 3)
+        return bool(steps[-1] <= 1e-3 * steps[0])
+
     @property
     def terms(self) -> Array | None:
         """Rows (c, s) if g(x) is a sum of terms c erf(s x / sqrt 2), as averages are concerned; else None."""

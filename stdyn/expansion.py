@@ -7,6 +7,7 @@ section 5).
 import numpy as np
 
 from stdyn import averages, kernels, quadrature
+from stdyn.errors import InputError
 from stdyn.initial import root
 from stdyn.problem import Array, OrderParameters, Problem
 
@@ -17,6 +18,11 @@ class Expansion:
     """Functions of a state w (L,), for one problem; it holds no state itself."""
 
     def __init__(self, problem: Problem) -> None:
+        if not problem.smooth:
+            raise InputError(
+                f"activation must be smooth for derivatives of the ODEs, but g' of {problem.activation} jumps and"
+                " averages are by quadrature"
+            )
         self.problem = problem
         self.K, self.M, self.O = problem.start.K, problem.start.M, problem.outputs
         self.T = np.array(problem.start.T)

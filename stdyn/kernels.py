@@ -781,10 +781,24 @@ def _averages_erfs(C, u, b, sigma, terms, terms_teacher):
 
 
 @njit(**_OPTIONS)
+def _minus(A, B):
+    """A - B"""
+    difference = np.empty(B.shape)
+    for i in range(B.shape[0]):
+        for j in range(B.shape[1]):
+            difference[i, j] = A[i, j] - B[i, j]
+    return difference
+
+
+@njit(**_OPTIONS)
 def root(A):
     """The symmetric square root of a positive semi-definite matrix; negative eigenvalues count as zero."""
     values, vectors = np.linalg.eigh(A)
-    return overlaps(vectors * np.sqrt(np.maximum(values, 0)), vectors)
+    half = np.empty(A.shape)
+    for i in range(A.shape[0]):
+        for j in range(A.shape[1]):
+            half[i, j] = vectors[i, j] * sqrt(max(values[j], 0.0))
+    return overlaps(half, vectors)
 
 
 @njit(**_OPTIONS)
@@ -794,48 +808,78 @@ def _averages_points(C, u, b, sigma, units):
     With both signs nothing of odd order in g2 is left, so that the averages are smooth where Q_across vanishes; and
     where Delta vanishes at every point they vanish exactly.
     """
-    (K, O), P = b.shape, len(C)
-    M, points = P - K, units.points
-    R = np.ascontiguousarray(C[:K, K:])
-    S = root(C[:K, :K] - overlaps(overlaps(R, units.T_inverse), R))
+    (K, O), P, points = b.shape, len(C), units.points
+    M = P - K
+    R = np.empty((K, M))
+    for i in range(K):
+        for n in range(M):
+            R[i, n] = C[i, K + n]
+    S = root(_minus(C[:K, :K], overlaps(overlaps(R, units.T_inverse), R)))
     bb = overlaps(b, b)
     size = 256  # points at a time, which stay in the cache; their number is a multiple of it
     z, g, g_prime = np.empty((P, size)), np.empty((P, size)), np.empty((K, size))
-    along, across = np.empty((K, size)), np.empty((K, size))
-    Delta, delta = np.empty((O, size)), np.empty((K, size))
+    Delta, delta, weights = np.empty((O, size)), np.empty((K, size)), np.empty(size)
     G, H, h = np.zeros((K, P)), np.zeros((K, K)), np.zeros((K, O))
     for first in range(0, points.shape[1], size):
-        here = points[:, first : first + size]
+        for r in range(size):
+            weights[r] = points[3 * M + K, first + r] / 2  # of either sign
         for n in range(M):
-            z[K + n] = here[n]
-            g[K + n] = here[M + n]
-        for i in range(K):
-            along[i] = 0
-            across[i] = 0
-            for n in range(M):
-                along[i] += R[i, n] * here[2 * M + n]
-            for k in range(K):
-                across[i] += S[i, k] * here[3 * M + k]
+            for r in range(size):
+                z[K + n, r] = points[n, first + r]
+                g[K + n, r] = points[M + n, first + r]
         for sign in (1.0, -1.0):
             for i in range(K):
-                z[i] = along[i] + sign * across[i]
-            fill(units.code, units.address, z[:K].ravel(), g[:K].ravel(), g_prime.ravel())
-            for o in range(O):
-                Delta[o] = 0
-                for a in range(P):
-                    Delta[o] += u[a, o] * g[a]
-            for i in range(K):
-                delta[i] = 0
-                for o in range(O):
-                    delta[i] += b[i, o] * Delta[o]
-                delta[i] *= g_prime[i]
-            half = here[3 * M + K] / 2
-            G += overlaps(delta * half, z)
-            H += overlaps(delta * half, delta)
-            h += overlaps(g[:K], Delta * half)
+                for r in range(size):
+                    z[i, r] = 0.0
+                for n in range(M):
+                    for r in range(size):
+                        z[i, r] += R[i, n] * points[2 * M + n, first + r]
+                for k in range(K):
+                    for r in range(size):
+                        z[i, r] += sign * S[i, k] * points[3 * M + k, first + r]
+            fill(units.code, units.address, z.ravel()[: K * size], g.ravel()[: K * size], g_prime.ravel())
+            _errors(g, g_prime, u, b, Delta, delta)
+            _add_products(delta, weights, z, G)
+            _add_products(delta, weights, delta, H)
+            _add_products(g[:K], weights, Delta, h)
             if sigma > 0:
-                H += sigma**2 * bb * overlaps(g_prime * half, g_prime)
+                J2 = np.zeros((K, K))
+                _add_products(g_prime, weights, g_prime, J2)
+                for i in range(K):
+                    for k in range(K):
+                        H[i, k] += sigma**2 * bb[i, k] * J2[i, k]
     return G, H, h
+
+
+@njit(**_OPTIONS)
+def _errors(g, g_prime, u, b, Delta, delta):
+    """Fill Delta_o = sum_a u_ao g_a (O, points) and delta_i = g'_i sum_o b_io Delta_o (K, points)."""
+    (K, O), P = b.shape, len(u)
+    for o in range(O):
+        for r in range(g.shape[1]):
+            Delta[o, r] = 0.0
+        for a in range(P):
+            for r in range(g.shape[1]):
+                Delta[o, r] += u[a, o] * g[a, r]
+    for i in range(K):
+        for r in range(g.shape[1]):
+            delta[i, r] = 0.0
+        for o in range(O):
+            for r in range(g.shape[1]):
+                delta[i, r] += b[i, o] * Delta[o, r]
+        for r in range(g.shape[1]):
+            delta[i, r] *= g_prime[i, r]
+
+
+@njit(**_OPTIONS)
+def _add_products(A, weights, B, total):
+    """Add sum_r weights_r A_ir B_jr to total_ij."""
+    for i in range(A.shape[0]):
+        for j in range(B.shape[0]):
+            product = 0.0
+            for r in range(len(weights)):
+                product += weights[r] * A[i, r] * B[j, r]
+            total[i, j] += product
 
 
 @njit(**_OPTIONS)

@@ -19,6 +19,7 @@ METHODS = ("DOP853", "RK45", "RK23", "LSODA", "Radau", "BDF")
 
 _NEARLY = 1e-13  # order parameters closer than this, in units of the largest, are symmetric but for rounding
 _BROKEN = 1e-6  # and so far apart they no longer count as symmetric
+_RTOL_OF_JUMPS = 1e-5  # the least, if the right-hand side has jumps: quadrature of a g' that jumps
 _RTOL_OF_ERROR = 1e-6  # of the solutions that give no more than the error of quadrature
 
 
@@ -40,7 +41,8 @@ def integrate(
     method : str, default "DOP853"
         A method of scipy.integrate.solve_ivp.
     rtol, atol : float
-        Tolerances of the error of one step; atol is rtol / 100 (1e-11 at the default rtol) unless given.
+        Tolerances of the error of one step; atol is rtol / 100 (1e-11 at the default rtol) unless given. Quadrature of
+        a student's g with kinks makes the right-hand side jump by what its error is: there rtol is at least 1e-5.
 
     Returns
     -------
@@ -63,6 +65,8 @@ def integrate(
     began = time.perf_counter()
     alphas = time_grid(alphas)
     rtol, atol = check_settings(method, rtol, atol)
+    if not problem.smooth:  # a finer tolerance than their jumps would be met by ever smaller steps only
+        rtol, atol = max(rtol, _RTOL_OF_JUMPS), max(atol, _RTOL_OF_JUMPS / 100)
     y, diverged, orbits, nearly = solve(problem, alphas, method, rtol, atol)
     alphas = alphas[: len(y)]
     said = []
@@ -94,7 +98,7 @@ def _quadrature_error(problem: Problem, alphas: Array, y: Array, method: str, rt
 
     From solutions by each of its independent sets of points alone; NaN from where one of them ends.
     """
-    rtol = max(rtol, _RTOL_OF_ERROR)
+    rtol = max(rtol, _RTOL_OF_ERROR if problem.smooth else 10 * _RTOL_OF_JUMPS)
     found: dict[str, list[Array]] = {}
     with np.errstate(invalid="ignore"):
         for which in range(quadrature.SETS if len(alphas) else 0):

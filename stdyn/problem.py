@@ -289,6 +289,14 @@ class Problem:
         return averages_of(*self.activations) == Averages.POINTS
 
     @property
+    def smooth(self) -> bool:
+        """Whether the averages, as they are computed, are smooth functions of the order parameters.
+
+        They are not if the points of a quadrature cross a jump of g' as the order parameters change.
+        """
+        return not self.by_quadrature or self.activation.smooth
+
+    @property
     def kernel_arguments(self) -> tuple[Array, Array, bool, Array, Units]:
         """(v_teacher (M, O), b (K, O), fixed_feedback, rates, units): how every kernel takes its parameters.
 

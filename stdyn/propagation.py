@@ -18,6 +18,7 @@ from stdyn.quadrature import SETS, normal_points
 from stdyn.simulate import cores
 
 _ACCURACY = 1e-4  # of D between the alphas at which it is computed, relative to sqrt(D_aa D_cc)
+_ACCURACY_OF_JUMPS = 1e-2  # the same if g' jumps: so does then D by fixed points, by less than its error
 _NOTHING = 1e-25  # a D below this is rounding
 _NODES = np.linspace(0, 1, 5)  # of the polynomials in between, in units of a panel
 _GROWTH = 0.1  # exponent by which a fluctuation may grow in one step
@@ -73,6 +74,7 @@ def _diffusion_along(
     foretell, positions = _weights(between), np.sort(np.concatenate([_NODES, between]))
     halvings = max(int(np.ceil(np.log2(max(last, 1)))), 0) + 1
     edges = np.append(0, last * 2.0 ** -np.arange(halvings, -1, -1))
+    accuracy = _ACCURACY if expansion.problem.activation.smooth else _ACCURACY_OF_JUMPS
     done: list[Array] = []
     pending = [(at, np.inf) for at in pairwise(edges)]  # ends, and the error of the whole before
     while pending:
@@ -84,7 +86,7 @@ def _diffusion_along(
             scale = np.sqrt(np.diagonal(D, axis1=1, axis2=2).max(axis=0))
             apart = np.abs(np.tensordot(foretell, D[::2], 1) - D[1::2]).max(axis=0)
             error = float(np.max(apart / (np.outer(scale, scale) + _NOTHING)))
-            if error <= _ACCURACY or error > before / 2:  # what halving does not make smaller is the error of the ODEs
+            if error <= accuracy or error > before / 2:  # what halving does not make smaller is the error of the ODEs
                 done.extend([at[:5], at[4:]])
             else:
                 again.extend([((at[0], at[4]), error), ((at[4], at[8]), error)])
