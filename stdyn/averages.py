@@ -6,7 +6,7 @@ speed; the tests hold one to the other.
 """
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from stdyn import kernels
 from stdyn.errors import InputError
@@ -90,7 +90,7 @@ def I4(C: ArrayLike, activation: str = "erf") -> Array:
     return 4 / np.pi**2 / np.sqrt(Lambda_4) * np.arcsin(Lambda_0 / np.sqrt(Lambda_1 * Lambda_2))
 
 
-def _relu_angle(C: Array) -> tuple[Array, Array, Array]:
+def _relu_angle(C: Array) -> tuple[Array, Array, NDArray[np.bool_]]:
     """sqrt(C_aa C_cc - C_ac^2) and theta_ac = asin rho_ac, each (..., P, P), and whether C_aa > 0, (..., P).
 
     The angle is that of the two legs: asin loses half of its digits where |rho| is nearly one.
