@@ -73,8 +73,11 @@ def test_I4_equals_placketts_integral():
         assert averages.relu_I4(C)[0, 1, 2, 3] == pytest.approx(I4_by_plackett(C), abs=1e-13, rel=1e-13)
 
 
-@pytest.mark.parametrize(("which", "d"), [("c=a", 1e-3), ("c=a", 1e-6), ("c=-a", 1e-6), ("c=a, d=b", 1e-6),
-                                          ("d=c", 1e-5), ("d=-c", 1e-6), ("c=a+b", 1e-6), ("b=a", 1e-6), ("b=-a", 1e-4)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("which", "d"),
+    [("c=a", 1e-3), ("c=a", 1e-6), ("c=-a", 1e-6), ("c=a, d=b", 1e-6), ("d=c", 1e-5), ("d=-c", 1e-6), ("c=a+b", 1e-6),
+     ("b=a", 1e-6), ("b=-a", 1e-4)],
+)  # fmt: skip
 def test_I4_keeps_its_accuracy_where_fields_nearly_coincide(which, d):
     """To 1e-13 against Stein and Plackett in 40 digits; b = a against the covariance as it was rounded."""
     mp = pytest.importorskip("mpmath")
