@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import random_problem
+from conftest import NUMPY_FUNCTIONS, random_problem
 from scipy.special import erf
 
 from stdyn import Problem, averages, initial, kernels
@@ -67,7 +67,7 @@ def test_linear_units_are_linear():
     np.testing.assert_array_equal(g_prime, 1)
 
 
-@pytest.mark.parametrize("activation", ["erf", "linear"])
+@pytest.mark.parametrize("activation", ["erf", "linear", "relu", "tanh"])
 @pytest.mark.parametrize("rule", ["bp", "fa"])
 @pytest.mark.parametrize(("K", "M", "O"), SHAPES)
 def test_right_hand_side_is_the_textbook_one(K, M, O, rule, activation):
@@ -122,25 +122,25 @@ def test_compiled_and_interpreted_kernels_agree():
         np.testing.assert_allclose(ours, expected, rtol=1e-14, atol=1e-15)
 
 
-@pytest.mark.parametrize("activation", ["erf", "linear"])
+@pytest.mark.parametrize("activation", ["erf", "linear", "relu", "tanh", "gelu", "relu of erf", "hermite2 of gelu"])
 @pytest.mark.parametrize("rule", ["bp", "fa"])
 @pytest.mark.parametrize(("K", "M", "O"), SHAPES)
 def test_a_step_is_that_of_the_theory(K, M, O, rule, activation):
     """theory.md, section 1, in five lines of NumPy, for five steps: both layers use the values before the step."""
-    problem = random_problem(K, M, O, seed=3, rule=rule, activation=activation, N=17)
+    student, _, teacher = activation.partition(" of ")
+    problem = random_problem(K, M, O, 3, rule, N=17, activation=student, activation_teacher=teacher or None)
     N, rng = problem.N, np.random.default_rng(0)
     v_teacher, b, _, (eta, eta_v, sigma, decay, decay_v), _ = problem.kernel_arguments
     W, W_teacher = initial.weights(problem, N, rng)
     v = problem.start.v.reshape(K, -1).copy()
     xi, zeta = rng.standard_normal((5, N)), rng.standard_normal((5, problem.outputs))
-    g = (lambda x: x) if activation == "linear" else (lambda x: erf(x / np.sqrt(2)))
-    dg = np.ones_like if activation == "linear" else (lambda x: np.sqrt(2 / np.pi) * np.exp(-(x**2) / 2))
+    (g, dg), (g_teacher, _) = NUMPY_FUNCTIONS[student], NUMPY_FUNCTIONS[teacher or student]
 
     W_ours, v_ours = W.copy(), v.copy()
     assert kernels.network_steps(W_ours, v_ours, W_teacher, xi, zeta, *problem.kernel_arguments) == 5
     for t in range(5):
         x, y = W @ xi[t], W_teacher @ xi[t]
-        Delta = g(x) @ v - g(y) @ v_teacher - sigma * zeta[t]
+        Delta = g(x) @ v - g_teacher(y) @ v_teacher - sigma * zeta[t]
         delta = dg(x) * ((v if rule == "bp" else b) @ Delta)
         W = (1 - decay / N) * W - eta / N * np.outer(delta, xi[t])
         v = (1 - decay_v / N) * v - eta_v / N * np.outer(g(x), Delta)

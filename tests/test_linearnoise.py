@@ -6,10 +6,9 @@ from functools import cache
 import h5py
 import numpy as np
 import pytest
-from conftest import random_problem
+from conftest import NUMPY_FUNCTIONS, random_problem
 from scipy.integrate import solve_ivp
 from scipy.linalg import expm
-from scipy.special import erf
 from scipy.stats import chi2, kstest, kstwobign, kurtosis, norm
 
 from stdyn import (
@@ -140,7 +139,7 @@ def test_curvature_of_eps_g_and_q():
 # D
 
 
-@pytest.mark.parametrize("activation", ["erf", "linear"])
+@pytest.mark.parametrize("activation", ["erf", "relu", "gelu"])
 @pytest.mark.parametrize("rule", ["bp", "fa"])
 @pytest.mark.parametrize(("K", "M", "O"), SHAPES)
 def test_diffusion_is_the_covariance_of_a_step(K, M, O, rule, activation):
@@ -150,9 +149,7 @@ def test_diffusion_is_the_covariance_of_a_step(K, M, O, rule, activation):
     s, O = problem.start, problem.outputs
     rng, runs = np.random.default_rng(5), 400_000
     z = rng.multivariate_normal(np.zeros(K + M), s.C, runs)
-    g, g_prime = (
-        (erf(z / np.sqrt(2)), np.sqrt(2 / np.pi) * np.exp(-(z**2) / 2)) if activation == "erf" else (z, 1 + 0 * z)
-    )
+    g, g_prime = (function(z) for function in NUMPY_FUNCTIONS[activation])
     u = np.concatenate([s.v.reshape(K, O), -s.v_teacher.reshape(M, O)])
     Delta = g @ u - problem.sigma * rng.standard_normal((runs, O))
     b = s.v if problem.b is None else problem.b

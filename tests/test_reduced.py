@@ -4,9 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import random_problem
+from conftest import NUMPY_FUNCTIONS, random_problem
 from scipy.linalg import solve_triangular
-from scipy.special import erf
 from scipy.stats import f as fisher
 from scipy.stats import ks_2samp, kstest
 from test_simulate import CASES, generator
@@ -36,12 +35,11 @@ def microscopic(problem, steps, rng):
     W, W_teacher = weights(problem, problem.N, rng)
     v_teacher, b, fixed, (eta, eta_v, sigma, decay, decay_v), _ = problem.kernel_arguments
     v, N, O, seen = problem.start.v.reshape(len(W), -1).copy(), problem.N, problem.outputs, []
-    linear = problem.activation == "linear"
+    (g_of, slope_of), (g_teacher, _) = (NUMPY_FUNCTIONS[each.name] for each in problem.activations)
     for _ in range(steps):
         xi, zeta = rng.standard_normal(N), rng.standard_normal(O)
         x, y = W @ xi, W_teacher @ xi
-        g, g_y = (x, y) if linear else (erf(x / np.sqrt(2)), erf(y / np.sqrt(2)))
-        slope = np.ones_like(x) if linear else np.sqrt(2 / np.pi) * np.exp(-(x**2) / 2)
+        g, g_y, slope = g_of(x), g_teacher(y), slope_of(x)
         Delta = g @ v - g_y @ v_teacher - sigma * zeta
         delta = slope * ((b if fixed else v) @ Delta)
         W = (1 - decay / N) * W - eta / N * np.outer(delta, xi)
@@ -87,8 +85,10 @@ def in_coordinates(problem, seen):
         random_problem(3, 3, 2, rule="fa", N=60),
         random_problem(5, 5, rule="bp", N=500, sigma=0.5),
         random_problem(2, 2, rule="fa", N=100, activation="linear", eta=0.3, eta_v=0.05),
+        random_problem(2, 3, rule="bp", N=100, activation="relu", eta=0.3, eta_v=0.1),
+        random_problem(3, 2, 2, rule="fa", N=100, activation="tanh", activation_teacher="sigmoid"),
     ],
-    ids=["fa", "bp", "fa, two outputs", "bp, K = M = 5", "fa, linear"],
+    ids=["fa", "bp", "fa, two outputs", "bp, K = M = 5", "fa, linear", "bp, relu", "fa, tanh of sigmoid, two outputs"],
 )
 def test_on_the_examples_of_a_network_it_is_the_network(problem):
     """With noise and decay, 1e-10 after 10^4 steps; the update in overlaps gives the same."""
