@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from stdyn import kernels
 from stdyn.errors import InputError
-from stdyn.kernels import Averages, Code, Units
+from stdyn.kernels import Averages, Code
 
 Array = NDArray[np.float64]
 
@@ -262,12 +262,14 @@ def averages_of(student: Activation, teacher: Activation) -> Averages:
     return Averages.POINTS
 
 
-def units(student: Activation, teacher: Activation) -> Units:
-    """What the kernels need to know; without the points, if averages are by quadrature."""
-    averages, nothing = averages_of(student, teacher), np.zeros((0, 2))
-    terms = [each.terms if averages == Averages.ERFS else nothing for each in (student, teacher)]
-    codes = int(student.code), student.address, int(teacher.code), teacher.address
-    return Units(int(averages), *codes, np.array(terms[0]), np.array(terms[1]), np.zeros((0, 0)), np.zeros((0, 0)))
+def kernel_arguments(student: Activation, teacher: Activation) -> tuple[np.ndarray, Array]:
+    """The `codes` and `table` of the kernels; without the points, if averages are by quadrature."""
+    averages, terms = averages_of(student, teacher), np.zeros((0, 0))
+    mine = 0
+    if student.terms is not None and teacher.terms is not None:
+        mine, terms = len(student.terms), np.vstack([student.terms, teacher.terms])
+    codes = [averages, student.code, student.address, teacher.code, teacher.address, mine]
+    return np.array(codes, dtype=np.int64), terms
 
 
 # ---------------------------------------------------------------------------------------------------------------------

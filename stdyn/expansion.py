@@ -140,7 +140,7 @@ class Expansion:
 
     def _step(self, w: Array) -> float:
         """Of differences around w, within the states that are possible."""
-        return kernels.step_inside(w, _STEP, 1e-5, self.K, self.M, self.O, self.arguments[-1])
+        return kernels.step_inside(w, _STEP, 1e-5, self.K, self.M, self.O, self.arguments[-2])
 
     def _eps_g_slope(self, w: Array) -> Array:
         """The gradient of eps_g at a state, (L,), by differences of fourth order."""

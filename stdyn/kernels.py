@@ -5,21 +5,20 @@ numba's on-disk cache notices an edit only in the file that holds the cached fun
 a function of another file would go on running that function's old code.
 
 Fields are numbered a = 0 … K+M-1, the K students first. C is their covariance, u = [v; -v_teacher] their
-(K+M, O) output weights, b the (K, O) feedback weights (BP: b = v). `Units` says what the activations are, by integer
-codes: a kernel that took functions would be compiled anew for each, and could not be cached.
+(K+M, O) output weights, b the (K, O) feedback weights (BP: b = v). Integer `codes` say what the activations are: a
+kernel that took functions would be compiled anew for each, and could not be cached.
 """
 
 from enum import IntEnum
 from inspect import isfunction
 from math import asinh, atan2, ceil, copysign, cos, floor, hypot, log, pi, sin, sqrt
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from llvmlite import ir
 from numba import cfunc, njit, types
 from numba.core.errors import NumbaError
 from numba.extending import intrinsic
-from numpy.typing import NDArray
 
 # Reassociation and fused multiply-add change a sum by rounding only; NaN, infinity and signed zero keep their meaning.
 _OPTIONS: dict[str, Any] = {
@@ -75,18 +74,11 @@ class Averages(IntEnum):
     POINTS = 3
 
 
-class Units(NamedTuple):
-    """The activations of student and teacher, and how averages over them are taken: the last argument of kernels."""
-
-    averages: int
-    code: int  # of the students
-    address: int  # of the C function, if code is COMPILED
-    code_teacher: int
-    address_teacher: int
-    terms: NDArray[np.float64]  # (n, 2): rows (c, s), if the averages are ERFS
-    terms_teacher: NDArray[np.float64]
-    points: NDArray[np.float64]  # (3M+K+1, points) if they are POINTS: y, g(y), T^+1/2 g1, g2 and their weights
-    T_inverse: NDArray[np.float64]  # (M, M): T^+, if they are POINTS
+# Every kernel takes the activations as two last arguments, `codes` and `table`. Entries of codes (int64):
+AVERAGES, STUDENT, ADDRESS, TEACHER, ADDRESS_TEACHER, TERMS = range(6)
+# how averages are taken (Averages); for students and for teachers the Code of their g and, if it is COMPILED, the
+# address of the C function; and the number of terms of a student. Rows of table: if averages are ERFS the terms (c, s)
+# of students, then of teachers; if they are POINTS those of `_averages_points`.
 
 
 @njit(**_OPTIONS)
@@ -292,16 +284,16 @@ def fill(code, address, z, g, g_prime):
 
 
 @njit(**_ORDERED)
-def activate(units, students, z, g, g_prime):
+def activate(codes, students, z, g, g_prime):
     """Fill g and g_prime with g(z) and g'(z); all three are contiguous, with one axis.
 
     The first `students` entries are fields of students, the rest of teachers.
     """
-    if units.code == units.code_teacher and units.address == units.address_teacher:
-        fill(units.code, units.address, z, g, g_prime)
+    if codes[STUDENT] == codes[TEACHER] and codes[ADDRESS] == codes[ADDRESS_TEACHER]:
+        fill(codes[STUDENT], codes[ADDRESS], z, g, g_prime)
     else:
-        fill(units.code, units.address, z[:students], g[:students], g_prime[:students])
-        fill(units.code_teacher, units.address_teacher, z[students:], g[students:], g_prime[students:])
+        fill(codes[STUDENT], codes[ADDRESS], z[:students], g[:students], g_prime[:students])
+        fill(codes[TEACHER], codes[ADDRESS_TEACHER], z[students:], g[students:], g_prime[students:])
 
 
 @njit(**_OPTIONS)
@@ -791,30 +783,35 @@ def _minus(A, B):
 
 
 @njit(**_OPTIONS)
-def root(A):
-    """The symmetric square root of a positive semi-definite matrix; negative eigenvalues count as zero."""
+def _power(A, exponent):
+    """A^exponent of a symmetric matrix; eigenvalues that are negative, or zero but for rounding, count as zero."""
     values, vectors = np.linalg.eigh(A)
-    half = np.empty(A.shape)
-    for i in range(A.shape[0]):
-        for j in range(A.shape[1]):
-            half[i, j] = vectors[i, j] * sqrt(max(values[j], 0.0))
-    return overlaps(half, vectors)
+    scaled, least = np.empty(A.shape), 1e-15 * len(A) * max(values[-1], 0.0)
+    for j in range(A.shape[0]):
+        power = values[j] ** exponent if values[j] > least else 0.0
+        for i in range(A.shape[0]):
+            scaled[i, j] = vectors[i, j] * power
+    return overlaps(scaled, vectors)
 
 
 @njit(**_OPTIONS)
-def _averages_points(C, u, b, sigma, units):
+def _averages_points(C, u, b, sigma, codes, points):
     """By quadrature, over common points: y and, for both signs of g2, x = R T^+ y + Q_across^1/2 g2.
+
+    The rows of `points` (3M+K+1, points) are y, g(y), T^+1/2 g1, g2 (g1 and g2 standard normal) and the weights.
 
     With both signs nothing of odd order in g2 is left, so that the averages are smooth where Q_across vanishes; and
     where Delta vanishes at every point they vanish exactly.
     """
-    (K, O), P, points = b.shape, len(C), units.points
+    (K, O), P = b.shape, len(C)
     M = P - K
-    R = np.empty((K, M))
-    for i in range(K):
-        for n in range(M):
+    R, T = np.empty((K, M)), np.empty((M, M))
+    for n in range(M):
+        for i in range(K):
             R[i, n] = C[i, K + n]
-    S = root(_minus(C[:K, :K], overlaps(overlaps(R, units.T_inverse), R)))
+        for m in range(M):
+            T[n, m] = C[K + n, K + m]
+    S = _power(_minus(C[:K, :K], overlaps(overlaps(R, _power(T, -1.0)), R)), 0.5)
     bb = overlaps(b, b)
     size = 256  # points at a time, which stay in the cache; their number is a multiple of it
     z, g, g_prime = np.empty((P, size)), np.empty((P, size)), np.empty((K, size))
@@ -837,7 +834,7 @@ def _averages_points(C, u, b, sigma, units):
                 for k in range(K):
                     for r in range(size):
                         z[i, r] += sign * S[i, k] * points[3 * M + k, first + r]
-            fill(units.code, units.address, z.ravel()[: K * size], g.ravel()[: K * size], g_prime.ravel())
+            fill(codes[STUDENT], codes[ADDRESS], z.ravel()[: K * size], g.ravel()[: K * size], g_prime.ravel())
             _errors(g, g_prime, u, b, Delta, delta)
             _add_products(delta, weights, z, G)
             _add_products(delta, weights, delta, H)
@@ -883,18 +880,18 @@ def _add_products(A, weights, B, total):
 
 
 @njit(**_OPTIONS)
-def averages(units, C, u, b, sigma):
+def averages(codes, table, C, u, b, sigma):
     """The three averages (G, H, h) defined above."""
-    if units.averages == Averages.LINEAR:
+    if codes[AVERAGES] == Averages.LINEAR:
         return _averages_linear(C, u, b, sigma)
-    if units.averages == Averages.RELU:
+    if codes[AVERAGES] == Averages.RELU:
         beta = overlaps(b, u)
         return _G_relu(C, beta), _H_relu(C, beta, overlaps(b, b), sigma), _h_relu(C, u, b.shape[0])
-    if units.averages == Averages.POINTS:
-        return _averages_points(C, u, b, sigma, units)
-    if len(units.terms) == 1 and len(units.terms_teacher) == 1:  # plain erf is the only sum of one term
+    if codes[AVERAGES] == Averages.POINTS:
+        return _averages_points(C, u, b, sigma, codes, table)
+    if codes[STUDENT] == Code.ERF and codes[TEACHER] == Code.ERF:
         return _averages_erf(C, u, b, sigma)
-    return _averages_erfs(C, u, b, sigma, units.terms, units.terms_teacher)
+    return _averages_erfs(C, u, b, sigma, table[: codes[TERMS]], table[codes[TERMS] :])
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -972,7 +969,7 @@ def largest(y):
 
 
 @njit(**_OPTIONS)
-def right_hand_side(y, T, v_teacher, b, fixed_feedback, rates, units):
+def right_hand_side(y, T, v_teacher, b, fixed_feedback, rates, codes, table):
     """dy/dalpha of the ODEs (docs/theory.md, section 3).
 
     y is the packed state, T (M, M), v_teacher (M, O), b (K, O). With `fixed_feedback` (FA) the backward weights are b,
@@ -984,7 +981,7 @@ def right_hand_side(y, T, v_teacher, b, fixed_feedback, rates, units):
     R, Q, v = unpack(y, K, M, O)
     C = covariance(R, Q, T)
     u = np.concatenate((v, -v_teacher))
-    G, H, h = averages(units, C, u, b if fixed_feedback else v, sigma)
+    G, H, h = averages(codes, table, C, u, b if fixed_feedback else v, sigma)
     dy = np.empty_like(y)
     at = 0
     for i in range(K):
@@ -1020,64 +1017,64 @@ def _mixed(A, B):
 
 
 @njit(**_OPTIONS)
-def drift(w, T, T_inverse, v_teacher, b, fixed_feedback, rates, units):
+def drift(w, T, T_inverse, v_teacher, b, fixed_feedback, rates, codes, table):
     """dw/dalpha: `right_hand_side` in the coordinates w = (R, Q_across, v)."""
     K, O = b.shape
     M = T.shape[0]
     R, Q_across, v = unpack(w, K, M, O)
     along = overlaps(R, T_inverse)
     y = pack(R, Q_across + overlaps(along, R), v)
-    dR, dQ, dv = unpack(right_hand_side(y, T, v_teacher, b, fixed_feedback, rates, units), K, M, O)
+    dR, dQ, dv = unpack(right_hand_side(y, T, v_teacher, b, fixed_feedback, rates, codes, table), K, M, O)
     return pack(dR, dQ - _mixed(dR, along), dv)
 
 
 @njit(**_OPTIONS)
-def step_inside(w, step, least, K, M, O, units):
+def step_inside(w, step, least, K, M, O, codes):
     """The step of differences around w: `step`, but less where that would leave the states that are possible.
 
     Averages over erf and linear units are analytic across the border, where Q_across is singular; those of ReLU have a
     singularity there (Q_across^3/2), and quadrature has no points beyond. `least` is for states on the border itself.
     """
-    if units.averages == Averages.ERFS or units.averages == Averages.LINEAR:
+    if codes[AVERAGES] == Averages.ERFS or codes[AVERAGES] == Averages.LINEAR:
         return step
     _, Q_across, _ = unpack(w, K, M, O)
     return max(least, min(step, _INSIDE * np.linalg.eigvalsh(Q_across)[0]))
 
 
 @njit(**_OPTIONS)
-def jacobian(w, T, T_inverse, v_teacher, b, fixed_feedback, rates, units):
+def jacobian(w, T, T_inverse, v_teacher, b, fixed_feedback, rates, codes, table):
     """J_ab = d(dw_a/dalpha)/dw_b, by central differences of fourth order."""
     J = np.empty((len(w), len(w)))
-    moved, base = w.copy(), step_inside(w, _STEP, 1e-8, b.shape[0], T.shape[0], b.shape[1], units)
+    moved, base = w.copy(), step_inside(w, _STEP, 1e-8, b.shape[0], T.shape[0], b.shape[1], codes)
     for j in range(len(w)):
         h = base * (1 + abs(w[j]))
         column = np.zeros(len(w))
         for step, weight in ((-2, 1.0), (-1, -8.0), (1, 8.0), (2, -1.0)):
             moved[j] = w[j] + step * h
-            column += weight / (12 * h) * drift(moved, T, T_inverse, v_teacher, b, fixed_feedback, rates, units)
+            column += weight / (12 * h) * drift(moved, T, T_inverse, v_teacher, b, fixed_feedback, rates, codes, table)
         moved[j] = w[j]
         J[:, j] = column
     return J
 
 
 @njit(**_OPTIONS)
-def curvature(w, directions, T, T_inverse, v_teacher, b, fixed_feedback, rates, units):
+def curvature(w, directions, T, T_inverse, v_teacher, b, fixed_feedback, rates, codes, table):
     """sum_ab D_ab d^2(dw/dalpha)/dw_a dw_b / 2 with D = sum_k d_k d_k^T, the d_k being the rows of `directions`."""
     total = np.zeros(len(w))
-    wide = step_inside(w, _WIDE, 1e-5, b.shape[0], T.shape[0], b.shape[1], units)
-    here = drift(w, T, T_inverse, v_teacher, b, fixed_feedback, rates, units)
+    wide = step_inside(w, _WIDE, 1e-5, b.shape[0], T.shape[0], b.shape[1], codes)
+    here = drift(w, T, T_inverse, v_teacher, b, fixed_feedback, rates, codes, table)
     for k in range(len(directions)):
         length = sqrt(np.sum(directions[k] ** 2))
         if length > 0:
             step = directions[k] * (wide / length)
-            there = drift(w + step, T, T_inverse, v_teacher, b, fixed_feedback, rates, units)
-            there += drift(w - step, T, T_inverse, v_teacher, b, fixed_feedback, rates, units)
+            there = drift(w + step, T, T_inverse, v_teacher, b, fixed_feedback, rates, codes, table)
+            there += drift(w - step, T, T_inverse, v_teacher, b, fixed_feedback, rates, codes, table)
             total += (there - 2 * here) * (length**2 / (2 * wide**2))
     return total
 
 
 @njit(**_OPTIONS)
-def finite_size_drift(w, T, T_inverse, v_teacher, b, fixed_feedback, rates, units):
+def finite_size_drift(w, T, T_inverse, v_teacher, b, fixed_feedback, rates, codes, table):
     """N times what the mean change of w in a step, times N, differs from dw/dalpha, for N -> infinity.
 
     Only that of Q_across does: by the length of an example across the teacher's space (of as many dimensions as T has
@@ -1090,9 +1087,9 @@ def finite_size_drift(w, T, T_inverse, v_teacher, b, fixed_feedback, rates, unit
     Q_along = overlaps(overlaps(R, T_inverse), R)
     u = np.concatenate((v, -v_teacher))
     b = b if fixed_feedback else v
-    G, H, _ = averages(units, covariance(R, Q_along + Q_across, T), u, b, rates[2])
-    _, H_more, _ = averages(units, covariance(R, Q_along + (1 + _STEP) * Q_across, T), u, b, rates[2])
-    _, H_less, _ = averages(units, covariance(R, Q_along + (1 - _STEP) * Q_across, T), u, b, rates[2])
+    G, H, _ = averages(codes, table, covariance(R, Q_along + Q_across, T), u, b, rates[2])
+    _, H_more, _ = averages(codes, table, covariance(R, Q_along + (1 + _STEP) * Q_across, T), u, b, rates[2])
+    _, H_less, _ = averages(codes, table, covariance(R, Q_along + (1 - _STEP) * Q_across, T), u, b, rates[2])
     G_across = G[:, :K] - overlaps(G[:, K:], overlaps(R, T_inverse))
     rank = 0.0  # the trace of the projector T T^+
     for n in range(M):
@@ -1103,7 +1100,7 @@ def finite_size_drift(w, T, T_inverse, v_teacher, b, fixed_feedback, rates, unit
 
 
 @njit(**_OPTIONS)
-def diffusion(w, roots, g, T, T_inverse, v_teacher, b, fixed_feedback, rates, units):
+def diffusion(w, roots, g, T, T_inverse, v_teacher, b, fixed_feedback, rates, codes, table):
     """D_ab = Cov[f_a, f_b] of f = N times the change of w in a step, |xi|^2 = N, for each set of points g.
 
     roots = (T^1/2, T^+1/2, Q_across^1/2); g (sets, rows, points) are standard normal: M components along the teacher's
@@ -1113,7 +1110,7 @@ def diffusion(w, roots, g, T, T_inverse, v_teacher, b, fixed_feedback, rates, un
     M, L, sigma = T.shape[0], len(w), rates[2]
     eta, eta_v, decay, decay_v = rates[0], rates[1], rates[3], rates[4]
     R, Q_across, v = unpack(w, K, M, O)
-    mean = drift(w, T, T_inverse, v_teacher, b, fixed_feedback, rates, units)
+    mean = drift(w, T, T_inverse, v_teacher, b, fixed_feedback, rates, codes, table)
     mean_R, mean_Q, mean_v = unpack(mean, K, M, O)
     back = b if fixed_feedback else v
     along, root = overlaps(R, roots[1]), roots[2]
@@ -1135,7 +1132,7 @@ def diffusion(w, roots, g, T, T_inverse, v_teacher, b, fixed_feedback, rates, un
                 z[K + n] = 0
                 for m in range(M):
                     z[K + n] += roots[0][n, m] * points[m]
-            activate(units, K * size, z.ravel(), g_z.ravel(), g_prime.ravel())
+            activate(codes, K * size, z.ravel(), g_z.ravel(), g_prime.ravel())
             for o in range(O):
                 Delta[o] = 0
                 if sigma > 0:
@@ -1315,13 +1312,13 @@ def _move_and_dot(w, keep, change, last_xi, xi):
 
 
 @njit(**_OPTIONS)
-def network_steps(W, v, W_teacher, inputs, noise, v_teacher, b, fixed_feedback, rates, units):
+def network_steps(W, v, W_teacher, inputs, noise, v_teacher, b, fixed_feedback, rates, codes, table):
     """Online SGD on the examples `inputs`, one step each (docs/theory.md, section 1); W and v change in place.
 
     W (K, N), v (K, O), W_teacher (M, N); inputs (S, N) and noise (S, O) are standard normal, further columns are not
-    used; v_teacher (M, O), b (K, O), `fixed_feedback`, rates and units as in `right_hand_side`. Returns the number of
-    steps taken: less than S if the next one has a field or an error beyond `DIVERGED`, in which case W and v are those
-    before that step.
+    used; v_teacher (M, O), b (K, O), `fixed_feedback`, rates, codes and table as in `right_hand_side`. Returns the
+    number of steps taken: less than S if the next one has a field or an error beyond `DIVERGED`, in which case W and v
+    are those before that step.
 
     The change of W in a step is made in the next one, in the same pass over W that computes the new fields.
     """
@@ -1336,7 +1333,7 @@ def network_steps(W, v, W_teacher, inputs, noise, v_teacher, b, fixed_feedback, 
             z[i] = _dot(W[i], xi) if step == 0 else _move_and_dot(W[i], keep, change[i], inputs[step - 1], xi)
         for n in range(M):
             z[K + n] = _dot(W_teacher[n], xi)
-        activate(units, K, z, g, g_prime)
+        activate(codes, K, z, g, g_prime)
         for o in range(O):
             Delta[o] = -sigma * noise[step, o]
             for i in range(K):
@@ -1368,7 +1365,7 @@ def _all_small(values):
 
 
 @njit(**_OPTIONS)
-def network_run(W, v, W_teacher, streams, steps, v_teacher, b, fixed_feedback, rates, units):
+def network_run(W, v, W_teacher, streams, steps, v_teacher, b, fixed_feedback, rates, codes, table):
     """`network_steps` on `steps` fresh examples, drawn from streams = (that of the inputs, that of the noise).
 
     Every example takes the same whole number of draws from each lane, so that a run does not depend on how its steps
@@ -1385,7 +1382,7 @@ def network_run(W, v, W_teacher, streams, steps, v_teacher, b, fixed_feedback, r
         normals(streams[0], xi[:size].reshape(size * rows, lanes))
         if rates[2] > 0:
             normals(streams[1], zeta[:size].reshape(-1, 1))
-        done = network_steps(W, v, W_teacher, xi[:size], zeta[:size], v_teacher, b, fixed_feedback, rates, units)
+        done = network_steps(W, v, W_teacher, xi[:size], zeta[:size], v_teacher, b, fixed_feedback, rates, codes, table)
         taken += done
         if done < size:
             break
@@ -1450,7 +1447,7 @@ def _add_square(S, p):
 
 
 @njit(**_ORDERED)
-def reduced_steps(A, S, v, L, alive, taken, N, g, chi2, v_teacher, b, fixed_feedback, rates, units):
+def reduced_steps(A, S, v, L, alive, taken, N, g, chi2, v_teacher, b, fixed_feedback, rates, codes, table):
     """Online SGD in coordinates, many runs at once (docs/theory.md, section 4); A, S, v, alive, taken change in place.
 
     A (K, M, runs) and S (K, K, runs), lower triangular, are the coordinates of the students along and across the
@@ -1479,7 +1476,7 @@ def reduced_steps(A, S, v, L, alive, taken, N, g, chi2, v_teacher, b, fixed_feed
             for j in range(n + 1):
                 for r in range(runs):
                     z[K + n, r] += L[n, j] * g[step, j, r]
-        activate(units, K * runs, z.ravel(), g_z.ravel(), g_prime.ravel())
+        activate(codes, K * runs, z.ravel(), g_z.ravel(), g_prime.ravel())
         for o in range(O):
             for r in range(runs):
                 Delta[o, r] = 0.0
@@ -1537,7 +1534,7 @@ def reduced_overlaps(A, S, L):
 
 
 @njit(**_ORDERED)
-def reduced_run(A, S, v, L, alive, taken, N, streams, steps, v_teacher, b, fixed_feedback, rates, units):
+def reduced_run(A, S, v, L, alive, taken, N, streams, steps, v_teacher, b, fixed_feedback, rates, codes, table):
     """`reduced_steps` for `steps` steps with random numbers from streams = (normals, chi^2), of a lane a run.
 
     Every step takes the same number of normals from each lane, so that a run depends neither on how its steps are
@@ -1554,5 +1551,5 @@ def reduced_run(A, S, v, L, alive, taken, N, streams, steps, v_teacher, b, fixed
         for step in range(size):
             chi_squares(streams[1], N - P, draws[step, last], chi2[step])
         reduced_steps(
-            A, S, v, L, alive, taken, N, draws[:size], chi2[:size], v_teacher, b, fixed_feedback, rates, units
+            A, S, v, L, alive, taken, N, draws[:size], chi2[:size], v_teacher, b, fixed_feedback, rates, codes, table
         )

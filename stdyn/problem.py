@@ -8,9 +8,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from stdyn.activations import Activation, averages_of, find, units
+from stdyn.activations import Activation, averages_of, find, kernel_arguments
 from stdyn.errors import InputError
-from stdyn.kernels import Averages, Units
+from stdyn.kernels import Averages
 
 Array = NDArray[np.float64]
 
@@ -297,8 +297,8 @@ class Problem:
         return not self.by_quadrature or self.activation.smooth
 
     @property
-    def kernel_arguments(self) -> tuple[Array, Array, bool, Array, Units]:
-        """(v_teacher (M, O), b (K, O), fixed_feedback, rates, units): how every kernel takes its parameters.
+    def kernel_arguments(self) -> tuple[Array, Array, bool, Array, np.ndarray, Array]:
+        """(v_teacher (M, O), b (K, O), fixed_feedback, rates, codes, table): how every kernel takes its parameters.
 
         Without the points of a quadrature, which simulations do not need: those are `quadrature.arguments`.
         """
@@ -306,7 +306,13 @@ class Problem:
         b = self.start.v if self.b is None else self.b
         rates = np.array([getattr(self, name) for name in RATES])
         fixed = self.rule == "fa"
-        return np.array(v_teacher), np.array(b.reshape(self.start.K, -1)), fixed, rates, units(*self.activations)
+        return (
+            np.array(v_teacher),
+            np.array(b.reshape(self.start.K, -1)),
+            fixed,
+            rates,
+            *kernel_arguments(*self.activations),
+        )
 
     def difference(self, other: "Problem") -> str | None:
         """The first parameter in which the two problems differ, as "eta: 0.5 and 0.4"; None if they are the same."""

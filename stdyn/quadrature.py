@@ -13,17 +13,16 @@ from scipy.stats import norm, qmc
 
 from stdyn.activations import Activation
 from stdyn.initial import root
-from stdyn.kernels import Units
 from stdyn.problem import Array, Problem
 
 SETS = 8
 
-Arguments = tuple[Array, Array, bool, Array, Units]
+Arguments = tuple[Array, Array, bool, Array, np.ndarray, Array]
 
 
 def arguments(problem: Problem, which: int | None = None) -> Arguments:
     """`problem.kernel_arguments` for the ODEs: with the points of all sets or of one, if averages are by quadrature."""
-    v_teacher, b, fixed_feedback, rates, units = problem.kernel_arguments
+    v_teacher, b, fixed_feedback, rates, codes, table = problem.kernel_arguments
     if problem.by_quadrature:
         rows, nodes = problem.start.M + problem.start.K, exact_nodes(problem)
         if nodes is not None:
@@ -32,17 +31,15 @@ def arguments(problem: Problem, which: int | None = None) -> Arguments:
             sets = range(SETS) if which is None else (which,)
             g = np.hstack([normal_points(rows, problem.quadrature // SETS, each) for each in sets])
             weights = np.full(g.shape[1], 1 / g.shape[1])
-        T_inverse = np.array(np.linalg.pinv(problem.start.T, hermitian=True), dtype=float)
-        fields = _fields(g, problem.start.T, T_inverse, problem.activations[1])
-        units = units._replace(points=np.vstack([fields, weights]), T_inverse=T_inverse)
-    return v_teacher, b, fixed_feedback, rates, units
+        table = np.vstack([_fields(g, problem.start.T, problem.activations[1]), weights])
+    return v_teacher, b, fixed_feedback, rates, codes, table
 
 
-def _fields(g: Array, T: Array, T_inverse: Array, teacher: Activation) -> Array:
-    """The rows of `kernels.Units.points` but for the weights: y, g(y), T^+1/2 g1, g2."""
-    M = len(T)
+def _fields(g: Array, T: Array, teacher: Activation) -> Array:
+    """The rows of `kernels._averages_points` but for the weights: y, g(y), T^+1/2 g1, g2."""
+    M, inverse = len(T), np.array(np.linalg.pinv(T, hermitian=True), dtype=float)
     y = root(T) @ g[:M]
-    return np.vstack([y, teacher(y)[0], root(T_inverse) @ g[:M], g[M:]])
+    return np.vstack([y, teacher(y)[0], root(inverse) @ g[:M], g[M:]])
 
 
 def exact_nodes(problem: Problem) -> int | None:
