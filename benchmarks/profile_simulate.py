@@ -26,7 +26,7 @@ def rotations(S, p, steps):
 @njit
 def activations(z, g, g_prime):
     for step in range(len(z)):
-        kernels.activate(0, z[step], g, g_prime)
+        kernels.fill(0, 0, z[step].ravel(), g.ravel(), g_prime.ravel())
 
 
 @njit

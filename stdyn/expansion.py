@@ -14,15 +14,20 @@ from stdyn.problem import Array, OrderParameters, Problem
 _STEP = 1e-3  # of differences
 
 
+def check_smooth(problem: Problem) -> None:
+    """Refuse a problem whose averages, as they are computed, have no derivatives."""
+    if not problem.smooth:
+        raise InputError(
+            f"activation must be smooth for derivatives of the ODEs, but g' of {problem.activation} jumps, and averages"
+            " are by quadrature"
+        )
+
+
 class Expansion:
     """Functions of a state w (L,), for one problem; it holds no state itself."""
 
     def __init__(self, problem: Problem) -> None:
-        if not problem.smooth:
-            raise InputError(
-                f"activation must be smooth for derivatives of the ODEs, but g' of {problem.activation} jumps and"
-                " averages are by quadrature"
-            )
+        check_smooth(problem)
         self.problem = problem
         self.K, self.M, self.O = problem.start.K, problem.start.M, problem.outputs
         self.T = np.array(problem.start.T)
