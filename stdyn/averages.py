@@ -204,7 +204,7 @@ def _relu_angle(C_ac: Array, C_aa: Array, C_cc: Array) -> tuple[Array, Array]:
 
     The angle is that of the two legs: asin loses half of its digits where |rho| is nearly one.
     """
-    norm = np.sqrt(np.maximum(C_aa, 0)) * np.sqrt(np.maximum(C_cc, 0))
+    norm = np.sqrt(np.maximum(C_aa, 0) * np.maximum(C_cc, 0))  # of equal fields exactly their variance
     root = np.sqrt(np.maximum((norm - np.abs(C_ac)) * (norm + np.abs(C_ac)), 0))
     return root, np.arctan2(C_ac, root)
 

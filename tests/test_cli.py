@@ -414,7 +414,7 @@ BAD = [
     ("integrate", ["--K", "2.5"], ["--K", "'2.5'"]),
     ("integrate", ["--rule", "hebb"], ['rule must be "fa", "bp" or "both"', "'hebb'"]),
     ("integrate", ["--rule", "both"], ["rule must be", "compare"]),
-    ("integrate", ["--activation", "relu"], ["activation", "erf, linear", "'relu'"]),
+    ("integrate", ["--activation", "relu6"], ["activation", "erf, linear, relu", "'relu6'"]),
     ("integrate", ["--start", "zero"], ["start must be", "'zero'"]),
     ("integrate", ["--teacher", "odd"], ["teacher must be", "'odd'"]),
     ("integrate", ["--spacing", "sqrt"], ["spacing must be", "'sqrt'"]),

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import stdyn
+import stdyn.activations
 from stdyn.experiment import Experiment, make, read_toml
 from stdyn.variations import Variations
 
@@ -42,6 +43,19 @@ def test_examples_of_the_page_on_scans_run(tmp_path, monkeypatch):
     chosen = {key: tables["scan"][key] for key in ("sample", "number")}
     points = Variations(make({}, tmp_path / "my.toml", {}, ("vary", "scan")), tables["vary"], **chosen)
     assert f"= {len(points)} points" in config
+
+
+def test_examples_of_the_page_on_activations_run():
+    """Its Python; the comparison agrees and says what the quadrature costs."""
+    page = (ROOT / "docs" / "activations.md").read_text(encoding="utf-8")
+    (python,) = re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)
+    namespace = {}
+    exec(compile(python, "activations.md", "exec"), namespace)
+    theory, runs = namespace["theory"], namespace["runs"]
+    assert theory.error["eps_g"].shape == (21,)
+    assert stdyn.compare(runs, theory).agrees
+    for name in stdyn.activations.BUILT_IN:
+        assert f'`"{name}"`' in page, name
 
 
 def test_examples_of_the_page_on_layered_networks_run(tmp_path, monkeypatch, image_folder):
@@ -155,6 +169,7 @@ def test_map_of_the_modules_is_complete():
         "docs/cluster.md",
         "docs/layered.md",
         "docs/beyond.md",
+        "docs/activations.md",
         "benchmarks/README.md",
     ],
 )
