@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: reproduce theory outputs mnist test lint bench clean
+.PHONY: reproduce theory outputs activations mnist test lint bench clean
 
 reproduce: .venv/installed
 	$(BIN)/stdyn compare --force
@@ -25,6 +25,10 @@ outputs: .venv/installed | data/reference_bp_reduced.h5
 
 data/reference_bp_reduced.h5: | .venv/installed
 	$(BIN)/stdyn compare --force
+
+activations: .venv/installed
+	$(BIN)/stdyn compare --activation relu --eta 0.1 --eta-v 0.1 --name relu --no-fluctuations --force
+	$(BIN)/python examples/relu_numbers.py
 
 # $STDYN_MNIST says where MNIST is; without it, it is fetched once.
 mnist: .venv/installed
