@@ -1,7 +1,7 @@
 """Print what docs and figures say of ReLU units under feedback alignment: python examples/relu_numbers.py  (a minute)
 
-Teacher T = 1, v_teacher = 1; K = M = 3, eta = eta_v = 0.1, no noise, alpha = 3000: the final error of FA and BP over draws
-of start and feedback weights, by the number of negative feedback weights; for ReLU and for erf.
+Teacher T = 1, v_teacher = 1; eta = eta_v = 0.1, no noise. The draw of the figure, K = M = 5; and at K = M = 3 the final
+error of FA and BP over draws of start and feedback weights, by the number of negative ones, for ReLU and for erf.
 """
 
 import warnings
@@ -31,7 +31,9 @@ def drawn():
         ("BP", replace(fa, rule="bp", b=None)),
     ):
         theory = stdyn.integrate(problem, [10.0, 100.0, 3000.0])
-        print(f"relu, K = M = 5, {name}: eps_g = {', '.join(f'{e:.2g}' for e in theory.eps_g)} at alpha = 10, 100, 3000")
+        print(
+            f"relu, K = M = 5, {name}: eps_g = {', '.join(f'{e:.2g}' for e in theory.eps_g)} at alpha = 10, 100, 3000"
+        )
         if problem.b is not None:
             print(f"  b = {np.round(problem.b, 2)}, v = {np.round(theory.v[-1], 2)} at the end")
 

@@ -2,8 +2,9 @@
 
 import runpy
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from hashlib import sha256
 from math import erf, exp, pi, sqrt
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ _TANH = np.array([
     (0.041393007796952756, 2.26001280872578),
 ])  # fmt: skip
 _TERMS = {Code.ERF: np.array([[1.0, 1.0]]), Code.TANH: _TANH}
-_PROBES = np.concatenate([[0.0], np.array([0.1, 0.37, 0.73, 1.13, 1.71, 2.37, 3.1, 4.3])])  # where functions are held
+_PROBES = np.array([0.0, 0.1, 0.37, 0.73, 1.13, 1.71, 2.37, 3.1, 4.3, 6.1, 9.7, 30.0])  # where functions are held
 _STEP = 1e-5  # of the differences that g' is held to
 
 
@@ -46,8 +47,8 @@ class Activation:
         How the kernels evaluate it.
     functions : tuple of callable, or None
         The scalar functions (g, g') of `activation`; None if the kernels have their own, or if they are not known.
-    values : ndarray, shape (2, 17)
-        g and g' at 17 points from -4.3 to 4.3, by which it is recognised.
+    values : ndarray, shape (2, 23)
+        g and g' at 23 points from -30 to 30, by which it is recognised.
     """
 
     name: str
@@ -58,18 +59,21 @@ class Activation:
     def __call__(self, z: Any) -> tuple[Array, Array]:
         """g(z) and g'(z), of the shape of z."""
         z = np.array(z, dtype=float, order="C")
-        g, g_prime = np.empty_like(z), np.empty_like(z)
+        g, g_prime = np.full_like(z, np.nan), np.full_like(z, np.nan)  # which a function that raises leaves
         kernels.fill(int(self.code), self.address, z.ravel(), g.ravel(), g_prime.ravel())
         return g, g_prime
 
-    @cached_property
+    @property
     def _compiled(self) -> Any:
+        key = self.functions or ()
+        if key in _compiled:
+            return _compiled[key]
         if self.functions is None:
             raise InputError(
                 f"activation {self.name!r} is known by its name only, from a file: make it with"
                 f" stdyn.activation(g, g_prime, name={self.name!r}), and load the file then"
             )
-        return kernels.pointwise(*self.functions)
+        return _compiled.setdefault(key, kernels.pointwise(*self.functions))
 
     @property
     def functions_needed(self) -> bool:
@@ -100,14 +104,18 @@ class Activation:
         """That of g if it is a polynomial of at most the fourth degree; else None."""
         for degree in range(5):
             fit = np.polynomial.Polynomial.fit(_POINTS, self.values[0], degree)
-            if np.allclose(fit(_POINTS), self.values[0], rtol=0, atol=1e-12 * np.abs(self.values[0]).max()):
+            near = [
+                np.allclose(f(_POINTS), values, rtol=1e-10, atol=1e-12 * np.abs(values).max())
+                for f, values in zip((fit, fit.deriv()), self.values, strict=True)
+            ]
+            if all(near) and self.smooth:
                 return degree
         return None
 
     @cached_property
     def smooth(self) -> bool:
-        """Whether g' has no jump between -6 and 6: the largest difference of neighbours on a grid shrinks with it."""
-        x = np.linspace(-6, 6, 2001) + 1e-3 * sqrt(2)
+        """Whether g' has no jump between -10 and 10: the largest difference of neighbours on a grid shrinks with it."""
+        x = np.linspace(-10, 10, 4001) + 1e-3 * sqrt(2)
         steps = []
         for _ in range(20):
             slopes = self(x)[1]
@@ -115,6 +123,12 @@ class Activation:
             steps.append(abs(slopes[at + 1] - slopes[at]))
             x = np.linspace(x[at], x[at + 1], 3)
         return bool(steps[-1] <= 1e-3 * steps[0])
+
+    @cached_property
+    def kink(self) -> float:
+        """The jump of g' at 0."""
+        below, above = self(np.array([-1e-9, 1e-9]))[1]
+        return float(above - below) if abs(above - below) > 1e-6 else 0.0
 
     @property
     def terms(self) -> Array | None:
@@ -141,7 +155,7 @@ class Activation:
         """Without the C function, which other processes compile for themselves."""
         if self.name in BUILT_IN:
             return find, (self.name,)
-        return Activation, (self.name, self.code, self.functions, self.values)
+        return _received, (self.name, self.functions, self.values)
 
 
 def activation(g: Callable, g_prime: Callable, name: str | None = None) -> Activation:
@@ -152,7 +166,8 @@ def activation(g: Callable, g_prime: Callable, name: str | None = None) -> Activ
     g, g_prime : callable
         g(x) and its derivative, from a float to a float: plain functions (of `math` and NumPy) or numba's.
     name : str, optional
-        By which files, plots and `Problem` know it from now on in this process; default: that of `g`.
+        By which files, plots and `Problem` know it from now on in this process; default: that of `g`, or if that has
+        none "g_" and a digest of its values.
 
     Returns
     -------
@@ -163,7 +178,7 @@ def activation(g: Callable, g_prime: Callable, name: str | None = None) -> Activ
     ------
     InputError
         If a function cannot be compiled or is not finite, if g_prime is not the derivative of g (by differences, at
-        more than 2 of 17 points, as g may have kinks), or if the name is that of a built-in activation.
+        more than 2 of 23 points, as g may have kinks), or if the name is that of a built-in activation.
 
     Examples
     --------
@@ -173,11 +188,14 @@ def activation(g: Callable, g_prime: Callable, name: str | None = None) -> Activ
     for argument, function in (("g", g), ("g_prime", g_prime)):
         if not callable(function):
             raise InputError(f"{argument} must be a function of a number, but is {function!r}")
+    unnamed = name is None and getattr(g, "__name__", "<lambda>") == "<lambda>"
     name = getattr(g, "__name__", "g") if name is None else name
     if not isinstance(name, str) or not name or name in BUILT_IN:
         raise InputError(f"name must be a text other than the names of built-in activations, but is {name!r}")
     made = _compile(name, g, g_prime)
-    _made[name] = made
+    if unnamed:
+        made = replace(made, name=f"g_{sha256(made.values.tobytes()).hexdigest()[:6]}")
+    _made[made.name] = made
     return made
 
 
@@ -206,6 +224,12 @@ def _compile(name: str, g: Callable, g_prime: Callable) -> Activation:
     return Activation(name, Code.COMPILED, functions, values)
 
 
+def _received(name: str, functions: tuple[Callable, Callable] | None, values: Array) -> Activation:
+    """An activation of another process; the same one if it comes again, so that it is compiled once."""
+    key = name, values.tobytes()
+    return _sent.setdefault(key, Activation(name, Code.COMPILED, functions, values))
+
+
 def find(name: Any, argument: str = "activation") -> Activation:
     """The activation itself, or that of a name: a built-in one, one made in this process, or "file.py:name"."""
     if isinstance(name, Activation):
@@ -216,8 +240,10 @@ def find(name: Any, argument: str = "activation") -> Activation:
         return _built_in(name)
     if name in _made:
         return _made[name]
-    if ".py:" in name:
+    if ".py:" in name and (name not in _seen or Path(name.rpartition(":")[0]).is_file()):
         return _from_file(name, argument)
+    if name in _seen:
+        return _seen[name]
     raise InputError(
         f"{argument} must be one of {', '.join(BUILT_IN)}, the name of one made by stdyn.activation, or file.py:name,"
         f" but is {name!r}"
@@ -229,7 +255,10 @@ def _from_file(place: str, argument: str) -> Activation:
     path, _, name = place.rpartition(":")
     if not Path(path).is_file():
         raise InputError(f"{argument} must be file.py:name, but there is no file {path}")
-    found = runpy.run_path(path).get(name)
+    try:
+        found = runpy.run_path(path).get(name)
+    except Exception as error:
+        raise InputError(f"{argument} is to come from {path}, but running it fails: {error!r}") from None
     if not isinstance(found, Activation):
         raise InputError(f"{argument} must be an activation made by stdyn.activation, but {path} has no such {name!r}")
     _made[place] = Activation(place, found.code, found.functions, found.values)
@@ -244,7 +273,7 @@ def known(name: str, values: Array | None) -> Activation:
     if values is None or name in BUILT_IN:
         return find(name)
     if name not in _made:
-        return Activation(name, Code.COMPILED, None, values)
+        return _seen.setdefault(name, Activation(name, Code.COMPILED, None, values))
     here = _made[name]
     if not np.allclose(here.values, values, rtol=1e-9, atol=1e-12):
         raise InputError(f"activation {name!r} is another one here than in the file: g or g' have other values")
@@ -305,6 +334,9 @@ _FUNCTIONS: dict[str, tuple[Callable, Callable]] = {
 }
 BUILT_IN = (*_CODES, *_FUNCTIONS)
 _made: dict[str, Activation] = {}
+_seen: dict[str, Activation] = {}  # in files, without their functions
+_sent: dict[tuple[str, bytes], Activation] = {}  # by other processes
+_compiled: dict[tuple[Callable, ...], Any] = {}
 _ready: dict[str, Activation] = {}
 
 

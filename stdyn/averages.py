@@ -59,7 +59,8 @@ def I2(C: ArrayLike, activation: Any = "erf") -> Array:
     erf: (2/pi) asin(C_ac / sqrt((1 + C_aa)(1 + C_cc))), in (-1, 1). linear: C_ac. Saad & Solla, PRE 52, 4225 (1995).
     relu: [sqrt(C_aa C_cc - C_ac^2) + C_ac (pi/2 + asin rho)] / 2 pi. Cho & Saul, NeurIPS 2009.
     Any other: sum_n g_n(a) g_n(c) rho^n, with the coefficients g_n(a) = <g(sqrt(C_aa) x) He_n(x)> / sqrt(n!) of
-    Mehler's formula: 96 terms, exact to rounding if g is smooth on the scale of its argument, to 1e-4 if it has kinks.
+    Mehler's formula: 96 terms, exact to rounding if g is smooth on the scale of its argument but for a kink at 0 (that
+    of a ReLU, which is split off). With kinks elsewhere, or variances so large that g is steep: to 1e-4.
     """
     C = _covariance(C)
     P = C.shape[-1]
@@ -88,10 +89,21 @@ def _I2(C_ac: Array, C_aa: Array, C_cc: Array, one: Activation, other: Activatio
     if one.code == other.code == Code.RELU:
         root, theta = _relu_angle(C_ac, C_aa, C_cc)
         return (root + C_ac * (np.pi / 2 + theta)) / (2 * np.pi)
+    kink_a, kink_c = one.kink, other.kink
     scale = np.sqrt(np.maximum(C_aa * C_cc, 0))
     rho = np.clip(np.divide(C_ac, scale, out=np.zeros_like(C_ac), where=scale > 0), -1, 1)
     g_a, g_c = _hermite_coefficients(one, C_aa), _hermite_coefficients(other, C_cc)
-    total = np.zeros_like(C_ac)
+    if kink_a and kink_c:  # the series of the two ReLU in them, which converges slowly, is known in closed form
+        relu = find("relu")
+        relu_a, relu_c = kink_a * _hermite_coefficients(relu, C_aa), kink_c * _hermite_coefficients(relu, C_cc)
+        closed = kink_a * kink_c * _I2(C_ac, C_aa, C_cc, relu, relu)
+        return closed + _mehler(g_a - relu_a, g_c, rho) + _mehler(relu_a, g_c - relu_c, rho)
+    return _mehler(g_a, g_c, rho)
+
+
+def _mehler(g_a: Array, g_c: Array, rho: Array) -> Array:
+    """sum_n g_n(a) g_n(c) rho^n"""
+    total = np.zeros_like(rho)
     for n in range(_HERMITE - 1, -1, -1):
         total = total * rho + g_a[n] * g_c[n]
     return total

@@ -182,6 +182,9 @@ def compare_command(
             click.echo(f"\n{compare(runs, theory)}")
         click.echo()
     predictions, stopped = [], False
+    if predict and not experiment.problem(rules[0]).smooth:
+        click.echo("no fluctuations are predicted: g' of the students jumps, and averages are by quadrature\n")
+        predict = False
     try:
         for rule in rules if predict else ():
             predictions.append(_fluctuations(experiment, rule, targets[rule, "fluctuations"], force))
@@ -513,11 +516,13 @@ def theory_command(
     many as make 1e9 steps (16 to 1000), unless --runs says.
     """
     from stdyn import theoryplot
+    from stdyn.expansion import check_smooth
     from stdyn.problem import integer, number
     from stdyn.studies import study
     from stdyn.variations import Variations
 
     experiment.check()
+    check_smooth(experiment.problem(experiment.rules[0]))
     _plain(name)
     if not vary:
         number("eta", experiment.eta, 1e-300)

@@ -334,9 +334,10 @@ def critical_eta(problem: Problem, at: OrderParameters | None = None) -> float:
     Returns
     -------
     float
-        The smallest eta at which the largest real part of an eigenvalue (zero modes aside) changes its sign, to 1e-10
-        of its value: between two of 81 values from 1e-4 to 1e4, then by Brent's method. 0 if the point is unstable at
-        1e-4 already, infinity if it is stable at 1e4.
+        The smallest eta at which the largest real part of an eigenvalue (zero modes aside) changes its sign: between
+        two of 81 values from 1e-4 to 1e4, then by Brent's method to 1e-10 of its value (of ReLU and with averages by
+        quadrature 1e-6, beside the error of the quadrature). 0 if the point is unstable at 1e-4 already, infinity if it
+        is stable at 1e4.
 
     Raises
     ------

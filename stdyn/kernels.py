@@ -785,6 +785,8 @@ def _minus(A, B):
 @njit(**_OPTIONS)
 def _power(A, exponent):
     """A^exponent of a symmetric matrix; eigenvalues that are negative, or zero but for rounding, count as zero."""
+    if not largest(A.ravel()) < np.inf:
+        return np.full(A.shape, np.nan)
     values, vectors = np.linalg.eigh(A)
     scaled, least = np.empty(A.shape), 1e-15 * len(A) * max(values[-1], 0.0)
     for j in range(A.shape[0]):
@@ -1006,6 +1008,8 @@ def right_hand_side(y, T, v_teacher, b, fixed_feedback, rates, codes, table):
 
 _STEP = 3e-4  # of first differences: errors h^4 f^(5)/30 and 1e-16/h, both below 1e-10 here
 _WIDE = 3e-3  # of second differences, in which an error of 1e-5 is of no account
+_BORDER = 1e-6  # a step inside that would be smaller: differences are taken to one side
+_ACROSS = 1e-7  # their step
 _INSIDE = 0.1  # of the way to where Q_across is singular: no difference steps further, if averages end there
 
 
@@ -1033,28 +1037,79 @@ def step_inside(w, step, least, K, M, O, codes):
     """The step of differences around w: `step`, but less where that would leave the states that are possible.
 
     Averages over erf and linear units are analytic across the border, where Q_across is singular; those of ReLU have a
-    singularity there (Q_across^3/2), and quadrature has no points beyond. `least` is for states on the border itself.
+    singularity there, and quadrature has no points beyond. `least` is for states on the border itself.
     """
     if codes[AVERAGES] == Averages.ERFS or codes[AVERAGES] == Averages.LINEAR:
         return step
     _, Q_across, _ = unpack(w, K, M, O)
+    if not largest(w) < np.inf:
+        return step
     return max(least, min(step, _INSIDE * np.linalg.eigvalsh(Q_across)[0]))
 
 
 @njit(**_OPTIONS)
 def jacobian(w, T, T_inverse, v_teacher, b, fixed_feedback, rates, codes, table):
-    """J_ab = d(dw_a/dalpha)/dw_b, by central differences of fourth order."""
+    """J_ab = d(dw_a/dalpha)/dw_b, by central differences of fourth order.
+
+    Where Q_across is all but singular, and averages end there, those with respect to Q_across are one-sided, from
+    f(h) and f(4h): what f - f(0) has of order h^3/2 (ReLU) cancels.
+    """
+    (K, O), M = b.shape, T.shape[0]
     J = np.empty((len(w), len(w)))
-    moved, base = w.copy(), step_inside(w, _STEP, 1e-8, b.shape[0], T.shape[0], b.shape[1], codes)
+    moved, inside = w.copy(), step_inside(w, _STEP, 0.0, K, M, O, codes)
+    first, last = K * M, K * M + K * (K + 1) // 2  # Q_across, which alone is bounded
     for j in range(len(w)):
-        h = base * (1 + abs(w[j]))
+        if first <= j < last and inside < _BORDER:
+            continue
+        h = (inside if first <= j < last else _STEP) * (1 + abs(w[j]))
         column = np.zeros(len(w))
         for step, weight in ((-2, 1.0), (-1, -8.0), (1, 8.0), (2, -1.0)):
             moved[j] = w[j] + step * h
             column += weight / (12 * h) * drift(moved, T, T_inverse, v_teacher, b, fixed_feedback, rates, codes, table)
         moved[j] = w[j]
         J[:, j] = column
+    if inside < _BORDER:
+        here, at = drift(w, T, T_inverse, v_teacher, b, fixed_feedback, rates, codes, table), first
+        for i in range(K):
+            for k in range(i, K):  # along (e_i + e_k)(e_i + e_k)^T, which is possible
+                one = drift(
+                    _lengthened(w, _ACROSS, i, k, K, M), T, T_inverse, v_teacher, b, fixed_feedback, rates, codes, table
+                )
+                four = drift(
+                    _lengthened(w, 4 * _ACROSS, i, k, K, M),
+                    T,
+                    T_inverse,
+                    v_teacher,
+                    b,
+                    fixed_feedback,
+                    rates,
+                    codes,
+                    table,
+                )
+                J[:, at] = (8 * (one - here) - (four - here)) / (4 * _ACROSS)
+                at += 1
+        for i in range(K):
+            for k in range(i + 1, K):
+                ii, kk, ik = _diagonal(i, K), _diagonal(k, K), _diagonal(i, K) + k - i
+                J[:, first + ik] -= J[:, first + ii] + J[:, first + kk]
     return J
+
+
+@njit(**_OPTIONS)
+def _diagonal(i, K):
+    """Where entry (i, i) stands in the upper triangle of a matrix (K, K)."""
+    return i * K - i * (i - 1) // 2
+
+
+@njit(**_OPTIONS)
+def _lengthened(w, length, i, k, K, M):
+    """w with `length` e e^T added to Q_across, e = e_i + e_k, or e_i if they are the same."""
+    moved = w.copy()
+    moved[K * M + _diagonal(i, K)] += length
+    if i != k:
+        moved[K * M + _diagonal(k, K)] += length
+        moved[K * M + _diagonal(i, K) + k - i] += length
+    return moved
 
 
 @njit(**_OPTIONS)

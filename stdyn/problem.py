@@ -250,6 +250,10 @@ class Problem:
         checked["activation"] = find(self.activation)
         if self.activation_teacher is not None:
             teacher = find(self.activation_teacher, "activation_teacher")
+            if teacher != checked["activation"] and teacher.name == checked["activation"].name:
+                raise InputError(
+                    f"activation_teacher must have a name of its own, but both are called {teacher.name!r}"
+                )
             checked["activation_teacher"] = None if teacher == checked["activation"] else teacher
         checked["quadrature"] = points = integer("quadrature", self.quadrature, 2**11, 2**24)
         if points & (points - 1):

@@ -12,6 +12,7 @@ from itertools import pairwise
 import numpy as np
 from tqdm import tqdm
 
+from stdyn.errors import InputError
 from stdyn.expansion import Expansion
 from stdyn.problem import Array
 from stdyn.quadrature import SETS, normal_points
@@ -21,6 +22,7 @@ _ACCURACY = 1e-4  # of D between the alphas at which it is computed, relative to
 _ACCURACY_OF_JUMPS = 1e-2  # the same if g' jumps: so does then D by fixed points, by less than its error
 _NOTHING = 1e-25  # a D below this is rounding
 _NODES = np.linspace(0, 1, 5)  # of the polynomials in between, in units of a panel
+_STEPS = 1e6  # at most
 _GROWTH = 0.1  # exponent by which a fluctuation may grow in one step
 _GAUSS = 0.5 + np.array([-1, 1]) * np.sqrt(3) / 6  # where in a step J and D are taken
 _LARGEST = 1e4  # standard deviation of an order parameter, which is O(1): linear noise has lost its meaning long before
@@ -163,7 +165,13 @@ def _grid(jacobians: Jacobians, solution: Solution, times: Array) -> Array:
     grid = np.union1d(0.0, times)
     middle = solution((grid[:-1] + grid[1:]) / 2)
     growth = np.array([np.linalg.eigvals(J).real.max() for J in jacobians(middle)])
-    parts = np.maximum(np.ceil(np.diff(grid) * growth / _GROWTH), 1).astype(int)
+    parts = np.maximum(np.ceil(np.diff(grid) * growth / _GROWTH), 1)
+    if not parts.sum() <= _STEPS:
+        raise InputError(
+            "problem must have a Jacobian that linear noise can follow, but perturbations grow by"
+            f" e^{growth.max():.2g} per unit of alpha (ReLU units of length zero, or two that are equal?)"
+        )
+    parts = parts.astype(int)
     inner = [np.linspace(a, b, n, endpoint=False) for a, b, n in zip(grid[:-1], grid[1:], parts, strict=True)]
     return np.append(np.concatenate(inner), grid[-1])
 

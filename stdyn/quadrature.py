@@ -5,8 +5,10 @@ few fields they are those of Gauss and Hermite, and exact. Else they are randomi
 sets: how differently the ODEs end with each of them is the error of the solution with all.
 """
 
+from collections.abc import Iterable
 from functools import lru_cache
 from itertools import product
+from math import lcm
 
 import numpy as np
 from scipy.stats import norm, qmc
@@ -16,6 +18,7 @@ from stdyn.initial import root
 from stdyn.problem import Array, Problem
 
 SETS = 8
+_FEWEST = 2**5  # points of a set, before units are exchanged
 
 Arguments = tuple[Array, Array, bool, Array, np.ndarray, Array]
 
@@ -28,9 +31,7 @@ def arguments(problem: Problem, which: int | None = None) -> Arguments:
         if nodes is not None:
             g, weights = gauss_hermite(rows, nodes)
         else:
-            sets = range(SETS) if which is None else (which,)
-            g = np.hstack([normal_points(rows, problem.quadrature // SETS, each) for each in sets])
-            weights = np.full(g.shape[1], 1 / g.shape[1])
+            g, weights = _random_points(problem, range(SETS) if which is None else (which,))
         table = np.vstack([_fields(g, problem.start.T, problem.activations[1]), weights])
     return v_teacher, b, fixed_feedback, rates, codes, table
 
@@ -40,6 +41,60 @@ def _fields(g: Array, T: Array, teacher: Activation) -> Array:
     M, inverse = len(T), np.array(np.linalg.pinv(T, hermitian=True), dtype=float)
     y = root(T) @ g[:M]
     return np.vstack([y, teacher(y)[0], root(inverse) @ g[:M], g[M:]])
+
+
+def _random_points(problem: Problem, sets: Iterable[int]) -> tuple[Array, Array]:
+    """Randomized points (M+K, points) and their weights, about as many as the problem asks for.
+
+    They are closed under exchanges of units that the problem treats alike: else quadrature would push a symmetric state
+    along the directions in which it is unstable.
+    """
+    shifts = _exchanges(problem)
+    M, K, each = problem.start.M, problem.start.K, problem.quadrature // SETS
+    points = max(2 ** int(np.log2(each / len(shifts))), _FEWEST)
+    base = np.hstack([normal_points(M + K, points, which) for which in sets])
+    g = np.hstack([base[shift] for shift in shifts])
+    return _padded(g, np.full(g.shape[1], 1 / g.shape[1]))
+
+
+def _exchanges(problem: Problem) -> list[np.ndarray]:
+    """Permutations of the rows of the points, teacher units first: every unit gets to the place of every like one.
+
+    Those of teacher units, or of students if no teacher units are alike: to specialise, students must treat like
+    teacher units differently, so that either is enough; both would leave K times fewer independent points.
+    """
+    start, K, M = problem.start, problem.start.K, problem.start.M
+    students = np.zeros((K, 1)) if problem.b is None else problem.b.reshape(K, -1)
+    teachers = _powers(alike(start.T, start.v_teacher.reshape(M, -1)), M)
+    if len(teachers) > 1:
+        return [np.append(power, np.arange(M, M + K)) for power in teachers]
+    return [np.append(np.arange(M), M + power) for power in _powers(alike(np.eye(K), students), K)]
+
+
+def alike(T: Array, v: Array) -> list[list[int]]:
+    """Groups of units that can be exchanged without changing T and v."""
+    groups: list[list[int]] = []
+    for n in range(len(T)):
+        for group in groups:
+            swap = np.arange(len(T))
+            swap[[n, group[0]]] = group[0], n
+            if np.array_equal(T[np.ix_(swap, swap)], T) and np.array_equal(v[swap], v):
+                group.append(n)
+                break
+        else:
+            groups.append([n])
+    return groups
+
+
+def _powers(groups: list[list[int]], units: int) -> list[np.ndarray]:
+    """The powers of the permutation that moves every unit on by one within its group."""
+    step = np.arange(units)
+    for group in groups:
+        step[group] = np.roll(group, 1)
+    powers = [np.arange(units)]
+    for _ in range(1, lcm(*map(len, groups))):
+        powers.append(powers[-1][step])
+    return powers
 
 
 def exact_nodes(problem: Problem) -> int | None:
@@ -54,20 +109,22 @@ def exact_nodes(problem: Problem) -> int | None:
     return nodes if nodes ** (problem.start.K + problem.start.M) <= problem.quadrature else None
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=2 * SETS)
 def gauss_hermite(rows: int, nodes: int) -> tuple[Array, Array]:
-    """The product rule over `rows` standard normal numbers (rows, points), and its weights (points).
-
-    Filled up with points without weight to a whole number of what the kernel takes at a time.
-    """
+    """The product rule over `rows` standard normal numbers (rows, points), and its weights (points)."""
     x, w = np.polynomial.hermite_e.hermegauss(nodes)
     g = np.array(list(product(x, repeat=rows))).T
     weights = np.prod(list(product(w / w.sum(), repeat=rows)), axis=1)
+    return _padded(g, weights)
+
+
+def _padded(g: Array, weights: Array) -> tuple[Array, Array]:
+    """Filled up with points without weight to a whole number of what the kernel takes at a time."""
     more = -len(weights) % 256
     return np.pad(g, ((0, 0), (0, more))), np.pad(weights, (0, more))
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=2 * SETS)
 def normal_points(rows: int, points: int, which: int) -> Array:
     """One set of scrambled Sobol points (rows, points) as standard normal numbers, the same in every call."""
     rng = np.random.default_rng(np.random.SeedSequence(0).spawn(SETS)[which])

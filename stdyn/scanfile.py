@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from stdyn import store
-from stdyn.activations import known
+from stdyn.activations import find, known
 from stdyn.errors import InputError
 from stdyn.problem import RATES, Array, OrderParameters, Problem, frozen_array, integer, time_grid
 from stdyn.summary import SUMMARY
@@ -75,6 +75,18 @@ def described(problems: Sequence[Problem], coordinates: Mapping[str, ArrayLike] 
         name: hashlib.sha256(repr(plain(np.asarray(c))).encode()).hexdigest() for name, c in (coordinates or {}).items()
     }
     return {"points": len(problems), "sha256": digest.hexdigest(), "coordinates": named}
+
+
+def activations_described(problems: Sequence[Problem]) -> dict[str, Any]:
+    """The values of activations that a recipe names and that are not built in, by which they are told from others."""
+    if not isinstance(problems, Variations):
+        return {}
+    names = {getattr(problems.experiment, name) for name in ("activation", "activation_teacher")}
+    for name in ("activation", "activation_teacher"):
+        names |= set(problems.axes.get(name, ()))
+    made = {str(name): find(name) for name in names if name is not None}
+    values = {name: each.values.tolist() for name, each in sorted(made.items()) if each.functions_needed}
+    return {"activations": values} if values else {}
 
 
 def _parameters(problem: Problem) -> dict[str, Any]:
@@ -323,6 +335,10 @@ class Scan:
 
     @cached_property
     def _problems(self) -> Variations | None:
+        for name, values in self.description.get("activations", {}).items():
+            known(
+                name, np.array(values)
+            )  # where this process has not made it, its points can be looked at all the same
         recipe = self.description["problems"]
         return Variations.from_description(recipe) if "experiment" in recipe else None
 

@@ -45,6 +45,7 @@ from stdyn.scanfile import (
     TODO,
     Scan,
     Solve,
+    activations_described,
     check_same,
     counted,
     create,
@@ -155,6 +156,7 @@ def scan(
         "solve": solver_described(solve),
         "seed": seed,
         "keep": keep if isinstance(keep, str) else plain(np.asarray(keep)),
+        **activations_described(problems),
     }
     if overwrite or not target.exists():
         create(target, problems, alphas[kept], keep, solve, description, coordinates, overwrite)

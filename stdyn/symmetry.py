@@ -105,7 +105,7 @@ def _coloured_graph(problems: list[Problem], tolerance: float) -> np.ndarray:
     signed = _unit_parities(problems[0])
     for vertex in np.flatnonzero(signed == 0):  # g has no parity: its sign is fixed
         special[vertex, vertex], special[vertex + V, vertex + V] = 5, 6
-    if O == 1:  # all signs turned at once is no symmetry worth finding: fix that of the output
+    if O == 1 and (signed == -1).all():  # all signs turned at once is no symmetry worth finding: fix that of the output
         special[K + M, K + M], special[K + M + V, K + M + V] = 3, 4
     colour = 1 + np.tile(3 * kind[:, None] + kind, (2, 2)) * 7 + special
     edges = np.kron(np.eye(len(problems), dtype=int), colour)  # 0 between the graphs

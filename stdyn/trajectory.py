@@ -299,7 +299,7 @@ def activation_variables(problem: Problem) -> store.Variables:
     """Values of the activations that `stdyn.activation` made, by which they are recognised."""
     named = {"activation_values": problem.activation, "activation_teacher_values": problem.activation_teacher}
     return {
-        name: (("function", "probe"), each.values, "g and g' at 17 points")
+        name: (("function", "probe"), each.values, "g and g' at 23 points")
         for name, each in named.items()
         if each is not None and each.functions_needed
     }

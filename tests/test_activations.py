@@ -1,6 +1,5 @@
 """Activations: functions and derivatives, averages in closed form and by quadrature, names, files and processes."""
 
-import os
 import pickle
 import subprocess
 import sys
@@ -26,6 +25,12 @@ SHIFTED = stdyn.activation(lambda x: 1 / (1 + exp(1 - x)), lambda x: exp(1 - x) 
 ERF = stdyn.activation(lambda x: erf(x / sqrt(2)), lambda x: sqrt(2 / pi) * exp(-x * x / 2), name="erf by points")
 TANH = stdyn.activation(tanh, lambda x: 1 - tanh(x) ** 2, name="tanh by points")
 RELU = stdyn.activation(lambda x: max(x, 0.0), lambda x: 1.0 if x > 0 else 0.0, name="relu by points")
+
+
+def stdyn_command(folder, *arguments):
+    """The stdyn command in a folder; a warning fails."""
+    command = [sys.executable, "-W", "error", "-m", "stdyn", *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True)
 
 
 def right_hand_side(problem, which=None):
@@ -91,7 +96,7 @@ def test_tanh_is_a_sum_of_erfs_to_the_stated_error():
 
 
 def test_parity_degree_and_smoothness_are_recognised():
-    """From values at 17 points."""
+    """From values at 23 points; a function that is linear to |x| = 5 only is no polynomial."""
     parity = {name: find(name).parity for name in BUILT_IN}
     assert parity == {
         "erf": -1, "linear": -1, "relu": 0, "tanh": -1, "gelu": 0, "sigmoid": 0, "square": 1, "hermite2": 1,
@@ -102,6 +107,8 @@ def test_parity_degree_and_smoothness_are_recognised():
     }  # fmt: skip
     assert [n for n in BUILT_IN if not find(n).smooth] == ["relu"]
     assert [each.smooth for each in (LEAKY, SOFTPLUS, SHIFTED, ERF)] == [False, True, True, True]
+    clipped = stdyn.activation(lambda x: min(max(x, -5.0), 5.0), lambda x: 1.0 if abs(x) < 5 else 0.0, "clipped")
+    assert (clipped.degree, clipped.smooth, clipped.parity) == (None, False, -1)
     assert (LEAKY.parity, LEAKY.degree, ERF.parity) == (0, None, -1)
 
 
@@ -385,6 +392,49 @@ def test_the_jacobian_stays_among_possible_states(activation):
     np.testing.assert_allclose(J, numerical, atol=0.01 * np.abs(J).max())
 
 
+def test_spectra_at_perfect_learning():
+    """Where averages end: those of erf by points are erf's to 1 %, and critical rates are those worked out by hand.
+
+    K = M = 1, v = 1 frozen: -2 eta <g'^2> + eta^2 <g'^4> = 0 at perfect learning.
+    """
+    start = initial.prepared(2, 2, r=0.2)
+    spectra = []
+    for activation in ("erf", ERF):
+        problem = Problem(start, activation=activation, eta=0.5, eta_v=0.3)
+        (point,) = stdyn.fixed_points(problem, [perfect_learning(problem)])
+        spectra.append(np.sort(point.eigenvalues.real))
+    np.testing.assert_allclose(spectra[1], spectra[0], rtol=0.03)
+    for name, exact in (("relu", 2), ("square", 1 / 6), ("hermite3", 2 / 45)):
+        problem = Problem(initial.prepared(1, 1, r=0.2), activation=name, eta=0.5, eta_v=0.0)
+        assert stdyn.critical_eta(problem) == pytest.approx(exact, rel=1e-5)
+
+
+@pytest.mark.parametrize("rule", ["bp", "fa"])
+def test_quadrature_leaves_a_symmetric_plateau_when_the_odes_do(rule):
+    """From R_11 = 1e-5, erf by points against erf: points that treat teacher units differently leave it far sooner."""
+    start = initial.prepared(2, 2)
+    start = replace(start, R=[[1e-5, 0], [0, 0]])
+    exact = Problem(start, eta=0.5, eta_v=0.0, rule=rule, b=[1, 0.7] if rule == "fa" else None)
+    alphas = np.linspace(0, 600, 31)
+    theory, ours = integrate(exact, alphas), integrate(replace(exact, activation=ERF), alphas)
+    assert np.abs(theory.R[-1, 0, 0] - theory.R[-1, 0, 1]) > 0.5  # it has been left by then
+    deviation = np.abs(ours.eps_g - theory.eps_g)[1:]
+    assert (deviation < 6 * ours.error["eps_g"][1:] + 1e-5).all()
+
+
+@pytest.mark.parametrize("kinked", [LEAKY, stdyn.activation(abs, lambda x: 1.0 if x > 0 else -1.0, name="abs")])
+def test_eps_g_with_a_kink_is_right_near_perfect_learning(kinked):
+    """1/2 <(g(x) - g(y))^2> of x and y of overlap 1 - d: ReLU's closed forms combined, to 1e-7 of it."""
+    left = 0.1 if kinked is LEAKY else -1.0  # g(x) = relu(x) - left relu(-x)
+    for d in (1e-2, 1e-6):
+        C = np.array([[1, 1 - d], [1 - d, 1]])
+        same, opposite = averages.I2(C, "relu"), averages.I2(C * [[1, -1], [-1, 1]], "relu")
+        expected = (1 + left**2) * same - 2 * left * opposite
+        expected[[0, 1], [0, 1]] = (1 + left**2) / 2
+        ours = averages.I2(C, kinked)
+        assert ours[0, 0] - ours[0, 1] == pytest.approx(expected[0, 0] - expected[0, 1], rel=1e-7)
+
+
 def test_perfect_learning_is_a_fixed_point_of_every_activation():
     """And it is found from a start near by, with eps_g = 0; a teacher of another activation cannot be learned."""
     for activation in ("relu", "tanh", "gelu"):
@@ -411,6 +461,9 @@ def test_signs_are_symmetries_of_odd_and_even_functions_only():
     }
     assert orbits["erf"].free == 4  # R, Q_ii, Q_ik, v
     assert orbits["relu"].free == orbits["gelu"].free == 2 + 3 + 2  # R_1n, R_2n; Q_11, Q_22, Q_12; v
+    opposite = initial.prepared(2, 2, v=[1, -1], v_teacher=[1, -1])  # the output turns, students and teachers swap
+    for name, free in (("relu", 2 + 2 + 1), ("gelu", 2 + 2 + 1), ("square", 2)):
+        assert find_orbits(Problem(opposite, activation=name, eta=1, eta_v=1)).free == free
     assert (orbits["square"].sign[:4] == 0).all()  # y -> -y
     assert orbits["square"].sign[5] == 0  # Q_12: x_1 -> -x_1
     assert orbits["square"].free == 2 + 2
@@ -442,7 +495,7 @@ def test_symmetric_starts_stay_symmetric(activation):
         ((lambda x: x, None), "g_prime must be a function of a number, but is None"),
         ((lambda x: x.upper(), lambda x: 1.0), "functions of a float that numba can compile, but: "),
         ((lambda x: 1 / x, lambda x: -1 / x**2), "g and g_prime must be finite, but at 0 they are"),
-        ((lambda x: x * x, lambda x: x), "g_prime must be the derivative of g, but g_prime(-4.3) = -4.3 and the slope"),
+        ((lambda x: x * x, lambda x: x), "g_prime must be the derivative of g, but g_prime(-30) = -30 and the slope"),
         ((lambda x: x, lambda x: 1.0, "relu"), "name must be a text other than the names of built-in activations"),
         ((lambda x: x, lambda x: 1.0, 3), "name must be a text"),
     ],
@@ -466,6 +519,66 @@ def test_compiled_functions_and_kinks_are_taken():
     assert made.name == "hard_tanh"
     assert find("hard_tanh") is made
     np.testing.assert_array_equal(made(np.array([-2, 0.5, 3]))[0], [-1, 0.5, 1])
+
+
+def test_names_tell_functions_apart(tmp_path):
+    """Without a name a lambda is called by a digest of its values; two functions of one name are refused."""
+    one, other = (stdyn.activation(lambda x, k=k: k * x, lambda x, k=k: k) for k in (1.5, 2.5))
+    assert one.name != other.name
+    assert find(one.name) is one
+    start = initial.prepared(2, 2)
+    theory = integrate(Problem(start, activation=one, activation_teacher=other, eta=0.1, eta_v=0.1), [1.0])
+    assert stdyn.load(theory.save(tmp_path / "two.h5")).problem.activation_teacher is other
+    again = stdyn.activation(lambda x: 3 * x, lambda x: 3.0, name=one.name)
+    with pytest.raises(InputError, match="activation_teacher must have a name of its own, but both are called 'g_"):
+        Problem(start, activation=one, activation_teacher=again, eta=1, eta_v=1)
+
+
+def test_a_file_of_functions_that_fails_is_named(tmp_path, monkeypatch):
+    """With the reason, in one line."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "broken.py").write_text("import stdyn\nraise RuntimeError('no')\n")
+    with pytest.raises(
+        InputError, match=r"activation is to come from broken.py, but running it fails: RuntimeError\('no'\)"
+    ):
+        Problem(initial.prepared(2, 2), activation="broken.py:g", eta=1, eta_v=1)
+
+
+def test_quadrature_that_diverges_says_so():
+    """Order parameters that are not finite end the solution, not the program."""
+    problem = Problem(initial.prepared(1, 1, r=0.2), activation="hermite3", eta=8.0, eta_v=0.0)
+    with pytest.warns(stdyn.DivergenceWarning, match="the ODEs diverged"):
+        integrate(problem, [1.0, 20.0])
+
+
+def test_an_unknown_error_leaves_alphas_out(tmp_path):
+    """Where a set of points has ended early there is no error of the theory: said, and not held to."""
+    problem = specialising(2, 2, activation=SHIFTED, quadrature=2**11)
+    alphas = [0.5, 1.0, 2.0]
+    theory = integrate(problem, alphas)
+    error = {
+        name: np.where(np.arange(3).reshape(-1, *[1] * (e.ndim - 1)) == 2, np.nan, e)
+        for name, e in theory.error.items()
+    }
+    runs = simulate_reduced(problem, alphas, 32, rng=np.random.default_rng(1))
+    comparison = compare(runs, replace(theory, error=error))
+    np.testing.assert_array_equal(comparison.alphas, runs.alphas[:2])
+    assert comparison.notes[-1] == "left out, as the error of quadrature is not known there: all from alpha = 2"
+
+
+def test_what_needs_derivatives_refuses_jumps(tmp_path):
+    """A ReLU student of an erf teacher: compare leaves fluctuations out, and theory refuses before any work."""
+    problem = specialising(2, 2, activation="relu", activation_teacher="erf")
+    with pytest.raises(InputError, match="activation must be smooth for derivatives of the ODEs, but g' of relu jumps"):
+        stdyn.fluctuations(problem, [1.0])
+    options = ["--K", "2", "--M", "2", "--activation", "relu", "--activation-teacher", "erf", "--alpha-max", "2"]
+    options += ["--points", "4", "--rule", "bp", "--eta", "0.1", "--quadrature", "2048"]
+    run = stdyn_command(tmp_path, "compare", "--runs", "4", *options)
+    assert run.returncode == 0, run.stderr
+    assert "no fluctuations are predicted: g' of the students jumps" in run.stdout
+    run = stdyn_command(tmp_path, "theory", *options, "--name", "t")
+    assert run.returncode == 2
+    assert not (tmp_path / "data" / "t_bp_ode.h5").exists()
 
 
 def test_quadrature_that_cannot_be_used_is_refused():
@@ -549,28 +662,40 @@ def test_a_scan_over_activations_in_processes(tmp_path):
     assert list(listed.coordinates) == ["activation"]
 
 
+def test_a_scan_goes_on_with_the_same_function_only(tmp_path):
+    """Its values are in the file: another function of the name is refused; another process can look at the points."""
+    made = stdyn.activation(lambda x: 0.5 * x * x, lambda x: x, name="scanned")
+    variations = stdyn.Variations(stdyn.Experiment(K=2, M=2, rule="bp", activation="scanned"), {"eta": [0.05, 0.1]})
+    stdyn.scan(variations, [0.1], tmp_path / "scan.h5")
+    code = "import stdyn; s = stdyn.open_scan('scan.h5'); print(s.problem(1).activation, s.trajectory(1).alphas)"
+    run = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    assert run.stdout == "scanned [0.1]\n", run.stderr
+    stdyn.activation(lambda x: 0.7 * x * x, lambda x: 1.4 * x, name="scanned")
+    with pytest.raises(InputError, match=r"holds another scan .*activations\.scanned"):
+        stdyn.scan(variations, [0.1], tmp_path / "scan.h5")
+    assert made.degree == 2
+
+
 def test_the_command_line_takes_any_activation(tmp_path):
     """One of a file, for the student, and a built-in one for the teacher; wrong ones are named in one line."""
     (tmp_path / "own.py").write_text(
         "from math import sin, cos\nimport stdyn\nsine = stdyn.activation(lambda x: sin(x), lambda x: cos(x))\nx = 1\n"
     )
-    environment = os.environ | {"PYTHONWARNINGS": "error"}
-
-    def stdyn_command(*arguments):
-        command = [sys.executable, "-m", "stdyn", *arguments]
-        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=environment)
-
     run = stdyn_command(
-        "compare", "--K", "2", "--M", "2", "--activation", "own.py:sine", "--activation-teacher", "relu", "--alpha-max",
+        tmp_path, "compare", "--K", "2", "--M", "2", "--activation", "own.py:sine", "--activation-teacher", "relu", "--alpha-max",
         "2", "--method", "reduced", "--runs", "64", "--eta", "0.1", "--quadrature", "2048", "--no-fluctuations",
     )  # fmt: skip
     assert run.returncode == 0, run.stderr
     assert "disagrees" not in run.stdout
     assert "quadrature" in run.stdout
-    info = stdyn_command("info", "data/reference_fa_ode.h5")
+    drawn = stdyn_command(
+        tmp_path, "plot", "data/reference_fa_ode.h5", "data/reference_fa_reduced.h5", "--name", "again"
+    )
+    assert drawn.returncode == 0, drawn.stderr  # which needs no functions
+    info = stdyn_command(tmp_path, "info", "data/reference_fa_ode.h5")
     assert "own.py:sine of relu" in info.stdout
     for name, message in (("own.py:x", "has no such 'x'"), ("no.py:x", "there is no file no.py"), ("cos", "'cos'")):
-        refused = stdyn_command("integrate", "--activation", name)
+        refused = stdyn_command(tmp_path, "integrate", "--activation", name)
         assert refused.returncode == 2
         assert message in refused.stderr
         assert len(refused.stderr.strip().splitlines()) == 1

@@ -427,7 +427,7 @@ def test_what_is_flagged_is_wrong():
     np.testing.assert_array_equal(verdict.alphas, [20, 60, 100])
     assert "linear noise is not valid there: all at 1 of 4 alphas, from 250 to 250" in repr(verdict)
     assert np.isnan(z_scores(runs, found)["R"][:, 3]).all()
-    with pytest.raises(InputError, match="linear noise is valid at no alpha > 0"):
+    with pytest.raises(InputError, match="at no alpha > 0 that runs have are linear noise valid"):
         compare(simulate_reduced(problem, [0, 250], 2, rng=np.random.default_rng(1)), fluctuations(problem, [0, 250]))
 
 
