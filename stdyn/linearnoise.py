@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 LIMIT = 0.02  # relative change of a predicted standard deviation by what linear noise leaves out: up to it, it is valid
 
 _RTOL = 1e-12  # of the ODEs, where the theory is smaller than the tolerance that it is asked for with
-_POINTS = 2**12  # at most, of averages by quadrature, and the tolerance then: as good as D, in a tenth of the time
+_POINTS = 2**11  # at most, of averages by quadrature, and the tolerance then: as good as D, in a tenth of the time
 _RTOL_OF_POINTS = 1e-9
 
 
@@ -168,7 +168,7 @@ def fluctuations(
         at every alpha and in every call. A power of 2, at least 256.
     method, rtol
         Of `theory`, as in `integrate`; fluctuations are computed along a solution with rtol = 1e-12 (where averages are
-        by quasi-Monte Carlo: 1e-9, and 4096 points).
+        by quasi-Monte Carlo: 1e-9, and 2048 points).
     progress : bool, default False
         Show a progress bar if it takes longer than two seconds and the screen is a terminal.
 

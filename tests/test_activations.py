@@ -682,8 +682,9 @@ def test_the_command_line_takes_any_activation(tmp_path):
         "from math import sin, cos\nimport stdyn\nsine = stdyn.activation(lambda x: sin(x), lambda x: cos(x))\nx = 1\n"
     )
     run = stdyn_command(
-        tmp_path, "compare", "--K", "2", "--M", "2", "--activation", "own.py:sine", "--activation-teacher", "relu", "--alpha-max",
-        "2", "--method", "reduced", "--runs", "64", "--eta", "0.1", "--quadrature", "2048", "--no-fluctuations",
+        tmp_path, "compare", "--K", "2", "--M", "2", "--activation", "own.py:sine", "--activation-teacher", "relu",
+        "--alpha-max", "2", "--method", "reduced", "--runs", "64", "--eta", "0.1", "--quadrature", "2048",
+        "--no-fluctuations",
     )  # fmt: skip
     assert run.returncode == 0, run.stderr
     assert "disagrees" not in run.stdout
