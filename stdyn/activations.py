@@ -99,7 +99,7 @@ class Activation:
                 return parity
         return 0
 
-    @property
+    @cached_property
     def degree(self) -> int | None:
         """That of g if it is a polynomial of at most the fourth degree; else None."""
         for degree in range(5):
