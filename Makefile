@@ -42,7 +42,7 @@ mnist: .venv/installed
 	$(BIN)/python examples/mnist_numbers.py
 
 test: .venv/installed-test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --durations=15
 
 lint: .venv/installed-dev
 	$(BIN)/ruff check
