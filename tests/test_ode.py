@@ -112,13 +112,13 @@ def test_bad_settings_of_the_solver_are_refused():
 
 
 def test_perfect_learning_stays():
-    """Q = R = T, v = v_teacher and no noise: nothing moves, for FA and BP."""
+    """Q = R = T, v = v_teacher and no noise: nothing moves, for FA and BP, but by the solver's atol of 1e-11."""
     T = random_overlaps(1, 3, seed=2).T
     start = OrderParameters(T, T, T, np.ones(3), np.ones(3))
     for rule, b in (("bp", None), ("fa", [1.0, -2.0, 0.5])):
         trajectory = integrate(Problem(start, rule=rule, b=b, eta=0.3, eta_v=0.3), [0, 50])
         np.testing.assert_allclose(trajectory.R[-1], T, atol=1e-12)
-        assert trajectory.eps_g[-1] < 1e-14
+        assert trajectory.eps_g[-1] < 1e-11
 
 
 def test_feedback_along_a_frozen_second_layer_is_backpropagation():
@@ -306,14 +306,14 @@ def test_the_symmetric_trajectory_is_the_reduced_one():
 
 
 def test_a_start_symmetric_but_for_rounding_is_told_when_it_breaks():
-    """0.1 + 0.2 is not 0.3: told from which alpha the trajectory is round-off, and not told before it is."""
+    """A start that was computed, to 3e-15: told from which alpha that sets the trajectory, and not told before."""
     R = np.full((3, 3), 0.3)
-    R[0, 0] = 0.1 + 0.2
+    R[0, 0] += 3e-15  # more than single roundings, which another order of operations may or may not make
     problem = Problem(replace(initial.prepared(3, 3, q=1.0), R=R), eta=1.0, eta_v=0.0)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         integrate(problem, [0, 10])
-    with pytest.warns(SymmetryWarning, match=r"symmetric but for differences of .*e-1[67].* at alpha = "):
+    with pytest.warns(SymmetryWarning, match=r"symmetric but for differences of .*e-15.* at alpha = "):
         integrate(problem, np.linspace(0, 30_000, 31))
 
 
