@@ -837,6 +837,9 @@ def _averages_points(C, u, b, sigma, codes, points):
                     for r in range(size):
                         z[i, r] += sign * S[i, k] * points[3 * M + k, first + r]
             fill(codes[STUDENT], codes[ADDRESS], z.ravel()[: K * size], g.ravel()[: K * size], g_prime.ravel())
+            for o in range(O):
+                for r in range(size):
+                    Delta[o, r] = 0.0
             _errors(g, g_prime, u, b, Delta, delta)
             _add_products(delta, weights, z, G)
             _add_products(delta, weights, delta, H)
@@ -852,11 +855,9 @@ def _averages_points(C, u, b, sigma, codes, points):
 
 @njit(**_OPTIONS)
 def _errors(g, g_prime, u, b, Delta, delta):
-    """Fill Delta_o = sum_a u_ao g_a (O, points) and delta_i = g'_i sum_o b_io Delta_o (K, points)."""
+    """Add sum_a u_ao g_a to Delta_o (O, points), which holds the noise, and fill delta_i = g'_i sum_o b_io Delta_o."""
     (K, O), P = b.shape, len(u)
     for o in range(O):
-        for r in range(g.shape[1]):
-            Delta[o, r] = 0.0
         for a in range(P):
             for r in range(g.shape[1]):
                 Delta[o, r] += u[a, o] * g[a, r]
@@ -1167,7 +1168,7 @@ def diffusion(w, roots, g, T, T_inverse, v_teacher, b, fixed_feedback, rates, co
     R, Q_across, v = unpack(w, K, M, O)
     mean = drift(w, T, T_inverse, v_teacher, b, fixed_feedback, rates, codes, table)
     mean_R, mean_Q, mean_v = unpack(mean, K, M, O)
-    back = b if fixed_feedback else v
+    u, back = np.concatenate((v, -v_teacher)), b if fixed_feedback else v
     along, root = overlaps(R, roots[1]), roots[2]
     size = 256  # points at a time: f of all of them stays in the cache
     z, g_z, g_prime = np.empty((K + M, size)), np.empty((K + M, size)), np.empty((K + M, size))
@@ -1192,16 +1193,9 @@ def diffusion(w, roots, g, T, T_inverse, v_teacher, b, fixed_feedback, rates, co
                 Delta[o] = 0
                 if sigma > 0:
                     Delta[o] = -sigma * points[K + M + o]
-                for i in range(K):
-                    Delta[o] += v[i, o] * g_z[i]
-                for n in range(M):
-                    Delta[o] -= v_teacher[n, o] * g_z[K + n]
+            _errors(g_z, g_prime, u, back, Delta, delta)
             at = 0
             for i in range(K):
-                delta[i] = 0
-                for o in range(O):
-                    delta[i] += back[i, o] * Delta[o]
-                delta[i] *= g_prime[i]
                 for n in range(M):
                     f[at] = -eta * delta[i] * z[K + n] - (decay * R[i, n] + mean_R[i, n])
                     at += 1
