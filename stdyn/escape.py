@@ -136,7 +136,7 @@ def _time_below(problem: Problem, start: OrderParameters, level: float, rate: fl
     longest = -2 * np.log(_SMALL) / rate
     for stretched in (1, 4):
         alphas = np.linspace(0, stretched * longest, stretched * _POINTS)
-        solution = integrate(replace(problem, start=start), alphas, "LSODA")
+        solution = integrate(replace(problem, start=start), alphas, "LSODA", error=False)
         crossed = time_below(solution.alphas, solution.eps_g, level)
         if np.isfinite(crossed):
             return float(crossed)
@@ -254,7 +254,7 @@ def _symmetric_saddle(problem: Problem) -> tuple[FixedPoint, float]:
     """The saddle on which the ODEs end, and the alpha from which they are within 1 % of its eps_g."""
     expansion = Expansion(problem)
     alphas = np.concatenate([[0], np.geomspace(0.1, 1e5, 241)])
-    theory = integrate(problem, alphas, "LSODA")
+    theory = integrate(problem, alphas, "LSODA", error=False)
     point = fixed_point(problem, theory.at(-1))
     end = expansion.coordinates(theory.at(-1))
     if point is None or not point.unstable or np.abs(expansion.coordinates(point.state) - end).max() > 1e-3:

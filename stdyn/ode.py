@@ -29,6 +29,8 @@ def integrate(
     method: str = "DOP853",
     rtol: float = 1e-9,
     atol: float | None = None,
+    *,
+    error: bool = True,
 ) -> Trajectory:
     """Integrate the ODEs of the order parameters from alpha = 0.
 
@@ -43,6 +45,8 @@ def integrate(
     rtol, atol : float
         Tolerances of the error of one step; atol is rtol / 100 (1e-11 at the default rtol) unless given. Quadrature of
         a student's g with kinks makes the right-hand side jump by what its error is: there rtol is at least 1e-5.
+    error : bool, default True
+        Whether to solve with each set of points too, for the `error` of averages by quadrature.
 
     Returns
     -------
@@ -73,9 +77,9 @@ def integrate(
     if diverged is not None:
         said.append(diverged[1])
         warnings.warn(diverged[1], DivergenceWarning, stacklevel=2)
-    error = None
-    if problem.by_quadrature and quadrature.exact_nodes(problem) is None:
-        error = _quadrature_error(problem, alphas, y, method, rtol)
+    errors = None
+    if error and problem.by_quadrature and quadrature.exact_nodes(problem) is None:
+        errors = _quadrature_error(problem, alphas, y, method, rtol)
     broken = _broken_symmetry(alphas, y, nearly) if nearly.free < orbits.free else None
     if broken is not None:
         said.append(broken)
@@ -90,7 +94,7 @@ def integrate(
         **({"warning": "; ".join(said)} if said else {}),
     )
     ended = None if diverged is None else np.array(diverged[0])
-    return Trajectory(problem, alphas, *_unpack_all(problem, y), "ode", ended, attributes, error)
+    return Trajectory(problem, alphas, *_unpack_all(problem, y), "ode", ended, attributes, errors)
 
 
 def _quadrature_error(problem: Problem, alphas: Array, y: Array, method: str, rtol: float) -> dict[str, Array]:

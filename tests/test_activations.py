@@ -345,6 +345,9 @@ def test_the_error_of_quadrature_is_that_of_the_solution():
     assert 0.3 < np.sqrt(np.mean(z**2)) < 4
     assert np.abs(ours.eps_g - closed.eps_g).max() < 10 * ours.error["eps_g"].max()
     assert "quadrature" in ours.summary()
+    bare = integrate(ours.problem, alphas, error=False)
+    assert bare.error is None
+    np.testing.assert_array_equal(bare.R, ours.R)
 
 
 def test_the_error_of_quadrature_is_part_of_the_comparison():
