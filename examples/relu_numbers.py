@@ -12,6 +12,7 @@ import numpy as np
 import stdyn
 
 DRAWS = 40
+NAMED = [10.0, 100.0, 3000.0]  # alphas
 LEARNED = 1e-3  # eps_g
 ALPHAS = np.array([0.0, 3000.0])
 
@@ -30,12 +31,12 @@ def drawn():
         ("FA, |b|", replace(fa, b=np.abs(fa.b))),
         ("BP", replace(fa, rule="bp", b=None)),
     ):
-        theory = stdyn.integrate(problem, [10.0, 100.0, 3000.0])
-        print(
-            f"relu, K = M = 5, {name}: eps_g = {', '.join(f'{e:.2g}' for e in theory.eps_g)} at alpha = 10, 100, 3000"
-        )
+        theory = stdyn.integrate(problem, np.unique([*np.geomspace(0.1, 3000, 121), *NAMED]))
+        eps_g = theory.eps_g[np.searchsorted(theory.alphas, NAMED)]
+        print(f"relu, K = M = 5, {name}: eps_g = {', '.join(f'{e:.2g}' for e in eps_g)} at alpha = 10, 100, 3000")
         if problem.b is not None:
             print(f"  b = {np.round(problem.b, 2)}, v = {np.round(theory.v[-1], 2)} at the end")
+            print(f"  largest cosine of v and b: {theory.alignment.max():.2f}")
 
 
 def main():
