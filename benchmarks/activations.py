@@ -10,8 +10,9 @@ import numpy as np
 from run import cores, heading, in_turns, largest_error, looped, machine, packed, reference, row
 
 import stdyn
-from stdyn import kernels, quadrature
-from stdyn.activations import BUILT_IN
+from stdyn import kernels
+from stdyn.model.activations import BUILT_IN
+from stdyn.theory import quadrature
 
 TARGETS = {"relu": 3000, "tanh": 2000, "linear": 20}  # us of a right-hand side
 RATIO = {"linear", "relu", "tanh"}  # whose simulators may take 1.3 times what erf does

@@ -9,8 +9,8 @@ import numpy as np
 from run import heading, machine, row
 
 import stdyn
-from stdyn.expansion import Expansion
-from stdyn.propagation import quadrature_points
+from stdyn.theory.expansion import Expansion
+from stdyn.theory.propagation import quadrature_points
 
 
 def median(function, *arguments, repeats=5, times=1):

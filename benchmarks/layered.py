@@ -17,7 +17,9 @@ from time import perf_counter
 import numpy as np
 import torch
 
-from stdyn import blas, layered, layers, mnist
+from stdyn import layered, mnist
+from stdyn.layered import blas
+from stdyn.layered import network as layers
 
 QUICK = "--quick" in sys.argv[1:]
 TURNS = 3 if QUICK else 7

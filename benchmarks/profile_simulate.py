@@ -6,7 +6,8 @@ import numpy as np
 from numba import njit
 from profile_integrate import problem
 
-from stdyn import initial, kernels, streams
+from stdyn import initial, kernels
+from stdyn.simulation import streams
 
 RUNS, STEPS = 64, 64
 

@@ -27,7 +27,8 @@ import numpy as np
 import numpy_script
 
 import stdyn
-from stdyn import averages, kernels, streams
+from stdyn import averages, kernels
+from stdyn.simulation import streams
 
 QUICK = "--quick" in sys.argv[1:]
 ALL_CORES = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set(range(os.cpu_count() or 1))

@@ -12,7 +12,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 import stdyn
-from stdyn.experiment import make
+from stdyn.settings import make
 
 TOML = Path(__file__).parent / "outputs_3.toml"
 DRAWS = 200

@@ -9,7 +9,7 @@ from itertools import product
 import numpy as np
 
 import stdyn
-from stdyn.escape import time_below
+from stdyn.analysis.escape import time_below
 
 
 def main():

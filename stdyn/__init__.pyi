@@ -1,7 +1,7 @@
-from . import averages, initial, layered, layerplot, mnist, outputplot, plot, scanplot, summary, theoryplot
-from .activations import Activation, activation
-from .cluster import ClusterExecutor
-from .comparison import Comparison, compare, match_teachers, z_scores
+from . import layered
+from .analysis import summary
+from .analysis.comparison import Comparison, compare, match_teachers, z_scores
+from .analysis.escape import EscapeTimes, Plateau, escape_times, plateaus
 from .errors import (
     DivergenceWarning,
     InputError,
@@ -12,23 +12,28 @@ from .errors import (
     TrainingInterrupted,
     TrainingStopped,
 )
-from .escape import EscapeTimes, Plateau, escape_times, plateaus
-from .experiment import Experiment
-from .fixedpoints import FixedPoint, critical_eta, fixed_points
-from .histories import Histories, open_training
-from .history import History
-from .initial import weights
-from .linearnoise import Fluctuations, fluctuations, load_fluctuations
-from .ode import integrate
-from .problem import OrderParameters, Problem
-from .scanfile import Scan, open_scan
-from .scanning import processes, scan
-from .simulate import simulate_network, simulate_reduced
-from .studies import Study, study
-from .training import Training
-from .trainings import train
-from .trajectory import Trajectory, load
-from .variations import Variations
+from .executors import ClusterExecutor, processes
+from .figures import layerplot, outputplot, plot, scanplot, theoryplot
+from .layered import mnist
+from .layered.history import History
+from .layered.runs import train
+from .layered.training import Training
+from .layered.trainingfile import Histories, open_training
+from .model import averages, initial
+from .model.activations import Activation, activation
+from .model.experiment import Experiment
+from .model.initial import weights
+from .model.problem import Problem
+from .model.state import OrderParameters
+from .model.trajectory import Trajectory, load
+from .scans.scanfile import Scan, open_scan
+from .scans.scanning import scan
+from .scans.studies import Study, study
+from .scans.variations import Variations
+from .simulation.runs import simulate_network, simulate_reduced
+from .theory.fixedpoints import FixedPoint, critical_eta, fixed_points
+from .theory.fluctuations import Fluctuations, fluctuations, load_fluctuations
+from .theory.ode import integrate
 
 __version__: str
 

@@ -1,5 +1,5 @@
 """python -m stdyn"""
 
-from stdyn.cli import main
+from stdyn.command.main import main
 
 main()

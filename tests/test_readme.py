@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 import stdyn
-import stdyn.activations
-from stdyn.experiment import Experiment, make, read_toml
-from stdyn.variations import Variations
+from stdyn.model.activations import BUILT_IN
+from stdyn.model.experiment import Experiment
+from stdyn.scans.variations import Variations
+from stdyn.settings import make, read_toml
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -39,9 +40,9 @@ def test_examples_of_the_page_on_scans_run(tmp_path, monkeypatch):
     assert dict(namespace["table"].sizes) == {"eta": 10, "draw": 3, "rule": 2}
     (config,) = re.findall(r"```toml\n(.*?)```", page, flags=re.DOTALL)
     (tmp_path / "my.toml").write_text(config)
-    tables = read_toml(tmp_path / "my.toml", ("vary", "scan"))
+    tables = read_toml(tmp_path / "my.toml", Experiment, ("vary", "scan"))
     chosen = {key: tables["scan"][key] for key in ("sample", "number")}
-    points = Variations(make({}, tmp_path / "my.toml", {}, ("vary", "scan")), tables["vary"], **chosen)
+    points = Variations(make(Experiment, {}, tmp_path / "my.toml", {}, ("vary", "scan")), tables["vary"], **chosen)
     assert f"= {len(points)} points" in config
 
 
@@ -54,7 +55,7 @@ def test_examples_of_the_page_on_activations_run():
     theory, runs = namespace["theory"], namespace["runs"]
     assert theory.error["eps_g"].shape == (21,)
     assert stdyn.compare(runs, theory).agrees
-    for name in stdyn.activations.BUILT_IN:
+    for name in BUILT_IN:
         assert f'`"{name}"`' in page, name
 
 
@@ -132,15 +133,15 @@ def test_experiments_of_the_examples_can_be_run():
     assert files
     for file in files:
         tables = ("vary", "scan")
-        make({}, file, {}, tables).check(fewest_runs=2)
-        values = read_toml(file, tables)
+        make(Experiment, {}, file, {}, tables).check(fewest_runs=2)
+        values = read_toml(file, Experiment, tables)
         if "vary" in values:
-            Variations(make({}, file, {}, tables), values["vary"], number=values["scan"].get("number"))
+            Variations(make(Experiment, {}, file, {}, tables), values["vary"], number=values["scan"].get("number"))
 
 
 def test_the_experiment_with_three_outputs_is_the_reference_with_other_second_layers():
     """Unit vectors of the teacher units, orthogonal columns of equal length; lengths of v and b as at one output."""
-    three, one = make({}, ROOT / "examples" / "outputs_3.toml", {}), Experiment()
+    three, one = make(Experiment, {}, ROOT / "examples" / "outputs_3.toml", {}), Experiment()
     v_teacher = three.problem("bp").start.v_teacher
     np.testing.assert_allclose(np.sum(v_teacher**2, axis=1), 1, atol=1e-15)
     np.testing.assert_allclose(v_teacher.T @ v_teacher, 5 / 3 * np.eye(3), atol=1e-15)

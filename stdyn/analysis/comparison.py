@@ -1,0 +1,418 @@
+"""Simulation held to theory: runs against the ODEs, in standard errors measured or predicted."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.interpolate import CubicSpline
+from scipy.optimize import linear_sum_assignment
+from scipy.stats import norm
+from scipy.stats import t as student_t
+
+from stdyn.checks import Array, check_type, number
+from stdyn.errors import InputError
+from stdyn.model.trajectory import Trajectory
+from stdyn.text import columns
+from stdyn.theory.fluctuations import Fluctuations
+from stdyn.theory.quadrature import SETS, alike
+
+_ROUNDING = 1e-12  # a deviation this small (relative to 1 + |theory|) is none: all runs start at the same point,
+_TOLERANCES = 100  # and so is one of this many tolerances of the ODE solver
+_FINEST = 1e-8  # which count up to this if there is an error of quadrature, of which that of the solver is a part then
+_SPECIALISED = 0.5  # the theory is specialised if R_in of a student differ between teacher units by this share of R
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Comparison:
+    """The mean over runs of every order parameter and of eps_g, held to the theory; prints as a table.
+
+    Held to fluctuations, the theory is that of runs of finite N: `theory` is the ODEs and the bias of order 1/N, and
+    `standard_error` is predicted, not measured, so that a single run can be held to it.
+
+    Attributes
+    ----------
+    alphas : ndarray, shape (A,)
+    mean, standard_error, theory, deviation, in_errors : dict of ndarray, shapes (A, …)
+        For "R", "Q", "v", "eps_g" and, with feedback alignment, "F": the mean over runs, its standard error, the ODEs,
+        mean - theory, and that in standard errors.
+    entries : int
+        The number of deviations: of all order parameters at all alphas.
+    bias : float
+        A deviation of bias / N is granted beside it.
+    negligible : float
+        A deviation below negligible (1 + |theory|) is none: the accuracy of rounding and of the ODE solver.
+    runs, N : int
+    predicted : bool
+        Whether the standard errors are those of linear noise.
+    notes : tuple of str
+        What else the reader of the table must know: parameters that differ, runs that diverged.
+    """
+
+    alphas: Array
+    mean: dict[str, Array]
+    standard_error: dict[str, Array]
+    theory: dict[str, Array]
+    entries: int
+    false_alarm: float
+    bias: float
+    negligible: float
+    runs: int
+    N: int
+    rule: str
+    method: str
+    predicted: bool
+    notes: tuple[str, ...]
+
+    @property
+    def allowed(self) -> float:
+        """The number of standard errors that no |deviation| may exceed.
+
+        If the mean of the runs is the theory and they are normal, the largest of them exceeds it with a probability of
+        at most `false_alarm`: Student's t with runs - 1 degrees of freedom, Bonferroni over all entries. At finite N
+        the mean is the theory only up to O(1/N): with enough runs, or where runs do not scatter at all, that is seen.
+        With predicted standard errors it is the normal distribution instead of Student's.
+        """
+        return self._allowed_with(self.runs)
+
+    def _allowed_with(self, runs: int) -> float:
+        tail = self.false_alarm / (2 * self.entries)
+        return float(norm.isf(tail) if self.predicted else student_t.isf(tail, runs - 1))
+
+    @property
+    def deviation(self) -> dict[str, Array]:
+        """Mean over runs minus theory."""
+        return {name: self.mean[name] - self.theory[name] for name in self.mean}
+
+    @property
+    def in_errors(self) -> dict[str, Array]:
+        """The deviation in standard errors."""
+        return {name: _ratio(deviation, self, name) for name, deviation in self.deviation.items()}
+
+    def within(self, name: str) -> np.ndarray:
+        """At each alpha, whether all entries of the order parameter `name` deviate by no more than allowed."""
+        room = np.maximum(np.abs(self.deviation[name]) - self.bias / self.N, 0)
+        return np.all(~(_ratio(room, self, name) > self.allowed).reshape(len(self.alphas), -1), axis=1)
+
+    @property
+    def agrees(self) -> bool:
+        """Whether nothing deviates by more than allowed."""
+        return all(bool(self.within(name).all()) for name in self.mean)
+
+    def __repr__(self) -> str:
+        header = ("", "largest deviation", "at alpha", "in s.e.", "rms in s.e.", "within what is allowed")
+        rows = [header, *(self._row(name) for name in self.mean)]
+        granted = f" + {self.bias:g}/N" if self.bias else ""
+        title = (
+            f"{self.rule}: {self.runs} {self.method} run{'s' * (self.runs > 1)} at N = {self.N} against"
+            f" {'linear noise around ' * self.predicted}the ODEs,"
+            f" {len(self.alphas)} alphas from {self.alphas[0]:g} to {self.alphas[-1]:g}"
+        )
+        allowed = (
+            f"allowed: {self.allowed:.1f} s.e.{granted} (false alarm {self.false_alarm:g} over {self.entries} entries)"
+        )
+        few = f"; with 32 runs {self._allowed_with(32):.1f} s.e." if self.runs < 32 and not self.predicted else ""
+        freedom = np.inf if self.predicted else self.runs - 1
+        expected = 1 if self.predicted else np.sqrt(freedom / (freedom - 2)) if freedom > 2 else np.nan
+        rms = f"; rms without disagreement {expected:.1f} s.e." if np.isfinite(expected) else ""
+        return "\n".join([title, columns(rows), allowed + few + rms, *self.notes])
+
+    def _row(self, name: str) -> tuple[str, ...]:
+        in_errors = np.abs(self.in_errors[name])
+        held = np.isfinite(in_errors)
+        if not held.any():
+            return name, "–", "–", "–", "–", "left out"
+        deviation = np.where(held, np.abs(self.deviation[name]), 0).reshape(len(self.alphas), -1).max(axis=1)
+        beyond = np.flatnonzero(~self.within(name))
+        return (
+            name,
+            f"{deviation.max():.2g}",
+            f"{self.alphas[deviation.argmax()]:.4g}",
+            f"{in_errors[held].max():.2g}",
+            f"{np.sqrt(np.mean(in_errors[held] ** 2)):.2g}",
+            f"not from alpha = {self.alphas[beyond[0]]:.4g}" if beyond.size else "everywhere",
+        )
+
+
+def _ratio(deviation: Array, comparison: Comparison, name: str) -> Array:
+    """deviation / standard error, where a negligible deviation counts as none; NaN where there is no standard error."""
+    negligible = comparison.negligible * (1 + np.abs(comparison.theory[name]))
+    error = comparison.standard_error[name]
+    ratio = np.where(np.abs(deviation) <= negligible, 0.0, deviation / np.maximum(error, negligible))
+    return np.where(np.isnan(error), np.nan, ratio)
+
+
+def compare(
+    runs: Trajectory, theory: Trajectory | Fluctuations, *, false_alarm: float = 1e-3, bias: float = 0.0
+) -> Comparison:
+    """Hold the mean over runs to the theory, at every alpha and for every order parameter.
+
+    Parameters
+    ----------
+    runs : Trajectory
+        An ensemble of at least 2 runs; a single one will do if `theory` is Fluctuations. Alphas from which on a run has
+        diverged are left out.
+    theory : Trajectory or Fluctuations
+        The ODEs at the same alphas. A run records after whole steps: where that shifts its alphas (by up to half a
+        step, 1/2N), the theory is moved to them by a cubic spline. With Fluctuations the mean is held to the ODEs and
+        the bias of order 1/N, in standard errors that are predicted; alphas where linear noise is not valid, and eps_g
+        where it is not for eps_g, are left out. If averages are by quadrature, its error is part of the standard
+        errors, and a note says how much of them.
+    false_alarm : float, default 1e-3
+        Probability with which the verdict is "disagrees" although runs and theory have the same mean.
+    bias : float, default 0
+        Grant a deviation of bias / N, as the ODEs leave out corrections of this order.
+
+    Raises
+    ------
+    InputError
+        If `runs` is not an ensemble of 2 or more, or shapes or alphas do not match. That parameters differ is not
+        refused, but said in the verdict.
+    """
+    predicted = theory if isinstance(theory, Fluctuations) else None
+    ode = theory.theory if isinstance(theory, Fluctuations) else theory
+    n = _check_sides(runs, ode)
+    if n < 2 and predicted is None:
+        raise InputError("runs must be at least 2 to have a standard error, but is 1")
+    number("bias", bias)
+    if not 0 < false_alarm < 1:
+        raise InputError(f"false_alarm must be between 0 and 1, but is {false_alarm}")
+    A = _common(runs, ode)
+    known = np.ones(len(ode.alphas), dtype=bool)
+    there = np.arange(A) if predicted is None else np.flatnonzero(predicted.valid[:A])
+    if ode.error is not None:
+        known = np.all([np.isfinite(error.reshape(len(error), -1)).all(axis=1) for error in ode.error.values()], axis=0)
+        there = there[known[there]]
+    if not runs.alphas[there].any():
+        raise InputError(
+            "nothing is left to compare: at no alpha > 0 that runs have are linear noise valid and errors known"
+        )
+    names = _names(runs, ode)
+    samples = {name: getattr(runs, name)[:, there] for name in names}
+    if predicted is None:
+        expected = {name: _moved(getattr(ode, name), ode.alphas, runs.alphas, A) for name in names}
+        errors = {name: sample.std(axis=0, ddof=1) / np.sqrt(n) for name, sample in samples.items()}
+    else:
+        prediction = _prediction(predicted, runs, A)
+        expected = {name: mean[there] for name, (mean, _) in prediction.items()}
+        errors = {name: std[there] / np.sqrt(n) for name, (_, std) in prediction.items()}
+    K = runs.R.shape[2]
+    held = sum(int(np.isfinite(error).sum()) for error in errors.values())
+    entries = held - len(there) * K * (K - 1) // 2  # Q is symmetric
+    notes = _notes(runs, ode, A) + _left_out(predicted, A)
+    if ode.error is not None:
+        share = _with_quadrature(errors, ode, runs, there, false_alarm / (2 * entries), None if predicted else n - 1)
+        notes += (f"standard errors include that of the theory by quadrature, up to {share:.2g} of the whole",)
+        if not known[:A].all():
+            first = ode.alphas[:A][~known[:A]][0]
+            notes += (f"left out, as the error of quadrature is not known there: all from alpha = {first:.4g}",)
+    return Comparison(
+        alphas=runs.alphas[there],
+        mean={name: sample.mean(axis=0) for name, sample in samples.items()},
+        standard_error=errors,
+        theory=expected,
+        entries=entries,
+        false_alarm=false_alarm,
+        bias=bias,
+        runs=n,
+        N=runs.problem.N,
+        negligible=max(_ROUNDING, _TOLERANCES * min(ode.attributes.get("rtol", 0.0), _FINEST if ode.error else np.inf)),
+        rule=runs.problem.rule,
+        method=runs.method,
+        predicted=predicted is not None,
+        notes=notes,
+    )
+
+
+def _with_quadrature(
+    errors: dict[str, Array], ode: Trajectory, runs: Trajectory, there: np.ndarray, tail: float, freedom: int | None
+) -> float:
+    """Add the errors of the theory by quadrature to the standard errors, and say what the largest share of it is.
+
+    They are estimated from few sets of points: they count as many times more as Student's t of their degrees of freedom
+    exceeds what is allowed of a measured (or, if `freedom` is None, predicted) standard error.
+    """
+    assert ode.error is not None
+    allowed = norm.isf(tail) if freedom is None else student_t.isf(tail, freedom)
+    factor = max(1.0, float(student_t.isf(tail, SETS - 1) / allowed))
+    shares = [0.0]
+    for name, measured in errors.items():
+        added = factor * _moved(ode.error[name], ode.alphas, runs.alphas, len(runs.alphas))[there]
+        whole = np.hypot(measured, added)
+        shares.append(float(np.max(added / np.where(whole > 0, whole, 1), initial=0, where=whole > 0)))
+        errors[name] = whole
+    return max(shares)
+
+
+def z_scores(runs: Trajectory, predicted: Fluctuations) -> dict[str, Array]:
+    """Every run's deviation from what is predicted, in predicted standard deviations: (runs, A, …) by name.
+
+    (run - ODEs - bias) / std of "R", "Q", "v", "eps_g" and, with feedback alignment, "F": standard normal, up to
+    O(1/sqrt N), each by itself. NaN where linear noise is not valid; 0 where nothing scatters and nothing deviates.
+
+    Raises
+    ------
+    InputError
+        If a parameter differs, shapes or alphas do not match, or there are no runs.
+    """
+    check_type("predicted", predicted, Fluctuations)
+    _check_sides(runs, predicted.theory)
+    difference = runs.problem.difference(predicted.problem)
+    if difference:
+        raise InputError(f"runs and predicted must be of one problem, but differ in {difference}")
+    A = _common(runs, predicted.theory)
+    z = {}
+    for name, (expected, std) in _prediction(predicted, runs, A).items():
+        apart = getattr(runs, name)[:, :A] - expected
+        still = np.abs(apart) <= _ROUNDING * (1 + np.abs(expected))
+        with np.errstate(divide="ignore"):
+            z[name] = np.where(still, 0.0, apart / np.where(still, 1, std))
+        z[name][:, ~np.isfinite(std.reshape(A, -1)).all(axis=1) | ~predicted.valid[:A]] = np.nan
+    return z
+
+
+def _names(runs: Trajectory, theory: Trajectory) -> list[str]:
+    return [name for name in runs.names if name in theory.names]
+
+
+def _prediction(predicted: Fluctuations, runs: Trajectory, A: int) -> dict[str, tuple[Array, Array]]:
+    """Mean and standard deviation of a run at its first A alphas; of eps_g NaN where that is not valid."""
+
+    def at_runs(values: Array) -> Array:
+        return _moved(values, predicted.alphas, runs.alphas, A)
+
+    found = {}
+    for name in _names(runs, predicted.theory):
+        theory, bias, std = (getattr(each, name) for each in (predicted.theory, predicted.bias, predicted.std))
+        found[name] = at_runs(theory) + at_runs(bias), at_runs(std)
+    mean, std = found["eps_g"]
+    return found | {"eps_g": (mean, np.where(predicted.valid_eps_g[:A], std, np.nan))}
+
+
+def _left_out(predicted: Fluctuations | None, A: int) -> tuple[str, ...]:
+    """What is left out because linear noise is not valid there, in words."""
+    if predicted is None:
+        return ()
+    valid = (("all", predicted.valid[:A]), ("eps_g", predicted.valid_eps_g[:A] | ~predicted.valid[:A]))
+    said = []
+    for name, there in valid:
+        wrong = predicted.alphas[:A][~there]
+        if wrong.size:
+            said.append(
+                f"left out, as linear noise is not valid there: {name} at {wrong.size} of {A} alphas,"
+                f" from {wrong[0]:.4g} to {wrong[-1]:.4g}"
+            )
+    return tuple(said)
+
+
+def _check_sides(runs: Trajectory, theory: Trajectory) -> int:
+    """The number of runs; refuses sides that are not runs and theory, or whose shapes differ."""
+    check_type("runs", runs, Trajectory)
+    check_type("theory", theory, Trajectory)
+    if runs.runs is None or theory.runs is not None:
+        raise InputError("an ensemble of runs is wanted first and the theory, without runs, second")
+    mine, theirs = (runs.R.shape[2:], runs.v.shape[2:]), (theory.R.shape[1:], theory.v.shape[1:])
+    if mine != theirs:
+        raise InputError(f"runs has R and v of shapes {mine} at an alpha, but theory has {theirs}")
+    return runs.runs
+
+
+def _notes(runs: Trajectory, theory: Trajectory, A: int) -> tuple[str, ...]:
+    notes = []
+    longest = max(runs.alphas[-1], theory.alphas[-1])
+    if longest > runs.alphas[A - 1] + 0.5 / runs.problem.N:
+        notes.append(f"compared to alpha = {runs.alphas[A - 1]:g} only, of {longest:g}: one side ends there")
+    difference = runs.problem.difference(theory.problem)
+    if difference:
+        notes.append(f"the two sides differ in {difference}")
+    for trajectory, what in ((runs, "runs"), (theory, "theory")):
+        if trajectory.diverged_at is not None:
+            count = f"{np.isfinite(trajectory.diverged_at).sum()} " if trajectory is runs else "the "
+            notes.append(f"{count}{what} diverged, from alpha = {trajectory.diverged_at.min():.6g} on")
+    return tuple(notes)
+
+
+def _common(runs: Trajectory, theory: Trajectory) -> int:
+    """The number of leading alphas that both sides have and at which no run has diverged."""
+    A = min(len(runs.alphas), len(theory.alphas))
+    apart = np.abs(runs.alphas[:A] - theory.alphas[:A])
+    if apart.max(initial=0) > 0.5 / runs.problem.N * (1 + 1e-6):
+        j = int(apart.argmax())
+        raise InputError(
+            "runs and theory must have the same alphas (to half a step, 1/2N), but alphas"
+            f"[{j}] is {runs.alphas[j]:g} and {theory.alphas[j]:g}"
+        )
+    if runs.diverged_at is not None:
+        A = min(A, int(np.searchsorted(runs.alphas, runs.diverged_at.min())))
+    if A == 0 or runs.alphas[A - 1] == 0:
+        raise InputError("nothing is left to compare: one side ends, or a run has diverged, before the first alpha > 0")
+    return A
+
+
+def _moved(values: Array, alphas: Array, to: Array, A: int) -> Array:
+    """The theory's values at the runs' first A alphas, at most half a step from its own; NaN where they are."""
+    there = ~np.isnan(values.reshape(len(values), -1).sum(axis=1))
+    if np.array_equal(alphas[:A], to[:A]) or there.sum() < 2:
+        return values[:A]
+    moved = CubicSpline(alphas[there], values[there], axis=0, extrapolate=True)(to[:A])
+    moved[~there[:A]] = np.nan
+    return moved
+
+
+def finite_size(runs: Trajectory, theory: Trajectory) -> tuple[float, float, float]:
+    """How far runs of finite N are from the theory at the last alpha of both: (deviation, squared bias, its error).
+
+    The deviation is that of a single run, root mean square over runs and all order parameters R, Q (i <= k) and v. The
+    squared bias is that of the mean over runs, the mean over the order parameters, without the part that is chance:
+    from products of the deviations of different parts of the runs, 8 of them, whose chance is independent; so it may be
+    negative. Its error is a standard error (jackknife over the parts). Needs at least 8 runs that have not diverged.
+    """
+    n = _check_sides(runs, theory)
+    parts = 8
+    if n < parts:
+        raise InputError(f"runs must be at least {parts}, but is {n}")
+    A = _common(runs, theory)
+    R, Q, v = (
+        getattr(runs, name)[:, A - 1] - _moved(getattr(theory, name), theory.alphas, runs.alphas, A)[-1]
+        for name in "RQv"
+    )
+    i, k = np.triu_indices(Q.shape[-1])
+    apart = np.hstack([R.reshape(n, -1), Q[:, i, k], v.reshape(n, -1)])
+    means = np.array([part.mean(axis=0) for part in np.array_split(apart, parts)])
+
+    def squared_bias(means: Array) -> float:
+        count = len(means)
+        products = means.sum(axis=0) ** 2 - (means**2).sum(axis=0)
+        return float(products.mean() / (count * (count - 1)))
+
+    without = [squared_bias(np.delete(means, part, axis=0)) for part in range(parts)]
+    error = np.sqrt((parts - 1) * np.var(without))
+    return float(np.sqrt(np.mean(apart**2))), squared_bias(means), float(error)
+
+
+def match_teachers(runs: Trajectory, theory: Trajectory) -> Trajectory:
+    """`runs`, the exchangeable teacher units of each run renamed to lie as close to the theory's as they can.
+
+    Units of the teacher that have the same second layer and overlaps can be exchanged: which of them a student unit
+    ends on is decided by chance, in each run anew. Before late R are averaged and drawn, their names must be made to
+    agree. The order minimises sum_in (R_in - R_in of the theory)^2 at the last common alpha; nothing but R changes, and
+    nothing at all where the theory has not specialised by then.
+
+    This is for pictures. It renames the start too, where the units differ if their R do, and it leans to the theory:
+    what `compare` says of matched R has no stated false-alarm probability.
+    """
+    _check_sides(runs, theory)
+    R = np.array(runs.R)
+    last = min(len(runs.alphas), len(theory.alphas)) - 1
+    start = runs.problem.start
+    for units in alike(start.T, start.v_teacher):
+        if len(units) == 1:
+            continue
+        wanted = theory.R[last][:, units]
+        if np.ptp(wanted, axis=1).max() < _SPECIALISED * np.abs(wanted).max():
+            continue
+        for mine in R:
+            there = np.nan_to_num(mine[last][:, units])
+            order = linear_sum_assignment(np.sum((there[:, None, :] - wanted[:, :, None]) ** 2, axis=0))[1]
+            mine[..., units] = mine[..., np.array(units)[order]]
+    matched = replace(runs, R=R)
+    matched.__dict__["eps_g"] = runs.eps_g  # which does not change, and may come from a file that knows g by name only
+    return matched

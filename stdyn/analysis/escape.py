@@ -1,0 +1,279 @@
+"""Plateaus: the saddles that trajectories hang on, and when they are left, by theory alone (theory.md, section 9)."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import scipy.optimize
+from scipy.stats import norm, qmc
+
+from stdyn.analysis.summary import flat_stretches
+from stdyn.checks import Array, check_rng, check_type, integer, number
+from stdyn.errors import InputError
+from stdyn.model.problem import Problem
+from stdyn.model.state import OrderParameters
+from stdyn.model.trajectory import Trajectory
+from stdyn.text import columns
+from stdyn.theory.expansion import Expansion
+from stdyn.theory.fixedpoints import FixedPoint, fixed_point
+from stdyn.theory.fluctuations import fluctuations
+from stdyn.theory.ode import integrate
+
+_TRIED = 9  # alphas of a plateau from which its saddle is looked for
+_ALIKE = 1.25  # factor between the eps_g of a plateau and those of its saddle, and of the alphas where that is near
+_NEAR = 1.0  # from its saddle a trajectory may be, to hang on it: order parameters are O(1)
+_SMALL = 1e-4  # a displacement in which the dynamics around a saddle are linear
+_NOTHING = 1e-12  # and one that is rounding
+_SETTLED = 4.0  # times 1/escape_rate, after which no more noise of account feeds the unstable directions
+_LEADING = 0.9  # unstable directions whose rate is at least this share of the largest
+_LARGE = 1e6  # inputs; by when their noise has grown to order 1 the ODEs must be on the saddle
+_POINTS = 801  # recorded alphas between which a crossing is interpolated
+
+
+@dataclass(frozen=True, eq=False)
+class Plateau:
+    """A plateau of eps_g.
+
+    Attributes
+    ----------
+    start, end : float
+        alpha at which eps_g comes within twice the height, and falls below half of it; infinity if it does not.
+    height : float
+        eps_g at the flattest alpha, `at`.
+    saddle : FixedPoint or None
+        The saddle that the trajectory comes nearest to while it is there, of those that are reached from alphas of the
+        plateau by root finding, have its height within a factor of 1.25, and are within a distance of 1; None if there
+        is none. A plateau need not hang on a saddle: a slow drift does as well.
+    distance : float
+        How near it comes, in the Euclidean norm of (R, Q_across, v); NaN without a saddle.
+    predicted_end : float
+        The end that the saddle implies: from where the trajectory is nearest, its displacement along the unstable
+        directions grows by their eigenvalues until it is large, from there on by the ODEs. NaN without a saddle.
+    """
+
+    start: float
+    at: float
+    end: float
+    height: float
+    saddle: FixedPoint | None
+    distance: float
+    predicted_end: float
+
+
+def plateaus(trajectory: Trajectory) -> list[Plateau]:
+    """The plateaus of a solution of the ODEs, in order, each with its saddle.
+
+    What a plateau is, is defined in docs/scans.md.
+
+    Raises
+    ------
+    InputError
+        If the trajectory is an ensemble of runs.
+    """
+    check_type("trajectory", trajectory, Trajectory)
+    if trajectory.runs is not None:
+        raise InputError(f"trajectory must be a solution of the ODEs, but is an ensemble of {trajectory.runs} runs")
+    found = []
+    for stretch in flat_stretches(trajectory.alphas, trajectory.eps_g):
+        alike = np.abs(np.log(np.maximum(trajectory.eps_g, 1e-300) / stretch.height)) <= np.log(_ALIKE)
+        inside = np.flatnonzero((trajectory.alphas >= stretch.start) & (trajectory.alphas <= stretch.end) & alike)
+        saddle, distance, nearest = _saddle(trajectory, inside, stretch.height)
+        predicted = np.nan
+        if saddle is not None:
+            wait = _escape_from(saddle, trajectory.at(nearest), stretch.height / 2)
+            predicted = float(trajectory.alphas[nearest]) + wait
+        found.append(Plateau(stretch.start, stretch.at, stretch.end, stretch.height, saddle, distance, predicted))
+    return found
+
+
+def _saddle(trajectory: Trajectory, inside: np.ndarray, height: float) -> tuple[FixedPoint | None, float, int]:
+    """The saddle nearest to the trajectory at the positions `inside`, the distance, and where it is nearest."""
+    problem, expansion = trajectory.problem, Expansion(trajectory.problem)
+    w = expansion.to_w(expansion.pack(trajectory.R, trajectory.Q, trajectory.v))[inside]
+    best: tuple[FixedPoint | None, float, int] = (None, np.nan, -1)
+    for position in np.unique(inside[np.linspace(0, len(inside) - 1, _TRIED).astype(int)]):
+        point = fixed_point(problem, trajectory.at(int(position)))
+        if point is None or not point.unstable or not height / _ALIKE < point.eps_g < height * _ALIKE:
+            continue
+        apart = np.linalg.norm(w - expansion.coordinates(point.state), axis=1)
+        if apart.min() <= _NEAR and not apart.min() >= best[1]:
+            best = (point, float(apart.min()), int(inside[apart.argmin()]))
+    return best
+
+
+def _escape_from(saddle: FixedPoint, state: OrderParameters, level: float) -> float:
+    """alpha until eps_g falls below the level from a state near a saddle, by its unstable directions alone."""
+    expansion = Expansion(saddle.problem)
+    w = expansion.coordinates(saddle.state)
+    size = len(saddle.eigenvalues)
+    values, right, amplitudes_of = _growing(expansion.jacobian(w)[:size, :size], 0.5 * saddle.escape_rate)
+    amplitudes = amplitudes_of @ (expansion.coordinates(state) - w)[:size]
+    if np.abs(amplitudes).max() < _NOTHING:
+        return np.inf
+
+    def displaced(t: float) -> Array:
+        return (right @ (amplitudes * np.exp(values * t))).real
+
+    def excess(t: float) -> float:
+        return float(np.log(np.linalg.norm(displaced(t)) / _SMALL))
+
+    reach = (abs(excess(0.0)) + 1) / saddle.escape_rate
+    t = float(scipy.optimize.brentq(excess, -3 * reach, 3 * reach))
+    step = np.zeros_like(w)
+    step[:size] = displaced(t)
+    return t + _time_below(saddle.problem, expansion.state(w + step), level, saddle.escape_rate)
+
+
+def _growing(J: Array, least: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Eigenvalues of a real part of at least this, their eigenvectors, and the matrix that gives their amplitudes.
+
+    By left eigenvectors, so that it does not matter whether the others are independent; in families they are not.
+    """
+    values, right = np.linalg.eig(J)
+    others, left = np.linalg.eig(J.T)
+    right, left = right[:, values.real > least], left[:, others.real > least].T
+    return values[values.real > least], right, np.linalg.solve(left @ right, left)
+
+
+def _time_below(problem: Problem, start: OrderParameters, level: float, rate: float) -> float:
+    """alpha at which eps_g of the ODEs from `start` first falls below the level; infinity if not in a long time."""
+    longest = -2 * np.log(_SMALL) / rate
+    for stretched in (1, 4):
+        alphas = np.linspace(0, stretched * longest, stretched * _POINTS)
+        solution = integrate(replace(problem, start=start), alphas, "LSODA", error=False)
+        crossed = time_below(solution.alphas, solution.eps_g, level)
+        if np.isfinite(crossed):
+            return float(crossed)
+    return np.inf
+
+
+def time_below(alphas: Array, eps_g: Array, level: float) -> Array:
+    """The first alpha at which eps_g (..., A) is below the level, interpolated; infinity if it is not."""
+    below = eps_g < level
+    j = np.maximum(np.argmax(below, axis=-1), 1)[..., None]
+    after, before = np.take_along_axis(eps_g, j, -1)[..., 0], np.take_along_axis(eps_g, j - 1, -1)[..., 0]
+    j = j[..., 0]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = np.clip((before - level) / (before - after), 0, 1)
+    crossed = alphas[j - 1] + np.where(below[..., 0], 0, share) * (alphas[j] - alphas[j - 1])
+    return np.where(below.any(axis=-1), crossed, np.inf)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The symmetric start at finite N
+
+
+@dataclass(frozen=True, eq=False)
+class EscapeTimes:
+    """When runs leave the plateau that a symmetric start ends on, for every large N.
+
+    Attributes
+    ----------
+    saddle : FixedPoint
+        On which the ODEs end and stay.
+    level : float
+        A run has left when its eps_g falls below this: half of the saddle's.
+    rate : float
+        The saddle's escape rate, lambda.
+    offsets : ndarray, shape (draws,)
+        A sample of alpha_esc - log(N) / (2 lambda), whose law does not depend on N.
+    """
+
+    saddle: FixedPoint
+    level: float
+    rate: float
+    offsets: Array
+
+    def at(self, N: float) -> Array:
+        """A sample of the alpha at which a run of N inputs leaves, shape (draws,)."""
+        return self.offsets + np.log(number("N", N, 1)) / (2 * self.rate)
+
+    def report(self, rule: str, seen: dict[int, Array]) -> str:
+        """Quantiles of the alpha at which runs leave, as predicted and as `seen` at each N, as a table."""
+        rows: list[tuple[str, ...]] = [(rule, "N", "runs", "5 %", "median", "95 %", "predicted: 5 %", "median", "95 %")]
+        for N, alphas in sorted(seen.items()):
+            quantiles = [
+                f"{value:.4g}" for sample in (alphas, self.at(N)) for value in np.percentile(sample, [5, 50, 95])
+            ]
+            rows.append(("", str(N), str(len(alphas)), *quantiles))
+        return columns(rows)
+
+
+def escape_times(problem: Problem, *, draws: int = 400, rng: np.random.Generator) -> EscapeTimes:
+    """The law of the alpha at which runs from a symmetric start leave its plateau, as N -> infinity.
+
+    The noise on the way to the saddle has spread the runs, by linear noise, over its unstable directions; this spread
+    grows like e^(lambda alpha)/sqrt(N) until it is of order 1, and from there on the ODEs lead each run away:
+    alpha_esc = log(N)/(2 lambda) + an offset. Each draw of the spread is followed by the ODEs. If stable directions of
+    the saddle decay more slowly than lambda, a usual N is not large: there it is some per cent off (theory.md).
+
+    Parameters
+    ----------
+    problem : Problem
+        Its start must have a symmetry that keeps the ODEs on a saddle for ever: R = 0, say. N is not used.
+    draws : int, default 400
+        Points of a scrambled Halton sequence.
+    rng : numpy.random.Generator
+        That scrambles it.
+
+    Raises
+    ------
+    InputError
+        If the start does not end on a saddle of positive eps_g, gets there so slowly that even runs of a million inputs
+        leave before, or runs that leave do not reach half its eps_g.
+    """
+    draws = integer("draws", draws, 1)
+    check_rng(rng)
+    check_type("problem", problem, Problem)
+    saddle, settled = _symmetric_saddle(problem)
+    rate, expansion = saddle.escape_rate, Expansion(problem)
+    alpha = settled + _SETTLED / rate
+    found = fluctuations(replace(problem, N=10**6), [alpha])
+    start = expansion.coordinates(found.theory.at(0))
+    back = np.linalg.inv(expansion.slopes(start[None])[0, :-2])
+    Sigma = back @ found.covariance[0] @ back.T * 1e6
+    size = len(saddle.eigenvalues)
+    J = expansion.jacobian(expansion.coordinates(saddle.state))[:size, :size]
+    leading, right, amplitudes_of = _growing(J, _LEADING * rate)
+    projector = (right @ amplitudes_of).real
+    spread, axes = np.linalg.eigh(projector @ Sigma[:size, :size] @ projector.T)
+    spread, axes = spread[-len(leading) :], axes[:, -len(leading) :]
+    small = _SMALL / np.sqrt(spread[-1])
+    normals = norm.ppf(qmc.Halton(len(spread), rng=rng).random(draws))
+    offsets = np.empty(draws)
+    for draw in range(draws):
+        step = np.zeros_like(start)
+        step[:size] = small * (axes @ (np.sqrt(np.maximum(spread, 0)) * normals[draw]))
+        moved = expansion.state(start + step)
+        offsets[draw] = alpha + _time_below(problem, moved, saddle.eps_g / 2, rate) + np.log(small) / rate
+        if not np.isfinite(offsets[draw]):
+            raise InputError(
+                f"runs that leave the plateau of eps_g = {saddle.eps_g:.4g} must get below half of that, but these"
+                f" do not (is sigma = {problem.sigma:g} or eta = {problem.eta:g} too large?)"
+            )
+    return EscapeTimes(saddle, saddle.eps_g / 2, rate, offsets)
+
+
+def _symmetric_saddle(problem: Problem) -> tuple[FixedPoint, float]:
+    """The saddle on which the ODEs end, and the alpha from which they are within 1 % of its eps_g."""
+    expansion = Expansion(problem)
+    alphas = np.concatenate([[0], np.geomspace(0.1, 1e5, 241)])
+    theory = integrate(problem, alphas, "LSODA", error=False)
+    point = fixed_point(problem, theory.at(-1))
+    end = expansion.coordinates(theory.at(-1))
+    if point is None or not point.unstable or np.abs(expansion.coordinates(point.state) - end).max() > 1e-3:
+        raise InputError(
+            "start must have a symmetry that keeps the ODEs on a saddle, such as R = 0; from this one they"
+            f" {'diverge' if theory.diverged_at is not None else 'do not end on one'}"
+        )
+    if point.eps_g < 1e-9:
+        raise InputError(
+            "start must end on a saddle of positive eps_g, but on this one, eps_g = 0, everything is learned"
+        )
+    away = np.flatnonzero(np.abs(theory.eps_g / point.eps_g - 1) > 0.01)
+    settled = float(theory.alphas[away[-1] + 1]) if away.size else 0.0
+    if point.escape_rate * settled > np.log(_LARGE) / 2:
+        raise InputError(
+            f"start must end on a saddle before runs leave it, but the ODEs need until alpha = {settled:.4g}, and runs"
+            f" of N = {_LARGE:g} leave about alpha = {np.log(_LARGE) / (2 * point.escape_rate):.4g}"
+        )
+    return point, settled

@@ -1,0 +1,111 @@
+"""Arguments checked at the door: each check returns the value as it is used, or says what was expected."""
+
+import sys
+from concurrent.futures import Executor
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from stdyn.errors import InputError
+
+Array = NDArray[np.float64]
+
+METHODS = ("DOP853", "RK45", "RK23", "LSODA", "Radau", "BDF")  # of scipy.integrate.solve_ivp
+NORMALS = ("fast", "numpy")  # kernels.normals, or numpy.random.Generator.standard_normal, the reference
+
+
+def frozen_array(name: str, value: ArrayLike, ndim: tuple[int, ...]) -> Array:
+    """A read-only float copy of `value`, refused if it is not finite or has a wrong number of axes."""
+    try:
+        if np.asarray(value).dtype.kind in "bc":
+            raise TypeError("neither truth values nor complex numbers are meant")
+        array = np.array(value, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{name} must be an array of numbers, but is {value!r} ({error})") from None
+    if array.ndim not in ndim:
+        axes = " or ".join(map(str, ndim))
+        raise InputError(f"{name} must have {axes} axes, but has shape {array.shape}")
+    if array.size == 0:
+        raise InputError(f"{name} must not be empty, but has shape {array.shape}")
+    if not np.isfinite(array).all():
+        where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+        entry = name + str(list(where)) if where else ""
+        raise InputError(f"{name} must be finite, but {entry}{' ' * bool(entry)}is {array[where]}")
+    array.flags.writeable = False
+    return array
+
+
+def number(name: str, value: Any, least: float = 0.0, most: float = sys.float_info.max) -> float:
+    """`value` as a finite float from `least` to `most`."""
+    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
+        raise InputError(f"{name} must be a number, but is {value!r}")
+    if not max(least, -sys.float_info.max) <= value <= sys.float_info.max:
+        raise InputError(f"{name} must be finite and at least {least:g}, but is {value}")
+    if value > most:
+        raise InputError(f"{name} must be at most {most:g}, but is {value}")
+    return float(value)
+
+
+def integer(name: str, value: Any, least: int, most: int = 2**53) -> int:
+    """`value` as an int from `least` to `most`; a float with an integer value is taken, 2.5 is not."""
+    if isinstance(value, (float, np.floating)) and np.isfinite(value) and value == int(value):
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+        raise InputError(f"{name} must be an integer, but is {value!r}")
+    if value < least:
+        raise InputError(f"{name} must be at least {least}, but is {value}")
+    if value > most:
+        raise InputError(f"{name} must be at most {most}, but is {value}")
+    return int(value)
+
+
+def check_type(name: str, value: Any, kind: type) -> None:
+    """Refuse what is of another type."""
+    if not isinstance(value, kind):
+        raise InputError(f"{name} must be a {kind.__name__}, but is {type(value).__name__}")
+
+
+def check_rng(rng: Any) -> None:
+    """Refuse what is not a numpy.random.Generator."""
+    if not isinstance(rng, np.random.Generator):
+        raise InputError(f"rng must be a numpy.random.Generator (numpy.random.default_rng(1), say), but is {rng!r}")
+
+
+def check_executor(executor: Any) -> None:
+    """Refuse what is neither None nor a concurrent.futures.Executor."""
+    if executor is not None and not isinstance(executor, Executor):
+        raise InputError(
+            "executor must be a concurrent.futures.Executor (such as executor in: with stdyn.processes() as executor:),"
+            f" but is {executor!r}"
+        )
+
+
+def time_grid(alphas: ArrayLike) -> Array:
+    """`alphas` as a read-only array of times: one axis, finite, none negative, strictly increasing."""
+    array = frozen_array("alphas", alphas, (1,))
+    if array[0] < 0:
+        raise InputError(f"alphas must not be negative, but alphas[0] is {array[0]:g}")
+    wrong = np.flatnonzero(np.diff(array) <= 0)
+    if wrong.size:
+        j = int(wrong[0])
+        raise InputError(
+            f"alphas must increase strictly, but alphas[{j}] = {array[j]:g} is followed by {array[j + 1]:g}"
+            " (np.unique sorts them and drops the repeated ones)"
+        )
+    return array
+
+
+def check_settings(method: str, rtol: float, atol: float | None) -> tuple[float, float]:
+    """The tolerances as numbers; refuses a method or a tolerance that solve_ivp cannot use."""
+    if method not in METHODS:
+        raise InputError(f"method must be one of {', '.join(METHODS)}, but is {method!r}")
+    rtol = number("rtol", rtol, 1e-13, 1e-2)
+    return rtol, number("atol", rtol / 100 if atol is None else atol, 1e-18)
+
+
+def check_normals(normals: str) -> str:
+    """Refuse what is not the name of a source of normal numbers."""
+    if normals not in NORMALS:
+        raise InputError(f"normals must be one of {', '.join(NORMALS)}, but is {normals!r}")
+    return normals

@@ -1,0 +1,10 @@
+"""Every picture; the only importers of matplotlib.
+
+May import: all wings but command.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__, ["layerplot", "outputplot", "plot", "scanplot", "theoryplot"]
+)

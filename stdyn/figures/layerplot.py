@@ -1,0 +1,282 @@
+"""The figures of trainings: errors, the gap between them, the angles of feedback alignment. Axes in, Axes out.
+
+Curves are means over the networks of a rule, bands their full range.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from stdyn.errors import InputError
+from stdyn.figures.plot import MARKERS, RULES, STYLE, Pair, band, feedback_cosine, pair_up, positive
+from stdyn.layered.blas import Array
+from stdyn.layered.history import History
+from stdyn.model.trajectory import Trajectory
+
+_DASHES = ("-", "--", ":", "-.")
+_SHOWN = 12  # markers a curve
+
+
+def figures(histories: list[History]) -> dict[str, Figure]:
+    """All figures of the trainings of one network by name: errors and, with feedback, angles and outputs."""
+    groups = by_rule(histories)
+    with mpl.rc_context(STYLE):
+        drawn = {"errors": errors_figure(histories)}
+        if any(rule != "bp" for rule in groups) and len(histories[0].widths) > 2:
+            drawn["angles"] = angles_figure(histories)
+            for rule in groups:
+                if rule != "bp":
+                    drawn[f"{rule}_outputs"] = outputs_figure(groups[rule])
+    return drawn
+
+
+def by_rule(histories: list[History]) -> dict[str, list[History]]:
+    """The histories of each rule; those that diverged are left out, unless all of a rule did."""
+    if not histories:
+        raise InputError("histories must be at least one, there is nothing to draw")
+    if len({each.widths for each in histories}) > 1:
+        raise InputError("histories must be of networks of the same widths to be drawn together")
+    groups = {}
+    for rule in RULES:
+        some = [each for each in histories if each.rule == rule]
+        if some:
+            groups[rule] = [each for each in some if each.diverged is None] or some
+    return groups
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Whole figures
+
+
+def errors_figure(histories: list[History]) -> Figure:
+    """Training and test error against epochs, the gap between them, and the cross-entropy."""
+    figure = Figure(figsize=(9.6, 3.5), layout="constrained")
+    left, middle, right = figure.subplots(1, 3)
+    errors(left, histories)
+    gap(middle, histories)
+    losses(right, histories)
+    figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=6)
+    figure.suptitle(caption(histories), fontsize=9)
+    return figure
+
+
+def angles_figure(histories: list[History]) -> Figure:
+    """The angles of the weights with the feedback, and of the updates with those of backpropagation, layer by layer."""
+    figure = Figure(figsize=(7.6, 3.8), layout="constrained")
+    left, right = figure.subplots(1, 2, sharex=True, sharey=True)
+    layer_angles(left, histories, "weight_angle", "feedback against the weights above")
+    layer_angles(right, histories, "update_angle", "update against that of backpropagation")
+    figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=4)
+    figure.suptitle(caption(histories), fontsize=9)
+    return figure
+
+
+def outputs_figure(histories: list[History]) -> Figure:
+    """How the vector of each output aligns with its feedback vector: against alpha, and at the end."""
+    figure = Figure(figsize=(7.6, 3.4), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    output_cosines(left, histories)
+    output_angles(right, histories)
+    several = f"{len(histories)} networks, " if len(histories) > 1 else ""
+    figure.suptitle(f"{histories[0].rule.upper()}: {several}{caption(histories[:1])}", fontsize=9)
+    return figure
+
+
+def alignment_page(trajectories: list[Trajectory], histories: list[History]) -> Figure:
+    """The alignment of a student's second layer, and that of layered networks, against alpha, side by side."""
+    pairs = [pair for pair in pair_up(trajectories) if pair.problem.rule == "fa"]
+    some = [each for each in histories if each.rule != "bp"]
+    if not pairs or not some:
+        raise InputError("trajectories and histories must each have one of feedback alignment, to be laid side by side")
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(7.6, 3.6), layout="constrained")
+        left, right = figure.subplots(1, 2, sharex=True, sharey=True)
+        student_alignment(left, pairs)
+        layer_cosines(right, some)
+        left.set_ylim(min(-0.1, left.get_ylim()[0]), 1.05)
+    return figure
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# One axes each
+
+
+def errors(ax: Axes, histories: list[History]) -> Axes:
+    """Training error (dashed, open) and test error (full) in per cent against epochs."""
+    return _train_and_test(ax, histories, "error", 100, "error in %")
+
+
+def losses(ax: Axes, histories: list[History]) -> Axes:
+    """Training loss (dashed, open) and test loss (full) against epochs."""
+    return _train_and_test(ax, histories, "loss", 1, "mean cross-entropy (nats)")
+
+
+def gap(ax: Axes, histories: list[History]) -> Axes:
+    """Test error less training error, against epochs."""
+    for rule, some in by_rule(histories).items():
+        values = [100 * (each.test_error - each.train_error) for each in some]
+        _curve(ax, some, values, rule, rule.upper(), "-", True)
+    ax.axhline(0, color="0.7", lw=0.8, zorder=0)
+    return _epochs(ax, "test error − training error in %")
+
+
+def layer_angles(ax: Axes, histories: list[History], name: str, title: str) -> Axes:
+    """The angles of the hidden layers against epochs, one dash and marker a layer, one colour a rule (DFA: open)."""
+    _layers(ax, histories, name)
+    ax.set_title(title, fontsize=9)
+    return _epochs(_degrees(ax), "angle in degrees")
+
+
+def output_cosines(ax: Axes, histories: list[History]) -> Axes:
+    """The cosine of each output's vector and its feedback vector against alpha: of every network, and their mean."""
+    colour = RULES[histories[0].rule][0]
+    for position, each in enumerate(histories):
+        lines = ax.plot(each.alphas, each.output_alignment, color=colour, lw=0.5, alpha=0.4)
+        if position == 0:
+            lines[0].set_label("an output of a network")
+    mean = _mean([each.output_alignment.mean(axis=1) for each in histories])
+    longest = max((each.alphas for each in histories), key=len)
+    ax.plot(longest, mean, color="black", lw=1.8, label="mean")
+    ax.legend()
+    ax.axhline(0, color="0.7", lw=0.8, zorder=0)
+    return _alpha(ax, histories[0], "cosine of $W^L_o$ and $B_o$")
+
+
+def output_angles(ax: Axes, histories: list[History]) -> Axes:
+    """The angle of each output's vector and its feedback vector after the last epoch, of the networks that have it."""
+    colour = RULES[histories[0].rule][0]
+    outputs = np.arange(histories[0].widths[-1])
+    most = max(len(each.epochs) for each in histories)
+    last = np.array([each.output_angle[-1] for each in histories if len(each.epochs) == most])
+    for position, values in enumerate(last):
+        label = "networks" if position == 0 else None
+        ax.plot(outputs, values, ls="none", marker="o", ms=4, mfc="white", color=colour, label=label)
+    if len(last) > 1:
+        ax.plot(outputs, last.mean(axis=0), ls="none", marker="_", ms=14, mew=1.6, color="black", label="their mean")
+    _degrees(ax)
+    ax.set_xticks(outputs)
+    ax.set_xlabel("output (class)")
+    ax.set_ylabel("angle of $W^L_o$ and $B_o$ at the end, degrees")
+    ax.legend(loc="lower right")
+    return ax
+
+
+def student_alignment(ax: Axes, pairs: list[Pair]) -> Axes:
+    """The cosine of v and b against alpha."""
+    for pair in pairs:
+        feedback_cosine(ax, pair, RULES["fa"][0], "s", "", dash="-")
+    start = pairs[0].problem.start
+    ax.text(0.98, 0.35, _drawn(pairs[0]), transform=ax.transAxes, ha="right", fontsize=8)
+    ax.set_title(f"student–teacher, K = {start.K}, M = {start.M}\ncosine of $v$ and $b$", fontsize=9)
+    ax.set_ylabel("cosine")
+    ax.axhline(0, color="0.7", lw=0.8, zorder=0)
+    return ax
+
+
+def layer_cosines(ax: Axes, histories: list[History]) -> Axes:
+    """The cosine of weights and feedback of each hidden layer against alpha."""
+    _layers(ax, histories, "alignment", "alphas")
+    ax.axhline(0, color="0.7", lw=0.8, zorder=0)
+    ax.legend()
+    most = max(len(some) for some in by_rule(histories).values())
+    drawn = f", mean and range of {most}" if most > 1 else ""
+    ax.set_title(f"layered network {_widths(histories[0])}{drawn}\ncosine of $W$ above and feedback $B$", fontsize=9)
+    return _alpha(ax, histories[0], "")
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Small things
+
+
+def _curve(
+    ax: Axes, histories: list[History], values: Sequence[Array], rule: str, label: str, dash: str, filled: bool,
+    marker: str | None = None, against: str = "epochs", logarithmic: bool = False,
+) -> None:  # fmt: skip
+    """The mean over the networks with markers, and their range as a band."""
+    colour, usual, _ = RULES[rule]
+    mean = _mean(values)
+    x = max((getattr(each, against) for each in histories), key=len)
+    if len(values) > 1:
+        low, high = (np.array([end(at) for at in _at_each(values)]) for end in (np.min, np.max))
+        band(ax, x, low, high, colour)
+    mean = positive(mean) if logarithmic else mean
+    every = max(1, len(x) // _SHOWN)
+    ax.plot(x, mean, dash, color=colour, lw=1.4, marker=marker or usual, ms=4, markevery=every,
+            mfc=colour if filled else "white", label=label)  # fmt: skip
+
+
+def _mean(values: Sequence[Array]) -> NDArray[np.float64]:
+    """The mean over the networks, at each epoch over those that have it."""
+    return np.array([np.mean(at) for at in _at_each(values)])
+
+
+def _at_each(values: Sequence[Array]) -> list[list[Any]]:
+    """At each epoch the values of the networks that have it."""
+    return [[each[j] for each in values if j < len(each)] for j in range(max(map(len, values)))]
+
+
+def _train_and_test(ax: Axes, histories: list[History], name: str, factor: float, label: str) -> Axes:
+    for rule, some in by_rule(histories).items():
+        for part, called, dash, filled in (("test", "test", "-", True), ("train", "training", "--", False)):
+            values = [factor * getattr(each, f"{part}_{name}") for each in some]
+            _curve(ax, some, values, rule, f"{rule.upper()}, {called}", dash, filled, logarithmic=True)
+    ax.set_yscale("log")
+    ax.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    return _epochs(ax, label)
+
+
+def _layers(ax: Axes, histories: list[History], name: str, against: str = "epochs") -> None:
+    """What is recorded of each hidden layer under each rule that has feedback."""
+    for rule, some in by_rule(histories).items():
+        for l in range(0 if rule == "bp" else len(some[0].widths) - 2):
+            values = [getattr(each, name)[:, l] for each in some]
+            label = f"{rule.upper()}, hidden layer {l + 1}"
+            _curve(ax, some, values, rule, label, _DASHES[l % 4], rule != "dfa", MARKERS[l % 7], against)
+
+
+def _degrees(ax: Axes) -> Axes:
+    """An axis of angles, with a line at the right angle."""
+    ax.axhline(90, color="0.7", lw=0.8, zorder=0)
+    ax.set_ylim(0, 100)
+    ax.set_yticks(range(0, 91, 15))
+    return ax
+
+
+def _epochs(ax: Axes, label: str) -> Axes:
+    ax.set_xlabel("epochs")
+    ax.set_ylabel(label)
+    return ax
+
+
+def _alpha(ax: Axes, history: History, label: str) -> Axes:
+    if ax.dataLim.xmax > 0:  # not only the start
+        ax.set_xscale("log")
+    ax.set_xlabel(rf"$\alpha$ = examples / {history.widths[0]} inputs")
+    if label:
+        ax.set_ylabel(label)
+    return ax
+
+
+def _drawn(pair: Pair) -> str:
+    """What is drawn of a problem, a line each."""
+    drawn = [] if pair.theory is None else ["line: ODE"]
+    drawn += [] if pair.runs is None else [f"markers: {pair.runs.runs} networks of N = {pair.problem.N}"]
+    drawn += [] if pair.reduced is None else [f"band: {pair.reduced.runs} reduced runs of N = {pair.problem.N}"]
+    return "\n".join(drawn)
+
+
+def _widths(history: History) -> str:
+    return "–".join(map(str, history.widths))
+
+
+def caption(histories: list[History]) -> str:
+    """Network, learning rate, batch, and what curves and bands are."""
+    first = histories[0]
+    most = max(len(each) for each in by_rule(histories).values())
+    drawn = f"; mean and range of {most} networks" if most > 1 else ""
+    return f"{_widths(first)}, tanh, learning rate {first.lr:g}, batches of {first.batch}{drawn}"

@@ -1,0 +1,60 @@
+"""What every file says of its making, and whether a file holds what is to be gone on with."""
+
+import json
+import platform
+import warnings
+from datetime import datetime
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from stdyn.errors import InputError
+from stdyn.files import store
+
+
+@cache
+def _versions() -> str:
+    packages = {name: version(name) for name in ("stdyn", "numpy", "scipy", "numba", "h5py")}
+    return json.dumps({"python": platform.python_version()} | packages)
+
+
+def provenance(**more: Any) -> dict[str, Any]:
+    """What every result says of its making: the versions of what made it, the time, and `more`."""
+    return {"versions": _versions(), "created": datetime.now().astimezone().isoformat(timespec="seconds")} | more
+
+
+def check_same(path: Path, table: store.Table, description: dict[str, Any]) -> None:
+    """Refuse to go on with another scan or training than is described, naming the first difference."""
+    there = json.loads(str(table.read("description")))
+    found = difference(there, json.loads(json.dumps(description)))
+    if found is not None:
+        kind = table.attributes["kind"]
+        raise InputError(
+            f"{path} holds another {kind} and is not overwritten unless asked (overwrite=True, or --force): {found}"
+        )
+    made, now = (json.loads(text) for text in (table.attributes["versions"], provenance()["versions"]))
+    if made != now:
+        changed = ", ".join(f"{name} {made.get(name)} -> {now[name]}" for name in now if made.get(name) != now[name])
+        warnings.warn(f"{path} was begun with other versions ({changed}): the last bits may differ", stacklevel=3)
+
+
+def difference(there: Any, here: Any, name: str = "") -> str | None:
+    """The first place in which two descriptions differ, in words; None if they are the same."""
+    if isinstance(there, dict) and isinstance(here, dict):
+        for key in [*there, *(key for key in here if key not in there)]:
+            found = difference(there.get(key), here.get(key), f"{name}.{key}" if name else key)
+            if found is not None:
+                return found
+        return None
+    if isinstance(there, list) and isinstance(here, list) and len(there) == len(here) > 0:
+        return next(
+            (d for j, pair in enumerate(zip(there, here, strict=True)) if (d := difference(*pair, f"{name}[{j}]"))),
+            None,
+        )
+    return None if there == here else f"{name} is {_short(there)} there and {_short(here)} here"
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 60 else f"{text[:57]}…"

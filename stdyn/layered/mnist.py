@@ -1,0 +1,310 @@
+"""MNIST, or another set of labelled images in its IDX form: read from a folder, or fetched once and checked."""
+
+import gzip
+import hashlib
+import math
+import os
+import sys
+import tempfile
+import zlib
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stdyn.checks import integer
+from stdyn.errors import InputError
+
+VARIABLE = "STDYN_MNIST"
+MIRRORS = (
+    "https://ossci-datasets.s3.amazonaws.com/mnist/",
+    "https://storage.googleapis.com/cvdf-datasets/mnist/",
+)
+FILES = {  # of the uncompressed files: (shape, SHA-256)
+    "train-images-idx3-ubyte": (
+        (60_000, 28, 28),
+        "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+    ),
+    "train-labels-idx1-ubyte": (
+        (60_000,),
+        "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+    ),
+    "t10k-images-idx3-ubyte": (
+        (10_000, 28, 28),
+        "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+    ),
+    "t10k-labels-idx1-ubyte": (
+        (10_000,),
+        "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+    ),
+}
+_TIMEOUT = 30  # seconds without a byte
+
+Bytes = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, eq=False)
+class Images:
+    """Labelled images to train and to test with.
+
+    Parameters
+    ----------
+    train_images, test_images : ndarray of uint8, shape (P, n)
+        One image a row: grey values from 0 to 255, of which the inputs of a network are 1/255.
+    train_labels, test_labels : ndarray of uint8, shape (P,)
+        The class of each, from 0 on.
+
+    Raises
+    ------
+    InputError
+        If shapes or types disagree.
+    """
+
+    train_images: Bytes
+    train_labels: Bytes
+    test_images: Bytes
+    test_labels: Bytes
+
+    def __post_init__(self) -> None:
+        for name, ndim in (("train_images", 2), ("train_labels", 1), ("test_images", 2), ("test_labels", 1)):
+            array = np.asarray(getattr(self, name))
+            if array.dtype != np.uint8 or array.ndim != ndim or array.size == 0:
+                raise InputError(
+                    f"{name} must be an array of uint8 with {ndim} axes that is not empty, but has type {array.dtype}"
+                    f" and shape {array.shape}"
+                )
+            view = array.view()
+            view.flags.writeable = False
+            object.__setattr__(self, name, view)
+        for part in ("train", "test"):
+            images, labels = getattr(self, f"{part}_images"), getattr(self, f"{part}_labels")
+            if len(images) != len(labels):
+                raise InputError(
+                    f"{part}_labels must be as many as {part}_images, {len(images)}, but are {len(labels)}"
+                )
+        if self.train_images.shape[1] != self.test_images.shape[1]:
+            raise InputError(
+                "train_images and test_images must have as many pixels, but have"
+                f" {self.train_images.shape[1]} and {self.test_images.shape[1]}"
+            )
+
+    @property
+    def inputs(self) -> int:
+        """Number of pixels, the inputs of a network."""
+        return self.train_images.shape[1]
+
+    @property
+    def classes(self) -> int:
+        """Number of classes, the outputs of a network."""
+        return 1 + int(max(self.train_labels.max(), self.test_labels.max()))
+
+    def first(self, size: int) -> "Images":
+        """The first `size` examples to train with, and all to test with."""
+        size = integer("train_size", size, 1, len(self.train_images))
+        return Images(self.train_images[:size], self.train_labels[:size], self.test_images, self.test_labels)
+
+    @cached_property
+    def sha256(self) -> str:
+        """A digest of all images and labels."""
+        digest = hashlib.sha256()
+        for array in (self.train_images, self.train_labels, self.test_images, self.test_labels):
+            digest.update(f"{array.shape}".encode())
+            digest.update(array.tobytes())
+        return digest.hexdigest()
+
+
+def load(folder: str | os.PathLike[str] | None = None, other: bool = False) -> Images:
+    """MNIST from a folder, from $STDYN_MNIST, or else fetched once.
+
+    Parameters
+    ----------
+    folder : path, optional
+        Where the four IDX files are, as they come (`train-images-idx3-ubyte.gz`) or uncompressed; default: the value
+        of $STDYN_MNIST, and if there is none, `fetch()`.
+    other : bool, default False
+        Take a data set of the size of MNIST that is not MNIST, such as Fashion-MNIST. A set of another size needs no
+        leave.
+
+    Returns
+    -------
+    Images
+
+    Raises
+    ------
+    InputError
+        If a file is missing, damaged, cut off, no IDX file of bytes, or of MNIST's size without its SHA-256; or if
+        MNIST cannot be fetched.
+    """
+    return read(folder_of(folder), other)
+
+
+def folder_of(folder: str | os.PathLike[str] | None = None, progress: bool = False) -> Path:
+    """This folder, or that of $STDYN_MNIST, or else the one into which `fetch` has put MNIST."""
+    given = folder if folder is not None else os.environ.get(VARIABLE) or None
+    return fetch(progress=progress) if given is None else Path(given)
+
+
+def read(folder: Path, other: bool = False) -> Images:
+    """The images in a folder; see `load`."""
+    try:
+        found = folder.is_dir()
+    except PermissionError:
+        raise InputError(f"the folder {folder} with MNIST cannot be searched: permission denied") from None
+    if not found:
+        raise InputError(f"the folder {folder} with MNIST does not exist ({VARIABLE} or --data says where it is)")
+    arrays = []
+    for name, (shape, digest) in FILES.items():
+        path = _find(folder, name)
+        content = _content(path)
+        array = _idx(path, content, len(shape))
+        if array.shape == shape and not other and hashlib.sha256(content).hexdigest() != digest:
+            raise InputError(
+                f"{path} has the size of MNIST's file, but not its SHA-256: it is damaged, or another data set"
+                " (other=True, or --other-data, takes it all the same)"
+            )
+        arrays.append(array.reshape(len(array), math.prod(array.shape[1:])) if array.ndim == 3 else array)
+    try:
+        return Images(*arrays)
+    except InputError as error:
+        raise InputError(f"{folder}: {error}") from None
+
+
+def _find(folder: Path, name: str) -> Path:
+    """The file of this name, compressed or not; some write the first - before idx as a full stop."""
+    names = [f"{each}{suffix}" for each in (name, name.replace("-idx", ".idx")) for suffix in ("", ".gz")]
+    for each in names:
+        if (folder / each).is_file():
+            return folder / each
+    raise InputError(f"the folder {folder} holds neither {names[0]} nor {names[1]}, which MNIST consists of")
+
+
+def _content(path: Path) -> bytes:
+    """The uncompressed bytes of a file."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from None
+    if content[:2] != b"\x1f\x8b":
+        return content
+    try:
+        return gzip.decompress(content)
+    except (OSError, EOFError, zlib.error) as error:
+        raise InputError(f"{path} is damaged or cut off: {error}") from None
+
+
+def _idx(path: Path, content: bytes, ndim: int) -> Bytes:
+    """The array in an IDX file of unsigned bytes: 0, 0, 8, number of axes, their lengths (big-endian), values."""
+    if content[:4] != bytes([0, 0, 8, ndim]):
+        raise InputError(
+            f"{path} is no IDX file of bytes with {ndim} axes: it begins with {content[:4].hex() or 'nothing'}"
+        )
+    start = 4 + 4 * ndim
+    shape = tuple(int.from_bytes(content[at : at + 4], "big") for at in range(4, start, 4))
+    size = math.prod(shape)
+    if len(content) != start + size:
+        raise InputError(
+            f"{path} must have {start + size} bytes with shape {shape}, but has {len(content)}"
+            f" ({'it is cut off' if len(content) < start + size else 'too many'})"
+        )
+    return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
+
+
+def fetch(
+    folder: str | os.PathLike[str] | None = None, mirrors: tuple[str, ...] = MIRRORS, progress: bool = False
+) -> Path:
+    """Download what is missing of MNIST into a folder, and return the folder.
+
+    Parameters
+    ----------
+    folder : path, optional
+        Default: the user's cache folder.
+    mirrors : tuple of str
+        Addresses of folders with the compressed files, tried in turn.
+    progress : bool, default False
+        Show progress bars if the screen is a terminal.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    InputError
+        If no mirror gives files with MNIST's SHA-256. A file is put in its place only when it is whole and right.
+
+    Notes
+    -----
+    What is in the folder is not looked at: `load` checks it.
+    """
+    import pooch
+
+    target = Path(pooch.os_cache("stdyn") / "mnist" if folder is None else folder)
+    missing = [name for name in FILES if not any((target / f"{name}{suffix}").is_file() for suffix in ("", ".gz"))]
+    if not missing:
+        return target
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".fetching-", dir=target) as temporary:
+            for name in missing:
+                os.replace(_from_a_mirror(name, mirrors, Path(temporary), progress), target / f"{name}.gz")
+    except OSError as error:
+        raise InputError(f"MNIST cannot be kept in the folder {target}: {error.strerror or error}") from None
+    return target
+
+
+def _from_a_mirror(name: str, mirrors: tuple[str, ...], folder: Path, progress: bool) -> Path:
+    """The right file from the first mirror that has it."""
+    failures = []
+    for mirror in mirrors:
+        url = f"{mirror.rstrip('/')}/{name}.gz"
+        try:
+            return _download(url, name, folder, progress)
+        except InputError as error:
+            failures.append(f"{url}: {error}")
+    raise InputError(
+        f"MNIST could not be fetched ({'; '.join(failures)})."
+        f" If it is on this machine, ${VARIABLE} or --data says where"
+    )
+
+
+def _download(url: str, name: str, folder: Path, progress: bool) -> Path:
+    import pooch
+    import requests
+
+    pooch.get_logger().setLevel("ERROR")  # it would advise to check the SHA-256 of the compressed file
+    downloader = pooch.HTTPDownloader(timeout=_TIMEOUT, progressbar=progress and sys.stderr.isatty())
+    try:
+        path = Path(pooch.retrieve(url, known_hash=None, fname=f"{name}.gz", path=folder, downloader=downloader))
+    except requests.HTTPError as error:
+        raise InputError(
+            f"the server answers {error.response.status_code if error.response is not None else error}"
+        ) from None
+    except requests.exceptions.ChunkedEncodingError:
+        raise InputError("the file was cut off on its way") from None
+    except requests.Timeout:
+        raise InputError(f"no answer within {_TIMEOUT} s") from None
+    except requests.RequestException as error:
+        raise InputError(f"no connection ({_reason(error)})") from None
+    content = _content_of_download(path)
+    if hashlib.sha256(content).hexdigest() != FILES[name][1]:
+        raise InputError(f"what came ({len(content)} bytes uncompressed) does not have MNIST's SHA-256")
+    return path
+
+
+def _content_of_download(path: Path) -> bytes:
+    try:
+        return _content(path)
+    except InputError:
+        raise InputError("what came is damaged or cut off") from None
+
+
+def _reason(error: Exception) -> str:
+    """The innermost cause in a few words."""
+    cause: Any = error
+    while getattr(cause, "args", None) and isinstance(cause.args[0], BaseException):
+        cause = cause.args[0]
+    reason = getattr(cause, "reason", cause)
+    return str(reason).rpartition(": ")[2] or type(error).__name__

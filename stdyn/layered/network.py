@@ -1,0 +1,187 @@
+"""Layered networks and their learning rules: backpropagation, feedback alignment and direct feedback alignment.
+
+Theory.md, section 8. The matrices W[l] have the shape (n_{l+1}, n_l) of the theory and stand in memory column by
+column, which BLAS multiplies a few examples with fastest. A step is made of products of matrices only.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from stdyn.checks import check_rng, integer, number
+from stdyn.errors import InputError
+from stdyn.layered.blas import Array, Run, in_turn, product, subtract_product
+
+RULES = ("bp", "fa", "dfa")
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """The weights and biases of a network with layers of n_0, n_1, …, n_L units.
+
+    Parameters
+    ----------
+    W : sequence of ndarray, shapes (n_1, n_0), …, (n_L, n_{L-1})
+        float32 or float64, all alike.
+    b : sequence of ndarray, shapes (n_1,), …, (n_L,)
+
+    The arrays are copied and cannot be written to.
+
+    Raises
+    ------
+    InputError
+        If shapes or types disagree.
+    """
+
+    W: tuple[Array, ...]
+    b: tuple[Array, ...]
+
+    def __post_init__(self) -> None:
+        for name in "Wb":
+            if not isinstance(getattr(self, name), list | tuple):
+                raise InputError(f"{name} must be a list or tuple of arrays, but is {getattr(self, name)!r}")
+        W, b = ([np.asarray(each) for each in getattr(self, name)] for name in "Wb")
+        if not W or len(W) != len(b):
+            raise InputError(f"W and b must be as many, and at least one, but are {len(W)} and {len(b)}")
+        for l, (matrix, bias) in enumerate(zip(W, b, strict=True)):
+            if matrix.dtype not in (np.float32, np.float64) or {matrix.dtype, bias.dtype} != {W[0].dtype}:
+                raise InputError(
+                    f"W and b must all be float32 or all float64, but W[{l}] and b[{l}] are {matrix.dtype}"
+                    f" and {bias.dtype}"
+                )
+            wanted = (matrix.shape[0], W[l - 1].shape[0] if l else matrix.shape[-1]) if matrix.ndim == 2 else None
+            if matrix.shape != wanted or bias.shape != wanted[:1] or matrix.size == 0:
+                raise InputError(
+                    f"W[{l}] and b[{l}] must have shapes (n_{l + 1}, n_{l}) and (n_{l + 1},) with the n_{l} of the"
+                    f" layer before, but have shapes {matrix.shape} and {bias.shape}"
+                )
+        for name, arrays in (("W", W), ("b", b)):
+            copies = tuple(np.array(each, order="F") for each in arrays)
+            for each in copies:
+                each.flags.writeable = False
+            object.__setattr__(self, name, copies)
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """(n_0, …, n_L)."""
+        return (self.W[0].shape[1], *(len(bias) for bias in self.b))
+
+
+def random_network(
+    widths: Sequence[int], rng: np.random.Generator, scale: float = 1.0, dtype: DTypeLike = np.float32
+) -> Network:
+    """Weights of standard deviation scale / sqrt(n_l), so that the fields of a layer are of order one; no biases.
+
+    Parameters
+    ----------
+    widths : sequence of int
+        (n_0, …, n_L): inputs, hidden units of each layer, outputs.
+    rng : numpy.random.Generator
+    scale : float, default 1
+    dtype : float32 or float64, default float32
+    """
+    check_rng(rng)
+    sizes, scale = check_widths(widths), number("weight_scale", scale)
+    if dtype not in (np.float32, np.float64, "float32", "float64"):
+        raise InputError(f"dtype must be float32 or float64, but is {dtype!r}")
+    draw = [rng.standard_normal((n, before)) * (scale / np.sqrt(before)) for before, n in pairwise(sizes)]
+    return Network(tuple(W.astype(dtype) for W in draw), tuple(np.zeros(len(W), dtype) for W in draw))
+
+
+def random_feedback(
+    widths: Sequence[int], rule: str, rng: np.random.Generator, scale: float = 1.0
+) -> tuple[Array, ...] | None:
+    """The feedback matrices B of the hidden layers, entries N(0, scale^2); None for "bp", which has none.
+
+    Those of "fa" have the shapes (n_l, n_{l+1}) of the transposed W of the layer above, those of "dfa" (n_l, n_L).
+    """
+    check_rng(rng)
+    shapes, scale = feedback_shapes(check_widths(widths), check_rule(rule)), number("feedback_scale", scale)
+    return None if rule == "bp" else tuple(scale * rng.standard_normal(shape) for shape in shapes)
+
+
+def check_widths(widths: Any) -> tuple[int, ...]:
+    """(n_0, …, n_L), refused if they are not at least inputs and outputs, each a positive integer."""
+    if not isinstance(widths, list | tuple | np.ndarray) or len(widths) < 2:
+        raise InputError(f"widths must be the numbers of inputs, hidden units and outputs, but is {widths!r}")
+    return tuple(integer("widths", width, 1) for width in widths)
+
+
+def check_rule(rule: Any) -> str:
+    """Refuse what is not the name of a rule."""
+    if not isinstance(rule, str) or rule not in RULES:
+        raise InputError(f"rule must be one of {', '.join(RULES)}, but is {rule!r}")
+    return str(rule)
+
+
+def feedback_shapes(widths: tuple[int, ...], rule: str) -> list[tuple[int, int]]:
+    """The shapes of the feedback matrices of the hidden layers."""
+    targets = [widths[-1]] * len(widths) if rule == "dfa" else widths[2:]
+    return list(zip(widths[1:-1], targets))  # noqa: B905  (to the shorter)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Theory, section 8. x, h, delta have a row for each example of a batch
+
+
+def forward(W: Sequence[Array], b: Sequence[Array], x: Array, run: Run = in_turn) -> list[Array]:
+    """[h^0 = x, h^1, …, h^{L-1}, a^L]: a^l = W^l h^{l-1} + b^l, h^l = tanh a^l; last the fields of the outputs."""
+    h = [x]
+    for matrix, bias in zip(W, b, strict=True):
+        a = product(h[-1], matrix, run)
+        a += bias
+        h.append(np.tanh(a, out=a) if len(h) < len(W) else a)
+    return h
+
+
+def output_error(a: Array, labels: NDArray[np.integer]) -> tuple[Array, Array]:
+    """delta^L = softmax(a) - y, with y = 1 for the right output and 0 for the others, and the cross-entropy of each."""
+    rows = np.arange(len(a))
+    y = a - a.max(axis=1, keepdims=True)
+    right = y[rows, labels]
+    np.exp(y, out=y)
+    total = y.sum(axis=1, keepdims=True)
+    y /= total
+    y[rows, labels] -= 1
+    return y, np.log(total[:, 0]) - right
+
+
+def backward(h: Sequence[Array], error: Array, back: Sequence[Array], direct: bool = False) -> list[Array]:
+    """[delta^1, …, delta^L] from delta^L and the activities.
+
+    delta^l = (delta^{l+1} back^l) * f'(a^l) with f' = 1 - h^2; `direct`: from delta^L instead of delta^{l+1}. The rows
+    of back^l belong to the units that send: W^{l+1} for backpropagation, the transposed B^l for the others.
+    """
+    delta = [error]
+    for activity, matrix in zip(h[-2:0:-1], reversed(back), strict=True):
+        one = (error if direct else delta[-1]) @ matrix
+        one *= 1 - activity * activity
+        delta.append(one)
+    return delta[::-1]
+
+
+def way_back(W: Sequence[Array], rule: str, feedback: Sequence[Array] | None) -> tuple[Sequence[Array], bool]:
+    """The last two arguments of `backward`."""
+    if rule == "bp" or feedback is None:
+        return W[1:], False
+    return [B.T for B in feedback], rule == "dfa"
+
+
+def add_step(
+    W: Sequence[Array], b: Sequence[Array], h: Sequence[Array], delta: Sequence[Array], rate: float, run: Run = in_turn
+) -> None:
+    """W^l -= rate sum delta^l h^{l-1}^T and b^l -= rate sum delta^l over the batch, in place."""
+    for matrix, bias, activity, each in zip(W, b, h, delta, strict=False):
+        subtract_product(matrix, each, activity, rate, run)
+        bias -= rate * each.sum(axis=0)
+
+
+def inputs(images: NDArray[np.uint8], dtype: DTypeLike) -> Array:
+    """Grey values from 0 to 1."""
+    x = images.astype(dtype)
+    x *= x.dtype.type(1 / 255)
+    return x

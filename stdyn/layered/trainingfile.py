@@ -1,0 +1,329 @@
+"""The file of trainings: how it is made, written epoch by epoch, grown, and read (docs/format.md)."""
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import numpy as np
+
+from stdyn.checks import Array
+from stdyn.errors import InputError
+from stdyn.files import store
+from stdyn.files.provenance import check_same, provenance
+from stdyn.layered.epochs import Diverged
+from stdyn.layered.history import (
+    ALIGNMENTS,
+    RECORDS,
+    History,
+    Records,
+    blank_records,
+    history,
+    put_records,
+    recorded_alphas,
+)
+from stdyn.layered.mnist import Images
+from stdyn.layered.network import Network
+from stdyn.layered.training import Training
+
+if TYPE_CHECKING:
+    import xarray
+
+_PAUSE = 0.2  # seconds between two commits, at least; epochs of real images take longer
+
+
+class Histories:
+    """The trainings in a file, finished or not.
+
+    Attributes
+    ----------
+    path : Path
+    rules, seeds : lists
+        Rule and seed of every network.
+    epochs : int
+        How many there are to be.
+    epochs_done : ndarray, shape (runs,)
+    description : dict
+        The parameters of the training that are the same for all networks.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        store.look(self.path, self._open)
+
+    def _open(self, table: store.Table) -> None:
+        store.check_kind(self.path, table.attributes, "training")
+        self.attributes = table.attributes
+        self.description: dict[str, Any] = json.loads(str(table.read("description")))
+        self.rules, self.seeds = table.read("rule").tolist(), table.read("seed").tolist()
+        self.epochs = len(table.read("epoch")) - 1
+        self.epochs_done = table.read("epochs_done")
+        self.diverged = [
+            (int(epoch), int(batch)) if epoch else None
+            for epoch, batch in zip(table.read("diverged_epoch"), table.read("diverged_batch"), strict=True)
+        ]
+        self.wall_time = table.read("wall_time")
+        self.widths = _widths(table)
+
+    def __len__(self) -> int:
+        return len(self.rules)
+
+    @cached_property
+    def training(self) -> Training:
+        """The parameters; if rules and seeds were added later, not all of their combinations may be there."""
+        values = {name: value for name, value in self.description.items() if name != "images"}
+        return Training(rule=list(dict.fromkeys(self.rules)), seeds=list(dict.fromkeys(self.seeds)), epochs=self.epochs,
+                        **values)  # fmt: skip
+
+    @cached_property
+    def histories(self) -> list[History]:
+        """The history of every network that has begun."""
+        return store.look(self.path, lambda table: [self._history(table, run) for run in range(len(self))
+                                                    if not np.isnan(table.read("test_error", run)[0])])  # fmt: skip
+
+    def _history(self, table: store.Table, run: int) -> History:
+        rest = {name: self.description[name] for name in ("lr", "batch")}
+        return history(
+            _records(table, run), table.read("alpha"), self.attributes["training_examples"],
+            int(table.read("epochs_done")[run]), _network(table, run),
+            rule=self.rules[run], seed=self.seeds[run], diverged=self.diverged[run], **rest,
+        )  # fmt: skip
+
+    def feedback(self, run: int) -> Any:
+        """The feedback matrices of a network; None for backpropagation."""
+        return self.training.feedback(self.rules[run], self.seeds[run], self.widths)
+
+    def to_xarray(self) -> "xarray.Dataset":
+        """Everything in the file as an xarray.Dataset; rule and seed are coordinates of `run`."""
+        return store.look(self.path, store.to_xarray).set_coords(["rule", "seed"])
+
+    def __repr__(self) -> str:
+        return f"<stdyn.Histories>\n{self.text()}"
+
+    def text(self) -> str:
+        """What it is, how far it is and what came out, in lines."""
+        parameters = {name: value for name, value in self.description.items() if name not in ("images", "widths")}
+        lines = {
+            "what": f"{len(self)} networks {'-'.join(map(str, self.widths))}, {self.epochs_done.sum()} of"
+            f" {len(self) * self.epochs} epochs",
+            "parameters": ", ".join(f"{name} = {value}" for name, value in parameters.items() if value is not None),
+            "images": f"{self.attributes['training_examples']} to train with",
+            "sha256": str(self.description["images"]),
+            "wall_time": f"{np.nansum(self.wall_time):.0f} s",
+        } | {name: str(self.attributes[name]) for name in ("created", "versions")}  # fmt: skip
+        return "\n".join(f"{name:<16} {text}" for name, text in lines.items()) + f"\n\n{results(self.histories)}"
+
+
+def open_training(path: str | os.PathLike[str]) -> Histories:
+    """The trainings in a file, finished or not.
+
+    Raises
+    ------
+    InputError
+        If there is no such file, or it is damaged, not from stdyn, or holds something else.
+    """
+    return Histories(path)
+
+
+def results(histories: list[History]) -> str:
+    """A table of the errors in per cent after the last epoch: mean and standard deviation over networks of a rule."""
+    columns = {"networks": 10, "epochs": 8, "training": 15, "test": 15, "test - training": 17, "lowest test": 15}
+    lines = ["rule  " + "".join(f"{name:>{width}}" for name, width in columns.items())]
+    for rule in dict.fromkeys(each.rule for each in histories):
+        some = [each for each in histories if each.rule == rule and each.diverged is None]
+        if some:
+            train, test = (100 * np.array([getattr(each, name)[-1] for each in some]) for name in _ERRORS)
+            epochs = {len(each.epochs) - 1 for each in some}
+            cells = [str(len(some)), "–".join(map(str, sorted({min(epochs), max(epochs)})))]
+            lowest = 100 * np.array([each.test_error.min() for each in some])
+            cells += [_spread(values) for values in (train, test, test - train, lowest)]
+            lines.append(f"{rule:<6}" + "".join(f"{c:>{w}}" for c, w in zip(cells, columns.values(), strict=True)))
+    for each in histories:
+        if each.diverged is not None:
+            epoch, batch = each.diverged
+            lines.append(f"{each.rule:<6}seed {each.seed}: diverged at epoch {epoch}, batch {batch}")
+    return "\n".join([*lines, "errors in %; of several networks: mean ± standard deviation"])
+
+
+_ERRORS = ("train_error", "test_error")
+
+
+def _spread(values: Array) -> str:
+    return f"{values.mean():.2f}" + (f" ± {values.std(ddof=1):.2f}" if len(values) > 1 else "")
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Writing
+
+
+class State:
+    """The networks and records of a file that is being written."""
+
+    def __init__(self, table: store.Table, images: Images) -> None:
+        self.table, self.next = table, 0.0
+        self.rules, self.seeds = table.read("rule").tolist(), table.read("seed").tolist()
+        self.done = table.read("epochs_done")
+        self.diverged = table.read("diverged_epoch") > 0
+        self.seconds = table.read("wall_time")
+        self.epochs = len(table.read("epoch")) - 1
+        self.records = [_records(table, run) for run in range(len(self.rules))]
+        begun = [not np.isnan(records["test_error"][0]) for records in self.records]
+        self.networks = [_network(table, run) if there else None for run, there in enumerate(begun)]
+
+    def position(self, rule: str, seed: int) -> int:
+        return list(zip(self.rules, self.seeds, strict=True)).index((rule, seed))
+
+    def todo(self) -> list[int]:
+        """The networks that have epochs before them."""
+        return [run for run, done in enumerate(self.done) if done < self.epochs and not self.diverged[run]]
+
+    def next_epoch(self, run: int) -> int:
+        """The epoch that comes next for a network; 0 is its start."""
+        return 0 if self.networks[run] is None else int(self.done[run]) + 1
+
+    def put(self, run: int, network: Network, records: dict[str, Any], seconds: float) -> None:
+        """Write an epoch of a network; Ctrl-C waits until it is whole."""
+        with store.uninterrupted():
+            self._put(run, network, records, seconds)
+
+    def _put(self, run: int, network: Network, records: dict[str, Any], seconds: float) -> None:
+        epoch = self.next_epoch(run)
+        put_records(self.records[run], epoch, records)
+        self.networks[run], self.done[run] = network, epoch
+        self.seconds[run] = np.nan_to_num(self.seconds[run]) + seconds
+        row = {"epochs_done": epoch, "wall_time": self.seconds[run]} | self.records[run]
+        row |= {f"W{l}": W for l, W in enumerate(network.W, 1)} | {f"b{l}": b for l, b in enumerate(network.b, 1)}
+        self.table.put({run: {name: value for name, value in row.items() if np.size(value)}})
+        if time.monotonic() >= self.next:
+            self.commit()
+
+    def diverge(self, run: int, error: Diverged) -> None:
+        """Write where a network has diverged."""
+        with store.uninterrupted():
+            self.diverged[run] = True
+            self.table.put({run: {"diverged_epoch": error.epoch, "diverged_batch": error.batch}})
+            self.commit()
+
+    def commit(self) -> None:
+        """Make permanent what was put; not sooner than a reader needs to read what was committed before."""
+        self.table.commit()
+        self.next = time.monotonic() + _PAUSE
+
+    def said(self, path: Path) -> str:
+        """How far it is, in words."""
+        return f"{self.done.sum()} epochs of {len(self.done)} networks are in {path}; the same call goes on from there"
+
+
+@contextmanager
+def opened(path: Path, training: Training, images: Images, overwrite: bool) -> Iterator[store.Table]:
+    """The file of a training, made, gone on with, or with room for what is new."""
+    if not path.exists():
+        create(path, training.runs, training, images)
+    elif overwrite:
+        with store.writing(path, "training"):  # so that nobody else is
+            create(path, training.runs, training, images, overwrite)
+    with store.writing(path, "training") as table:
+        check_same(path, table, _description(training, images))
+        runs = list(zip(table.read("rule").tolist(), table.read("seed").tolist(), strict=True))
+        epochs = len(table.read("epoch")) - 1
+        if training.epochs < epochs:
+            raise InputError(f"epochs must be at least the {epochs} that {path} holds, but is {training.epochs}")
+        further = [run for run in training.runs if run not in runs]
+        if not further and training.epochs == epochs:
+            yield table
+            return
+        _grow(path, table, [*runs, *further], training, images)
+    with store.writing(path, "training") as table:
+        yield table
+
+
+def create(
+    path: Path, runs: list[tuple[str, int]], training: Training, images: Images, overwrite: bool = False, **made: Any
+) -> None:
+    """A file in which every epoch of these runs is still to be done; `made` says what is not of now."""
+    layers, epochs = training.layers(images), training.epochs
+    L = len(layers) - 1
+    axes: dict[str, Any] = {
+        "run": (np.arange(len(runs)), "number of the network"),
+        "epoch": (np.arange(epochs + 1), "number of passes over the images; 0: before the first step"),
+        "alpha": (recorded_alphas(len(images.train_images), layers[0], training.batch, epochs), "examples / inputs"),
+        "hidden": (np.arange(1, L), "number of the hidden layer"),
+        "layer": (np.arange(1, L + 1), "number of the layer"),
+        "output": (np.arange(layers[-1]), "class"),
+    }
+    axes |= {f"unit_{l}": (np.arange(width), f"units of layer {l}") for l, width in enumerate(layers)}
+    others: store.Variables = {name: ((name,), *both) for name, both in axes.items() if len(both[0])}
+    others |= {
+        "rule": (("run",), np.array([rule for rule, _ in runs], dtype=object), "learning rule"),
+        "seed": (("run",), np.array([seed for _, seed in runs]), "seed of weights, feedback and order"),
+        "description": (
+            (),
+            np.array(json.dumps(_description(training, images)), dtype=object),
+            "what is trained, JSON",
+        ),
+    }
+    columns: store.Columns = {
+        "epochs_done": ((), np.int64, "number of epochs that are done"),
+        "diverged_epoch": ((), np.int64, "epoch in which it diverged; 0: it did not"),
+        "diverged_batch": ((), np.int64, "batch of that epoch, from 1"),
+        "wall_time": ((), float, "seconds that the epochs took"),
+    }
+    columns |= {name: (("epoch", *axes), float, meaning) for name, (axes, meaning) in RECORDS.items()}
+    columns |= {name: (("alpha", *axes), float, meaning) for name, (axes, meaning) in ALIGNMENTS.items()}
+    for l in range(1, L + 1):
+        columns[f"W{l}"] = (
+            (f"unit_{l}", f"unit_{l - 1}"),
+            np.float32,
+            f"weights of layer {l} after the last epoch done",
+        )
+        columns[f"b{l}"] = ((f"unit_{l}",), np.float32, f"biases of layer {l} after the last epoch done")
+    columns = {name: column for name, column in columns.items() if L > 1 or "hidden" not in column[0]}
+    attributes = {"kind": "training", "coordinates": "rule seed", "training_examples": len(images.train_images)}
+    attributes |= provenance(**made)
+    store.create_table(path, len(runs), columns, others, attributes, overwrite, axis="run")
+
+
+def _description(training: Training, images: Images) -> dict[str, Any]:
+    """What all networks of a file share."""
+    return training.fixed() | {"images": images.sha256}
+
+
+def _grow(path: Path, table: store.Table, runs: list[tuple[str, int]], training: Training, images: Images) -> None:
+    """Put a file with room for more networks or epochs, and all that is in the table, in the place of the file."""
+    larger = path.with_name(f".{path.name}.{uuid4().hex}.tmp")
+    names = [name for name in table.names() if table.axes(name)[:1] == ("run",) and name not in ("run", "rule", "seed")]
+    try:
+        made = {name: table.attributes[name] for name in ("created", "versions")}
+        create(larger, runs, training, images, **made)
+        with store.Table(larger, writable=True) as new:
+            for run in range(len(table.read("run"))):
+                row = {name: table.read(name, run) for name in names}
+                records = blank_records(training.layers(images), training.epochs, len(new.read("alpha")))
+                for name in row.keys() & records.keys():
+                    records[name][: len(row[name])] = row[name]
+                new.put({run: row | {name: records[name] for name in row.keys() & records.keys()}})
+            new.commit()
+        os.replace(larger, path)
+    finally:
+        larger.unlink(missing_ok=True)
+
+
+def _records(table: store.Table, run: int) -> Records:
+    """All records of a network."""
+    values = blank_records(_widths(table), len(table.read("epoch")) - 1, len(table.read("alpha")))
+    return {name: table.read(name, run) if name in table.names() else empty for name, empty in values.items()}
+
+
+def _widths(table: store.Table) -> tuple[int, ...]:
+    """(n_0, …, n_L)."""
+    return tuple(len(table.read(f"unit_{l}")) for l in range(len(table.read("layer")) + 1))
+
+
+def _network(table: store.Table, run: int) -> Network:
+    L = len(table.read("layer"))
+    return Network(*(tuple(table.read(f"{name}{l}", run) for l in range(1, L + 1)) for name in "Wb"))

@@ -1,0 +1,196 @@
+"""The parameters of one experiment of the command line, from options or a TOML file; it becomes a Problem.
+
+Nothing heavy is imported until a problem is made, so that `stdyn --help` answers at once.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from stdyn.errors import InputError
+from stdyn.settings import parameter
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from stdyn.checks import Array
+    from stdyn.model.problem import Problem
+
+
+_PURPOSES = ("start", "v", "b", "network", "reduced", "samples")  # of random numbers, each a stream of its own
+RUNS = {"network": 16, "reduced": 256}  # how many, unless it is said
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One experiment; a field is an option of the command line and a key of the TOML file."""
+
+    rule: str = parameter("both", "Learning rule: fa (feedback alignment), bp (backpropagation) or, in compare, both.")
+    N: int = parameter(500, "Input dimension of the simulated network.")
+    K: int = parameter(5, "Number of student units.")
+    M: int = parameter(5, "Number of teacher units.")
+    outputs: int = parameter(1, "Number of outputs.")
+    activation: str = parameter(
+        "erf",
+        "Activation g: erf, linear, relu, tanh, gelu, sigmoid, square, hermite2, hermite3, or file.py:name, the name of"
+        " what stdyn.activation makes there.",
+    )
+    activation_teacher: Any = parameter(
+        None, "Activation of the teacher, if it is another one than the student's.", kind=str
+    )
+    quadrature: int = parameter(
+        2**14,
+        "Points of the averages over activations without closed forms, a power of 2.",
+    )
+    eta: float = parameter(0.5, "Learning rate of the first layer.")
+    eta_v: float = parameter(0.5, "Learning rate of the second layer; 0 freezes it.")
+    sigma: float = parameter(0.0, "Standard deviation of the label noise.")
+    decay: float = parameter(0.0, "Weight decay of the first layer.")
+    decay_v: float = parameter(0.0, "Weight decay of the second layer.")
+    start: str = parameter("random", "First layer at the start: random weights, or prepared (R_nn = r, Q = q 1).")
+    q: float = parameter(0.2, "Squared norm of the student vectors at the start.")
+    r: float = parameter(0.0, "Overlap R_nn of a prepared start.")
+    teacher: str = parameter("isotropic", "Teacher vectors: isotropic (T = 1) or graded (T_nn = n).")
+    v_scale: float = parameter(0.1, "Standard deviation of the random v at the start.")
+    b_scale: float = parameter(1.0, "Standard deviation of the random feedback weights b.")
+    R: Any = parameter(None, "R at the start instead, e.g. '[[0.1, 0], [0, 0.1]]'; needs Q.")
+    Q: Any = parameter(None, "Q at the start instead; needs R.")
+    T: Any = parameter(None, "T instead of the teacher's.")
+    v: Any = parameter(None, "v at the start instead of random: a number for all units, or an array.")
+    v_teacher: Any = parameter(1.0, "The teacher's second layer: a number for all units, or an array.")
+    b: Any = parameter(None, "Feedback weights (fa) instead of random ones: a number for all units, or an array.")
+    alpha_max: float = parameter(3000.0, "Last alpha (examples / N).")
+    alpha_min: float = parameter(0.1, "First alpha after 0 of a logarithmic grid.")
+    points: int = parameter(121, "Number of recorded alphas.")
+    spacing: str = parameter("log", "Spacing of the recorded alphas: log or linear.")
+    method: str = parameter(
+        "both", "Simulate the network, the reduced process (the same law, without the N) or, in compare, both."
+    )
+    runs: Any = parameter(None, "Number of simulated runs.  [16 of the network, 256 reduced]")
+    reduced_runs: Any = parameter(None, "Number of reduced runs, if it is to be another one than that of the network.")
+    normals: str = parameter("fast", "Normal numbers of the simulation: fast, or numpy for NumPy's own.")
+    seed: int = parameter(1, "Seed of everything that is random.")
+    ode_method: str = parameter("DOP853", "Method of scipy.integrate.solve_ivp.")
+    rtol: float = parameter(1e-9, "Relative tolerance of the ODE solver; the absolute one is a hundredth of it.")
+
+    @property
+    def rules(self) -> tuple[str, ...]:
+        """The rules to run, one or both."""
+        if self.rule not in ("fa", "bp", "both"):
+            raise InputError(f'rule must be "fa", "bp" or "both", but is {self.rule!r}')
+        return ("fa", "bp") if self.rule == "both" else (self.rule,)
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """The methods to simulate by, one or both."""
+        if self.method not in (*RUNS, "both"):
+            raise InputError(f'method must be "network", "reduced" or "both", but is {self.method!r}')
+        return tuple(RUNS) if self.method == "both" else (self.method,)
+
+    def number_of_runs(self, method: str, fewest: int = 1) -> int:
+        """How many runs to simulate by this method."""
+        from stdyn.checks import integer
+
+        name = "reduced_runs" if method == "reduced" and self.reduced_runs is not None else "runs"
+        given = getattr(self, name)
+        return RUNS[method] if given is None else integer(name, given, fewest)
+
+    def problem(self, rule: str) -> "Problem":
+        """The problem of one rule; the start is the same for both."""
+        from stdyn.model.problem import RATES, Problem
+
+        start = self._start()
+        b = self._drawn("b", self.b, start.v.shape[0], self.b_scale) if rule == "fa" else None
+        rest = {name: getattr(self, name) for name in ("N", "activation", "activation_teacher", "quadrature", *RATES)}
+        return Problem(start, rule=rule, b=b, **rest)  # type: ignore[arg-type]
+
+    def check(self, fewest_runs: int = 1) -> None:
+        """Refuse whatever cannot be used, before any work starts."""
+        from stdyn.checks import check_normals, check_settings
+
+        if self.start != "prepared" and self.r != 0:
+            raise InputError(f'r is the overlap of start = "prepared", but is {self.r} with start = {self.start!r}')
+        for rule in self.rules:
+            self.problem(rule)
+        self.alphas()
+        for method in self.methods:
+            self.rng(method)
+            self.number_of_runs(method, fewest_runs)
+        check_normals(self.normals)
+        check_settings(self.ode_method, self.rtol, None)
+
+    def alphas(self) -> "Array":
+        """The recorded alphas: 0 and multiples of 1/N, so that simulation and theory share them exactly."""
+        import numpy as np
+
+        from stdyn.checks import integer, number
+
+        N, points = integer("N", self.N, 1), integer("points", self.points, 2)
+        last = number("alpha_max", self.alpha_max, 1 / N)
+        if self.spacing == "linear":
+            grid = np.linspace(0, last, points)
+        elif self.spacing == "log":
+            first = number("alpha_min", self.alpha_min, 1e-12)
+            if first >= last:
+                raise InputError(f"alpha_min must be below alpha_max = {last:g}, but is {first:g}")
+            grid = np.concatenate([[0], np.geomspace(first, last, points - 1)])
+        else:
+            raise InputError(f'spacing must be "log" or "linear", but is {self.spacing!r}')
+        return np.unique(np.rint(grid * N)) / N
+
+    def rng(self, purpose: str) -> "np.random.Generator":
+        """The generator that the runs of a method spawn their streams from, or that draws the samples of a scan.
+
+        It is the same for both rules: they see the same examples.
+        """
+        import numpy as np
+
+        return np.random.Generator(np.random.SFC64(self._stream(purpose)))
+
+    def _stream(self, purpose: str) -> "np.random.SeedSequence":
+        """A stream of its own for each purpose, so that giving one thing does not change what else is drawn."""
+        import numpy as np
+
+        from stdyn.checks import integer
+
+        return np.random.SeedSequence(integer("seed", self.seed, 0, 2**128), spawn_key=(_PURPOSES.index(purpose),))
+
+    def _drawn(self, name: str, given: Any, units: int, scale: float) -> "Array":
+        """A second layer of (units,) or (units, outputs): as given, or normal with standard deviation `scale`."""
+        import numpy as np
+
+        from stdyn.checks import frozen_array, integer, number
+
+        outputs = integer("outputs", self.outputs, 1)
+        shape = (units,) if outputs == 1 else (units, outputs)
+        if given is None:
+            return number(f"{name}_scale", scale) * np.random.default_rng(self._stream(name)).standard_normal(shape)
+        array = frozen_array(name, given, (0, 1, 2))
+        if array.ndim and array.shape != shape:
+            raise InputError(f"{name} must be a number or have shape {shape}, but has shape {array.shape}")
+        return np.full(shape, array) if array.ndim == 0 else array
+
+    def _start(self) -> Any:
+        import numpy as np
+
+        from stdyn.checks import frozen_array, integer
+        from stdyn.model import initial
+        from stdyn.model.state import OrderParameters
+
+        K, M = integer("K", self.K, 1), integer("M", self.M, 1)
+        v, v_teacher = self._drawn("v", self.v, K, self.v_scale), self._drawn("v_teacher", self.v_teacher, M, 1.0)
+        T = initial.teacher_overlaps(M, self.teacher) if self.T is None else frozen_array("T", self.T, (2,))
+        if T.shape != (M, M):
+            raise InputError(f"T must have shape (M, M) = ({M}, {M}), but has shape {T.shape}")
+        if (self.R is None) != (self.Q is None):
+            raise InputError("R and Q must be given together")
+        if self.R is not None:
+            R = frozen_array("R", self.R, (2,))
+            if R.shape != (K, M):
+                raise InputError(f"R must have shape (K, M) = ({K}, {M}), but has shape {R.shape}")
+            return OrderParameters(R, self.Q, T, v, v_teacher)
+        if self.start == "prepared":
+            return initial.prepared(K, M, self.q, self.r, T, v, v_teacher)
+        if self.start == "random":
+            rng = np.random.default_rng(self._stream("start"))
+            return initial.random_weights(K, M, self.N, self.q, rng, T, v=v, v_teacher=v_teacher)
+        raise InputError(f'start must be "random" or "prepared", but is {self.start!r}')

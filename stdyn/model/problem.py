@@ -1,0 +1,152 @@
+"""What is to be solved: the order parameters of a starting point, and the problem they are the start of."""
+
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal
+
+import numpy as np
+
+from stdyn.checks import Array, frozen_array, integer, number
+from stdyn.errors import InputError
+from stdyn.kernels import Averages
+from stdyn.model.activations import Activation, averages_of, find, kernel_arguments
+from stdyn.model.state import OrderParameters
+
+RATES = ("eta", "eta_v", "sigma", "decay", "decay_v")  # in the order in which the kernels take them
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """A student that learns online from a teacher: start, learning rule and rates (theory.md, section 1).
+
+    Parameters
+    ----------
+    start : OrderParameters
+        The order parameters at alpha = 0.
+    N : int, default 500
+        Input dimension of the simulated network, at least K + M. The ODEs (N -> infinity) do not depend on it.
+    activation : str or Activation, default "erf"
+        g: "erf" (erf(x / sqrt 2)), "linear", "relu" or "tanh", whose averages have closed forms; "gelu", "sigmoid",
+        "square" (x^2), "hermite2", "hermite3", or what `stdyn.activation` makes, whose averages are by quadrature.
+    activation_teacher : str or Activation, optional
+        That of the teacher, if it is another one. Averages of erf with tanh have closed forms, else by quadrature.
+    rule : {"bp", "fa"}, default "bp"
+        Backpropagation (backward weights v) or feedback alignment (backward weights b).
+    b : array_like, shape of start.v
+        The feedback weights; required for "fa", refused for "bp".
+    eta, eta_v : float
+        Learning rates of first and second layer, both divided by N in a step. eta_v = 0 freezes the second layer.
+    sigma : float, default 0
+        Standard deviation of the label noise.
+    decay, decay_v : float, default 0
+        Weight decay of the two layers: a step multiplies the weights by 1 - decay / N.
+    quadrature : int, default 16384
+        Points by which averages without a closed form are taken, a power of 2, at least 2048. The error, which
+        `integrate` reports, falls a little faster than their number to the power -1/2; the time grows with it.
+
+    Raises
+    ------
+    InputError
+        Naming the argument, its value and what was expected.
+    """
+
+    start: OrderParameters
+    N: int = 500
+    activation: Any = "erf"  # an Activation, once it is made
+    activation_teacher: Any = None
+    rule: Literal["bp", "fa"] = "bp"
+    b: Array | None = None
+    eta: float = field(kw_only=True)
+    eta_v: float = field(kw_only=True)
+    sigma: float = 0.0
+    decay: float = 0.0
+    decay_v: float = 0.0
+    quadrature: int = 2**14
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.start, OrderParameters):
+            raise InputError(f"start must be OrderParameters, but is {type(self.start).__name__}")
+        checked: dict[str, Any] = {"N": integer("N", self.N, 1)}
+        units = self.start.K + self.start.M
+        if checked["N"] < units:
+            raise InputError(f"N must be at least K + M = {units}, but is {self.N}")
+        checked["activation"] = find(self.activation)
+        if self.activation_teacher is not None:
+            teacher = find(self.activation_teacher, "activation_teacher")
+            if teacher != checked["activation"] and teacher.name == checked["activation"].name:
+                raise InputError(
+                    f"activation_teacher must have a name of its own, but both are called {teacher.name!r}"
+                )
+            checked["activation_teacher"] = None if teacher == checked["activation"] else teacher
+        checked["quadrature"] = points = integer("quadrature", self.quadrature, 2**11, 2**24)
+        if points & (points - 1):
+            raise InputError(f"quadrature must be a power of 2, but is {points}")
+        if self.rule not in ("bp", "fa"):
+            raise InputError(f'rule must be "bp" or "fa", but is {self.rule!r}')
+        if (self.rule == "fa") != (self.b is not None):
+            needed = "needed" if self.rule == "fa" else "refused (backpropagation goes back through v)"
+            raise InputError(f'b, the feedback weights, is {needed} with rule = "{self.rule}"')
+        if self.b is not None:
+            b = checked["b"] = frozen_array("b", self.b, (1, 2))
+            if b.shape != self.start.v.shape:
+                raise InputError(f"b must have the shape of v, {self.start.v.shape}, but has shape {b.shape}")
+        for name in RATES:
+            checked[name] = number(name, getattr(self, name))
+        for name, value in checked.items():
+            object.__setattr__(self, name, value)
+
+    @property
+    def outputs(self) -> int:
+        """Number of outputs O."""
+        return self.start.v.size // self.start.K
+
+    @property
+    def activations(self) -> tuple[Activation, Activation]:
+        """Those of student and teacher."""
+        return self.activation, self.activation if self.activation_teacher is None else self.activation_teacher
+
+    @property
+    def activations_text(self) -> str:
+        """Their names in words."""
+        return " of ".join(map(str, self.activations)) if self.activation_teacher else str(self.activation)
+
+    @property
+    def by_quadrature(self) -> bool:
+        """Whether the averages have no closed form."""
+        return averages_of(*self.activations) == Averages.POINTS
+
+    @property
+    def smooth(self) -> bool:
+        """Whether the averages, as they are computed, are smooth functions of the order parameters.
+
+        They are not if the points of a quadrature cross a jump of g' as the order parameters change.
+        """
+        return not self.by_quadrature or self.activation.smooth
+
+    @property
+    def kernel_arguments(self) -> tuple[Array, Array, bool, Array, np.ndarray, Array]:
+        """(v_teacher (M, O), b (K, O), fixed_feedback, rates, codes, table): how every kernel takes its parameters.
+
+        Without the points of a quadrature, which simulations do not need: those are `quadrature.arguments`.
+        """
+        v_teacher = self.start.v_teacher.reshape(self.start.M, -1)
+        b = self.start.v if self.b is None else self.b
+        rates = np.array([getattr(self, name) for name in RATES])
+        fixed = self.rule == "fa"
+        return (
+            np.array(v_teacher),
+            np.array(b.reshape(self.start.K, -1)),
+            fixed,
+            rates,
+            *kernel_arguments(*self.activations),
+        )
+
+    def difference(self, other: "Problem") -> str | None:
+        """The first parameter in which the two problems differ, as "eta: 0.5 and 0.4"; None if they are the same."""
+        pairs = [(f.name, getattr(self.start, f.name), getattr(other.start, f.name)) for f in fields(self.start)]
+        pairs += [(f.name, getattr(self, f.name), getattr(other, f.name)) for f in fields(self) if f.name != "start"]
+        for name, mine, theirs in pairs:
+            if np.shape(mine) != np.shape(theirs):
+                return f"{name}: shapes {np.shape(mine)} and {np.shape(theirs)}"
+            if np.any(np.not_equal(mine, theirs)):
+                return f"{name}: {mine} and {theirs}"
+        return None

@@ -1,0 +1,285 @@
+"""The result of every solver: the order parameters against alpha."""
+
+import os
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from stdyn.checks import Array
+from stdyn.errors import InputError
+from stdyn.files import store
+from stdyn.model import averages
+from stdyn.model.activations import known
+from stdyn.model.problem import RATES, Problem
+from stdyn.model.state import OrderParameters
+
+if TYPE_CHECKING:
+    import xarray
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Trajectory:
+    """Order parameters against alpha, of the theory or of an ensemble of runs.
+
+    Attributes
+    ----------
+    problem : Problem
+        What was solved.
+    alphas : ndarray, shape (A,)
+        Examples / N. A simulation records after a whole number of steps: its `alphas` are the requested ones rounded
+        to multiples of 1/N.
+    R, Q, v : ndarray, shapes (A, K, M), (A, K, K), (A, K) or (A, K, O)
+        The order parameters; an ensemble has one more axis in front, the runs.
+    T : ndarray, shape (M, M)
+        The teacher's overlaps, which do not change.
+    F, alignment : ndarray, shape (A,), or None for rule "bp"
+        F = sum_io v_io b_io, and its cosine F / (|v| |b|), which is given as 0 where v = 0 and has no direction.
+    F_per_output, alignment_per_output : ndarray, shape (A, O), or None for rule "bp"
+        The same of each output alone: F_o = sum_i v_io b_io, of which F is the sum, and F_o / (|v_o| |b_o|). O = 1
+        where v has shape (A, K).
+    eps_g : ndarray, shape (A,)
+        Generalization error 1/2 <|Delta|^2>, without label noise.
+    method : str
+        "ode", "network" or "reduced".
+    diverged_at : None, or ndarray of shape () or (runs,)
+        None if nothing diverged, else the alpha at which each run (or the theory) did; infinity for a run that did not.
+        The entries of a diverged run are NaN from there on; alphas end where no run is left.
+    error : dict of ndarray, or None
+        For the theory, if its averages are by quadrature: what that makes of "R", "Q", "v", "eps_g" and, with feedback
+        alignment, "F", as standard errors (from 8 independent sets of points).
+    attributes : dict
+        Where it comes from: seed, versions, wall time in seconds, settings of the solver.
+    """
+
+    problem: Problem
+    alphas: Array
+    R: Array
+    Q: Array
+    v: Array
+    method: str
+    diverged_at: Array | None = None
+    attributes: dict[str, Any] = field(default_factory=dict)
+    error: dict[str, Array] | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("alphas", "R", "Q", "v"):
+            view = getattr(self, name).view()
+            view.flags.writeable = False
+            object.__setattr__(self, name, view)
+
+    @property
+    def T(self) -> Array:
+        """Teacher-teacher overlaps, shape (M, M)."""
+        return self.problem.start.T
+
+    @property
+    def runs(self) -> int | None:
+        """The number of runs of an ensemble; None for the theory."""
+        return self.R.shape[0] if self.R.ndim == 4 else None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of what is held to the theory: order parameters and eps_g."""
+        return ("R", "Q", "v", "eps_g") if self.problem.b is None else ("R", "Q", "v", "F", "eps_g")
+
+    def _over_v(self, values: Array) -> Array:
+        """The sum over the axes of the second layer."""
+        return values.sum(axis=tuple(range(-self.problem.start.v.ndim, 0)))
+
+    @cached_property
+    def F(self) -> Array | None:
+        """Overlap of second layer and feedback weights, sum_io v_io b_io; None for rule "bp"."""
+        return None if self.problem.b is None else self._over_v(self.v * self.problem.b)
+
+    @cached_property
+    def alignment(self) -> Array | None:
+        """Cosine of the angle between v and b, F / (|v| |b|), 0 where v or b is zero; None for rule "bp"."""
+        if self.F is None or self.problem.b is None:
+            return None
+        norms = np.sqrt(self._over_v(self.v**2)) * np.linalg.norm(self.problem.b)
+        return np.divide(self.F, norms, out=np.zeros_like(norms), where=norms != 0)
+
+    def _outputs_last(self, values: Array) -> Array:
+        """A second layer, or many, of shape (…, K, O), also where the axis of outputs was left out."""
+        return values if self.problem.start.v.ndim == 2 else values[..., None]
+
+    @cached_property
+    def F_per_output(self) -> Array | None:
+        """Overlap of the second layer with the feedback weights of each output, sum_i v_io b_io; None for rule "bp"."""
+        return None if self.problem.b is None else self._outputs_last(self.v * self.problem.b).sum(axis=-2)
+
+    @cached_property
+    def alignment_per_output(self) -> Array | None:
+        """Cosine of the angle between v_o and b_o of each output, 0 where one is zero; None for rule "bp"."""
+        if self.F_per_output is None or self.problem.b is None:
+            return None
+        v, b = self._outputs_last(self.v), self._outputs_last(self.problem.b)
+        norms = np.linalg.norm(v, axis=-2) * np.linalg.norm(b, axis=-2)
+        return np.divide(self.F_per_output, norms, out=np.zeros_like(norms), where=norms != 0)
+
+    @cached_property
+    def eps_g(self) -> Array:
+        """Generalization error 1/2 <|Delta|^2>, without label noise."""
+        start, O = self.problem.start, self.problem.outputs
+        v, v_teacher = self.v.reshape(*self.R.shape[:-1], O), start.v_teacher.reshape(start.M, O)
+        return averages.eps_g(self.R, self.Q, start.T, v, v_teacher, self.problem.activations)
+
+    def at(self, position: int, run: int | None = None) -> OrderParameters:
+        """The order parameters at alphas[position] (of one run of an ensemble), e.g. to start from.
+
+        Near perfect learning the solver's error can leave C with an eigenvalue of about -rtol, which no weights have:
+        what Q - R T^-1 R^T lacks to be positive semi-definite is added to Q.
+        """
+        if (run is None) != (self.runs is None):
+            raise InputError(f"run must be {'None' if self.runs is None else 'the number of a run'}, but is {run}")
+        where = (position,) if run is None else (run, position)
+        start = self.problem.start
+        R, Q = self.R[where], self.Q[where]
+        eigenvalues, vectors = np.linalg.eigh(Q - R @ np.linalg.pinv(start.T, hermitian=True) @ R.T)
+        lacking = (vectors * np.maximum(-eigenvalues, 0)) @ vectors.T
+        return OrderParameters(R, Q + lacking, start.T, self.v[where], start.v_teacher)
+
+    def __repr__(self) -> str:
+        return f"<stdyn.Trajectory>\n{self.summary()}"
+
+    def summary(self) -> str:
+        """What it is and where it comes from, in lines."""
+        problem, start = self.problem, self.problem.start
+        theory = self.runs is None
+        solver = "ODEs, N -> infinity" if theory else f"{self.runs} {self.method} runs at N = {problem.N}"
+        lines = {
+            "what": f"{problem.rule.upper()}, {solver}",
+            "units": f"K = {start.K}, M = {start.M}, outputs = {problem.outputs},"
+            f" activation {problem.activations_text}",
+            "rates": ", ".join(f"{name} = {getattr(problem, name):g}" for name in RATES),
+            "alpha": "none was reached",
+        }
+        if len(self.alphas):
+            lines["alpha"] = f"{len(self.alphas)} values from {self.alphas[0]:g} to {self.alphas[-1]:g}"
+            for name in ("eps_g", "alignment"):
+                values = getattr(self, name)
+                if values is not None:
+                    first, last = np.nanmean(values[..., 0]), np.nanmean(values[..., -1])
+                    lines[name] = f"{first:.4g} at the first alpha, {last:.4g} at the last"
+            if self.alignment_per_output is not None and problem.outputs > 1:
+                last = np.nanmean(self.alignment_per_output.reshape(-1, len(self.alphas), problem.outputs)[:, -1], 0)
+                lines["of each output"] = f"{', '.join(f'{cosine:.4g}' for cosine in last)} at the last alpha"
+        if self.error is not None and len(self.alphas):
+            largest = ", ".join(f"{name} {np.nanmax(values):.1g}" for name, values in self.error.items())
+            lines["quadrature"] = f"standard error up to {largest}"
+        if self.diverged_at is not None:
+            lines["diverged"] = (
+                f"{np.isfinite(self.diverged_at).sum()}, the first at alpha = {self.diverged_at.min():g}"
+            )
+        for name, value in self.attributes.items():
+            lines[name] = f"{value:g}" if isinstance(value, float) else str(value)
+        return "\n".join(f"{name:<16} {text}" for name, text in lines.items())
+
+    def variables(self) -> store.Variables:
+        """Every array by name: (axes, values, meaning), for the file and for xarray."""
+        problem, start = self.problem, self.problem.start
+        time = ("alpha",) if self.runs is None else ("run", "alpha")
+        output = ("output",) if start.v.ndim == 2 else ()
+        variables: store.Variables = {
+            "alpha": (("alpha",), self.alphas, "examples / N"),
+            "R": ((*time, "student", "teacher"), self.R, "student-teacher overlap w_i.w~_n"),
+            "Q": ((*time, "student", "student_2"), self.Q, "student-student overlap w_i.w_k"),
+            "v": ((*time, "student", *output), self.v, "second layer of the student"),
+            "eps_g": (time, self.eps_g, "generalization error"),
+            "T": (("teacher", "teacher_2"), start.T, "teacher-teacher overlap w~_n.w~_m"),
+            "v_teacher": (("teacher", *output), start.v_teacher, "second layer of the teacher"),
+            "R_start": (("student", "teacher"), start.R, "R at alpha = 0"),
+            "Q_start": (("student", "student_2"), start.Q, "Q at alpha = 0"),
+            "v_start": (("student", *output), start.v, "v at alpha = 0"),
+        }
+        if self.F is not None and self.alignment is not None and problem.b is not None:
+            variables["F"] = (time, self.F, "overlap of second layer and feedback weights v.b")
+            variables["alignment"] = (time, self.alignment, "cosine of the angle between v and b")
+            variables["b"] = (("student", *output), problem.b, "feedback weights")
+        if output and self.F_per_output is not None and self.alignment_per_output is not None:
+            variables["F_per_output"] = ((*time, "output"), self.F_per_output, "v_o.b_o of each output")
+            variables["alignment_per_output"] = (
+                (*time, "output"), self.alignment_per_output, "cosine of the angle between v_o and b_o of each output"
+            )  # fmt: skip
+        if self.diverged_at is not None:
+            variables["diverged_at"] = (time[:-1], self.diverged_at, "alpha at which the run diverged, inf: it did not")
+        for name, values in (self.error or {}).items():
+            variables[f"error_{name}"] = (variables[name][0], values, f"standard error of {name} by quadrature")
+        return variables | activation_variables(problem)
+
+    _SCALARS = ("N", "rule", *RATES)
+
+    def all_attributes(self) -> dict[str, Any]:
+        """The problem's scalars, the method and where it comes from, for the file and for xarray."""
+        described = {name: getattr(self.problem, name) for name in self._SCALARS}
+        described["activation"] = str(self.problem.activation)
+        if self.problem.activation_teacher is not None:
+            described["activation_teacher"] = str(self.problem.activation_teacher)
+        if self.problem.by_quadrature:
+            described["quadrature"] = self.problem.quadrature
+        return described | {"method": self.method} | self.attributes
+
+    def save(self, path: str | os.PathLike[str], overwrite: bool = False) -> Path:
+        """Write the trajectory to an HDF5 file (docs/format.md); `load` reads it back.
+
+        Raises
+        ------
+        InputError
+            If the file exists and `overwrite` is false, or its folder cannot be written to.
+        """
+        return store.write(path, self.variables(), self.all_attributes(), overwrite)
+
+    def to_xarray(self) -> "xarray.Dataset":
+        """An xarray.Dataset with named axes: run, alpha, student, teacher, student_2, teacher_2, output."""
+        return store.to_dataset(self.variables(), self.all_attributes())
+
+
+def load(path: str | os.PathLike[str]) -> Trajectory:
+    """The trajectory in a file written by `Trajectory.save`.
+
+    Raises
+    ------
+    InputError
+        If there is no such file, or it is truncated, not from stdyn, or of a format this version does not know.
+    """
+    return from_arrays(path, *store.read_kind(path, "trajectory"))
+
+
+def from_arrays(path: str | os.PathLike[str], arrays: dict[str, np.ndarray], attributes: dict[str, Any]) -> Trajectory:
+    """The trajectory that these arrays and attributes of a file describe."""
+    try:
+        start = OrderParameters(
+            arrays["R_start"], arrays["Q_start"], arrays["T"], arrays["v_start"], arrays["v_teacher"]
+        )
+        scalars = {name: attributes.pop(name) for name in Trajectory._SCALARS}
+        scalars["activation"] = known(attributes.pop("activation"), arrays.get("activation_values"))
+        if "activation_teacher" in attributes:
+            values = arrays.get("activation_teacher_values")
+            scalars["activation_teacher"] = known(attributes.pop("activation_teacher"), values)
+        if "quadrature" in attributes:
+            scalars["quadrature"] = attributes.pop("quadrature")
+        problem = Problem(start, b=arrays.get("b"), **scalars)
+        alphas, R, Q, v = (arrays[name] for name in ("alpha", "R", "Q", "v"))
+        method = attributes.pop("method")
+    except KeyError as missing:
+        raise InputError(f"{path} is a stdyn file, but holds no {missing}, which a trajectory needs") from None
+    for name in ("format", "format_version", "kind"):
+        attributes.pop(name, None)
+    error = {name.removeprefix("error_"): array for name, array in arrays.items() if name.startswith("error_")}
+    trajectory = Trajectory(problem, alphas, R, Q, v, method, arrays.get("diverged_at"), attributes, error or None)
+    if any(not each.usable for each in problem.activations):
+        trajectory.__dict__["eps_g"] = arrays["eps_g"]  # which cannot be computed without the functions
+    return trajectory
+
+
+def activation_variables(problem: Problem) -> store.Variables:
+    """Values of the activations that `stdyn.activation` made, by which they are recognised."""
+    named = {"activation_values": problem.activation, "activation_teacher_values": problem.activation_teacher}
+    return {
+        name: (("function", "probe"), each.values, "g and g' at 23 points")
+        for name, each in named.items()
+        if each is not None and each.functions_needed
+    }

@@ -1,0 +1,4 @@
+"""Thousands of problems, one file.
+
+May import: analysis and what is below it.
+"""

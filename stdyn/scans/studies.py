@@ -1,0 +1,178 @@
+"""Plateau, escape rate and final error by theory alone: a report of one problem, and how they depend on a quantity."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+import numpy as np
+from tqdm import tqdm
+
+from stdyn.analysis.escape import Plateau, plateaus
+from stdyn.checks import Array, check_type
+from stdyn.errors import InputError
+from stdyn.model.problem import Problem
+from stdyn.model.trajectory import Trajectory
+from stdyn.scans.variations import Variations
+from stdyn.text import columns
+from stdyn.theory.fixedpoints import FixedPoint, critical_eta, fixed_point, perfect_learning
+from stdyn.theory.ode import integrate
+
+_SETTLED = 0.01  # relative difference of an eps_g that no longer changes
+_LEARNED = 1e-9  # and an eps_g that is zero but for the tolerance of the ODEs
+
+STUDIED = {
+    "plateau_length": "length of the plateau in alpha; infinite if it is not left, NaN without a plateau",
+    "plateau_predicted": "the same, with the end that the saddle implies",
+    "plateau_height": "eps_g of the plateau",
+    "saddle_eps_g": "eps_g of the saddle that it hangs on",
+    "escape_rate": "largest eigenvalue of that saddle, per unit of alpha",
+    "eps_g_final": "eps_g at alpha -> infinity, of the specialised student if it is stable; NaN if it is not known",
+}
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Study:
+    """Numbers of the theory against one quantity; prints as a table.
+
+    Attributes
+    ----------
+    variations : Variations
+        What was varied, and around which experiment.
+    quantity : str
+    values : ndarray, shape (n,)
+        Of the quantity.
+    rules : dict
+        For each rule, {name: ndarray (n,)} with the names of `STUDIED`.
+    interrupted : bool
+        Whether Ctrl-C has ended it before the last value.
+    """
+
+    variations: Variations
+    quantity: str
+    values: Array
+    rules: dict[str, dict[str, Array]]
+    interrupted: bool = False
+
+    def csv(self) -> str:
+        """All numbers in full, as comma-separated values."""
+        return "".join(",".join(row) + "\n" for row in self._rows(repr))
+
+    def _rows(self, written: Callable[[float], str]) -> list[tuple[str, ...]]:
+        rows = [("rule", self.quantity, *STUDIED)]
+        for rule, numbers in self.rules.items():
+            for n, value in enumerate(self.values):
+                rows.append((rule, written(float(value)), *(written(float(numbers[name][n])) for name in STUDIED)))
+        return rows
+
+    def __repr__(self) -> str:
+        return columns(self._rows(lambda value: f"{value:.4g}"))
+
+
+def report(theory: Trajectory, found: list[Plateau], points: list[FixedPoint]) -> str:
+    """Plateaus, fixed points and critical learning rate of one problem, as tables."""
+    problem = theory.problem
+    rows = [("plateau from alpha", "to", "implied by saddle", "eps_g", "its saddle", "unstable", "rate", "distance")]
+    for plateau in found:
+        saddle = plateau.saddle
+        of_saddle = ("none found", "", "", "") if saddle is None else (
+            f"{saddle.eps_g:.5g}", str(saddle.unstable), f"{saddle.escape_rate:.4g}", f"{plateau.distance:.2g}"
+        )  # fmt: skip
+        implied = f"{plateau.predicted_end:.4g}" if saddle else ""
+        rows.append((f"{plateau.start:.4g}", f"{plateau.end:.4g}", implied, f"{plateau.height:.5g}", *of_saddle))
+    more = [("fixed point eps_g", "kind", "unstable", "zero modes", "largest eigenvalue", "found")]
+    for point in points:
+        counts = (str(point.unstable), str(point.zero_modes), f"{point.escape_rate:.4g}", str(point.found))
+        more.append((f"{point.eps_g:.5g}", point.kind, *counts))
+    try:
+        critical = f"perfect learning is stable up to eta = {critical_eta(problem):.5g}"
+    except InputError as refused:
+        critical = f"critical eta: not defined ({refused})"
+    saddles = [plateau.saddle for plateau in found if plateau.saddle is not None]
+    moves = [f"the saddle of eps_g = {saddle.eps_g:.5g} is left along {saddle.moves()}" for saddle in saddles]
+    plateaus = columns(rows) if found else "no plateau"
+    return "\n".join([f"{problem.rule}:", plateaus, "", columns(more), *moves, critical])
+
+
+def study(variations: Variations, alphas: Array, *, progress: bool = False) -> Study:
+    """The plateau, its saddle and the final error for every value of the quantity that varies.
+
+    Parameters
+    ----------
+    variations : Variations
+        A grid of one quantity of numbers, for one rule or both, in which eta is positive.
+    alphas : array_like
+        Recorded alphas of the ODEs; plateaus that are longer count as infinite.
+    progress : bool, default False
+        Show a progress bar.
+
+    Raises
+    ------
+    InputError
+        Before any work starts, if not exactly one quantity varies, or not in numbers, or eta is 0.
+
+    Ctrl-C ends the study with the values that are done.
+    """
+    check_type("variations", variations, Variations)
+    quantities = [name for name in variations.axes if name != "rule"]
+    if len(quantities) != 1 or variations.samples:
+        raise InputError(f"vary must be one quantity with its values, but is {', '.join(variations.vary) or 'nothing'}")
+    (quantity,) = quantities
+    if not np.issubdtype(variations.axes[quantity].dtype, np.number):
+        raise InputError(f"vary must be a quantity of numbers, but is {quantity}")
+    problems = list(variations)
+    if any(problem.eta == 0 for problem in problems):
+        raise InputError("eta must be positive in a study, but is 0: nothing moves")
+    rules: list[str] = [problem.rule for problem in problems]
+    order = list(dict.fromkeys(rules))
+    found: dict[str, list[dict[str, float]]] = {rule: [] for rule in order}
+    interrupted = False
+    try:
+        for rule, problem in tqdm(
+            zip(rules, problems, strict=True),
+            "study",
+            len(rules),
+            unit=" points",
+            disable=not progress or None,
+            delay=2,
+        ):
+            found[rule].append(_numbers(problem, alphas))
+    except KeyboardInterrupt:
+        interrupted = True
+    done = min(map(len, found.values()))
+    if interrupted and not done:
+        raise KeyboardInterrupt
+    numbers = {rule: {name: np.array([row[name] for row in found[rule][:done]]) for name in STUDIED} for rule in order}
+    return Study(variations, quantity, np.array(variations.axes[quantity], dtype=float)[:done], numbers, interrupted)
+
+
+def _numbers(problem: Problem, alphas: Array) -> dict[str, float]:
+    """The numbers of STUDIED for one problem."""
+    theory = integrate(problem, alphas, "LSODA")
+    numbers = dict.fromkeys(STUDIED, np.nan) | {"eps_g_final": final_error(theory)}
+    found = plateaus(theory)
+    if found:
+        plateau = found[0]
+        numbers |= {"plateau_length": plateau.end - plateau.start, "plateau_height": plateau.height}
+        numbers["plateau_predicted"] = plateau.predicted_end - plateau.start
+        if plateau.saddle is not None:
+            numbers |= {"saddle_eps_g": plateau.saddle.eps_g, "escape_rate": plateau.saddle.escape_rate}
+    return numbers
+
+
+def final_error(theory: Trajectory) -> float:
+    """eps_g at alpha -> infinity; NaN if it is not known.
+
+    That of the fixed point near perfect learning, or else of that near the trajectory's end, if nothing leaves it.
+    Where none is found, as in families (K > M), eps_g at a hundred times the last alpha if it has settled, to 1 %.
+    """
+    if not len(theory.alphas) or theory.diverged_at is not None:
+        return np.nan
+    problem, starts = theory.problem, [theory.at(-1)]
+    with suppress(InputError):  # K != M, or a frozen v that is not the teacher's
+        starts.insert(0, perfect_learning(problem))
+    for start in starts:
+        point = fixed_point(problem, start)
+        if point is not None and not point.unstable:
+            return point.eps_g
+    later = integrate(problem, [30 * theory.alphas[-1], 100 * theory.alphas[-1]], "LSODA").eps_g
+    return float(later[1]) if abs(later[1] - later[0]) <= max(_SETTLED * later[1], _LEARNED) else np.nan

@@ -1,0 +1,367 @@
+"""The points of a scan: an experiment in which some quantities vary, on a grid, by sampling, or both."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property, partial
+from typing import Any
+
+import numpy as np
+
+from stdyn.checks import Array, integer, number
+from stdyn.errors import InputError
+from stdyn.model.activations import find
+from stdyn.model.experiment import Experiment
+from stdyn.model.problem import RATES, Problem
+from stdyn.model.state import OrderParameters
+from stdyn.settings import check_name, from_values
+
+TEXTS = ("rule", "activation", "activation_teacher")
+NUMBERS = {
+    "N": "input dimension",
+    "eta": "learning rate of the first layer",
+    "eta_v": "learning rate of the second layer",
+    "sigma": "standard deviation of the label noise",
+    "decay": "weight decay of the first layer",
+    "decay_v": "weight decay of the second layer",
+    "q": "squared norm of the student vectors at the start",
+    "r": "overlap R_nn of a prepared start",
+    "v_scale": "standard deviation of the random v at the start; of a given one, a factor",
+    "b_scale": "standard deviation of the random feedback weights; of given ones, a factor",
+    "R_scale": "factor on R at the start",
+    "Q_scale": "factor on Q at the start",
+    "b_angle": "angle in degrees of the feedback weights to v at the start",
+    "draw": "seed of the random start: first layer, v and b",
+}
+_ACTIVATIONS = ("activation", "activation_teacher")
+_ENTRY = re.compile(r"(R|Q|T|v|v_teacher|b)\[\s*(\d+)\s*(?:,\s*(\d+)\s*)?\]")
+_KEYS = ("from", "to", "number", "spacing")
+
+
+@dataclass(frozen=True, eq=False)
+class Variations(Sequence[Problem]):
+    """A sequence of problems: an experiment with some of its quantities varied. A point is made when it is asked for.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        What does not vary. Its rule "both" makes two points of each, of the same start.
+    vary : mapping of str to values
+        For each quantity either the values it takes (a list, or {"from", "to", "number", "spacing"}): an axis of a
+        grid; or {"from", "to", "spacing"} without a number: it is sampled. Spacing is "linear" (the default) or "log".
+        Quantities are the keys of `NUMBERS` and `TEXTS`, single entries such as "R[0,1]", "v[2]" or "b[0,1]", and
+        several that take the same value, such as "eta=eta_v". {"draw": "each"} gives each sample a draw of its own,
+        {"draw": {"from": 1, "number": 100}} an axis of 100 draws.
+    sample : {"random", "sobol"}
+        How the sampled quantities are drawn: independently, or a scrambled Sobol sequence (scipy.stats.qmc).
+    number : int, optional
+        The number of samples; needed if a quantity is sampled, else refused.
+
+    The points are the product of the samples and of all axes, the last axis running fastest.
+
+    Raises
+    ------
+    InputError
+        If a quantity is unknown, a value cannot be used, or a quantity would change nothing.
+    """
+
+    experiment: Experiment
+    vary: Mapping[str, Any] = field(default_factory=dict)
+    sample: str = "random"
+    number: int | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.experiment, Experiment):
+            raise InputError(f"experiment must be an Experiment, but is {type(self.experiment).__name__}")
+        if not isinstance(self.vary, Mapping):
+            raise InputError(f"vary must be a mapping of quantities to values, but is {self.vary!r}")
+        self.experiment.check()
+        _ = self.axes, self.samples  # checks every value
+
+    @cached_property
+    def axes(self) -> dict[str, np.ndarray]:
+        """The axes of the grid: {quantity: values}."""
+        axes = {}
+        named: list[str] = []
+        for name, values in self.vary.items():
+            self._check_name(name)
+            named += map(str.strip, name.split("="))
+            if isinstance(values, Mapping):
+                _check_keys(name, values, _KEYS)
+            if not _is_sampled(name, values):
+                axes[name] = _values(name, values)
+        if len(set(named)) < len(named):
+            twice = next(name for name in named if named.count(name) > 1)
+            raise InputError(f"{twice} must vary once, but is named twice: {', '.join(self.vary)}")
+        if len(self.experiment.rules) > 1 and "rule" not in self.vary:
+            axes["rule"] = np.array(self.experiment.rules, dtype=object)
+        return axes
+
+    @cached_property
+    def samples(self) -> dict[str, np.ndarray]:
+        """The sampled quantities: {quantity: (samples,) values}."""
+        names = [name for name, values in self.vary.items() if _is_sampled(name, values)]
+        if not names:
+            if self.number is not None:
+                raise InputError(
+                    f"number = {self.number} is the number of samples, but nothing is sampled (a quantity is if its"
+                    ' table has "from" and "to" and no "number", or with draw = "each")'
+                )
+            return {}
+        if self.number is None:
+            raise InputError(f"number, how often {', '.join(names)} are sampled, is needed")
+        count = integer("number", self.number, 1, 10**9)
+        if self.sample not in ("random", "sobol"):
+            raise InputError(f'sample must be "random" or "sobol", but is {self.sample!r}')
+        drawn = [name for name in names if name != "draw"]
+        rng = self.experiment.rng("samples")
+        if self.sample == "sobol" and drawn:
+            unit = _sobol(len(drawn), count, rng)
+        else:
+            unit = rng.random((count, len(drawn)))
+        samples = {name: _spread(name, self.vary[name], unit[:, j]) for j, name in enumerate(drawn)}
+        if "draw" in names:
+            samples["draw"] = np.arange(1, count + 1)
+        return samples
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The number of samples and the lengths of the axes."""
+        return (int(self.number) if self.samples and self.number else 1, *map(len, self.axes.values()))
+
+    def __len__(self) -> int:
+        return int(np.prod(self.shape))
+
+    def values(self, index: int) -> dict[str, Any]:
+        """The values of all varied quantities at a point."""
+        at = np.unravel_index(index, self.shape)
+        values = {name: each[at[0]] for name, each in self.samples.items()}
+        return values | {name: each[at[j]] for j, (name, each) in enumerate(self.axes.items(), 1)}
+
+    @property
+    def coordinates(self) -> dict[str, np.ndarray]:
+        """The values of all varied quantities: {quantity: (points,) values}."""
+        at = np.unravel_index(np.arange(len(self)), self.shape)
+        values = {name: each[at[0]] for name, each in self.samples.items()}
+        return values | {name: each[at[j]] for j, (name, each) in enumerate(self.axes.items(), 1)}
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"point {index} of {len(self)}")
+        return self.recipe(index % len(self))()
+
+    def recipe(self, index: int) -> Callable[[], Problem]:
+        """A function that makes the problem of a point; it is small when pickled.
+
+        It has activations instead of their names: another process may not know what was made in this one.
+        """
+        values = self.values(index)
+        there = {name: getattr(self.experiment, name) for name in _ACTIVATIONS}
+        named = {
+            name: values.get(name, there[name]) for name in _ACTIVATIONS if values.get(name, there[name]) is not None
+        }
+        return partial(problem_at, self.experiment, values | {name: find(each) for name, each in named.items()})
+
+    def __iter__(self) -> Iterator[Problem]:
+        return (self[index] for index in range(len(self)))
+
+    @property
+    def description(self) -> dict[str, Any]:
+        """Everything that is needed to make these points again, of plain types; `from_description` does."""
+        return {
+            "experiment": {name: plain(value) for name, value in asdict(self.experiment).items() if value is not None},
+            "vary": {name: plain(values) for name, values in self.vary.items()},
+            "sample": self.sample,
+            "number": plain(self.number),
+        }
+
+    @classmethod
+    def from_description(cls, description: Mapping[str, Any]) -> "Variations":
+        """The points that `description` describes."""
+        rest = {name: value for name, value in description.items() if name != "experiment"}
+        return cls(from_values(description["experiment"], Experiment), **rest)
+
+    # -----------------------------------------------------------------------------------------------------------------
+
+    def _check_name(self, name: str) -> None:
+        experiment = self.experiment
+        for part in map(str.strip, str(name).split("=")):
+            if part in ("K", "M", "outputs", "points", "alpha_max", "alpha_min", "spacing", "rtol"):
+                raise InputError(f"{part} cannot vary: all points of a scan have the same shapes and alphas")
+            entry = _ENTRY.fullmatch(part)
+            if entry is None:
+                check_name(part, [*NUMBERS, *TEXTS], "there is no quantity")
+            else:
+                _check_entry(experiment, entry)
+            if part == "r" and experiment.start != "prepared":
+                raise InputError(f'r is the overlap of start = "prepared" and cannot vary with {experiment.start!r}')
+            if part in ("q", "r") and experiment.R is not None:
+                raise InputError(f"{part} would change nothing, because R and Q are given; R_scale and Q_scale do")
+            if part in ("b_angle", "b_scale", "b") and "fa" not in self._rules:
+                raise InputError(f"{part} would change nothing: backpropagation has no feedback weights")
+
+    @property
+    def _rules(self) -> Sequence[str]:
+        return self.vary.get("rule", self.experiment.rules)
+
+
+def problem_at(experiment: Experiment, values: Mapping[str, Any]) -> Problem:
+    """The problem of `experiment` with these values of the varied quantities, in this order whatever theirs is:
+
+    the draw and what else are parameters of the experiment, factors, single entries, the angle of b, the rule.
+    """
+    values = {part.strip(): value for name, value in values.items() for part in name.split("=")}
+    rule = values.pop("rule", experiment.rule)
+    changes: dict[str, Any] = {"rule": "fa"}  # b is drawn, and dropped in the end if not wanted: all else is the same
+    changes |= {name: plain(values[name]) for name in ("N", "q", "r", *_ACTIVATIONS, *RATES) if name in values}
+    for name in ("v", "b"):
+        if f"{name}_scale" in values and getattr(experiment, name) is None:
+            changes[f"{name}_scale"] = float(values.pop(f"{name}_scale"))
+    if "draw" in values:
+        changes["seed"] = int(values["draw"])
+    problem = replace(experiment, **changes).problem("fa")
+    start, b = problem.start, problem.b
+    assert b is not None
+    arrays = {name: np.array(getattr(start, name)) for name in ("R", "Q", "T", "v", "v_teacher")} | {"b": np.array(b)}
+    for name in ("R", "Q", "v", "b"):
+        arrays[name] *= float(values.get(f"{name}_scale", 1.0))
+    for name, value in values.items():
+        entry = _ENTRY.fullmatch(name)
+        if entry is not None:
+            array, *at = entry.groups()
+            place = tuple(int(i) for i in at if i is not None)
+            arrays[array][place] = value
+            if array in ("Q", "T"):
+                arrays[array][place[::-1]] = value
+    b = arrays.pop("b")
+    if any(not np.array_equal(getattr(start, name), array) for name, array in arrays.items()):
+        start = OrderParameters(**arrays)
+    if rule != "fa":
+        return replace(problem, start=start, rule="bp", b=None)
+    if "b_angle" in values:
+        b = turned(b, start.v, float(values["b_angle"]))
+    return replace(problem, start=start, b=b)
+
+
+def turned(b: Array, v: Array, angle: float) -> Array:
+    """b turned, in the plane of b and v and without changing its length, to `angle` degrees from v.
+
+    Raises
+    ------
+    InputError
+        If v or b is zero, or b is parallel to v and so does not say in which direction to turn.
+    """
+    length, v_length = np.linalg.norm(b), np.linalg.norm(v)
+    if length == 0 or v_length == 0:
+        raise InputError(f"b_angle is the angle of b to v, but {'v' if v_length == 0 else 'b'} is zero")
+    along = v / v_length
+    across = b - np.sum(b * along) * along
+    if np.linalg.norm(across) <= 1e-12 * length:
+        if angle in (0, 180):
+            return length * along * (1 if angle == 0 else -1)
+        raise InputError(f"b is parallel to v, so that there is no direction in which to turn it to {angle:g} degrees")
+    radians = np.deg2rad(angle)
+    return length * (np.cos(radians) * along + np.sin(radians) * across / np.linalg.norm(across))
+
+
+def plain(value: Any) -> Any:
+    """Lists, numbers and texts instead of NumPy's types and tuples."""
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tolist()
+    if isinstance(value, Mapping):
+        return {str(key): plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple | range):
+        return [plain(each) for each in value]
+    return value
+
+
+def _check_entry(experiment: Experiment, entry: re.Match[str]) -> None:
+    K, M, O = experiment.K, experiment.M, experiment.outputs
+    units = M if entry[1] == "v_teacher" else K
+    shapes: dict[str, tuple[int, ...]] = {"R": (K, M), "Q": (K, K), "T": (M, M)}
+    shape = shapes.get(entry[1], (units,) if O == 1 else (units, O))
+    at = [int(i) for i in entry.groups()[1:] if i is not None]
+    if len(at) != len(shape) or any(i >= n for i, n in zip(at, shape, strict=True)):
+        raise InputError(f"{entry[0]} is no entry of {entry[1]}, which has shape {shape} and is counted from 0")
+
+
+def _is_sampled(name: str, values: Any) -> bool:
+    if name == "draw":
+        return isinstance(values, str) and values == "each"
+    return isinstance(values, Mapping) and "number" not in values
+
+
+def _values(name: str, values: Any) -> np.ndarray:
+    """The values of an axis of the grid, checked."""
+    if isinstance(values, Mapping):
+        if "number" not in values:  # only draw, of which a range is no sample
+            raise InputError(f'draw must be a list, a table with from and number, or "each", but is {dict(values)}')
+        count = integer(f"{name}: number", values["number"], 1, 10**9)
+        if name == "draw" and "to" not in values:
+            first = integer("draw: from", values.get("from", 1), 0)
+            _check_keys(name, values, ("from", "number"))
+            return np.arange(first, first + count)
+        return _spread(name, values, np.linspace(0, 1, count))
+    if isinstance(values, str) or not isinstance(values, Sequence | np.ndarray) or len(values) == 0:
+        raise InputError(
+            f"{name} must vary over a list of values or a table with from, to and number, but is {values!r}"
+        )
+    checked = [_value(name, value) for value in values]
+    if len(set(checked)) < len(checked):
+        raise InputError(f"{name} must not take a value twice, but is {plain(values)}")
+    return np.array(checked, dtype=object if isinstance(checked[0], str) else None)
+
+
+def _spread(name: str, table: Mapping[str, Any], unit: Array) -> np.ndarray:
+    """Numbers from 0 to 1 taken to those from table["from"] to table["to"]."""
+    if any(key not in table for key in ("from", "to")):
+        raise InputError(f"{name} needs from and to, but is {dict(table)}")
+    first, last = _value(name, table["from"]), _value(name, table["to"])
+    if isinstance(first, str) or isinstance(last, str):
+        raise InputError(f"{name} varies over texts, which must be given as a list")
+    spacing = table.get("spacing", "linear")
+    if spacing == "log":
+        if not (first > 0 and last > 0):
+            raise InputError(f"{name} with spacing log must have from and to above 0, but is {dict(table)}")
+        spread = first * (last / first) ** unit
+    elif spacing == "linear":
+        spread = first + (last - first) * unit
+    else:
+        raise InputError(f'{name}: spacing must be "linear" or "log", but is {spacing!r}')
+    if set(map(str.strip, name.split("="))) & {"N", "draw"}:
+        spread = np.rint(spread).astype(int)
+    return spread
+
+
+def _check_keys(name: str, table: Mapping[str, Any], keys: Sequence[str]) -> None:
+    for key in table:
+        if key not in keys:
+            raise InputError(f"{name} must be a table with {', '.join(keys)}, but has {key!r}")
+
+
+def _value(name: str, value: Any) -> Any:
+    """One value of a quantity, refused if the quantity cannot take it at any point."""
+    for part in map(str.strip, name.split("=")):
+        if part in TEXTS:
+            if part == "rule" and value not in ("fa", "bp"):
+                raise InputError(f"rule must be one of fa, bp, but is {value!r}")
+            if part in _ACTIVATIONS:
+                find(value, part)
+        elif part in ("N", "draw"):
+            value = integer(part, value, 0 if part == "draw" else 1)
+        elif part == "b_angle":
+            value = number(part, value, 0, 180)
+        else:
+            signed = part in ("r", "R_scale") or _ENTRY.fullmatch(part)
+            value = number(part, value, -np.inf if signed else 0)
+    return value
+
+
+def _sobol(dimensions: int, count: int, rng: np.random.Generator) -> Array:
+    """The first `count` points of a scrambled Sobol sequence."""
+    from scipy.stats import qmc  # a third of a second, which no worker need pay
+
+    exponent = int(np.ceil(np.log2(count))) if count > 1 else 0
+    return qmc.Sobol(dimensions, scramble=True, rng=rng).random_base2(exponent)[:count]

@@ -1,0 +1,44 @@
+"""Streams of random numbers: which generator gives the normal numbers of a simulation, and how it is seeded."""
+
+import json
+
+import numpy as np
+
+from stdyn import kernels
+from stdyn.checks import check_rng
+from stdyn.errors import InputError
+
+Stream = np.ndarray  # of uint64, (4, lanes): the state of one SFC64 a lane
+
+
+def stream(generator: np.random.Generator, lanes: int = 1) -> Stream:
+    """Independent SFC64 generators side by side, seeded by the SeedSequence of `generator` as NumPy seeds its own.
+
+    One lane alone gives the bits of numpy.random.SFC64(seed sequence).
+    """
+    states = np.ones((4, lanes), dtype=np.uint64)
+    states[:3] = seed_sequence(generator).generate_state(3 * lanes, np.uint64).reshape(lanes, 3).T
+    kernels.normals(states, np.empty((12, lanes)))  # NumPy drops 12 numbers, too, to mix the seed
+    return states
+
+
+def seed_sequence(rng: np.random.Generator) -> np.random.SeedSequence:
+    """The SeedSequence of a generator; refuses one that cannot be spawned from."""
+    check_rng(rng)
+    sequence = rng.bit_generator.seed_seq
+    if not isinstance(sequence, np.random.SeedSequence):
+        raise InputError("rng must be made from a seed or a SeedSequence, so that every run can have its own stream")
+    return sequence
+
+
+def seed(rng: np.random.Generator) -> str:
+    """What is needed to make `rng` again, as JSON: bit generator, entropy, spawn key, children spawned before."""
+    sequence = seed_sequence(rng)
+    return json.dumps(
+        {
+            "bit_generator": type(rng.bit_generator).__name__,
+            "entropy": np.asarray(sequence.entropy).tolist(),
+            "spawn_key": [int(key) for key in sequence.spawn_key],
+            "n_children_spawned": sequence.n_children_spawned,
+        }
+    )

@@ -1,0 +1,9 @@
+"""Tables of texts."""
+
+from collections.abc import Sequence
+
+
+def columns(rows: Sequence[tuple[str, ...]]) -> str:
+    """Rows of texts as a table, in columns aligned on the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join("  ".join(cell.rjust(w) for cell, w in zip(row, widths, strict=True)) for row in rows)

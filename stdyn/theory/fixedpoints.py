@@ -1,0 +1,383 @@
+"""Where the order parameters do not move: fixed points of the ODEs, their spectra, and the critical learning rate.
+
+Theory.md, section 9. Roots are found in the coordinates of `expansion.Expansion` and given for R, Q and v.
+"""
+
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import pairwise
+
+import numpy as np
+import scipy.optimize
+
+from stdyn.checks import Array, check_rng, check_type, integer, number
+from stdyn.errors import InputError
+from stdyn.model.initial import root
+from stdyn.model.problem import Problem
+from stdyn.model.state import OrderParameters
+from stdyn.theory.expansion import Expansion
+from stdyn.theory.ode import solve
+from stdyn.theory.symmetry import Orbits, equivalent, find_orbits
+
+_POLISHED = 1e-12  # the last Newton step, relative to 1 + the largest order parameter
+_NEWTON = 50  # steps at most
+_IMPOSSIBLE = -1e-9  # an eigenvalue of Q_across below this: no weights have such overlaps
+_LARGEST = 100.0  # a Q_ik above this, in units of T, counts as infinite: nothing moves there, as g' is zero
+_SAME = 1e-6  # order parameters of one fixed point, found twice
+_ZERO = 1e-7  # an eigenvalue that is no more than this, relative to the largest, counts as zero
+_RANK = 1e-9  # relative to the largest: singular values below it are those of zero modes
+_LONGEST = 1000.0  # alpha up to which a random start may be integrated before a root is looked for
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class FixedPoint:
+    """A root of the right-hand side of the ODEs, and the linear dynamics around it.
+
+    Attributes
+    ----------
+    problem : Problem
+        Whose ODEs; its `start` is of no account, but for a frozen second layer.
+    state : OrderParameters
+        The order parameters there.
+    eps_g : float
+        Generalization error.
+    eigenvalues : ndarray of complex, shape (L,)
+        Of the Jacobian, per unit of alpha, largest real part first. L counts the entries of R, the upper triangle of Q
+        and, unless the second layer is frozen, v.
+    eigenvectors : ndarray of complex, shape (L, L)
+        In the columns, of length 1, in the order R row by row, upper triangle of Q row by row, v row by row.
+    found : int
+        From how many starts it, or an image of it under the symmetries of the problem, was reached.
+    """
+
+    problem: Problem
+    state: OrderParameters
+    eps_g: float
+    eigenvalues: Array
+    eigenvectors: Array
+    found: int = 1
+
+    @cached_property
+    def _zero(self) -> float:
+        return _ZERO * float(np.abs(self.eigenvalues).max())
+
+    @property
+    def unstable(self) -> int:
+        """The number of directions in which perturbations grow."""
+        return int(np.sum(self.eigenvalues.real > self._zero))
+
+    @property
+    def zero_modes(self) -> int:
+        """The number of directions in which, to first order, nothing happens: the point is one of a family."""
+        return int(np.sum(np.abs(self.eigenvalues.real) <= self._zero))
+
+    @property
+    def kind(self) -> str:
+        """ "stable", "saddle" or, if perturbations neither grow nor all decay, "marginal"."""
+        return "saddle" if self.unstable else "marginal" if self.zero_modes else "stable"
+
+    @property
+    def escape_rate(self) -> float:
+        """The largest real part of an eigenvalue, per unit of alpha; negative if the point is stable."""
+        return float(self.eigenvalues.real[0])
+
+    def escape_time(self, distance: float, to: float = 1.0) -> float:
+        """alpha in which a perturbation along the most unstable direction grows from `distance` to `to`.
+
+        Infinity if the point is not a saddle. Linear dynamics: right but for a constant of order 1 / escape_rate, which
+        `plateaus` and `escape_times` get from the ODEs.
+        """
+        number("distance", distance, np.nextafter(0, 1))
+        number("to", to, distance)
+        return float(np.log(to / distance)) / self.escape_rate if self.unstable else np.inf
+
+    def moves(self, direction: int = 0, most: int = 4) -> str:
+        """What an eigenvector moves, largest first, as "+0.50 R_12 -0.50 R_11"; units are numbered from 1."""
+        vector = self.eigenvectors[:, integer("direction", direction, 0, len(self.eigenvalues) - 1)]
+        vector = (vector / vector[np.abs(vector).argmax()]).real
+        vector /= np.linalg.norm(vector)
+        names = names_of(self.problem)
+        order = np.argsort(-np.abs(vector), kind="stable")[:most]
+        return " ".join(f"{vector[j]:+.2f} {names[j]}" for j in order if abs(vector[j]) > 0.05)
+
+    def __repr__(self) -> str:
+        directions = f" ({self.unstable} unstable)" if self.unstable else ""
+        family = f", one of a family ({self.zero_modes} zero modes)" if self.zero_modes else ""
+        moving = f": {self.moves()}" if self.unstable else ""
+        return (
+            f"<stdyn.FixedPoint eps_g = {self.eps_g:.6g}, {self.kind}{directions}{family},"
+            f" largest eigenvalue {self.escape_rate:.4g}{moving}>"
+        )
+
+
+def names_of(problem: Problem) -> list[str]:
+    """The names R_11, R_12, …, Q_11, …, v_1, … of the entries of a packed state; units are numbered from 1."""
+    K, M, O = problem.start.K, problem.start.M, problem.outputs
+    i, k = np.triu_indices(K)
+    names = [f"R_{i + 1}{n + 1}" for i in range(K) for n in range(M)]
+    names += [f"Q_{a + 1}{c + 1}" for a, c in zip(i, k, strict=True)]
+    return names + [f"v_{i + 1}" + (f"{o + 1}" if O > 1 else "") for i in range(K) for o in range(O)]
+
+
+def fixed_points(
+    problem: Problem,
+    starts: Iterable[OrderParameters] | None = None,
+    *,
+    number_of_starts: int = 200,
+    rng: np.random.Generator | None = None,
+) -> list[FixedPoint]:
+    """Fixed points of the ODEs of a problem, smallest eps_g first.
+
+    Parameters
+    ----------
+    problem : Problem
+        Its rule, rates, teacher and feedback weights; with eta_v = decay_v = 0 also its v, which does not move.
+    starts : iterable of OrderParameters, optional
+        Where to look for roots from. One that has a symmetry is looked for among the states with this symmetry only.
+        Default: the problem's start, `number_of_starts` random ones and, if K = M, perfect learning.
+    number_of_starts : int, default 200
+        Random starts: weights of random length, half of them as they are, half after the ODEs have led them on for a
+        while, towards what trajectories come near.
+    rng : numpy.random.Generator, optional
+        For the random starts; needed unless `starts` is given.
+
+    Returns
+    -------
+    list of FixedPoint
+        Polished by Newton's method to steps of 1e-12. Images under the symmetries of the problem (permutations of units
+        and changes of sign) are merged, and of a continuous family one member is kept. Nothing says that all are found.
+
+    Raises
+    ------
+    InputError
+        If the first layer does not move (eta = 0), or a start does not fit the problem.
+    """
+    check_type("problem", problem, Problem)
+    if problem.eta == 0:
+        raise InputError("eta must be positive for fixed points, but is 0: nothing moves")
+    if isinstance(starts, OrderParameters):
+        raise InputError("starts must be a list of OrderParameters, but is a single one")
+    if starts is None:
+        check_rng(rng)
+        assert rng is not None
+        count = integer("number_of_starts", number_of_starts, 0)
+        starts = [problem.start, *(_random_start(problem, rng, led=n % 2 == 1) for n in range(count))]
+        with suppress(InputError):  # K != M, or a frozen v that is not the teacher's
+            starts.append(perfect_learning(problem))
+    points = (fixed_point(problem, start) for start in starts)
+    return merged([point for point in points if point is not None])
+
+
+def merged(points: Iterable[FixedPoint]) -> list[FixedPoint]:
+    """The points, images of each other and members of a family as one, smallest eps_g first."""
+    different: list[FixedPoint] = []
+    for point in points:
+        for n, known in enumerate(different):
+            if _same(known, point):
+                different[n] = replace(known, found=known.found + point.found)
+                break
+        else:
+            different.append(point)
+    return sorted(different, key=lambda point: point.eps_g)
+
+
+def fixed_point(problem: Problem, start: OrderParameters) -> FixedPoint | None:
+    """The fixed point that Powell's hybrid method and Newton's reach from a start; None if there is none."""
+    _check_state("starts", problem, start)
+    if frozen(problem):
+        start = replace(start, v=problem.start.v)
+    expansion = Expansion(problem)
+    w = _root(expansion, expansion.coordinates(start), find_orbits(replace(problem, start=start)))
+    return None if w is None else at_state(expansion, w)
+
+
+def _check_state(name: str, problem: Problem, state: OrderParameters) -> None:
+    """Refuse a state of another teacher or other shapes."""
+    if not isinstance(state, OrderParameters):
+        raise InputError(f"{name} must be OrderParameters, but is or contains {type(state).__name__}")
+    for part in ("R", "v", "T", "v_teacher"):
+        mine, theirs = getattr(state, part), getattr(problem.start, part)
+        if mine.shape != theirs.shape or (part in ("T", "v_teacher") and not np.array_equal(mine, theirs)):
+            raise InputError(f"{name} must have the problem's teacher and shapes, but {part} differs")
+
+
+def at_state(expansion: Expansion, w: Array) -> FixedPoint | None:
+    """The fixed point at a root w; None if no weights have its overlaps."""
+    problem, free = expansion.problem, _free(expansion)
+    eigenvalues = np.linalg.eigvalsh(expansion.parts(w)[1])
+    if eigenvalues[0] < _IMPOSSIBLE * max(1.0, eigenvalues[-1]):
+        return None
+    if np.abs(expansion.order_parameters(w)[1]).max() > _LARGEST * np.abs(expansion.T).max():
+        return None
+    state = expansion.state(w)
+    w = expansion.coordinates(state)
+    values, vectors = np.linalg.eig(expansion.jacobian(w)[free, free])
+    vectors = expansion.slopes(w[None])[0, :-2][free, free] @ vectors
+    order = np.argsort(-values.real, kind="stable")
+    vectors = vectors[:, order] / np.linalg.norm(vectors[:, order], axis=0)
+    return FixedPoint(problem, state, max(float(expansion.eps_g(w)), 0.0), values[order], vectors)
+
+
+def frozen(problem: Problem) -> bool:
+    """Whether the second layer does not move."""
+    return problem.eta_v == 0 and problem.decay_v == 0
+
+
+def _free(expansion: Expansion) -> slice:
+    """Which entries of w move."""
+    L = expansion.K * expansion.M + len(expansion.i)
+    return slice(L if frozen(expansion.problem) else L + expansion.K * expansion.O)
+
+
+def _root(expansion: Expansion, w: Array, orbits: Orbits) -> Array | None:
+    """A zero of the drift near w that has the symmetries of `orbits`, polished; None if none is reached."""
+    problem, free = expansion.problem, _free(expansion)
+    first = expansion.K * expansion.M + len(expansion.i)
+    rate = np.repeat([problem.eta, problem.eta_v or problem.decay_v or 1.0], [first, len(w) - first])
+    s, moving = orbits.reduce(w), np.unique(orbits.orbit[free][orbits.sign[free] != 0])
+    expand = np.zeros((len(w), len(s)))
+    expand[np.arange(len(w)), orbits.orbit] = orbits.sign
+    reduce = expand.T / np.bincount(orbits.orbit)[:, None]
+    expand, rest = expand[:, moving], expand @ s - expand[:, moving] @ s[moving]
+    reduce = reduce[moving]
+
+    def drift(x: Array) -> Array:
+        return reduce @ (expansion.drift(rest + expand @ x) / rate)
+
+    def jacobian(x: Array) -> Array:
+        return reduce @ (expansion.jacobian(rest + expand @ x) / rate[:, None]) @ expand
+
+    with np.errstate(all="ignore"):
+        x = scipy.optimize.root(drift, s[moving], jac=jacobian, options={"xtol": 1e-12}).x
+        for _ in range(_NEWTON):
+            if not np.abs(x).max(initial=0) < np.inf or not np.isfinite(J := jacobian(x)).all():
+                return None
+            step = np.linalg.lstsq(J, -drift(x), rcond=_RANK)[0]
+            x = x + step
+            if np.abs(step).max(initial=0) <= _POLISHED * (1 + np.abs(x).max(initial=0)):
+                return rest + expand @ x
+    return None
+
+
+def _random_start(problem: Problem, rng: np.random.Generator, led: bool) -> OrderParameters:
+    """Random weights; if `led`, after the ODEs have led them on up to a random alpha."""
+    start, K, M = problem.start, problem.start.K, problem.start.M
+    scale = np.sqrt(np.trace(start.T) / M)
+    W = rng.uniform(0.1, 1.2) * scale * rng.standard_normal((K, K + M)) / np.sqrt(K + M)
+    R, v = W[:, :M] @ root(start.T), start.v
+    if not frozen(problem):
+        v = np.sqrt(np.mean(start.v_teacher**2)) * rng.standard_normal(v.shape)
+    state = OrderParameters(R, W @ W.T, start.T, v, start.v_teacher)
+    alpha = float(np.exp(rng.uniform(0, np.log(_LONGEST))))
+    if not led:
+        return state
+    expansion = Expansion(problem)
+    y = solve(replace(problem, start=state), np.array([alpha / 2, alpha]), "LSODA", 1e-6, 1e-8)[0]
+    if not len(y):
+        return state
+    return expansion.state(expansion.to_w(y[-1]))
+
+
+def _same(one: FixedPoint, other: FixedPoint) -> bool:
+    """Whether they are images of each other under a symmetry of the problem, or members of one family.
+
+    Two points with zero modes count as one family if eps_g and the numbers of zero and of growing modes agree.
+    """
+    if abs(one.eps_g - other.eps_g) > _SAME * (1e-3 + one.eps_g) or one.unstable != other.unstable:
+        return False
+    if one.zero_modes and one.zero_modes == other.zero_modes:
+        return True
+    mine, theirs = (replace(point.problem, start=point.state) for point in (one, other))
+    return equivalent(mine, theirs, _SAME)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The critical learning rate
+
+
+def perfect_learning(problem: Problem) -> OrderParameters:
+    """The state in which student unit i is teacher unit i, with the sign that the feedback weights ask for.
+
+    Both layers: (w_i, v_i) = ± (w~_i, v~_i) with b_i . v_i > 0, else plus; always plus if g is not odd. Needs K = M,
+    the same activation of student and teacher and, with a frozen second layer, v_i = ± v~_i.
+    """
+    start, K = problem.start, problem.start.K
+    student, teacher = problem.activations
+    if student != teacher:
+        raise InputError(
+            f"perfect learning needs the teacher's activation, {teacher}, but that of the student is {student}"
+        )
+    if start.M != K:
+        raise InputError(f"perfect learning needs K = M, but K = {K} and M = {start.M}; give the state as `at` instead")
+    v, v_teacher = start.v.reshape(K, -1), start.v_teacher.reshape(K, -1)
+    towards = v if frozen(problem) else v_teacher if problem.b is None else problem.b.reshape(K, -1)
+    sign = np.where((np.sum(towards * v_teacher, axis=1) < 0) & (student.parity == -1), -1.0, 1.0)
+    perfect = sign[:, None] * v_teacher
+    if frozen(problem) and not np.allclose(v, perfect, rtol=1e-12, atol=0):
+        raise InputError(f"v must be ± v_teacher where it is frozen (eta_v = 0), to learn perfectly, but is {start.v}")
+    T = start.T
+    return OrderParameters(
+        sign[:, None] * T, np.outer(sign, sign) * T, T, perfect.reshape(start.v.shape), start.v_teacher
+    )
+
+
+def critical_eta(problem: Problem, at: OrderParameters | None = None) -> float:
+    """The learning rate of the first layer above which perfect learning is unstable.
+
+    Parameters
+    ----------
+    problem : Problem
+        Its own eta is of no account; sigma, decay and decay_v must be 0.
+    at : OrderParameters, optional
+        The fixed point instead of `perfect_learning(problem)`; one at every eta.
+
+    Returns
+    -------
+    float
+        The smallest eta at which the largest real part of an eigenvalue (zero modes aside) changes its sign: between
+        two of 81 values from 1e-4 to 1e4, then by Brent's method to 1e-10 of its value (of ReLU and with averages by
+        quadrature 1e-6, beside the error of the quadrature). 0 if the point is unstable at 1e-4 already, infinity if it
+        is stable at 1e4.
+
+    Raises
+    ------
+    InputError
+        If there is noise or decay, so that nothing is learned perfectly, or the state is no fixed point.
+    """
+    for name in ("sigma", "decay", "decay_v"):
+        if getattr(problem, name):
+            raise InputError(
+                f"{name} must be 0 for perfect learning to be a fixed point, but is {getattr(problem, name)}"
+            )
+    state = perfect_learning(problem) if at is None else at
+    _check_state("at", problem, state)
+    moved = np.abs(_at(problem, state, 1.0)[1]).max()
+    if moved > 1e-9:
+        raise InputError(
+            f"at must be a fixed point at every eta, but at eta = 1 its order parameters move by {moved:.2g}"
+        )
+
+    def growth(log_eta: float) -> float:
+        eta = float(np.exp(log_eta))
+        J = _at(problem, state, eta)[0]
+        real = np.linalg.eigvals(J).real / eta
+        return float(real[np.argsort(np.abs(real))[zero_modes:]].max())
+
+    grid = np.log(np.geomspace(1e-4, 1e4, 81))
+    real = np.linalg.eigvals(_at(problem, state, 1e-4)[0]).real
+    zero_modes = int(np.sum(np.abs(real) <= _ZERO * np.abs(real).max()))
+    if growth(grid[0]) > 0:
+        return 0.0
+    for low, high in pairwise(grid):
+        if growth(high) > 0:
+            return float(np.exp(scipy.optimize.brentq(growth, low, high, xtol=1e-12)))
+    return np.inf
+
+
+def _at(problem: Problem, state: OrderParameters, eta: float) -> tuple[Array, Array]:
+    """Jacobian, among what moves, and drift at a state with this learning rate."""
+    expansion = Expansion(replace(problem, start=state, eta=eta))
+    w, free = expansion.coordinates(state), _free(expansion)
+    return expansion.jacobian(w)[free, free], expansion.drift(w)[free]

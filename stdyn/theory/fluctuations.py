@@ -1,0 +1,277 @@
+"""Fluctuations at finite N: the covariance of the order parameters over runs, and the bias of their mean.
+
+Linear noise along the solution of the ODEs (theory.md, section 5), computed in the coordinates of
+`expansion.Expansion` and given for R, Q and v.
+"""
+
+import os
+import warnings
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from stdyn.checks import Array, check_settings, check_type, integer
+from stdyn.errors import InputError, SymmetryWarning
+from stdyn.files import store
+from stdyn.files.store import read_kind, to_dataset
+from stdyn.model.problem import Problem
+from stdyn.model.trajectory import Trajectory, from_arrays
+from stdyn.theory.expansion import Expansion, check_smooth
+from stdyn.theory.ode import integrate, solve
+from stdyn.theory.propagation import Moments, propagate
+
+if TYPE_CHECKING:
+    import xarray
+
+LIMIT = 0.02  # relative change of a predicted standard deviation by what linear noise leaves out: up to it, it is valid
+
+_RTOL = 1e-12  # of the ODEs, where the theory is smaller than the tolerance that it is asked for with
+_POINTS = 2**11  # at most, of averages by quadrature, and the tolerance then: as good as D, in a tenth of the time
+_RTOL_OF_POINTS = 1e-9
+
+
+@dataclass(frozen=True, eq=False)
+class PerOrderParameter:
+    """One array for each order parameter, in the shapes of a theory's Trajectory; F is None for rule "bp"."""
+
+    R: Array
+    Q: Array
+    v: Array
+    F: Array | None
+    eps_g: Array
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Fluctuations:
+    """How runs of N inputs scatter around the theory, without a parameter fitted (theory.md, section 5).
+
+    Attributes
+    ----------
+    theory : Trajectory
+        The solution of the ODEs, with `problem` and `alphas`.
+    covariance : ndarray, shape (A, L, L)
+        Covariance over runs of all order parameters, in the order R row by row, upper triangle of Q row by row, v row
+        by row; proportional to 1/N.
+    std : PerOrderParameter
+        Standard deviations over runs, `.std.R` (A, K, M) and so on; of F and eps_g by the delta method.
+    bias : PerOrderParameter
+        Mean over runs minus theory, to order 1/N. These three are NaN from where a standard deviation exceeds 10000.
+    nonlinearity, nonlinearity_eps_g : ndarray, shape (A,)
+        By how much, relative to it, the standard deviation of some R, Q, v or F would change if the Jacobian were not
+        that at the theory but its average over the predicted spread; and that of eps_g if it were not linear in them.
+    quadrature_error : float
+        Relative standard error of `std` by the quadrature of D: root mean square over order parameters and alphas.
+    """
+
+    theory: Trajectory
+    covariance: Array
+    std: PerOrderParameter
+    bias: PerOrderParameter
+    nonlinearity: Array
+    nonlinearity_eps_g: Array
+    quadrature_error: float
+
+    @property
+    def problem(self) -> Problem:
+        """What was solved."""
+        return self.theory.problem
+
+    @property
+    def alphas(self) -> Array:
+        """Examples / N, shape (A,)."""
+        return self.theory.alphas
+
+    @property
+    def valid(self) -> np.ndarray:
+        """At which alphas linear noise is to be trusted, shape (A,): nonlinearity up to 0.02."""
+        return self.nonlinearity <= LIMIT
+
+    @property
+    def valid_eps_g(self) -> np.ndarray:
+        """The same for eps_g, whose own curvature counts too."""
+        return self.valid & (self.nonlinearity_eps_g <= LIMIT)
+
+    def save(self, path: str | os.PathLike[str], overwrite: bool = False) -> Path:
+        """Write everything to an HDF5 file (docs/format.md); `load_fluctuations` reads it back.
+
+        Raises
+        ------
+        InputError
+            If the file exists and `overwrite` is false, or its folder cannot be written to.
+        """
+        return store.write(path, self._variables(), self._all_attributes(), overwrite)
+
+    def to_xarray(self) -> "xarray.Dataset":
+        """An xarray.Dataset with the theory's variables, the covariance, and std_R, bias_R and so on."""
+        return to_dataset(self._variables(), self._all_attributes())
+
+    def _variables(self) -> store.Variables:
+        variables = self.theory.variables()
+        for kind, meaning in (("std", "standard deviation over runs of"), ("bias", "mean over runs minus theory of")):
+            for name, values in vars(getattr(self, kind)).items():
+                if values is not None:
+                    variables[f"{kind}_{name}"] = (variables[name][0], values, f"{meaning} {name}")
+        variables |= {
+            "covariance": (
+                ("alpha", "order_parameter", "order_parameter_2"),
+                self.covariance,
+                "covariance over runs of R row by row, the upper triangle of Q row by row, v row by row",
+            ),
+            "nonlinearity": (("alpha",), self.nonlinearity, "change of a standard deviation by the spread of J"),
+            "nonlinearity_eps_g": (("alpha",), self.nonlinearity_eps_g, "and of that of eps_g by its own curvature"),
+        }
+        return variables
+
+    def _all_attributes(self) -> dict[str, Any]:
+        more = {"kind": "fluctuations", "quadrature_error": self.quadrature_error}
+        return self.theory.all_attributes() | more
+
+    def __repr__(self) -> str:
+        return self.summary()
+
+    def summary(self) -> str:
+        """What it is, in lines."""
+        problem, invalid = self.problem, self.alphas[~self.valid]
+        span = f" from {self.alphas[0]:g} to {self.alphas[-1]:g}" if len(self.alphas) else ""
+        lines = [f"<stdyn.Fluctuations> {problem.rule.upper()}, N = {problem.N}, {len(self.alphas)} alphas{span}"]
+        for name in ("R", "Q", "v", "F", "eps_g"):
+            std, bias = getattr(self.std, name), getattr(self.bias, name)
+            if std is not None:
+                largest, furthest = (np.max(np.abs(x), initial=0, where=np.isfinite(x)) for x in (std, bias))
+                lines.append(f"{name:>5}: standard deviation up to {largest:.2g}, |bias| up to {furthest:.2g}")
+        where = "valid everywhere"
+        if len(invalid):
+            where = f"not valid at {len(invalid)} alphas, from {invalid[0]:g} to {invalid[-1]:g}"
+        return "\n".join([*lines, f"{where}; quadrature to {self.quadrature_error:.1%} of a standard deviation"])
+
+
+def fluctuations(
+    problem: Problem,
+    alphas: ArrayLike,
+    *,
+    points: int = 2**12,
+    method: str = "DOP853",
+    rtol: float = 1e-9,
+    progress: bool = False,
+) -> Fluctuations:
+    """The covariance of the order parameters over runs of `problem`, all started at exactly its start; and their bias.
+
+    Parameters
+    ----------
+    problem : Problem
+        N sets the size of the fluctuations, 1/sqrt(N), and of the bias, 1/N.
+    alphas : array_like, shape (A,)
+        Where they are wanted: not negative, strictly increasing.
+    points : int, default 4096
+        Examples in each of the 8 sets by which the covariance of a step is computed: scrambled Sobol points, the same
+        at every alpha and in every call. A power of 2, at least 256.
+    method, rtol
+        Of `theory`, as in `integrate`; fluctuations are computed along a solution with rtol = 1e-12 (where averages are
+        by quasi-Monte Carlo: 1e-9, and 2048 points).
+    progress : bool, default False
+        Show a progress bar if it takes longer than two seconds and the screen is a terminal.
+
+    Raises
+    ------
+    InputError
+        As `integrate`, and if `points` is not a power of 2, or if averages by quadrature are not smooth (g' jumps).
+
+    Notes
+    -----
+    J by differences of fourth order (1e-10), D by quadrature (its error: `quadrature_error`), both exact along the
+    solution; steps by a Magnus expansion of fourth order. It holds in law for N -> infinity; see `valid`.
+    """
+    check_type("problem", problem, Problem)
+    points = integer("points", points, 2**8)
+    if points & (points - 1):
+        raise InputError(f"points must be a power of 2, but is {points}")
+    check_settings(method, rtol, None)
+    check_smooth(problem)
+    theory = integrate(problem, alphas, method, rtol)
+    rtol = _RTOL
+    if theory.error is not None:
+        problem, rtol = replace(problem, quadrature=min(problem.quadrature, _POINTS)), _RTOL_OF_POINTS
+    ends, expansion = theory.alphas, Expansion(problem)
+
+    def solution(times: Array) -> Array:
+        """The same steps of the solver whatever the times: it always goes to the last alpha."""
+        there = times if times[-1] == ends[-1] else np.append(times, ends[-1])
+        return expansion.to_w(solve(problem, there, method, rtol, rtol / 100)[0][: len(times)])
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SymmetryWarning)
+        w = solution(ends) if len(ends) else np.zeros((0, expansion.size))
+        found = propagate(expansion, solution, ends, points, progress) if len(ends) else []
+    return _results(theory, expansion, w, found)
+
+
+def load_fluctuations(path: str | os.PathLike[str]) -> Fluctuations:
+    """The fluctuations in a file written by `Fluctuations.save`.
+
+    Raises
+    ------
+    InputError
+        If there is no such file, or it is damaged, or holds something else.
+    """
+    arrays, attributes = read_kind(path, "fluctuations")
+    try:
+        of: dict[str, Any] = {
+            kind: PerOrderParameter(
+                R=arrays[f"{kind}_R"],
+                Q=arrays[f"{kind}_Q"],
+                v=arrays[f"{kind}_v"],
+                F=arrays.get(f"{kind}_F"),
+                eps_g=arrays[f"{kind}_eps_g"],
+            )
+            for kind in ("std", "bias")
+        }
+        of |= {name: arrays[name] for name in ("covariance", "nonlinearity", "nonlinearity_eps_g")}
+        of["quadrature_error"] = attributes.pop("quadrature_error")
+    except KeyError as missing:
+        raise InputError(f"{path} is a stdyn file, but holds no {missing}, which fluctuations need") from None
+    return Fluctuations(from_arrays(path, arrays, attributes), **of)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# From w to the order parameters
+
+
+def _results(theory: Trajectory, expansion: Expansion, w: Array, found: list[Moments]) -> Fluctuations:
+    """Covariance, bias and validity of the order parameters from the moments of w at the theory's first alphas."""
+    N, L, w = theory.problem.N, expansion.size, w[: len(found)]
+    Sigma = np.array([now.Sigma for now in found]).reshape(-1, 3, L, L)
+    mean = np.array([now.mean.sum(axis=1) for now in found]).reshape(-1, L)
+    slopes = expansion.slopes(w)  # rows: R, Q, v, F, eps_g
+    carried = slopes[:, None] @ Sigma @ np.swapaxes(slopes, -1, -2)[:, None] / N
+    half, other, change = np.moveaxis(np.diagonal(carried, axis1=2, axis2=3), 1, 0)  # variances, (A, L + 2)
+    variance = (half + other) / 2
+    there = np.where(variance > 0, variance, np.inf)
+    second, spread = expansion.second_order(w, Sigma[:, :2].mean(axis=1) / N)
+    bias = np.einsum("aij,aj->ai", slopes, mean) / N + second
+    with np.errstate(divide="ignore"):
+        of_eps_g = np.divide(spread, variance[:, -1], out=np.zeros_like(spread), where=spread > 0) / 2
+
+    def whole(values: Array, rest: float = np.nan) -> Array:
+        """At all alphas of the theory."""
+        more = ((0, len(theory.alphas) - len(values)), *[(0, 0)] * (values.ndim - 1))
+        return np.pad(values, more, constant_values=rest)
+
+    return Fluctuations(
+        theory=theory,
+        covariance=whole(carried[:, :2, :L, :L].mean(axis=1)),
+        std=_per_order_parameter(theory, expansion, whole(np.sqrt(np.maximum(variance, 0)))),
+        bias=_per_order_parameter(theory, expansion, whole(bias)),
+        nonlinearity=whole(np.nan_to_num(np.abs(change / there)[:, : L + 1].max(axis=1) / 2, nan=np.inf), np.inf),
+        nonlinearity_eps_g=whole(of_eps_g, np.inf),
+        quadrature_error=float(np.sqrt(np.sum(((half - other) / there) ** 2) / max(np.sum(variance > 0), 1))) / 4,
+    )
+
+
+def _per_order_parameter(theory: Trajectory, expansion: Expansion, rows: Array) -> PerOrderParameter:
+    """Rows of R, Q, v, F, eps_g (A, L + 2), each in its shape."""
+    R, Q, v = expansion.parts(rows[:, :-2])
+    F = None if theory.problem.b is None else rows[:, -2]
+    return PerOrderParameter(R, Q, v.reshape(theory.v.shape), F, rows[:, -1])
