@@ -10,9 +10,8 @@ import numpy as np
 from run import cores, heading, in_turns, largest_error, looped, machine, packed, reference, row
 
 import stdyn
-from stdyn import kernels
+from stdyn.kernels import equations
 from stdyn.model.activations import BUILT_IN
-from stdyn.theory import quadrature
 
 TARGETS = {"relu": 3000, "tanh": 2000, "linear": 20}  # us of a right-hand side
 RATIO = {"linear", "relu", "tanh"}  # whose simulators may take 1.3 times what erf does
@@ -28,17 +27,15 @@ def right_hand_sides():
     heading("Right-hand side of the ODEs, K = M = 5, FA")
     for name in BUILT_IN:
         problem = of(name)
-        y, T, *_ = packed(problem)
-        arguments = y, T, *quadrature.arguments(problem)
+        arguments = packed(problem)
         number = 2000 if problem.activation.terms is not None or name == "linear" else 20
-        time = np.median(in_turns([looped(kernels.right_hand_side, *arguments, number=number)], 9)) / number
+        time = np.median(in_turns([looped(equations.right_hand_side, *arguments, number=number)], 9)) / number
         row(name, time, "us", TARGETS.get(name), problem.by_quadrature * f"{problem.quadrature} points, both signs")
     near = learned(of("relu"), 0.01)
-    loop = looped(kernels.right_hand_side, *packed(near), number=100)
+    loop = looped(equations.right_hand_side, *packed(near), number=100)
     row("relu, 0.01 from perfect learning", np.median(in_turns([loop], 9)) / 100, "us", TARGETS["relu"])
     square = replace(of("square"), start=stdyn.initial.prepared(2, 2, r=0.1), b=np.ones(2))
-    y, T, *_ = packed(square)
-    loop = looped(kernels.right_hand_side, y, T, *quadrature.arguments(square), number=1000)
+    loop = looped(equations.right_hand_side, *packed(square), number=1000)
     row("square, K = M = 2, exact", np.median(in_turns([loop], 9)) / 1000, "us")
 
 

@@ -6,7 +6,11 @@ import numpy as np
 from numba import njit
 from profile_integrate import problem
 
-from stdyn import initial, kernels
+from stdyn import initial
+from stdyn.kernels import activation
+from stdyn.kernels import network as network_kernels
+from stdyn.kernels import random as random_kernels
+from stdyn.kernels import reduced as reduced_kernels
 from stdyn.simulation import streams
 
 RUNS, STEPS = 64, 64
@@ -15,31 +19,31 @@ RUNS, STEPS = 64, 64
 @njit
 def projections(S, g, chi2, x, length):
     for step in range(len(g)):
-        kernels._project_out(S, g[step], 5, chi2[step], 1.0, x, length)
+        reduced_kernels._project_out(S, g[step], 5, chi2[step], 1.0, x, length)
 
 
 @njit
 def rotations(S, p, steps):
     for _ in range(steps):
-        kernels._add_square(S, p)
+        reduced_kernels._add_square(S, p)
 
 
 @njit
 def activations(z, g, g_prime):
     for step in range(len(z)):
-        kernels.fill(0, 0, z[step].ravel(), g.ravel(), g_prime.ravel())
+        activation.fill(0, 0, z[step].ravel(), g.ravel(), g_prime.ravel())
 
 
 @njit
 def lengths(stream, g, chi2):
     for step in range(len(g)):
-        kernels.chi_squares(stream, 490, g[step, 10], chi2[step])
+        random_kernels.chi_squares(stream, 490, g[step, 10], chi2[step])
 
 
 def parts():
     """(name, function, steps it does) of the parts of a reduced step and of a step of the network."""
     fa, rng = problem(), np.random.default_rng(1)
-    arguments, (L, A, S) = fa.kernel_arguments, initial.coordinates(fa.start)
+    arguments, (L, A, S) = fa.parameters, initial.coordinates(fa.start)
     L = L.copy()
     A, S, v = (np.repeat(array[..., None], RUNS, axis=2) for array in (A, S, fa.start.v[:, None]))
     g, chi2 = np.empty((STEPS, 12, RUNS)), np.empty((STEPS, RUNS))
@@ -52,19 +56,19 @@ def parts():
         return lambda: activations(z, out[0], out[1])
 
     many = STEPS * RUNS
-    yield "reduced: all", lambda: kernels.reduced_run(*state, 500, (normals, rest), STEPS, *arguments), many
-    yield "  12 normals", lambda: kernels.normals(normals, g.reshape(-1, RUNS)), many
+    yield "reduced: all", lambda: reduced_kernels.reduced_run(*state, 500, (normals, rest), STEPS, arguments), many
+    yield "  12 normals", lambda: random_kernels.normals(normals, g.reshape(-1, RUNS)), many
     yield "  chi^2", lambda: lengths(rest, g, chi2), many
-    yield "  the step", lambda: kernels.reduced_steps(*state, 500, g, chi2, *arguments), many
+    yield "  the step", lambda: reduced_kernels.reduced_steps(*state, 500, g, chi2, arguments), many
     yield "    projection", lambda: projections(other, g, chi2, x, length), many
     yield "    activations", activate(g[:, :10].copy()), many
     yield "    rotations", lambda: rotations(other, x, STEPS), many
     W, W_teacher = initial.weights(fa, 500, rng)
     v, zeta, xi = fa.start.v[:, None].copy(), np.zeros((32, 2)), np.empty((32, 512))
     inputs, noise = streams.stream(rng.spawn(1)[0], 32), streams.stream(rng.spawn(1)[0])
-    yield "network: all", lambda: kernels.network_run(W, v, W_teacher, (inputs, noise), 32, *arguments), 32
-    yield "  512 normals", lambda: kernels.normals(inputs, xi.reshape(-1, 32)), 32
-    yield "  the step", lambda: kernels.network_steps(W, v, W_teacher, xi, zeta, *arguments), 32
+    yield "network: all", lambda: network_kernels.network_run(W, v, W_teacher, (inputs, noise), 32, arguments), 32
+    yield "  512 normals", lambda: random_kernels.normals(inputs, xi.reshape(-1, 32)), 32
+    yield "  the step", lambda: network_kernels.network_steps(W, v, W_teacher, xi, zeta, arguments), 32
     yield "    activations", activate(rng.standard_normal((32, 1, 10))), 32
 
 

@@ -27,8 +27,12 @@ import numpy as np
 import numpy_script
 
 import stdyn
-from stdyn import averages, kernels
+from stdyn import averages
+from stdyn.kernels import equations, state
+from stdyn.kernels import network as network_kernels
+from stdyn.kernels import random as random_kernels
 from stdyn.simulation import streams
+from stdyn.theory import quadrature
 
 QUICK = "--quick" in sys.argv[1:]
 ALL_CORES = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set(range(os.cpu_count() or 1))
@@ -111,9 +115,9 @@ def reference(rule="fa", K=5, M=5, N=500):
 
 
 def packed(problem):
-    """The arguments of kernels.right_hand_side at the start."""
+    """The arguments of equations.right_hand_side at the start."""
     start = problem.start
-    return kernels.pack(start.R, start.Q, start.v[:, None]), start.T, *problem.kernel_arguments
+    return state.pack(start.R, start.Q, start.v[:, None]), quadrature.parameters(problem)
 
 
 def overlaps(problem):
@@ -125,13 +129,13 @@ def overlaps(problem):
 def check_numpy_script(problem):
     """Hold the script to stdyn: the same derivative and, on the same examples, the same weights."""
     dR, dQ, dv = numpy_script.right_hand_side(*overlaps(problem))
-    np.testing.assert_allclose(kernels.pack(dR, dQ, dv[:, None]), kernels.right_hand_side(*packed(problem)), atol=1e-14)
+    np.testing.assert_allclose(state.pack(dR, dQ, dv[:, None]), equations.right_hand_side(*packed(problem)), atol=1e-14)
     W, W_teacher = stdyn.weights(problem, problem.N, np.random.default_rng(2))
-    v_teacher, b, *rest = problem.kernel_arguments
+    _, _, v_teacher, b, *_ = problem.parameters
     rng = np.random.default_rng(3)
     expected = numpy_script.simulate(W, problem.start.v, W_teacher, v_teacher[:, 0], b[:, 0], 2000, rng)
     v, xi = problem.start.v[:, None].copy(), np.random.default_rng(3).standard_normal((2000, problem.N))
-    kernels.network_steps(W, v, W_teacher, xi, np.zeros((2000, 1)), v_teacher, b, *rest)
+    network_kernels.network_steps(W, v, W_teacher, xi, np.zeros((2000, 1)), problem.parameters)
     np.testing.assert_allclose(W, expected[0], atol=1e-12)
     np.testing.assert_allclose(v[:, 0], expected[1], atol=1e-12)
 
@@ -145,7 +149,7 @@ def right_hand_sides():
     heading("Right-hand side of the ODEs, FA, erf, both layers")
     for units, number, target in ((2, 2000, None), (5, 1000, 6), (20, 10, 1500)):
         arguments = packed(reference(K=units, M=units))
-        time = median(looped(kernels.right_hand_side, *arguments, number=number), 11) / number
+        time = median(looped(equations.right_hand_side, *arguments, number=number), 11) / number
         row(f"K = M = {units}", time, "us", target)
         if units == 5:
             fast = time
@@ -182,7 +186,7 @@ def profile(problem, alphas):
     profiler = cProfile.Profile()
     profiler.runcall(stdyn.integrate, problem, alphas)
     calls = next(n for (_, _, name), (_, n, *_) in pstats.Stats(profiler).stats.items() if name == "derivative")
-    one = looped(kernels.right_hand_side, *packed(problem), number=calls)
+    one = looped(equations.right_hand_side, *packed(problem), number=calls)
     turns = in_turns([one, lambda: stdyn.integrate(problem, alphas)], 3 if QUICK else 9)
     return f"{calls} right-hand sides, {np.median(turns[:, 0] / turns[:, 1]):.0%} of the time"
 
@@ -214,7 +218,9 @@ def network():
     def numpys(bits):
         return looped(lambda rng: rng.standard_normal(out=buffer), np.random.Generator(bits(1)), number=blocks)
 
-    ours = looped(kernels.normals, streams.stream(np.random.default_rng(1), 32), np.empty((512, 32)), number=blocks)
+    ours = looped(
+        random_kernels.normals, streams.stream(np.random.default_rng(1), 32), np.empty((512, 32)), number=blocks
+    )
     functions = [simulate("fast"), ours, looped(arithmetic(problem), number=blocks)]
     for bits in (np.random.PCG64, np.random.SFC64):
         functions += [simulate("numpy", bits), numpys(bits)]
@@ -270,8 +276,8 @@ def arithmetic(problem):
     """A function that takes BLOCK steps on examples drawn beforehand."""
     W, W_teacher = stdyn.weights(problem, problem.N, np.random.default_rng(2))
     v, xi = problem.start.v[:, None].copy(), np.random.default_rng(3).standard_normal((BLOCK, problem.N))
-    zeta, arguments = np.zeros((BLOCK, 1)), problem.kernel_arguments
-    return lambda: kernels.network_steps(W, v, W_teacher, xi, zeta, *arguments)
+    zeta, parameters = np.zeros((BLOCK, 1)), problem.parameters
+    return lambda: network_kernels.network_steps(W, v, W_teacher, xi, zeta, parameters)
 
 
 def script_step(problem, steps=5000):
@@ -342,7 +348,7 @@ def normals_in_threads(n, tasks=8, draws=100 if QUICK else 500):
     def draw(seed):
         stream, buffer = streams.stream(np.random.default_rng(seed), 32), np.empty((4000, 32))
         for _ in range(draws):
-            kernels.normals(stream, buffer)
+            random_kernels.normals(stream, buffer)
 
     def run():
         with ThreadPoolExecutor(n) as pool:
@@ -394,11 +400,12 @@ def loaded():
 def compiled():
     """How many times a warm process has to compile the right-hand side or the step loop."""
     return answer(
-        "import numpy as np, stdyn; from stdyn import kernels;"
+        "import numpy as np, stdyn; from stdyn.kernels import equations, network, random;"
         "start = stdyn.initial.prepared(2, 2);"
         "problem = stdyn.Problem(start, N=9, eta=0.5, eta_v=0.5);"
         "stdyn.integrate(problem, [1.0]); stdyn.simulate_network(problem, [1.0], rng=np.random.default_rng(1));"
-        "print(sum(sum(f.stats.cache_misses.values()) for f in vars(kernels).values() if hasattr(f, 'py_func')))"
+        "print(sum(sum(f.stats.cache_misses.values()) for m in (equations, network, random)"
+        " for f in vars(m).values() if hasattr(f, 'py_func')))"
     )
 
 

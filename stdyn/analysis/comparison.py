@@ -194,9 +194,9 @@ def compare(
         prediction = _prediction(predicted, runs, A)
         expected = {name: mean[there] for name, (mean, _) in prediction.items()}
         errors = {name: std[there] / np.sqrt(n) for name, (_, std) in prediction.items()}
-    K = runs.R.shape[2]
     held = sum(int(np.isfinite(error).sum()) for error in errors.values())
-    entries = held - len(there) * K * (K - 1) // 2  # Q is symmetric
+    twice = sum(int(np.prod(block.sizes)) - len(block.entries[0]) for block in runs.problem.layout.blocks)
+    entries = held - len(there) * twice  # Q is symmetric
     notes = _notes(runs, ode, A) + _left_out(predicted, A)
     if ode.error is not None:
         share = _with_quadrature(errors, ode, runs, there, false_alarm / (2 * entries), None if predicted else n - 1)
@@ -370,12 +370,12 @@ def finite_size(runs: Trajectory, theory: Trajectory) -> tuple[float, float, flo
     if n < parts:
         raise InputError(f"runs must be at least {parts}, but is {n}")
     A = _common(runs, theory)
-    R, Q, v = (
-        getattr(runs, name)[:, A - 1] - _moved(getattr(theory, name), theory.alphas, runs.alphas, A)[-1]
-        for name in "RQv"
+    apart = runs.problem.layout.pack(
+        {
+            name: values[:, A - 1] - _moved(theory.order_parameters[name], theory.alphas, runs.alphas, A)[-1]
+            for name, values in runs.order_parameters.items()
+        }
     )
-    i, k = np.triu_indices(Q.shape[-1])
-    apart = np.hstack([R.reshape(n, -1), Q[:, i, k], v.reshape(n, -1)])
     means = np.array([part.mean(axis=0) for part in np.array_split(apart, parts)])
 
     def squared_bias(means: Array) -> float:
@@ -413,6 +413,4 @@ def match_teachers(runs: Trajectory, theory: Trajectory) -> Trajectory:
             there = np.nan_to_num(mine[last][:, units])
             order = linear_sum_assignment(np.sum((there[:, None, :] - wanted[:, :, None]) ** 2, axis=0))[1]
             mine[..., units] = mine[..., np.array(units)[order]]
-    matched = replace(runs, R=R)
-    matched.__dict__["eps_g"] = runs.eps_g  # which does not change, and may come from a file that knows g by name only
-    return matched
+    return replace(runs, R=R)  # eps_g does not change

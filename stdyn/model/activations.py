@@ -3,20 +3,18 @@
 import runpy
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 from hashlib import sha256
-from math import erf, exp, pi, sqrt
+from math import cosh, erf, exp, pi, sqrt, tanh
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from stdyn import kernels
+from stdyn.checks import Array
 from stdyn.errors import InputError
-from stdyn.kernels import Averages, Code
-
-Array = NDArray[np.float64]
+from stdyn.kernels.activation import Code, fill, pointwise, scalar
+from stdyn.kernels.averages import LAWS
 
 # tanh(x) = sum_m c_m erf(s_m x / sqrt 2) to 1.02e-6, and tanh'(x) to 9.4e-6, for all x: the logistic law is a scale
 # mixture of normals (Monahan & Stefanski, in Handbook of the Logistic Distribution, 1992). Minimax fit; rows (c, s).
@@ -60,20 +58,8 @@ class Activation:
         """g(z) and g'(z), of the shape of z."""
         z = np.array(z, dtype=float, order="C")
         g, g_prime = np.full_like(z, np.nan), np.full_like(z, np.nan)  # which a function that raises leaves
-        kernels.fill(int(self.code), self.address, z.ravel(), g.ravel(), g_prime.ravel())
+        fill(int(self.code), self.address, z.ravel(), g.ravel(), g_prime.ravel())
         return g, g_prime
-
-    @property
-    def _compiled(self) -> Any:
-        key = self.functions or ()
-        if key in _compiled:
-            return _compiled[key]
-        if self.functions is None:
-            raise InputError(
-                f"activation {self.name!r} is known by its name only, from a file: make it with"
-                f" stdyn.activation(g, g_prime, name={self.name!r}), and load the file then"
-            )
-        return _compiled.setdefault(key, kernels.pointwise(*self.functions))
 
     @property
     def functions_needed(self) -> bool:
@@ -88,7 +74,14 @@ class Activation:
     @property
     def address(self) -> int:
         """Of the C function that the kernels call in this process; 0 if they have their own formula."""
-        return int(self._compiled.address) if self.code == Code.COMPILED else 0
+        if self.code != Code.COMPILED:
+            return 0
+        if self.functions is None:
+            raise InputError(
+                f"activation {self.name!r} is known by its name only, from a file: make it with"
+                f" stdyn.activation(g, g_prime, name={self.name!r}), and load the file then"
+            )
+        return int(_c_function(*self.functions).address)
 
     @property
     def parity(self) -> int:
@@ -136,8 +129,6 @@ class Activation:
         return _TERMS.get(self.code)
 
     def __eq__(self, other: object) -> bool:
-        if isinstance(other, str):
-            return self.name == other
         if not isinstance(other, Activation):
             return NotImplemented
         return self.name == other.name and self.code == other.code and bool(np.array_equal(self.values, other.values))
@@ -155,7 +146,13 @@ class Activation:
         """Without the C function, which other processes compile for themselves."""
         if self.name in BUILT_IN:
             return find, (self.name,)
-        return _received, (self.name, self.functions, self.values)
+        return Activation, (self.name, self.code, self.functions, self.values)
+
+
+@cache
+def _c_function(g: Callable, g_prime: Callable) -> Any:
+    """The C function of two functions of numba's, compiled once in a process."""
+    return pointwise(g, g_prime)
 
 
 def activation(g: Callable, g_prime: Callable, name: str | None = None) -> Activation:
@@ -195,13 +192,13 @@ def activation(g: Callable, g_prime: Callable, name: str | None = None) -> Activ
     made = _compile(name, g, g_prime)
     if unnamed:
         made = replace(made, name=f"g_{sha256(made.values.tobytes()).hexdigest()[:6]}")
-    _made[made.name] = made
+    _known[made.name] = made
     return made
 
 
 def _compile(name: str, g: Callable, g_prime: Callable) -> Activation:
     """The activation of these functions, checked."""
-    functions = kernels.scalar(g), kernels.scalar(g_prime)
+    functions = scalar(g), scalar(g_prime)
     draft = Activation(name, Code.COMPILED, functions, np.zeros((2, 0)))
     try:
         values = np.array(draft(_POINTS))
@@ -224,12 +221,6 @@ def _compile(name: str, g: Callable, g_prime: Callable) -> Activation:
     return Activation(name, Code.COMPILED, functions, values)
 
 
-def _received(name: str, functions: tuple[Callable, Callable] | None, values: Array) -> Activation:
-    """An activation of another process; the same one if it comes again, so that it is compiled once."""
-    key = name, values.tobytes()
-    return _sent.setdefault(key, Activation(name, Code.COMPILED, functions, values))
-
-
 def find(name: Any, argument: str = "activation") -> Activation:
     """The activation itself, or that of a name: a built-in one, one made in this process, or "file.py:name"."""
     if isinstance(name, Activation):
@@ -238,12 +229,11 @@ def find(name: Any, argument: str = "activation") -> Activation:
         raise InputError(f"{argument} must be a name or a stdyn.Activation, but is {name!r}")
     if name in BUILT_IN:
         return _built_in(name)
-    if name in _made:
-        return _made[name]
-    if ".py:" in name and (name not in _seen or Path(name.rpartition(":")[0]).is_file()):
+    here = _known.get(name)
+    if ".py:" in name and not (here and here.usable) and (here is None or Path(name.rpartition(":")[0]).is_file()):
         return _from_file(name, argument)
-    if name in _seen:
-        return _seen[name]
+    if here is not None:
+        return here
     raise InputError(
         f"{argument} must be one of {', '.join(BUILT_IN)}, the name of one made by stdyn.activation, or file.py:name,"
         f" but is {name!r}"
@@ -261,8 +251,8 @@ def _from_file(place: str, argument: str) -> Activation:
         raise InputError(f"{argument} is to come from {path}, but running it fails: {error!r}") from None
     if not isinstance(found, Activation):
         raise InputError(f"{argument} must be an activation made by stdyn.activation, but {path} has no such {name!r}")
-    _made[place] = Activation(place, found.code, found.functions, found.values)
-    return _made[place]
+    _known[place] = Activation(place, found.code, found.functions, found.values)
+    return _known[place]
 
 
 def known(name: str, values: Array | None) -> Activation:
@@ -272,40 +262,39 @@ def known(name: str, values: Array | None) -> Activation:
     """
     if values is None or name in BUILT_IN:
         return find(name)
-    if name not in _made:
-        return _seen.setdefault(name, Activation(name, Code.COMPILED, None, values))
-    here = _made[name]
-    if not np.allclose(here.values, values, rtol=1e-9, atol=1e-12):
+    here = _known.get(name)
+    if here is not None and np.allclose(here.values, values, rtol=1e-9, atol=1e-12):
+        return here
+    if here is not None and here.usable:
         raise InputError(f"activation {name!r} is another one here than in the file: g or g' have other values")
-    return here
+    _known[name] = Activation(name, Code.COMPILED, None, values)
+    return _known[name]
 
 
-def averages_of(student: Activation, teacher: Activation) -> Averages:
-    """How averages over fields of both are taken."""
-    if student.terms is not None and teacher.terms is not None:
-        return Averages.ERFS
-    if student.code == teacher.code == Code.LINEAR:
-        return Averages.LINEAR
-    if student.code == teacher.code == Code.RELU:
-        return Averages.RELU
-    return Averages.POINTS
+def law_of(student: Activation, teacher: Activation) -> str:
+    """The law by which averages over fields of both are taken: a file of stdyn/kernels/averages."""
+    if student == teacher and student.name in LAWS and not student.functions_needed:
+        return student.name
+    return "points" if student.terms is None or teacher.terms is None else "erfs"
 
 
-def kernel_arguments(student: Activation, teacher: Activation) -> tuple[np.ndarray, Array]:
-    """The `codes` and `table` of the kernels; without the points, if averages are by quadrature."""
-    averages, terms = averages_of(student, teacher), np.zeros((0, 0))
-    mine = 0
-    if student.terms is not None and teacher.terms is not None:
-        mine, terms = len(student.terms), np.vstack([student.terms, teacher.terms])
-    codes = [averages, student.code, student.address, teacher.code, teacher.address, mine]
-    return np.array(codes, dtype=np.int64), terms
+def terms_of(student: Activation, teacher: Activation) -> Array:
+    """The table of the law "erfs": the terms of a student, then of a teacher."""
+    assert student.terms is not None
+    assert teacher.terms is not None
+    return np.vstack([student.terms, teacher.terms])
+
+
+def codes(student: Activation, teacher: Activation) -> np.ndarray:
+    """What kernels are told of both: how g and g' are evaluated (stdyn/kernels/activation.py)."""
+    terms = 0 if student.terms is None else len(student.terms)
+    return np.array([student.code, student.address, teacher.code, teacher.address, terms], dtype=np.int64)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# The built-in ones
+# The built-in ones. Where kernels/averages has a file of the name, their averages have closed forms.
 
 _POINTS = np.concatenate([-_PROBES[:0:-1], _PROBES])
-_CODES = {"erf": Code.ERF, "linear": Code.LINEAR, "relu": Code.RELU, "tanh": Code.TANH}
 
 
 def _gelu(x: float) -> float:
@@ -325,27 +314,25 @@ def _sigmoid_prime(x: float) -> float:
     return e / ((1 + e) * (1 + e))
 
 
-_FUNCTIONS: dict[str, tuple[Callable, Callable]] = {
-    "gelu": (_gelu, _gelu_prime),
-    "sigmoid": (_sigmoid, _sigmoid_prime),
-    "square": (lambda x: x * x, lambda x: 2 * x),
-    "hermite2": (lambda x: (x * x - 1) / sqrt(2), lambda x: sqrt(2) * x),
-    "hermite3": (lambda x: (x * x - 3) * x / sqrt(6), lambda x: (3 * x * x - 3) / sqrt(6)),
+_FORMULAS: dict[str, tuple[Code, Callable[[float], float], Callable[[float], float]]] = {  # g and g'
+    "erf": (Code.ERF, lambda x: erf(x / sqrt(2)), lambda x: sqrt(2 / pi) * exp(-0.5 * x * x)),
+    "linear": (Code.LINEAR, lambda x: x, lambda x: 1.0),
+    "relu": (Code.RELU, lambda x: max(x, 0.0), lambda x: float(x > 0)),
+    "tanh": (Code.TANH, tanh, lambda x: 1 / cosh(x) ** 2),
+    "gelu": (Code.COMPILED, _gelu, _gelu_prime),
+    "sigmoid": (Code.COMPILED, _sigmoid, _sigmoid_prime),
+    "square": (Code.COMPILED, lambda x: x * x, lambda x: 2 * x),
+    "hermite2": (Code.COMPILED, lambda x: (x * x - 1) / sqrt(2), lambda x: sqrt(2) * x),
+    "hermite3": (Code.COMPILED, lambda x: (x * x - 3) * x / sqrt(6), lambda x: (3 * x * x - 3) / sqrt(6)),
 }
-BUILT_IN = (*_CODES, *_FUNCTIONS)
-_made: dict[str, Activation] = {}
-_seen: dict[str, Activation] = {}  # in files, without their functions
-_sent: dict[tuple[str, bytes], Activation] = {}  # by other processes
-_compiled: dict[tuple[Callable, ...], Any] = {}
-_ready: dict[str, Activation] = {}
+BUILT_IN = tuple(_FORMULAS)
+_known: dict[str, Activation] = {}  # by name: what was made in this process, or is known from a file by its values only
 
 
+@cache
 def _built_in(name: str) -> Activation:
     """Made when it is first asked for: compilation takes a moment."""
-    if name not in _ready:
-        if name in _CODES:
-            draft = Activation(name, _CODES[name], None, np.zeros((2, 0)))
-            _ready[name] = Activation(name, _CODES[name], None, np.array(draft(_POINTS)))
-        else:
-            _ready[name] = _compile(name, *_FUNCTIONS[name])
-    return _ready[name]
+    code, g, g_prime = _FORMULAS[name]
+    if code == Code.COMPILED:
+        return _compile(name, g, g_prime)
+    return Activation(name, code, None, np.array([[f(x) for x in _POINTS.tolist()] for f in (g, g_prime)]))

@@ -1,7 +1,7 @@
 """Gaussian averages of the activations, one formula beside its source, in plain NumPy.
 
 The fields are z ~ N(0, C) with C of shape (..., P, P), positive semi-definite; any leading axes are carried along.
-These are the textbook forms. The compiled right-hand side of the ODEs (kernels.py) groups them differently for
+These are the textbook forms. The compiled right-hand side of the ODEs (kernels/averages) groups them differently for
 speed; the tests hold one to the other. Sums of erfs (tanh) are averaged term by term.
 """
 
@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from stdyn import kernels
 from stdyn.checks import Array
 from stdyn.errors import InputError
-from stdyn.kernels import Code
+from stdyn.kernels.activation import Code
+from stdyn.kernels.averages import relu
 from stdyn.model.activations import Activation, find
 
 _HERMITE = 96  # terms of an expansion in Hermite polynomials
@@ -249,12 +249,12 @@ def _relu_J2(C: Array) -> Array:
 def _relu_I4(C: Array) -> Array:
     """<g'(z_a) g'(z_b) g(z_c) g(z_d)> for g(x) = max(0, x), shape (..., P, P, P, P), indexed [a, b, c, d].
 
-    Elementary where fields coincide, else an integral over one angle (kernels.py, ReLU). To 1e-14, but for a and b
-    parallel but for an angle s: there the average changes by 1e-16/s with the rounding of C.
+    Elementary where fields coincide, else an integral over one angle (kernels/averages/relu.py). To 1e-14, but for a
+    and b parallel but for an angle s: there the average changes by 1e-16/s with the rounding of C.
     """
     P = C.shape[-1]
     stack = np.ascontiguousarray(C.reshape(-1, P, P))
-    return np.array([kernels.I4_relu(matrix) for matrix in stack]).reshape(*C.shape[:-2], P, P, P, P)
+    return np.array([relu.I4_relu(matrix) for matrix in stack]).reshape(*C.shape[:-2], P, P, P, P)
 
 
 def covariance(R: Array, Q: Array, T: Array) -> Array:

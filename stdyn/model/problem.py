@@ -7,11 +7,10 @@ import numpy as np
 
 from stdyn.checks import Array, frozen_array, integer, number
 from stdyn.errors import InputError
-from stdyn.kernels import Averages
-from stdyn.model.activations import Activation, averages_of, find, kernel_arguments
-from stdyn.model.state import OrderParameters
-
-RATES = ("eta", "eta_v", "sigma", "decay", "decay_v")  # in the order in which the kernels take them
+from stdyn.kernels.averages import law
+from stdyn.kernels.parameters import RATES, Plain
+from stdyn.model.activations import Activation, codes, find, law_of
+from stdyn.model.state import Layout, OrderParameters
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,7 +111,17 @@ class Problem:
     @property
     def by_quadrature(self) -> bool:
         """Whether the averages have no closed form."""
-        return averages_of(*self.activations) == Averages.POINTS
+        return self.law == "points"
+
+    @property
+    def law(self) -> str:
+        """The law of the averages: the name of a file of stdyn/kernels/averages."""
+        return law_of(*self.activations)
+
+    @property
+    def layout(self) -> Layout:
+        """How the order parameters stand in the state vector."""
+        return self.start.layout
 
     @property
     def smooth(self) -> bool:
@@ -123,21 +132,24 @@ class Problem:
         return not self.by_quadrature or self.activation.smooth
 
     @property
-    def kernel_arguments(self) -> tuple[Array, Array, bool, Array, np.ndarray, Array]:
-        """(v_teacher (M, O), b (K, O), fixed_feedback, rates, codes, table): how every kernel takes its parameters.
+    def parameters(self) -> Plain:
+        """Those of the kernels that take no averages; `theory.quadrature.parameters` are those of the others."""
+        return self.parameters_with("none", np.zeros((0, 0)))
 
-        Without the points of a quadrature, which simulations do not need: those are `quadrature.arguments`.
-        """
-        v_teacher = self.start.v_teacher.reshape(self.start.M, -1)
-        b = self.start.v if self.b is None else self.b
-        rates = np.array([getattr(self, name) for name in RATES])
-        fixed = self.rule == "fa"
+    def parameters_with(self, name: str, table: Array) -> Plain:
+        """The parameters of kernels (stdyn/kernels/parameters.py), with averages by this law and the table it needs."""
+        start, b = self.start, self.start.v if self.b is None else self.b
+        T = np.array(start.T)
         return (
-            np.array(v_teacher),
-            np.array(b.reshape(self.start.K, -1)),
-            fixed,
-            rates,
-            *kernel_arguments(*self.activations),
+            T,
+            np.array(np.linalg.pinv(T, hermitian=True), dtype=float),
+            np.array(start.v_teacher.reshape(start.M, -1)),
+            np.array(b.reshape(start.K, -1)),
+            self.rule == "fa",
+            np.array([getattr(self, name) for name in RATES]),
+            codes(*self.activations),
+            law(name),
+            table,
         )
 
     def difference(self, other: "Problem") -> str | None:

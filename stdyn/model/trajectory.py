@@ -1,6 +1,7 @@
 """The result of every solver: the order parameters against alpha."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -52,6 +53,8 @@ class Trajectory:
         alignment, "F", as standard errors (from 8 independent sets of points).
     attributes : dict
         Where it comes from: seed, versions, wall time in seconds, settings of the solver.
+    eps_g_read : ndarray, or None
+        The generalization error as a file has it, where it cannot be computed because g is known by its name only.
     """
 
     problem: Problem
@@ -63,12 +66,20 @@ class Trajectory:
     diverged_at: Array | None = None
     attributes: dict[str, Any] = field(default_factory=dict)
     error: dict[str, Array] | None = None
+    eps_g_read: Array | None = None
 
     def __post_init__(self) -> None:
-        for name in ("alphas", "R", "Q", "v"):
+        for name in ("alphas", *self.problem.layout.places):
             view = getattr(self, name).view()
             view.flags.writeable = False
             object.__setattr__(self, name, view)
+
+    @classmethod
+    def of(
+        cls, problem: Problem, alphas: Array, order_parameters: Mapping[str, Any], method: str, **more: Any
+    ) -> "Trajectory":
+        """The trajectory of order parameters by name."""
+        return cls(problem, alphas, method=method, **order_parameters, **more)
 
     @property
     def T(self) -> Array:
@@ -81,9 +92,14 @@ class Trajectory:
         return self.R.shape[0] if self.R.ndim == 4 else None
 
     @property
+    def order_parameters(self) -> dict[str, Array]:
+        """Those of the state vector by name, in the order of `problem.layout`."""
+        return {name: getattr(self, name) for name in self.problem.layout.places}
+
+    @property
     def names(self) -> tuple[str, ...]:
-        """The names of what is held to the theory: order parameters and eps_g."""
-        return ("R", "Q", "v", "eps_g") if self.problem.b is None else ("R", "Q", "v", "F", "eps_g")
+        """The names of what is held to the theory: order parameters, F and eps_g."""
+        return (*self.problem.layout.places, *(() if self.problem.b is None else ("F",)), "eps_g")
 
     def _over_v(self, values: Array) -> Array:
         """The sum over the axes of the second layer."""
@@ -123,6 +139,8 @@ class Trajectory:
     @cached_property
     def eps_g(self) -> Array:
         """Generalization error 1/2 <|Delta|^2>, without label noise."""
+        if self.eps_g_read is not None:
+            return self.eps_g_read
         start, O = self.problem.start, self.problem.outputs
         v, v_teacher = self.v.reshape(*self.R.shape[:-1], O), start.v_teacher.reshape(start.M, O)
         return averages.eps_g(self.R, self.Q, start.T, v, v_teacher, self.problem.activations)
@@ -180,20 +198,19 @@ class Trajectory:
 
     def variables(self) -> store.Variables:
         """Every array by name: (axes, values, meaning), for the file and for xarray."""
-        problem, start = self.problem, self.problem.start
+        problem, start, blocks = self.problem, self.problem.start, self.problem.layout.blocks
         time = ("alpha",) if self.runs is None else ("run", "alpha")
         output = ("output",) if start.v.ndim == 2 else ()
         variables: store.Variables = {
             "alpha": (("alpha",), self.alphas, "examples / N"),
-            "R": ((*time, "student", "teacher"), self.R, "student-teacher overlap w_i.w~_n"),
-            "Q": ((*time, "student", "student_2"), self.Q, "student-student overlap w_i.w_k"),
-            "v": ((*time, "student", *output), self.v, "second layer of the student"),
+            **{block.name: ((*time, *block.axes), getattr(self, block.name), block.meaning) for block in blocks},
             "eps_g": (time, self.eps_g, "generalization error"),
             "T": (("teacher", "teacher_2"), start.T, "teacher-teacher overlap w~_n.w~_m"),
             "v_teacher": (("teacher", *output), start.v_teacher, "second layer of the teacher"),
-            "R_start": (("student", "teacher"), start.R, "R at alpha = 0"),
-            "Q_start": (("student", "student_2"), start.Q, "Q at alpha = 0"),
-            "v_start": (("student", *output), start.v, "v at alpha = 0"),
+            **{
+                f"{block.name}_start": (block.axes, getattr(start, block.name), f"{block.name} at alpha = 0")
+                for block in blocks
+            },
         }
         if self.F is not None and self.alignment is not None and problem.b is not None:
             variables["F"] = (time, self.F, "overlap of second layer and feedback weights v.b")
@@ -262,17 +279,18 @@ def from_arrays(path: str | os.PathLike[str], arrays: dict[str, np.ndarray], att
         if "quadrature" in attributes:
             scalars["quadrature"] = attributes.pop("quadrature")
         problem = Problem(start, b=arrays.get("b"), **scalars)
-        alphas, R, Q, v = (arrays[name] for name in ("alpha", "R", "Q", "v"))
+        alphas, state = arrays["alpha"], {name: arrays[name] for name in problem.layout.places}
         method = attributes.pop("method")
     except KeyError as missing:
         raise InputError(f"{path} is a stdyn file, but holds no {missing}, which a trajectory needs") from None
     for name in ("format", "format_version", "kind"):
         attributes.pop(name, None)
     error = {name.removeprefix("error_"): array for name, array in arrays.items() if name.startswith("error_")}
-    trajectory = Trajectory(problem, alphas, R, Q, v, method, arrays.get("diverged_at"), attributes, error or None)
-    if any(not each.usable for each in problem.activations):
-        trajectory.__dict__["eps_g"] = arrays["eps_g"]  # which cannot be computed without the functions
-    return trajectory
+    known_here = all(each.usable for each in problem.activations)
+    return Trajectory.of(
+        problem, alphas, state, method, diverged_at=arrays.get("diverged_at"), attributes=attributes,
+        error=error or None, eps_g_read=None if known_here else arrays["eps_g"],
+    )  # fmt: skip
 
 
 def activation_variables(problem: Problem) -> store.Variables:

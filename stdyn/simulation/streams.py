@@ -4,9 +4,12 @@ import json
 
 import numpy as np
 
-from stdyn import kernels
 from stdyn.checks import check_rng
 from stdyn.errors import InputError
+from stdyn.kernels.random import normals as draw_normals
+
+AT_ONCE = 2**23  # normals drawn before Ctrl-C and the progress bar are looked at: some hundredths of a second
+BLOCK = 2**14  # NumPy's normals drawn at a time: 128 kB stay in a core's cache, calls cost 2 % at N = 500
 
 Stream = np.ndarray  # of uint64, (4, lanes): the state of one SFC64 a lane
 
@@ -18,7 +21,7 @@ def stream(generator: np.random.Generator, lanes: int = 1) -> Stream:
     """
     states = np.ones((4, lanes), dtype=np.uint64)
     states[:3] = seed_sequence(generator).generate_state(3 * lanes, np.uint64).reshape(lanes, 3).T
-    kernels.normals(states, np.empty((12, lanes)))  # NumPy drops 12 numbers, too, to mix the seed
+    draw_normals(states, np.empty((12, lanes)))  # NumPy drops 12 numbers, too, to mix the seed
     return states
 
 

@@ -1,14 +1,15 @@
 """The ODEs of a problem around a point: the coordinates beyond the mean, Jacobian, curvature and noise.
 
-The coordinates are w = (R, Q_across, v) of kernels.py, in which nothing cancels near perfect learning (theory.md,
-section 5).
+The coordinates are w = (R, Q_across, v) of stdyn/kernels/equations.py, in which nothing cancels near perfect learning
+(theory.md, section 5).
 """
 
 import numpy as np
 
-from stdyn import kernels
 from stdyn.checks import Array
 from stdyn.errors import InputError
+from stdyn.kernels import equations
+from stdyn.kernels import expansion as kernels
 from stdyn.model import averages
 from stdyn.model.initial import root
 from stdyn.model.problem import Problem
@@ -32,19 +33,16 @@ class Expansion:
 
     def __init__(self, problem: Problem) -> None:
         check_smooth(problem)
-        self.problem = problem
+        self.problem, self.layout = problem, problem.layout
         self.K, self.M, self.O = problem.start.K, problem.start.M, problem.outputs
-        self.T = np.array(problem.start.T)
-        self.T_inverse = np.array(np.linalg.pinv(self.T, hermitian=True), dtype=float)
-        self.v_teacher = problem.start.v_teacher.reshape(self.M, self.O)
+        self.parameters = quadrature.parameters(problem)
+        self.T, self.T_inverse, self.v_teacher, *_ = self.parameters
         self.roots = (root(self.T), root(self.T_inverse))
-        self.arguments = (self.T, self.T_inverse, *quadrature.arguments(problem))
-        self.i, self.k = np.triu_indices(self.K)
 
     @property
     def size(self) -> int:
         """L, the number of order parameters."""
-        return self.K * self.M + len(self.i) + self.K * self.O
+        return self.layout.size
 
     def to_w(self, y: Array) -> Array:
         """The state of packed order parameters y (..., L)."""
@@ -53,17 +51,12 @@ class Expansion:
 
     def pack(self, R: Array, Q: Array, v: Array) -> Array:
         """R (..., K, M), the upper triangle of Q (..., K, K) and v (..., K, O) or (..., K) in a row (..., L)."""
-        leading = R.shape[:-2]
-        rows = [R.reshape(*leading, self.K * self.M), Q[..., self.i, self.k], v.reshape(*leading, self.K * self.O)]
-        return np.concatenate(rows, axis=-1, dtype=float)
+        return self.layout.pack({"R": R, "Q": Q, "v": v})
 
     def parts(self, w: Array) -> tuple[Array, Array, Array]:
         """R (..., K, M), Q or Q_across (..., K, K) and v (..., K, O) of a row (..., L)."""
-        K, M, leading = self.K, self.M, w.shape[:-1]
-        R, triangle, v = np.split(w, [K * M, K * M + len(self.i)], axis=-1)
-        Q = np.empty((*leading, K, K))
-        Q[..., self.i, self.k] = Q[..., self.k, self.i] = triangle
-        return R.reshape(*leading, K, M), Q, v.reshape(*leading, K, self.O)
+        R, Q, v = self.layout.unpack(w).values()
+        return R, Q, v.reshape(*w.shape[:-1], self.K, self.O)
 
     def order_parameters(self, w: Array) -> tuple[Array, Array, Array]:
         """R, Q and v of states (..., L)."""
@@ -98,7 +91,7 @@ class Expansion:
         )
         of_F = np.zeros((A, L, 1))
         if self.problem.b is not None:
-            of_F[:, -self.problem.b.size :, 0] = self.problem.b.ravel()
+            of_F[:, self.layout.places["v"], 0] = self.problem.b.ravel()
         of_eps_g = np.array([self._eps_g_slope(each) for each in w]).reshape(A, L, 1)
         return np.swapaxes(np.concatenate([of_y, of_F, of_eps_g], axis=2), 1, 2)
 
@@ -108,8 +101,8 @@ class Expansion:
         Returns what it adds to their means (A, L + 2), and to the variance of eps_g (A,).
         """
         A, L = w.shape
-        RM = self.K * self.M
-        of_R = covariance[:, :RM, :RM].reshape(A, self.K, self.M, self.K, self.M)
+        there = self.layout.places["R"]
+        of_R = covariance[:, there, there].reshape(A, self.K, self.M, self.K, self.M)
         Q = np.einsum("ainkm,nm->aik", of_R, self.T_inverse)
         means = np.zeros((A, L + 2))
         means[:, :L] = self.pack(np.zeros((A, self.K, self.M)), Q, np.zeros((A, self.K, self.O)))
@@ -119,28 +112,28 @@ class Expansion:
 
     def drift(self, w: Array) -> Array:
         """dw/dalpha."""
-        return kernels.drift(w, *self.arguments)
+        return equations.drift(w, self.parameters)
 
     def jacobian(self, w: Array) -> Array:
         """The derivative of the drift, (L, L)."""
-        return kernels.jacobian(w, *self.arguments)
+        return kernels.jacobian(w, self.parameters)
 
     def diffusion(self, w: Array, points: Array) -> Array:
         """The covariance D of a step's change of w, times N, by each set of points: (sets, L, L)."""
-        return kernels.diffusion(w, (*self.roots, root(self.parts(w)[1])), points, *self.arguments)
+        return kernels.diffusion(w, (*self.roots, root(self.parts(w)[1])), points, self.parameters)
 
     def curvature(self, w: Array, covariance: Array) -> Array:
         """sum_ab covariance_ab d^2(dw/dalpha)/dw_a dw_b / 2."""
         eigenvalues, vectors = np.linalg.eigh(covariance)
         directions = np.ascontiguousarray((vectors * np.sqrt(np.maximum(eigenvalues, 0))).T)
-        return kernels.curvature(w, directions, *self.arguments)
+        return kernels.curvature(w, directions, self.parameters)
 
     def finite_size_drift(self, w: Array) -> Array:
         """N times what the mean change of w in a step, times N, differs from that of a flow along the drift."""
         F = self.drift(w)
         h = self._step(w)
         JF = (self.drift(w + h * F) - self.drift(w - h * F)) / (2 * h)
-        return kernels.finite_size_drift(w, *self.arguments) - JF / 2
+        return kernels.finite_size_drift(w, self.parameters) - JF / 2
 
     def eps_g(self, w: Array) -> Array:
         """The generalization error of states (..., L), smooth: rounding may leave it below zero."""
@@ -149,7 +142,7 @@ class Expansion:
 
     def _step(self, w: Array) -> float:
         """Of differences around w, within the states that are possible."""
-        return kernels.step_inside(w, _STEP, 1e-5, self.K, self.M, self.O, self.arguments[-2])
+        return kernels.step_inside(w, _STEP, 1e-5, self.parameters)
 
     def _eps_g_slope(self, w: Array) -> Array:
         """The gradient of eps_g at a state, (L,), by differences of fourth order."""

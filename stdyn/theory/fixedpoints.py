@@ -98,7 +98,7 @@ class FixedPoint:
         vector = self.eigenvectors[:, integer("direction", direction, 0, len(self.eigenvalues) - 1)]
         vector = (vector / vector[np.abs(vector).argmax()]).real
         vector /= np.linalg.norm(vector)
-        names = names_of(self.problem)
+        names = self.problem.layout.names
         order = np.argsort(-np.abs(vector), kind="stable")[:most]
         return " ".join(f"{vector[j]:+.2f} {names[j]}" for j in order if abs(vector[j]) > 0.05)
 
@@ -110,15 +110,6 @@ class FixedPoint:
             f"<stdyn.FixedPoint eps_g = {self.eps_g:.6g}, {self.kind}{directions}{family},"
             f" largest eigenvalue {self.escape_rate:.4g}{moving}>"
         )
-
-
-def names_of(problem: Problem) -> list[str]:
-    """The names R_11, R_12, …, Q_11, …, v_1, … of the entries of a packed state; units are numbered from 1."""
-    K, M, O = problem.start.K, problem.start.M, problem.outputs
-    i, k = np.triu_indices(K)
-    names = [f"R_{i + 1}{n + 1}" for i in range(K) for n in range(M)]
-    names += [f"Q_{a + 1}{c + 1}" for a, c in zip(i, k, strict=True)]
-    return names + [f"v_{i + 1}" + (f"{o + 1}" if O > 1 else "") for i in range(K) for o in range(O)]
 
 
 def fixed_points(
@@ -205,7 +196,7 @@ def _check_state(name: str, problem: Problem, state: OrderParameters) -> None:
 
 def at_state(expansion: Expansion, w: Array) -> FixedPoint | None:
     """The fixed point at a root w; None if no weights have its overlaps."""
-    problem, free = expansion.problem, _free(expansion)
+    problem, free = expansion.problem, _free(expansion.problem)
     eigenvalues = np.linalg.eigvalsh(expansion.parts(w)[1])
     if eigenvalues[0] < _IMPOSSIBLE * max(1.0, eigenvalues[-1]):
         return None
@@ -213,8 +204,8 @@ def at_state(expansion: Expansion, w: Array) -> FixedPoint | None:
         return None
     state = expansion.state(w)
     w = expansion.coordinates(state)
-    values, vectors = np.linalg.eig(expansion.jacobian(w)[free, free])
-    vectors = expansion.slopes(w[None])[0, :-2][free, free] @ vectors
+    values, vectors = np.linalg.eig(expansion.jacobian(w)[np.ix_(free, free)])
+    vectors = expansion.slopes(w[None])[0, :-2][np.ix_(free, free)] @ vectors
     order = np.argsort(-values.real, kind="stable")
     vectors = vectors[:, order] / np.linalg.norm(vectors[:, order], axis=0)
     return FixedPoint(problem, state, max(float(expansion.eps_g(w)), 0.0), values[order], vectors)
@@ -225,17 +216,22 @@ def frozen(problem: Problem) -> bool:
     return problem.eta_v == 0 and problem.decay_v == 0
 
 
-def _free(expansion: Expansion) -> slice:
-    """Which entries of w move."""
-    L = expansion.K * expansion.M + len(expansion.i)
-    return slice(L if frozen(expansion.problem) else L + expansion.K * expansion.O)
+def _free(problem: Problem) -> np.ndarray:
+    """The places in the state of what moves."""
+    still = ("eta_v",) if frozen(problem) else ()
+    places = problem.layout.places
+    return np.concatenate([np.r_[places[block.name]] for block in problem.layout.blocks if block.rate not in still])
+
+
+def _rates(problem: Problem) -> Array:
+    """The learning rate of every entry of the state; where that of the second layer is zero, its decay, or 1."""
+    rates = {"eta": problem.eta, "eta_v": problem.eta_v or problem.decay_v or 1.0}
+    return np.concatenate([np.full(len(block.entries[0]), rates[block.rate]) for block in problem.layout.blocks])
 
 
 def _root(expansion: Expansion, w: Array, orbits: Orbits) -> Array | None:
     """A zero of the drift near w that has the symmetries of `orbits`, polished; None if none is reached."""
-    problem, free = expansion.problem, _free(expansion)
-    first = expansion.K * expansion.M + len(expansion.i)
-    rate = np.repeat([problem.eta, problem.eta_v or problem.decay_v or 1.0], [first, len(w) - first])
+    free, rate = _free(expansion.problem), _rates(expansion.problem)
     s, moving = orbits.reduce(w), np.unique(orbits.orbit[free][orbits.sign[free] != 0])
     expand = np.zeros((len(w), len(s)))
     expand[np.arange(len(w)), orbits.orbit] = orbits.sign
@@ -379,5 +375,5 @@ def critical_eta(problem: Problem, at: OrderParameters | None = None) -> float:
 def _at(problem: Problem, state: OrderParameters, eta: float) -> tuple[Array, Array]:
     """Jacobian, among what moves, and drift at a state with this learning rate."""
     expansion = Expansion(replace(problem, start=state, eta=eta))
-    w, free = expansion.coordinates(state), _free(expansion)
-    return expansion.jacobian(w)[free, free], expansion.drift(w)[free]
+    w, free = expansion.coordinates(state), _free(problem)
+    return expansion.jacobian(w)[np.ix_(free, free)], expansion.drift(w)[free]

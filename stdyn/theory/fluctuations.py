@@ -6,7 +6,7 @@ Linear noise along the solution of the ODEs (theory.md, section 5), computed in 
 
 import os
 import warnings
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -137,7 +137,7 @@ class Fluctuations:
         problem, invalid = self.problem, self.alphas[~self.valid]
         span = f" from {self.alphas[0]:g} to {self.alphas[-1]:g}" if len(self.alphas) else ""
         lines = [f"<stdyn.Fluctuations> {problem.rule.upper()}, N = {problem.N}, {len(self.alphas)} alphas{span}"]
-        for name in ("R", "Q", "v", "F", "eps_g"):
+        for name in (each.name for each in fields(PerOrderParameter)):
             std, bias = getattr(self.std, name), getattr(self.bias, name)
             if std is not None:
                 largest, furthest = (np.max(np.abs(x), initial=0, where=np.isfinite(x)) for x in (std, bias))
@@ -146,6 +146,15 @@ class Fluctuations:
         if len(invalid):
             where = f"not valid at {len(invalid)} alphas, from {invalid[0]:g} to {invalid[-1]:g}"
         return "\n".join([*lines, f"{where}; quadrature to {self.quadrature_error:.1%} of a standard deviation"])
+
+
+def _per_order_parameter_of(arrays: dict[str, Any], kind: str) -> PerOrderParameter:
+    """Standard deviations ("std") or biases ("bias") as a file has them."""
+    names = [each.name for each in fields(PerOrderParameter)]
+    found: dict[str, Any] = {
+        name: arrays.get(f"{kind}_F") if name == "F" else arrays[f"{kind}_{name}"] for name in names
+    }
+    return PerOrderParameter(**found)
 
 
 def fluctuations(
@@ -218,16 +227,7 @@ def load_fluctuations(path: str | os.PathLike[str]) -> Fluctuations:
     """
     arrays, attributes = read_kind(path, "fluctuations")
     try:
-        of: dict[str, Any] = {
-            kind: PerOrderParameter(
-                R=arrays[f"{kind}_R"],
-                Q=arrays[f"{kind}_Q"],
-                v=arrays[f"{kind}_v"],
-                F=arrays.get(f"{kind}_F"),
-                eps_g=arrays[f"{kind}_eps_g"],
-            )
-            for kind in ("std", "bias")
-        }
+        of: dict[str, Any] = {kind: _per_order_parameter_of(arrays, kind) for kind in ("std", "bias")}
         of |= {name: arrays[name] for name in ("covariance", "nonlinearity", "nonlinearity_eps_g")}
         of["quadrature_error"] = attributes.pop("quadrature_error")
     except KeyError as missing:
@@ -272,6 +272,6 @@ def _results(theory: Trajectory, expansion: Expansion, w: Array, found: list[Mom
 
 def _per_order_parameter(theory: Trajectory, expansion: Expansion, rows: Array) -> PerOrderParameter:
     """Rows of R, Q, v, F, eps_g (A, L + 2), each in its shape."""
-    R, Q, v = expansion.parts(rows[:, :-2])
     F = None if theory.problem.b is None else rows[:, -2]
-    return PerOrderParameter(R, Q, v.reshape(theory.v.shape), F, rows[:, -1])
+    found: dict[str, Any] = expansion.layout.unpack(rows[:, :-2])
+    return PerOrderParameter(**found, F=F, eps_g=rows[:, -1])

@@ -3,16 +3,19 @@
 import time
 import warnings
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import scipy.integrate
 import scipy.optimize
 from numpy.typing import ArrayLike
 
-from stdyn import kernels
 from stdyn.checks import Array, check_settings, time_grid
 from stdyn.errors import DivergenceWarning, InputError, SymmetryWarning
 from stdyn.files.provenance import provenance
+from stdyn.kernels.algebra import largest
+from stdyn.kernels.equations import right_hand_side
+from stdyn.kernels.state import DIVERGED
 from stdyn.model.problem import Problem
 from stdyn.model.trajectory import Trajectory
 from stdyn.theory import quadrature
@@ -95,7 +98,7 @@ def integrate(
         **({"warning": "; ".join(said)} if said else {}),
     )
     ended = None if diverged is None else np.array(diverged[0])
-    return Trajectory(problem, alphas, *_unpack_all(problem, y), "ode", ended, attributes, errors)
+    return _trajectory(problem, alphas, y, diverged_at=ended, attributes=attributes, error=errors)
 
 
 def _quadrature_error(problem: Problem, alphas: Array, y: Array, method: str, rtol: float) -> dict[str, Array]:
@@ -110,7 +113,7 @@ def _quadrature_error(problem: Problem, alphas: Array, y: Array, method: str, rt
             each = np.full_like(y, np.nan)
             solved = solve(problem, alphas, method, rtol, rtol / 100, which)[0]
             each[: len(solved)] = solved
-            trajectory = Trajectory(problem, alphas, *_unpack_all(problem, each), "ode")
+            trajectory = _trajectory(problem, alphas, each)
             for name in trajectory.names:
                 found.setdefault(name, []).append(getattr(trajectory, name))
         return {name: np.std(values, axis=0, ddof=1) / np.sqrt(quadrature.SETS) for name, values in found.items()}
@@ -125,9 +128,9 @@ def solve(
     chooses one set of points, if averages are by quadrature.
     """
     start = problem.start
-    y_start = kernels.pack(start.R, start.Q, start.v.reshape(start.K, -1))
-    if np.abs(y_start).max() >= kernels.DIVERGED:
-        raise InputError(f"no order parameter of the start may exceed {kernels.DIVERGED:g}; vectors have norm O(1)")
+    y_start = start.layout.pack(start.order_parameters)
+    if np.abs(y_start).max() >= DIVERGED:
+        raise InputError(f"no order parameter of the start may exceed {DIVERGED:g}; vectors have norm O(1)")
     nearly = find_orbits(problem, _NEARLY * max(1.0, float(np.abs(start.C).max()), float(np.abs(start.v).max())))
     orbits = nearly if nearly.trivial else find_orbits(problem)
     return *_solve(problem, y_start, orbits, alphas, method, rtol, atol, which), orbits, nearly
@@ -144,13 +147,13 @@ def _solve(
     which: int | None,
 ) -> tuple[Array, tuple[float, str] | None]:
     """The states at alphas, as far as the solution goes; if it diverged, the alpha at which, and what to say."""
-    T, arguments, trivial = problem.start.T, quadrature.arguments(problem, which), orbits.trivial
+    parameters, trivial = quadrature.parameters(problem, which), orbits.trivial
     s_start = y_start if trivial else orbits.reduce(y_start)
 
     def derivative(_: float, s: Array) -> Array:
         if trivial:
-            return kernels.right_hand_side(s, T, *arguments)
-        return orbits.reduce(kernels.right_hand_side(orbits.expand(s), T, *arguments))
+            return right_hand_side(s, parameters)
+        return orbits.reduce(right_hand_side(orbits.expand(s), parameters))
 
     states = np.empty((len(alphas), len(s_start)))
     done = int(alphas[0] == 0)
@@ -172,10 +175,10 @@ def _step(
     """Step to the last alpha, or to where the solution diverges; fill the states from `done` on and count them."""
     while solver.status == "running":
         solver.step()
-        most = kernels.largest(solver.y)
+        most = largest(solver.y)
         if solver.status == "failed" or not most < np.inf:
             return done, (float(solver.t), "where the solver gave up")
-        end, diverged = int(alphas.searchsorted(solver.t, side="right")), most >= kernels.DIVERGED
+        end, diverged = int(alphas.searchsorted(solver.t, side="right")), most >= DIVERGED
         if end > done or diverged:
             inside = solver.dense_output()
         if diverged:
@@ -185,23 +188,18 @@ def _step(
             states[done:end] = inside(alphas[done:end]).T
             done = end
         if diverged:
-            return done, (t, f"where an order parameter exceeds {kernels.DIVERGED:g}")
+            return done, (t, f"where an order parameter exceeds {DIVERGED:g}")
     return done, None
 
 
 def _excess(alpha: float, solution: Callable[[float], Array]) -> float:
     """By how much the largest order parameter exceeds what counts as diverged."""
-    return float(kernels.largest(solution(alpha))) - kernels.DIVERGED
+    return float(largest(solution(alpha))) - DIVERGED
 
 
-def _unpack_all(problem: Problem, y: Array) -> tuple[Array, Array, Array]:
-    """R (A, K, M), Q (A, K, K) and v of the packed states y (A, L)."""
-    K, M = problem.start.K, problem.start.M
-    i, k = np.triu_indices(K)
-    R = y[:, : K * M].reshape(-1, K, M).copy()
-    Q = np.empty((len(y), K, K))
-    Q[:, i, k] = Q[:, k, i] = y[:, K * M : K * M + len(i)]
-    return R, Q, y[:, K * M + len(i) :].reshape(-1, *problem.start.v.shape).copy()
+def _trajectory(problem: Problem, alphas: Array, y: Array, **more: Any) -> Trajectory:
+    """The trajectory of packed states y (A, L)."""
+    return Trajectory.of(problem, alphas, problem.layout.unpack(y), "ode", **more)
 
 
 def _broken_symmetry(alphas: Array, y: Array, orbits: Orbits) -> str | None:

@@ -99,7 +99,7 @@ def _diffusion_along(
 
 
 def quadrature_points(expansion: Expansion, points: int) -> Array:
-    """Standard normal numbers (sets, rows, points) of `kernels.diffusion`: scrambled Sobol points, the same ever."""
+    """Standard normal numbers (sets, rows, points) of the kernel `diffusion`: scrambled Sobol points, the same ever."""
     rows = expansion.K + expansion.M + (expansion.O if expansion.problem.sigma > 0 else 0)
     return np.array([normal_points(rows, points, which) for which in range(SETS)])
 

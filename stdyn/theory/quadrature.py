@@ -14,31 +14,32 @@ import numpy as np
 from scipy.stats import norm, qmc
 
 from stdyn.checks import Array
-from stdyn.model.activations import Activation
+from stdyn.kernels.parameters import Plain
+from stdyn.model.activations import Activation, terms_of
 from stdyn.model.initial import root
 from stdyn.model.problem import Problem
 
 SETS = 8
 _FEWEST = 2**5  # points of a set, before units are exchanged
 
-Arguments = tuple[Array, Array, bool, Array, np.ndarray, Array]
 
-
-def arguments(problem: Problem, which: int | None = None) -> Arguments:
-    """`problem.kernel_arguments` for the ODEs: with the points of all sets or of one, if averages are by quadrature."""
-    v_teacher, b, fixed_feedback, rates, codes, table = problem.kernel_arguments
-    if problem.by_quadrature:
-        rows, nodes = problem.start.M + problem.start.K, exact_nodes(problem)
-        if nodes is not None:
-            g, weights = gauss_hermite(rows, nodes)
-        else:
-            g, weights = _random_points(problem, range(SETS) if which is None else (which,))
-        table = np.vstack([_fields(g, problem.start.T, problem.activations[1]), weights])
-    return v_teacher, b, fixed_feedback, rates, codes, table
+def parameters(problem: Problem, which: int | None = None) -> Plain:
+    """The parameters of the kernels that take averages, by the points of all sets or of one, if by quadrature."""
+    if problem.law == "erfs":
+        return problem.parameters_with("erfs", terms_of(*problem.activations))
+    if problem.law != "points":
+        return problem.parameters_with(problem.law, np.zeros((0, 0)))
+    rows, nodes = problem.start.M + problem.start.K, exact_nodes(problem)
+    if nodes is not None:
+        g, weights = gauss_hermite(rows, nodes)
+    else:
+        g, weights = _random_points(problem, range(SETS) if which is None else (which,))
+    table = np.vstack([_fields(g, problem.start.T, problem.activations[1]), weights])
+    return problem.parameters_with("points", table)
 
 
 def _fields(g: Array, T: Array, teacher: Activation) -> Array:
-    """The rows of `kernels._averages_points` but for the weights: y, g(y), T^+1/2 g1, g2."""
+    """The rows of kernels/averages/points.py but for the weights: y, g(y), T^+1/2 g1, g2."""
     M, inverse = len(T), np.array(np.linalg.pinv(T, hermitian=True), dtype=float)
     y = root(T) @ g[:M]
     return np.vstack([y, teacher(y)[0], root(inverse) @ g[:M], g[M:]])

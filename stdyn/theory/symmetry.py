@@ -3,8 +3,7 @@
 A symmetry permutes the students, the teacher units and the outputs, each among themselves, and may turn the sign of an
 output, or of a unit whose g is odd (its v turns, too) or even (its v does not), such that C, v, v_teacher and b stay
 what they are. Its orbits say which order parameters stay equal, opposite or zero for ever. Symmetries are the
-automorphisms of a graph with coloured edges whose vertices are units and outputs with either sign; they are found by
-individualisation and refinement (McKay, Congressus Numerantium 30, 45, 1981).
+automorphisms of a graph with coloured edges whose vertices are units and outputs with either sign (automorphisms.py).
 """
 
 from dataclasses import dataclass
@@ -16,15 +15,16 @@ from scipy.sparse.csgraph import connected_components
 
 from stdyn.checks import Array
 from stdyn.model.problem import Problem
+from stdyn.theory.automorphisms import Permutation, match, refine, single_out, stabiliser
 
-Permutation = np.ndarray  # of the 2(K+M+O) vertices: student, teacher, output; then the negative of each
+KINDS = ("student", "teacher", "output")  # of vertices, in their order; then comes the negative of each
 
 
 @dataclass(frozen=True, eq=False)
 class Orbits:
     """For each order parameter of the packed state: the number of its orbit and its sign (0: zero by symmetry).
 
-    The state is R row by row, the upper triangle of Q row by row, v row by row.
+    The state is that of `stdyn.model.state.Layout`.
     """
 
     orbit: np.ndarray
@@ -51,20 +51,16 @@ class Orbits:
 
 def find_orbits(problem: Problem, tolerance: float = 0.0) -> Orbits:
     """The orbits of the order parameters under the start's symmetries, values within `tolerance` taken as equal."""
-    K, M, O = problem.start.K, problem.start.M, problem.outputs
-    P, V, L = K + M, K + M + O, K * M + K * (K + 1) // 2 + K * O
-    i, k = np.triu_indices(K)
-    entry = np.empty((K, V), dtype=int)  # where the overlap of student i with a unit, or v_io, stands in the state
-    entry[:, K:P] = np.arange(K * M).reshape(K, M)
-    entry[i, k] = entry[k, i] = K * M + np.arange(len(i))
-    entry[:, P:] = L - K * O + np.arange(K * O).reshape(K, O)
-    rows = np.concatenate([np.repeat(np.arange(K), M), i, np.repeat(np.arange(K), O)])
-    columns = np.concatenate([np.tile(np.arange(K, P), K), k, np.tile(np.arange(P, V), K)])
-    seen = (columns < P) | (_unit_parities(problem)[rows] != 1)  # v of a unit with an even g does not turn with it
+    parities, L = _unit_parities(problem), problem.layout.size
+    V, outputs = len(parities), problem.start.K + problem.start.M
+    kind, rows, columns = _vertices(problem)
+    entry = np.empty((kind[-1] + 1, V, V), dtype=int)  # where the order parameter of two vertices stands in the state
+    entry[kind, rows, columns] = entry[kind, columns, rows] = np.arange(L)
+    seen = (columns < outputs) | (parities[rows] != 1)  # v of a unit with an even g does not turn with it
     links = []
     for permutation in generators(problem, tolerance):
         vertex, negative = permutation[:V] % V, permutation[:V] >= V
-        image = entry[np.minimum(vertex[rows], vertex[columns]), np.maximum(vertex[rows], vertex[columns])]
+        image = entry[kind, vertex[rows], vertex[columns]]
         turned = (negative[rows] & seen) ^ negative[columns]
         links.append(np.stack([np.arange(L), image + L * turned]))
         links.append(np.stack([np.arange(L) + L, image + L * ~turned]))
@@ -78,20 +74,37 @@ def find_orbits(problem: Problem, tolerance: float = 0.0) -> Orbits:
     return Orbits(np.unique(np.minimum(positive, negated), return_inverse=True)[1], sign)
 
 
+def _vertices(problem: Problem) -> np.ndarray:
+    """Of every order parameter of the state: which kind it is, and the two vertices that it is an overlap or weight of.
+
+    Order parameters that a symmetry cannot mix are of different kinds: those of other blocks, or other leading axes.
+    """
+    start = problem.start
+    first = dict(zip(KINDS, (0, start.K, start.K + start.M), strict=True))
+    found, kinds = [], 0
+    for block in problem.layout.blocks:
+        leading, sizes = block.entries[:-2], block.sizes[:-2]
+        kind = np.ravel_multi_index(leading, sizes) if sizes else np.zeros(len(block.entries[0]), dtype=int)
+        pair = [first[unit] + index for unit, index in zip(block.units[-2:], block.entries[-2:], strict=True)]
+        found.append(np.stack([kinds + kind, *pair]))
+        kinds += int(np.prod(sizes, dtype=int))
+    return np.concatenate(found, axis=1)
+
+
 def generators(problem: Problem, tolerance: float = 0.0) -> list[Permutation]:
     """Generators of the group of the start's symmetries, values within `tolerance` taken as equal."""
     edges = _coloured_graph([problem], tolerance)
-    return _stabiliser(edges, _refine(edges, np.unique(np.diag(edges), return_inverse=True)[1]))
+    return stabiliser(edges, refine(edges, np.unique(np.diag(edges), return_inverse=True)[1]))
 
 
 def equivalent(one: Problem, other: Problem, tolerance: float) -> bool:
     """Whether a symmetry of units and outputs takes one start (with its feedback weights) to the other's."""
     edges = _coloured_graph([one, other], tolerance)
-    colours = _refine(edges, np.unique(np.diag(edges), return_inverse=True)[1])
+    colours = refine(edges, np.unique(np.diag(edges), return_inverse=True)[1])
     size = len(edges) // 2
-    left = _single_out(edges, colours, 0)
+    left = single_out(edges, colours, 0)
     images = size + np.flatnonzero(colours[size:] == colours[0])
-    return any(_match(edges, left, _single_out(edges, colours, int(image))) is not None for image in images)
+    return any(match(edges, left, single_out(edges, colours, int(image))) is not None for image in images)
 
 
 def _coloured_graph(problems: list[Problem], tolerance: float) -> np.ndarray:
@@ -145,83 +158,3 @@ def _classes(values: np.ndarray, tolerance: float) -> np.ndarray:
     classes = np.empty(flat.size, dtype=int)
     classes[order] = np.cumsum(steps)
     return classes.reshape(values.shape)
-
-
-def _refine(edges: np.ndarray, colours: np.ndarray) -> np.ndarray:
-    """Vertex colours that no symmetry can mix: equal ones see equal edges into equal colours.
-
-    Their numbers do not depend on the names of the vertices, so that two refinements can be compared.
-    """
-    while True:
-        seen = np.sort(edges * (colours.max() + 1) + colours[None, :], axis=1)
-        finer = np.unique(np.column_stack([colours, seen]), axis=0, return_inverse=True)[1].ravel()
-        if finer.max() == colours.max():
-            return finer
-        colours = finer
-
-
-def _single_out(edges: np.ndarray, colours: np.ndarray, vertex: int) -> np.ndarray:
-    """The refinement in which `vertex` has a colour of its own."""
-    marked = 2 * colours
-    marked[vertex] += 1
-    return _refine(edges, np.unique(marked, return_inverse=True)[1])
-
-
-def _stabiliser(edges: np.ndarray, colours: np.ndarray) -> list[Permutation]:
-    """Generators of the automorphisms that keep the colours: those that fix a vertex, and one to each of its images."""
-    if colours.max() + 1 == len(colours):
-        return []
-    vertex = _first_shared(colours)
-    fixed = _single_out(edges, colours, vertex)
-    found = _stabiliser(edges, fixed)
-    orbit = _orbit(vertex, found)
-    for image in np.flatnonzero(colours == colours[vertex]):
-        if int(image) not in orbit:
-            permutation = _swap(edges, vertex, int(image))
-            if permutation is None:
-                permutation = _match(edges, fixed, _single_out(edges, colours, int(image)))
-            if permutation is not None:
-                found.append(permutation)
-                orbit = _orbit(vertex, found)
-    return found
-
-
-def _first_shared(colours: np.ndarray) -> int:
-    """The first vertex whose colour is not its own."""
-    return int(np.flatnonzero(np.bincount(colours)[colours] > 1)[0])
-
-
-def _swap(edges: np.ndarray, a: int, c: int) -> Permutation | None:
-    """The exchange of two vertices and of their negatives, if it is an automorphism."""
-    size = len(edges)
-    permutation = np.arange(size)
-    negative_a, negative_c = (a + size // 2) % size, (c + size // 2) % size
-    permutation[[a, negative_a]], permutation[[c, negative_c]] = [c, negative_c], [a, negative_a]
-    return permutation if np.array_equal(edges[np.ix_(permutation, permutation)], edges) else None
-
-
-def _match(edges: np.ndarray, left: np.ndarray, right: np.ndarray) -> Permutation | None:
-    """An automorphism that takes the colours `left` to `right`, if there is one."""
-    if not np.array_equal(np.sort(left), np.sort(right)):
-        return None
-    if left.max() + 1 == len(left):
-        permutation = np.argsort(right)[left]
-        return permutation if np.array_equal(edges[np.ix_(permutation, permutation)], edges) else None
-    vertex = _first_shared(left)
-    fixed = _single_out(edges, left, vertex)
-    for image in np.flatnonzero(right == left[vertex]):
-        permutation = _match(edges, fixed, _single_out(edges, right, int(image)))
-        if permutation is not None:
-            return permutation
-    return None
-
-
-def _orbit(vertex: int, permutations: list[Permutation]) -> set[int]:
-    """All images of the vertex."""
-    orbit, new = {vertex}, [vertex]
-    while new:
-        last = new.pop()
-        images = {int(permutation[last]) for permutation in permutations} - orbit
-        orbit |= images
-        new += images
-    return orbit

@@ -7,7 +7,10 @@ import pytest
 from conftest import NUMPY_FUNCTIONS, random_problem
 from scipy.special import erf
 
-from stdyn import Problem, averages, initial, kernels
+from stdyn import Problem, averages, initial
+from stdyn.kernels import activation as activation_kernels
+from stdyn.kernels import elementary, equations, network, state
+from stdyn.theory import quadrature
 
 SHAPES = [(1, 1, None), (2, 3, None), (5, 5, None), (4, 2, 3), (1, 3, 2), (3, 1, 1)]
 
@@ -31,20 +34,20 @@ def textbook(problem):
     return dR, dQ, dv
 
 
-def right_hand_side(problem, function=kernels.right_hand_side):
+def right_hand_side(problem, function=equations.right_hand_side):
     """dR, dQ, dv by the kernel."""
     s = problem.start
-    y = kernels.pack(s.R, s.Q, s.v.reshape(s.K, -1))
-    return kernels.unpack(function(y, s.T, *problem.kernel_arguments), s.K, s.M, problem.outputs)
+    y = state.pack(s.R, s.Q, s.v.reshape(s.K, -1))
+    return state.unpack(function(y, quadrature.parameters(problem)), s.K, s.M, problem.outputs)
 
 
 def test_arcsine_is_exact_to_rounding():
     """Within 2 units of the last place of NumPy's, over the whole interval and at its ends."""
     rng = np.random.default_rng(1)
     x = np.concatenate([rng.uniform(-1, 1, 20_000), 1 - 10.0 ** rng.uniform(-16, 0, 5000), [-1, -0.5, 0, 0.5, 1]])
-    ours = np.array([kernels.arcsine(value) for value in x])
+    ours = np.array([elementary.arcsine(value) for value in x])
     np.testing.assert_allclose(ours, np.arcsin(x), rtol=5e-16, atol=0)
-    assert kernels.arcsine(1 + 1e-15) == np.pi / 2
+    assert elementary.arcsine(1 + 1e-15) == np.pi / 2
 
 
 def test_erf_and_its_derivative_are_exact_to_rounding():
@@ -52,7 +55,7 @@ def test_erf_and_its_derivative_are_exact_to_rounding():
     rng = np.random.default_rng(1)
     x = np.concatenate([rng.uniform(-10, 10, 40_000), 10.0 ** rng.uniform(-300, 0, 5000), [0, np.sqrt(2), 50, 1e300]])
     g, g_prime = np.empty((1, len(x))), np.empty((1, len(x)))
-    kernels.fill(int(kernels.Code.ERF), 0, x, g[0], g_prime[0])
+    activation_kernels.fill(int(activation_kernels.Code.ERF), 0, x, g[0], g_prime[0])
     np.testing.assert_allclose(g[0], erf(x / np.sqrt(2)), rtol=9e-16, atol=0)
     near = np.abs(x) < 9
     np.testing.assert_allclose(g_prime[0, near], np.sqrt(2 / np.pi) * np.exp(-(x[near] ** 2) / 2), rtol=2e-15)
@@ -62,7 +65,7 @@ def test_erf_and_its_derivative_are_exact_to_rounding():
 def test_linear_units_are_linear():
     """g(x) = x, g'(x) = 1."""
     x, g, g_prime = np.linspace(-3, 3, 12).reshape(3, 4), np.empty((3, 4)), np.empty((3, 4))
-    kernels.fill(int(kernels.Code.LINEAR), 0, x.ravel(), g.ravel(), g_prime.ravel())
+    activation_kernels.fill(int(activation_kernels.Code.LINEAR), 0, x.ravel(), g.ravel(), g_prime.ravel())
     np.testing.assert_array_equal(g, x)
     np.testing.assert_array_equal(g_prime, 1)
 
@@ -117,7 +120,7 @@ def test_compiled_and_interpreted_kernels_agree():
     """The Python source of a kernel is its reference."""
     problem = random_problem(2, 2, seed=1)
     for ours, expected in zip(
-        right_hand_side(problem), right_hand_side(problem, kernels.right_hand_side.py_func), strict=True
+        right_hand_side(problem), right_hand_side(problem, equations.right_hand_side.py_func), strict=True
     ):
         np.testing.assert_allclose(ours, expected, rtol=1e-14, atol=1e-15)
 
@@ -130,14 +133,14 @@ def test_a_step_is_that_of_the_theory(K, M, O, rule, activation):
     student, _, teacher = activation.partition(" of ")
     problem = random_problem(K, M, O, 3, rule, N=17, activation=student, activation_teacher=teacher or None)
     N, rng = problem.N, np.random.default_rng(0)
-    v_teacher, b, _, (eta, eta_v, sigma, decay, decay_v), *_ = problem.kernel_arguments
+    _, _, v_teacher, b, _, (eta, eta_v, sigma, decay, decay_v), *_ = problem.parameters
     W, W_teacher = initial.weights(problem, N, rng)
     v = problem.start.v.reshape(K, -1).copy()
     xi, zeta = rng.standard_normal((5, N)), rng.standard_normal((5, problem.outputs))
     (g, dg), (g_teacher, _) = NUMPY_FUNCTIONS[student], NUMPY_FUNCTIONS[teacher or student]
 
     W_ours, v_ours = W.copy(), v.copy()
-    assert kernels.network_steps(W_ours, v_ours, W_teacher, xi, zeta, *problem.kernel_arguments) == 5
+    assert network.network_steps(W_ours, v_ours, W_teacher, xi, zeta, problem.parameters) == 5
     for t in range(5):
         x, y = W @ xi[t], W_teacher @ xi[t]
         Delta = g(x) @ v - g_teacher(y) @ v_teacher - sigma * zeta[t]
@@ -158,7 +161,7 @@ def test_a_step_that_would_diverge_is_not_taken(bad):
     xi, zeta = rng.standard_normal((4, 10)), np.zeros((4, 1))
     xi[2, 0] = bad
     expected_W, expected_v = W.copy(), v.copy()
-    assert kernels.network_steps(expected_W, expected_v, W_teacher, xi[:2], zeta[:2], *problem.kernel_arguments) == 2
-    assert kernels.network_steps(W, v, W_teacher, xi, zeta, *problem.kernel_arguments) == 2
+    assert network.network_steps(expected_W, expected_v, W_teacher, xi[:2], zeta[:2], problem.parameters) == 2
+    assert network.network_steps(W, v, W_teacher, xi, zeta, problem.parameters) == 2
     np.testing.assert_array_equal(W, expected_W)
     np.testing.assert_array_equal(v, expected_v)

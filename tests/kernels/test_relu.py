@@ -7,7 +7,8 @@ import pytest
 from conftest import random_overlaps
 from scipy.integrate import quad
 
-from stdyn import averages, kernels
+from stdyn import averages
+from stdyn.kernels.averages import relu as relu_kernels
 
 NEAR = [1e-2, 1e-4, 1e-6, 1e-8]
 
@@ -21,8 +22,8 @@ def gram(W):
 def rhs_averages(C, u, b, sigma=0.0):
     """G, H, h by the kernels."""
     beta = b @ u.T
-    G, H = kernels._G_relu(C, beta), kernels._H_relu(C, beta, b @ b.T, sigma)
-    return G, H, kernels._h_relu(C, u, len(b))
+    G, H = relu_kernels._G_relu(C, beta), relu_kernels._H_relu(C, beta, b @ b.T, sigma)
+    return G, H, relu_kernels._h_relu(C, u, len(b))
 
 
 def edge(R, f, g):
@@ -242,4 +243,4 @@ def test_students_in_one_place_or_opposite_are_exact():
 def test_compiled_and_interpreted_I4_agree():
     """The Python source of the kernel is its reference."""
     C = random_overlaps(2, 2, seed=1).C
-    np.testing.assert_allclose(kernels.I4_relu(C), kernels.I4_relu.py_func(C), atol=1e-15)
+    np.testing.assert_allclose(relu_kernels.I4_relu(C), relu_kernels.I4_relu.py_func(C), atol=1e-15)

@@ -14,7 +14,9 @@ from numba import njit
 from scipy.stats import t as student_t
 
 import stdyn
-from stdyn import InputError, Problem, averages, compare, initial, integrate, kernels, simulate_reduced
+from stdyn import InputError, Problem, averages, compare, initial, integrate, simulate_reduced
+from stdyn.kernels import equations
+from stdyn.kernels import state as state_kernels
 from stdyn.model.activations import BUILT_IN, find, known
 from stdyn.theory import quadrature
 from stdyn.theory.fixedpoints import perfect_learning
@@ -37,8 +39,8 @@ def stdyn_command(folder, *arguments):
 def right_hand_side(problem, which=None):
     """dy/dalpha at the start, packed."""
     s = problem.start
-    y = kernels.pack(s.R, s.Q, s.v.reshape(s.K, -1))
-    return kernels.right_hand_side(y, np.array(s.T), *quadrature.arguments(problem, which))
+    y = state_kernels.pack(s.R, s.Q, s.v.reshape(s.K, -1))
+    return equations.right_hand_side(y, quadrature.parameters(problem, which))
 
 
 def grid(C, step, reach):
@@ -481,8 +483,8 @@ def test_symmetric_starts_stay_symmetric(activation):
     assert (theory.R[:, :, 0] == theory.R[:, :, 1]).all()
     s = problem.start
     step = 1e-6
-    y = kernels.pack(s.R, s.Q, s.v[:, None]) + step * right_hand_side(problem)
-    R, Q, v = kernels.unpack(y, 2, 2, 1)
+    y = state_kernels.pack(s.R, s.Q, s.v[:, None]) + step * right_hand_side(problem)
+    R, Q, v = state_kernels.unpack(y, 2, 2, 1)
     first = integrate(problem, [step])
     for ours, expected in zip((first.R[0], first.Q[0], first.v[0]), (R, Q, v[:, 0]), strict=True):
         np.testing.assert_allclose(ours, expected, atol=1e-9)
@@ -641,7 +643,8 @@ def test_activations_can_be_sent_to_other_processes():
     assert again is not LEAKY
     np.testing.assert_array_equal(again(np.array([-1.0, 2.0])), LEAKY(np.array([-1.0, 2.0])))
     assert pickle.loads(pickle.dumps(find("gelu"))) is find("gelu")
-    assert find("gelu") == "gelu"
+    assert str(find("gelu")) == "gelu"
+    assert find("gelu") != "gelu"
     assert find("gelu") != find("relu")
     assert known("gelu", None) is find("gelu")
 

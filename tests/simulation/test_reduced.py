@@ -19,12 +19,12 @@ from stdyn import (
     compare,
     initial,
     integrate,
-    kernels,
     load,
     simulate_network,
     simulate_reduced,
     weights,
 )
+from stdyn.kernels import reduced as reduced_kernels
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Pathwise
@@ -33,7 +33,7 @@ from stdyn import (
 def microscopic(problem, steps, rng):
     """Plain NumPy: the network's R, Q, v after all steps, and what every step saw: x, y, |xi|^2, zeta."""
     W, W_teacher = weights(problem, problem.N, rng)
-    v_teacher, b, fixed, (eta, eta_v, sigma, decay, decay_v), *_ = problem.kernel_arguments
+    _, _, v_teacher, b, fixed, (eta, eta_v, sigma, decay, decay_v), *_ = problem.parameters
     v, N, O, seen = problem.start.v.reshape(len(W), -1).copy(), problem.N, problem.outputs, []
     (g_of, slope_of), (g_teacher, _) = (NUMPY_FUNCTIONS[each.name] for each in problem.activations)
     for _ in range(steps):
@@ -60,7 +60,7 @@ def in_overlaps(problem, seen):
 
 
 def in_coordinates(problem, seen):
-    """kernels.reduced_steps, given the components along the frame that give the (x, y, |xi|^2) the network saw."""
+    """The kernel reduced_steps, given the components along the frame that give the (x, y, |xi|^2) the network saw."""
     L, A, S = (np.ascontiguousarray(array) for array in initial.coordinates(problem.start))
     A, S, v = (array[..., None].copy() for array in (A, S, problem.start.v.reshape(len(A), -1)))
     alive, taken = np.ones(1), np.zeros(1)
@@ -69,8 +69,8 @@ def in_coordinates(problem, seen):
         across = solve_triangular(S[..., 0], x - A[..., 0] @ along, lower=True)
         g = np.concatenate([along, across, zeta])
         rest = square - along @ along - across @ across
-        kernels.reduced_steps(
-            A, S, v, L, alive, taken, problem.N, g[None, :, None], np.array([[rest]]), *problem.kernel_arguments
+        reduced_kernels.reduced_steps(
+            A, S, v, L, alive, taken, problem.N, g[None, :, None], np.array([[rest]]), problem.parameters
         )
     assert taken[0] == len(seen)
     A, S, v = A[..., 0], S[..., 0], v[..., 0]
@@ -166,7 +166,7 @@ def test_the_length_of_the_example_matters():
         A, S, v = (np.repeat(a[..., None], 8000, axis=2) for a in (A, S, problem.start.v.reshape(1, 1)))
         g = rng.standard_normal((2, 3, 8000))
         chi2 = rng.standard_normal((2, 8000)) ** 2 * degrees
-        kernels.reduced_steps(A, S, v, L.copy(), np.ones(8000), np.zeros(8000), 2, g, chi2, *problem.kernel_arguments)
+        reduced_kernels.reduced_steps(A, S, v, L.copy(), np.ones(8000), np.zeros(8000), 2, g, chi2, problem.parameters)
         Q[:, 0, 0] = A[0, 0] ** 2 + S[0, 0] ** 2
     assert ks_2samp(network.Q[:, 1, 0, 0], right[:, 0, 0]).pvalue > FALSE_ALARM
     assert ks_2samp(network.Q[:, 1, 0, 0], wrong[:, 0, 0]).pvalue < FALSE_ALARM

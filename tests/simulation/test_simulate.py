@@ -21,10 +21,11 @@ from stdyn import (
     compare,
     initial,
     integrate,
-    kernels,
     simulate_network,
     simulate_reduced,
 )
+from stdyn.kernels import network as network_kernels
+from stdyn.kernels import random as random_kernels
 from stdyn.simulation import streams
 
 
@@ -69,8 +70,8 @@ class FastExamples:
 
     def one(self, N):
         xi, zeta = np.empty((-(-N // 64) * 2, 32)), np.empty((2, 1))
-        kernels.normals(self.inputs, xi)
-        kernels.normals(self.noise, zeta)
+        random_kernels.normals(self.inputs, xi)
+        random_kernels.normals(self.noise, zeta)
         return xi.reshape(1, -1)[:, :N].copy(), zeta[:1].copy()
 
 
@@ -91,7 +92,7 @@ def test_a_run_is_the_steps_of_the_theory(normals, examples):
                 np.testing.assert_allclose(runs.Q[run, recorded], W @ W.T, atol=1e-13)
                 np.testing.assert_allclose(runs.v[run, recorded], v[:, 0], atol=1e-13)
             xi, zeta = stream.one(20)
-            kernels.network_steps(W, v, W_teacher, xi, zeta, *problem.kernel_arguments)
+            network_kernels.network_steps(W, v, W_teacher, xi, zeta, problem.parameters)
 
 
 def test_a_run_depends_on_its_seed_alone():

@@ -7,7 +7,8 @@ import pytest
 from numba import njit
 from scipy.stats import binom, chi2, kstest, norm
 
-from stdyn import InputError, kernels
+from stdyn import InputError
+from stdyn.kernels import random as random_kernels
 from stdyn.simulation import streams
 
 
@@ -16,7 +17,7 @@ def _raw(stream, out):
     """64-bit integers of every lane, (numbers, lanes)."""
     for row in range(out.shape[0]):
         for lane in range(out.shape[1]):
-            out[row, lane] = kernels._next(stream, lane)
+            out[row, lane] = random_kernels._next(stream, lane)
 
 
 def raw(stream, numbers):
@@ -27,7 +28,7 @@ def raw(stream, numbers):
 
 def normals(seed, rows, lanes):
     out = np.empty((rows, lanes))
-    kernels.normals(streams.stream(np.random.default_rng(seed), lanes), out)
+    random_kernels.normals(streams.stream(np.random.default_rng(seed), lanes), out)
     return out
 
 
@@ -72,7 +73,7 @@ def test_the_most_extreme_bits_are_no_trouble():
     for a in (0, 2**64 - 1):
         stream = np.array([[a], [0], [0], [0]], dtype=np.uint64)  # the first output is a + b + counter = a
         out = np.empty((2, 1))
-        kernels.normals(stream, out)
+        random_kernels.normals(stream, out)
         assert np.isfinite(out).all()
         expected = np.sqrt(-2 * np.log(0.5 * 2.0**-64)) if a == 0 else 0.0
         np.testing.assert_allclose(np.hypot(*out[:, 0]), expected, rtol=1e-14)
@@ -135,7 +136,7 @@ def test_streams_of_different_runs_are_independent():
 
 def _first(generator):
     out = np.empty((2000, 1))
-    kernels.normals(streams.stream(generator), out)
+    random_kernels.normals(streams.stream(generator), out)
     return out
 
 
@@ -147,7 +148,7 @@ def chi_squares(degrees, rows, lanes=32, seed=1):
     candidates, out = normals(seed, rows, lanes), np.empty((rows, lanes))
     stream = streams.stream(np.random.default_rng(seed + 100), lanes)
     for row in range(rows):
-        kernels.chi_squares(stream, degrees, candidates[row], out[row])
+        random_kernels.chi_squares(stream, degrees, candidates[row], out[row])
     return out
 
 
@@ -174,8 +175,8 @@ def test_a_lane_does_not_depend_on_the_others():
     candidates = normals(2, 3000, 8)
     for row in candidates:
         out, single = np.empty(8), np.empty(1)
-        kernels.chi_squares(together, 2, row, out)
-        kernels.chi_squares(alone, 2, row[3:4].copy(), single)
+        random_kernels.chi_squares(together, 2, row, out)
+        random_kernels.chi_squares(alone, 2, row[3:4].copy(), single)
         assert single[0] == out[3]
     np.testing.assert_array_equal(alone[:, 0], together[:, 3])
 

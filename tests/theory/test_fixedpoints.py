@@ -9,7 +9,6 @@ from conftest import random_problem
 from test_kernels import textbook
 
 from stdyn import InputError, OrderParameters, Problem, critical_eta, fixed_points, initial, integrate, simulate_reduced
-from stdyn.theory import fixedpoints
 from stdyn.theory.fixedpoints import fixed_point, perfect_learning
 from stdyn.theory.symmetry import equivalent
 
@@ -319,6 +318,6 @@ def test_wrong_input_is_named():
 
 def test_names_of_the_entries():
     """As they are packed, numbered from 1; the output only where there are several."""
-    names = fixedpoints.names_of(random_problem(2, 1, 2))
+    names = random_problem(2, 1, 2).layout.names
     assert names == ["R_11", "R_21", "Q_11", "Q_12", "Q_22", "v_11", "v_12", "v_21", "v_22"]
-    assert fixedpoints.names_of(random_problem(1, 2))[-1] == "v_1"
+    assert random_problem(1, 2).layout.names[-1] == "v_1"

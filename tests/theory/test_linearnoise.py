@@ -21,14 +21,14 @@ from stdyn import (
     fluctuations,
     initial,
     integrate,
-    kernels,
     load,
     load_fluctuations,
     simulate_network,
     simulate_reduced,
     z_scores,
 )
-from stdyn.theory import propagation
+from stdyn.kernels import equations
+from stdyn.theory import propagation, quadrature
 from stdyn.theory.expansion import Expansion
 
 NAMES = ("R", "Q", "v", "F", "eps_g")
@@ -543,5 +543,5 @@ def test_drift_in_w_is_the_right_hand_side():
     slopes = expansion.slopes(w[None])[0, :-2]
     s = problem.start
     y = expansion.pack(s.R, s.Q, s.v)
-    expected = kernels.right_hand_side(y, s.T, *problem.kernel_arguments)
+    expected = equations.right_hand_side(y, quadrature.parameters(problem))
     np.testing.assert_allclose(slopes @ expansion.drift(w), expected, atol=1e-13)

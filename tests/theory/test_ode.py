@@ -9,8 +9,9 @@ import pytest
 from conftest import REFERENCES, random_overlaps, random_problem, reference
 from scipy.integrate import solve_ivp
 
-from stdyn import DivergenceWarning, InputError, OrderParameters, Problem, SymmetryWarning, initial, integrate, kernels
-from stdyn.theory import ode
+from stdyn import DivergenceWarning, InputError, OrderParameters, Problem, SymmetryWarning, initial, integrate
+from stdyn.kernels import equations, state
+from stdyn.theory import ode, quadrature
 from stdyn.theory.symmetry import Orbits, find_orbits, generators
 
 
@@ -226,13 +227,13 @@ def test_integration_on_orbits_is_the_plain_integration(monkeypatch):
 
     def error(problem):
         s = problem.start
-        y = kernels.pack(s.R, s.Q, s.v.reshape(s.K, -1))
+        y = state.pack(s.R, s.Q, s.v.reshape(s.K, -1))
         plain = solve_ivp(
-            lambda _, y: kernels.right_hand_side(y, s.T, *problem.kernel_arguments), (0, 3), y, "DOP853",
+            lambda _, y: equations.right_hand_side(y, quadrature.parameters(problem)), (0, 3), y, "DOP853",
             rtol=1e-10, atol=1e-12,
         ).y[:, -1]  # fmt: skip
         end = integrate(problem, [3.0])
-        return np.abs(kernels.pack(end.R[0], end.Q[0], end.v[0].reshape(s.K, -1)) - plain).max()
+        return np.abs(state.pack(end.R[0], end.Q[0], end.v[0].reshape(s.K, -1)) - plain).max()
 
     problems = [structured_problem(seed) for seed in range(400)]
     symmetric = [problem for problem in problems if not find_orbits(problem).trivial]

@@ -1,0 +1,53 @@
+"""The Gaussian averages of the ODEs, over the fields z ~ N(0, C), by one law for one problem: a file a law.
+
+  G_ij = <delta_i z_j>  (K, K+M),   H_ik = <delta_i delta_k>  (K, K),   h_io = <Delta_o g(x_i)>  (K, O)
+with Delta_o = sum_a u_ao g(z_a) - sigma zeta_o and delta_i = g'(x_i) sum_o b_io Delta_o, b the backward weights.
+
+Every file here is the law of its name: its kernel averages(p, C, u, b) returns (G, H, h), and its ANALYTIC says
+whether they are analytic functions of C, across the border of the possible ones too. Which law a kernel holds is
+decided by the types of its arguments, before it is compiled: what is not used is not compiled.
+"""
+
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import Any
+
+import numpy as np
+from numba.extending import overload
+
+LAWS: dict[str, Any] = {name: import_module(f"{__name__}.{name}") for _, name, _ in iter_modules(__path__)}
+_NONE = "none"
+
+
+def law(name: str = _NONE) -> np.ndarray:
+    """The `law` of kernels' parameters: an empty array of a type with this name; by default that of no averages."""
+    if name != _NONE and name not in LAWS:
+        raise ValueError(f"there is no law {name!r} of averages, but {', '.join(LAWS)}")
+    return np.zeros(0, [(name, np.uint8)])
+
+
+def averages(p: Any, C: np.ndarray, u: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The averages (G, H, h) by the law of the parameters p."""
+    return LAWS[p.law.dtype.names[0]].averages(p, C, u, b)
+
+
+def analytic(p: Any) -> bool:
+    """Whether they are analytic functions of C."""
+    return bool(LAWS[p.law.dtype.names[0]].ANALYTIC)
+
+
+def _law_of(p: Any) -> Any:
+    """That of parameters of this type, for the compiler."""
+    return LAWS[next(iter(p[p.fields.index("law")].dtype.fields))]
+
+
+@overload(averages)
+def _averages(p, C, u, b):
+    chosen = _law_of(p).averages
+    return lambda p, C, u, b: chosen(p, C, u, b)
+
+
+@overload(analytic)
+def _analytic(p):
+    known = bool(_law_of(p).ANALYTIC)
+    return lambda p: known

@@ -1,0 +1,50 @@
+"""Units that are sums of erfs, as tanh is to 1e-6: averages term by term."""
+
+import numpy as np
+
+from stdyn.kernels.activation import TERMS
+from stdyn.kernels.averages.erf import of_erf
+from stdyn.kernels.compile import compiled
+
+ANALYTIC = True
+
+
+@compiled
+def averages(p, C, u, b):
+    """Those of g(x) = sum_m c_m erf(s_m x / sqrt 2): of erf units, one for each term, with fields s_m z_a.
+
+    The table has a row (c, s) for each term of students, then of teachers.
+    """
+    return _by_terms(C, u, b, p.sigma, p.table[: p.codes[TERMS]], p.table[p.codes[TERMS] :])
+
+
+@compiled
+def _by_terms(C, u, b, sigma, terms, terms_teacher):
+    (K, O), P = b.shape, len(C)
+    n, students = len(terms), b.shape[0] * len(terms)
+    size = students + (P - K) * len(terms_teacher)
+    unit, c, s = np.empty(size, np.int64), np.empty(size), np.empty(size)
+    for p in range(size):
+        if p < students:
+            unit[p], (c[p], s[p]) = p // n, terms[p % n]
+        else:
+            t, rest = len(terms_teacher), p - students
+            unit[p], (c[p], s[p]) = K + rest // t, terms_teacher[rest % t]
+    C_terms, u_terms, b_terms = np.empty((size, size)), np.empty((size, O)), np.empty((students, O))
+    for p in range(size):
+        for q in range(size):
+            C_terms[p, q] = s[p] * s[q] * C[unit[p], unit[q]]
+        for o in range(O):
+            u_terms[p, o] = c[p] * u[unit[p], o]
+            if p < students:
+                b_terms[p, o] = c[p] * s[p] * b[unit[p], o]
+    G_terms, H_terms, h_terms = of_erf(C_terms, u_terms, b_terms, sigma)
+    G, H, h = np.zeros((K, P)), np.zeros((K, K)), np.zeros((K, O))
+    for p in range(students):
+        for q in range(size):  # any term of unit j will do: its field is s z_j
+            G[unit[p], unit[q]] += G_terms[p, q] / s[q] / (n if q < students else len(terms_teacher))
+        for q in range(students):
+            H[unit[p], unit[q]] += H_terms[p, q]
+        for o in range(O):
+            h[unit[p], o] += c[p] * h_terms[p, o]
+    return G, H, h

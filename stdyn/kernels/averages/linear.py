@@ -1,0 +1,17 @@
+"""Linear units: sums over the covariance itself."""
+
+from stdyn.kernels.algebra import overlaps
+from stdyn.kernels.compile import compiled
+
+ANALYTIC = True
+
+
+@compiled
+def averages(p, C, u, b):
+    """G = beta C, H = G beta^T + sigma^2 b b^T and h = C u of the students, with beta = b u^T."""
+    K = b.shape[0]
+    beta = overlaps(b, u)
+    G = overlaps(beta, C)
+    H = overlaps(G, beta) + p.sigma**2 * overlaps(b, b)
+    h = overlaps(C[:K], u.T)
+    return G, H, h

@@ -1,0 +1,64 @@
+"""How kernels are compiled: three sets of options, one stamp over the whole folder, and a word while it takes long.
+
+numba keeps compiled functions on the disk and compiles anew when the file that holds the function has changed. It does
+not look at other files, whose functions may be part of the machine code. So every kernel carries a digest of all files
+of this folder in place of the date of its own.
+"""
+
+import warnings
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from numba import njit
+from numba.core import event
+
+_FOLDER = Path(__file__).parent
+_STAMP = sha256(b"".join(path.read_bytes() for path in sorted(_FOLDER.rglob("*.py")))).hexdigest()
+
+
+def _kernel(**options: Any) -> Callable[[Callable], Any]:
+    """A decorator: numba's njit with these options, kept on the disk under the stamp of the folder."""
+
+    def decorate(function: Callable) -> Any:
+        dispatcher = njit(cache=True, nogil=True, error_model="numpy", **options)(function)
+        try:
+            dispatcher._cache._cache_file._source_stamp = _STAMP
+        except AttributeError:  # private to numba, and gone
+            warnings.warn(
+                "this version of numba keeps its cache in another way: after an edit in stdyn/kernels, empty the"
+                " folders __pycache__ there, or kernels of other files go on with the old code",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+        return dispatcher
+
+    return decorate
+
+
+# Reassociation and fused multiply-add change a sum by rounding only; NaN, infinity and signed zero keep their meaning.
+compiled = _kernel(fastmath={"reassoc", "contract"})
+# Each operation rounded as IEEE 754 says: the same bits wherever a run stands in an array, on any processor.
+ordered = _kernel()
+inlined = _kernel(forceinline=True)  # ordered, too; a loop over a function vectorises only if the function is inlined
+
+
+class _Listener(event.Listener):
+    """Calls `say` when something is compiled for the first time, and is silent from then on."""
+
+    def __init__(self, say: Callable[[], None]) -> None:
+        self._say: Callable[[], None] | None = say
+
+    def on_start(self, _: event.Event) -> None:
+        say, self._say = self._say, None
+        if say is not None:
+            say()
+
+    def on_end(self, _: event.Event) -> None:
+        """Nothing is to be said."""
+
+
+def on_compile(say: Callable[[], None]) -> None:
+    """Call say() once, when a function is compiled: not if all of them are on the disk already."""
+    event.register("numba:compile", _Listener(say))

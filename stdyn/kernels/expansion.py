@@ -1,0 +1,211 @@
+"""Beyond the mean: derivatives of the ODEs and the noise of a step, in the coordinates w = (R, Q_across, v)."""
+
+from math import sqrt
+
+import numpy as np
+
+from stdyn.kernels.activation import activate
+from stdyn.kernels.algebra import covariance, largest, output_weights, overlaps
+from stdyn.kernels.averages import analytic, averages
+from stdyn.kernels.compile import compiled
+from stdyn.kernels.deltas import errors
+from stdyn.kernels.equations import drift
+from stdyn.kernels.parameters import backward, named
+from stdyn.kernels.state import pack, place_Q, place_R, place_v, unpack
+
+_STEP = 3e-4  # of first differences: errors h^4 f^(5)/30 and 1e-16/h, both below 1e-10 here
+_WIDE = 3e-3  # of second differences, in which an error of 1e-5 is of no account
+_BORDER = 1e-6  # a step inside that would be smaller: differences are taken to one side
+_ACROSS = 1e-7  # their step
+_INSIDE = 0.1  # of the way to where Q_across is singular: no difference steps further, if averages end there
+_TOGETHER = 256  # points at a time: what is computed of all of them stays in the cache
+
+
+@compiled
+def step_inside(w, step, least, parameters):
+    """The step of differences around w: `step`, but less where that would leave the states that are possible.
+
+    Where averages are analytic across the border, where Q_across is singular, nothing is left. Those of ReLU have a
+    singularity there, and quadrature has no points beyond. `least` is for states on the border itself.
+    """
+    p = named(parameters)
+    if analytic(p) or not largest(w) < np.inf:
+        return step
+    _, Q_across, _ = unpack(w, p.b.shape[0], p.T.shape[0], p.b.shape[1])
+    return max(least, min(step, _INSIDE * np.linalg.eigvalsh(Q_across)[0]))
+
+
+@compiled
+def jacobian(w, parameters):
+    """J_ab = d(dw_a/dalpha)/dw_b, by central differences of fourth order.
+
+    Where Q_across is all but singular, and averages end there, those with respect to Q_across are one-sided.
+    """
+    p = named(parameters)
+    (K, O), M = p.b.shape, p.T.shape[0]
+    J = np.empty((len(w), len(w)))
+    moved, inside = w.copy(), step_inside(w, _STEP, 0.0, parameters)
+    first, last = place_Q(0, 0, K, M), place_v(0, 0, K, M, O)  # Q_across, which alone is bounded
+    for j in range(len(w)):
+        if first <= j < last and inside < _BORDER:
+            continue
+        h = (inside if first <= j < last else _STEP) * (1 + abs(w[j]))
+        column = np.zeros(len(w))
+        for step, weight in ((-2, 1.0), (-1, -8.0), (1, 8.0), (2, -1.0)):
+            moved[j] = w[j] + step * h
+            column += weight / (12 * h) * drift(moved, parameters)
+        moved[j] = w[j]
+        J[:, j] = column
+    if inside < _BORDER:
+        _one_sided(J, w, parameters)
+    return J
+
+
+@compiled
+def _one_sided(J, w, parameters):
+    """Fill the columns of J that belong to Q_across by differences to the inside.
+
+    From f(h) and f(4h): what f - f(0) has of order h^3/2 (ReLU) cancels.
+    """
+    p = named(parameters)
+    K, M = p.b.shape[0], p.T.shape[0]
+    here = drift(w, parameters)
+    for i in range(K):
+        for k in range(i, K):  # along (e_i + e_k)(e_i + e_k)^T, which is possible
+            one = drift(_lengthened(w, _ACROSS, i, k, K, M), parameters)
+            four = drift(_lengthened(w, 4 * _ACROSS, i, k, K, M), parameters)
+            J[:, place_Q(i, k, K, M)] = (8 * (one - here) - (four - here)) / (4 * _ACROSS)
+    for i in range(K):
+        for k in range(i + 1, K):
+            J[:, place_Q(i, k, K, M)] -= J[:, place_Q(i, i, K, M)] + J[:, place_Q(k, k, K, M)]
+
+
+@compiled
+def _lengthened(w, length, i, k, K, M):
+    """w with `length` e e^T added to Q_across, e = e_i + e_k, or e_i if they are the same."""
+    moved = w.copy()
+    moved[place_Q(i, i, K, M)] += length
+    if i != k:
+        moved[place_Q(k, k, K, M)] += length
+        moved[place_Q(i, k, K, M)] += length
+    return moved
+
+
+@compiled
+def curvature(w, directions, parameters):
+    """sum_ab D_ab d^2(dw/dalpha)/dw_a dw_b / 2 with D = sum_k d_k d_k^T, the d_k being the rows of `directions`."""
+    total = np.zeros(len(w))
+    wide = step_inside(w, _WIDE, 1e-5, parameters)
+    here = drift(w, parameters)
+    for k in range(len(directions)):
+        length = sqrt(np.sum(directions[k] ** 2))
+        if length > 0:
+            step = directions[k] * (wide / length)
+            there = drift(w + step, parameters)
+            there += drift(w - step, parameters)
+            total += (there - 2 * here) * (length**2 / (2 * wide**2))
+    return total
+
+
+@compiled
+def finite_size_drift(w, parameters):
+    """N times what the mean change of w in a step, times N, differs from dw/dalpha, for N -> infinity.
+
+    Only that of Q_across does: by the length of an example across the teacher's space (of as many dimensions as T has
+    rank), which is not independent of its fields, and by the decay of both factors of an overlap.
+    """
+    p = named(parameters)
+    (K, O), M = p.b.shape, p.T.shape[0]
+    eta, decay = p.eta, p.decay
+    R, Q_across, v = unpack(w, K, M, O)
+    Q_along = overlaps(overlaps(R, p.T_inverse), R)
+    u, b = output_weights(v, p.v_teacher), backward(p, v)
+    G, H, _ = averages(p, covariance(R, Q_along + Q_across, p.T), u, b)
+    _, H_more, _ = averages(p, covariance(R, Q_along + (1 + _STEP) * Q_across, p.T), u, b)
+    _, H_less, _ = averages(p, covariance(R, Q_along + (1 - _STEP) * Q_across, p.T), u, b)
+    G_across = G[:, :K] - overlaps(G[:, K:], overlaps(R, p.T_inverse))
+    rank = 0.0  # the trace of the projector T T^+
+    for n in range(M):
+        for m in range(M):
+            rank += p.T[n, m] * p.T_inverse[m, n]
+    dQ = eta**2 * ((H_more - H_less) / _STEP - rank * H) + decay * eta * (G_across + G_across.T) + decay**2 * Q_across
+    return pack(np.zeros((K, M)), dQ, np.zeros((K, O)))
+
+
+@compiled
+def diffusion(w, roots, g, parameters):
+    """D_ab = Cov[f_a, f_b] of f = N times the change of w in a step, |xi|^2 = N, for each set of points g.
+
+    roots = (T^1/2, T^+1/2, Q_across^1/2); g (sets, rows, points) are standard normal: M components along the teacher's
+    space, K across it and, if sigma > 0, O of the noise. Returns (sets, L, L).
+    """
+    p = named(parameters)
+    (K, O), M, L = p.b.shape, p.T.shape[0], len(w)
+    R, Q_across, v = unpack(w, K, M, O)
+    mean = unpack(drift(w, parameters), K, M, O)
+    u, back = output_weights(v, p.v_teacher), backward(p, v)
+    along = overlaps(R, roots[1])
+    z, g_z, g_prime = np.empty((K + M, _TOGETHER)), np.empty((K + M, _TOGETHER)), np.empty((K + M, _TOGETHER))
+    across, delta, Delta = np.empty((K, _TOGETHER)), np.empty((K, _TOGETHER)), np.empty((O, _TOGETHER))
+    f = np.empty((L, _TOGETHER))
+    D = np.zeros((len(g), L, L))
+    for which in range(len(g)):
+        for first in range(0, g.shape[2], _TOGETHER):
+            points = g[which, :, first : first + _TOGETHER]
+            _fields(along, roots, points, across, z)
+            activate(p.codes, K * _TOGETHER, z.ravel(), g_z.ravel(), g_prime.ravel())
+            for o in range(O):
+                Delta[o] = 0
+                if p.sigma > 0:
+                    Delta[o] = -p.sigma * points[K + M + o]
+            errors(g_z, g_prime, u, back, Delta, delta)
+            _changes(p, (R, Q_across, v), mean, across, z, g_z, delta, Delta, f)
+            _add_covariance(f, D[which])
+    for a in range(L):
+        for c in range(a):
+            D[:, c, a] = D[:, a, c]
+    return D / g.shape[2]
+
+
+@compiled
+def _fields(along, roots, points, across, z):
+    """Fill z (K+M, points) with the fields, and across (K, points) with those across the teacher's space."""
+    K, M = along.shape
+    for i in range(K):
+        across[i] = 0
+        for k in range(K):
+            across[i] += roots[2][i, k] * points[M + k]
+        z[i] = across[i]
+        for n in range(M):
+            z[i] += along[i, n] * points[n]
+    for n in range(M):
+        z[K + n] = 0
+        for m in range(M):
+            z[K + n] += roots[0][n, m] * points[m]
+
+
+@compiled
+def _changes(p, state, mean, across, z, g_z, delta, Delta, f):
+    """Fill f (L, points) with N times the change of w in a step, less its mean."""
+    (R, Q_across, v), (mean_R, mean_Q, mean_v) = state, mean
+    (K, M), O = R.shape, v.shape[1]
+    for i in range(K):
+        for n in range(M):
+            f[place_R(i, n, K, M)] = -p.eta * delta[i] * z[K + n] - (p.decay * R[i, n] + mean_R[i, n])
+        for k in range(i, K):
+            at = place_Q(i, k, K, M)
+            f[at] = p.eta**2 * delta[i] * delta[k] - p.eta * (delta[i] * across[k] + delta[k] * across[i])
+            f[at] -= 2 * p.decay * Q_across[i, k] + mean_Q[i, k]
+        for o in range(O):
+            f[place_v(i, o, K, M, O)] = -p.eta_v * Delta[o] * g_z[i] - (p.decay_v * v[i, o] + mean_v[i, o])
+
+
+@compiled
+def _add_covariance(f, D):
+    """Add sum_r f_ar f_cr to D_ac, a >= c."""
+    for a in range(len(f)):
+        for c in range(a + 1):
+            total = 0.0
+            for r in range(f.shape[1]):
+                total += f[a, r] * f[c, r]
+            D[a, c] += total

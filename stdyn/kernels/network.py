@@ -1,0 +1,109 @@
+"""The microscopic dynamics: online SGD of networks with N inputs (docs/theory.md, section 1)."""
+
+import numpy as np
+
+from stdyn.kernels.activation import activate
+from stdyn.kernels.compile import compiled
+from stdyn.kernels.parameters import backward, named
+from stdyn.kernels.random import normals
+from stdyn.kernels.state import DIVERGED
+
+CACHED = 2**12  # normals drawn at a time, 32 kB: they are used while they are in the cache
+
+
+@compiled
+def _dot(w, xi):
+    """w.xi"""
+    field = 0.0
+    for j in range(len(w)):
+        field += w[j] * xi[j]
+    return field
+
+
+@compiled
+def _move_and_dot(w, keep, change, last_xi, xi):
+    """w <- keep w + change last_xi in place, and w.xi with the new w: one pass over w instead of two."""
+    field = 0.0
+    for j in range(len(w)):
+        w_j = keep * w[j] + change * last_xi[j]
+        w[j] = w_j
+        field += w_j * xi[j]
+    return field
+
+
+@compiled
+def _all_small(values):
+    """Whether no value is beyond DIVERGED or NaN."""
+    small = True
+    for value in values:
+        small &= abs(value) <= DIVERGED
+    return small
+
+
+@compiled
+def network_steps(W, v, W_teacher, inputs, noise, parameters):
+    """Online SGD on the examples `inputs`, one step each (docs/theory.md, section 1); W and v change in place.
+
+    W (K, N), v (K, O), W_teacher (M, N); inputs (S, N) and noise (S, O) are standard normal, further columns are not
+    used. Returns the number of steps taken: less than S if the next one has a field or an error beyond `DIVERGED`, in
+    which case W and v are those before that step.
+
+    The change of W in a step is made in the next one, in the same pass over W that computes the new fields.
+    """
+    (K, N), M, O, S = W.shape, W_teacher.shape[0], v.shape[1], len(inputs)
+    p = named(parameters)
+    back = backward(p, v)  # for backpropagation the same array as v, which changes
+    keep, keep_v = 1 - p.decay / N, 1 - p.decay_v / N
+    z, g, g_prime = np.empty(K + M), np.empty(K + M), np.empty(K + M)
+    change, Delta = np.empty(K), np.empty(O)
+    for step in range(S):
+        xi = inputs[step]
+        for i in range(K):
+            z[i] = _dot(W[i], xi) if step == 0 else _move_and_dot(W[i], keep, change[i], inputs[step - 1], xi)
+        for n in range(M):
+            z[K + n] = _dot(W_teacher[n], xi)
+        activate(p.codes, K, z, g, g_prime)
+        for o in range(O):
+            Delta[o] = -p.sigma * noise[step, o]
+            for i in range(K):
+                Delta[o] += v[i, o] * g[i]
+            for n in range(M):
+                Delta[o] -= p.v_teacher[n, o] * g[K + n]
+        if not (_all_small(z) and _all_small(Delta)):
+            return step
+        for i in range(K):
+            error = 0.0
+            for o in range(O):
+                error += back[i, o] * Delta[o]
+            change[i] = -p.eta / N * g_prime[i] * error
+        for i in range(K):
+            for o in range(O):
+                v[i, o] = keep_v * v[i, o] - p.eta_v / N * Delta[o] * g[i]
+    for i in range(K):
+        _move_and_dot(W[i], keep, change[i], inputs[S - 1], inputs[S - 1])
+    return S
+
+
+@compiled
+def network_run(W, v, W_teacher, streams, steps, parameters):
+    """`network_steps` on `steps` fresh examples, drawn from streams = (that of the inputs, that of the noise).
+
+    Every example takes the same whole number of draws from each lane, so that a run does not depend on how its steps
+    are divided into calls. Examples are drawn a few at a time, to be used while they are in the cache.
+    """
+    N, O, sigma = W.shape[1], v.shape[1], named(parameters).sigma
+    lanes = streams[0].shape[1]
+    rows = (N + 2 * lanes - 1) // (2 * lanes) * 2
+    block = min(steps, max(4, CACHED // N))
+    xi, zeta = np.empty((block, rows * lanes)), np.zeros((block, (O + 1) // 2 * 2))
+    taken = 0
+    while taken < steps:
+        size = min(block, steps - taken)
+        normals(streams[0], xi[:size].reshape(size * rows, lanes))
+        if sigma > 0:
+            normals(streams[1], zeta[:size].reshape(-1, 1))
+        done = network_steps(W, v, W_teacher, xi[:size], zeta[:size], parameters)
+        taken += done
+        if done < size:
+            break
+    return taken

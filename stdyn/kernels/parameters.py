@@ -1,0 +1,45 @@
+"""What a kernel knows of a problem, in one value."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from stdyn.kernels.compile import inlined
+
+RATES = ("eta", "eta_v", "sigma", "decay", "decay_v")  # in the order in which they stand in `rates`
+
+# How the parameters cross from Python: a plain tuple, which numba takes apart in half of the time of a named one.
+Plain = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, bool, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+
+
+class Parameters(NamedTuple):
+    """The parameters of a problem, by the symbols of docs/theory.md; `named` makes them on a kernel's first line."""
+
+    T: np.ndarray  # (M, M)
+    T_inverse: np.ndarray  # (M, M), the pseudo-inverse T^+
+    v_teacher: np.ndarray  # (M, O)
+    b: np.ndarray  # (K, O), the feedback weights; for backpropagation only their shape is used
+    fixed_feedback: bool  # the backward weights are b (feedback alignment), else v (backpropagation)
+    eta: float
+    eta_v: float
+    sigma: float
+    decay: float
+    decay_v: float
+    codes: np.ndarray  # how g and g' are evaluated (activation.py)
+    law: np.ndarray  # empty; its type names the law of the averages (averages/)
+    table: np.ndarray  # numbers that the law needs: terms of g, or points
+
+
+@inlined
+def named(plain):
+    """The parameters of a problem from the tuple in which they cross from Python."""
+    T, T_inverse, v_teacher, b, fixed_feedback, rates, codes, law, table = plain
+    return Parameters(
+        T, T_inverse, v_teacher, b, fixed_feedback, rates[0], rates[1], rates[2], rates[3], rates[4], codes, law, table
+    )
+
+
+@inlined
+def backward(p, v):
+    """The weights (K, O) by which errors go back: the learning rule."""
+    return p.b if p.fixed_feedback else v
