@@ -72,6 +72,15 @@ def check_rng(rng: Any) -> None:
         raise InputError(f"rng must be a numpy.random.Generator (numpy.random.default_rng(1), say), but is {rng!r}")
 
 
+def seed_sequence(rng: np.random.Generator) -> np.random.SeedSequence:
+    """The SeedSequence of a generator; refuses one that cannot be spawned from."""
+    check_rng(rng)
+    sequence = rng.bit_generator.seed_seq
+    if not isinstance(sequence, np.random.SeedSequence):
+        raise InputError("rng must be made from a seed or a SeedSequence, so that every run can have its own stream")
+    return sequence
+
+
 def check_executor(executor: Any) -> None:
     """Refuse what is neither None nor a concurrent.futures.Executor."""
     if executor is not None and not isinstance(executor, Executor):

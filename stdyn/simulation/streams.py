@@ -4,8 +4,7 @@ import json
 
 import numpy as np
 
-from stdyn.checks import check_rng
-from stdyn.errors import InputError
+from stdyn.checks import seed_sequence
 from stdyn.kernels.random import normals as draw_normals
 
 AT_ONCE = 2**23  # normals drawn before Ctrl-C and the progress bar are looked at: some hundredths of a second
@@ -23,15 +22,6 @@ def stream(generator: np.random.Generator, lanes: int = 1) -> Stream:
     states[:3] = seed_sequence(generator).generate_state(3 * lanes, np.uint64).reshape(lanes, 3).T
     draw_normals(states, np.empty((12, lanes)))  # NumPy drops 12 numbers, too, to mix the seed
     return states
-
-
-def seed_sequence(rng: np.random.Generator) -> np.random.SeedSequence:
-    """The SeedSequence of a generator; refuses one that cannot be spawned from."""
-    check_rng(rng)
-    sequence = rng.bit_generator.seed_seq
-    if not isinstance(sequence, np.random.SeedSequence):
-        raise InputError("rng must be made from a seed or a SeedSequence, so that every run can have its own stream")
-    return sequence
 
 
 def seed(rng: np.random.Generator) -> str:

@@ -9,6 +9,7 @@ from scipy.stats import binom, chi2, kstest, norm
 
 from stdyn import InputError
 from stdyn.kernels import random as random_kernels
+from stdyn.checks import check_normals
 from stdyn.simulation import streams
 
 
@@ -187,7 +188,7 @@ def test_a_lane_does_not_depend_on_the_others():
 def test_bad_arguments_are_named():
     """A source of normals that is not there; a generator that cannot be spawned from."""
     with pytest.raises(InputError, match=re.escape("normals must be one of fast, numpy, but is 'slow'")):
-        streams.check_normals("slow")
+        check_normals("slow")
 
     class Words(np.random.bit_generator.ISeedSequence):
         def generate_state(self, n_words, dtype=np.uint32):
