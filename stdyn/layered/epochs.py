@@ -228,7 +228,8 @@ def train_epoch(network: Network, setup: Setup, epoch: int, rng: np.random.Gener
                 of_weights.append(feedback_angles(W, rule, feedback))
         after = Network(tuple(W), tuple(biases))
         updates, deltas = mean(of_updates) if of_updates else np.zeros((2, len(W)))
-        at_end = _at_end(after, setup, compute) | {"update_angle": updates, "delta_angle": deltas}
+        at_end = _at_end(after, images, feedback_angles(W, rule, feedback), compute)
+        at_end |= {"update_angle": updates, "delta_angle": deltas}
     if not np.isfinite(at_end["train_loss"]):
         raise Diverged(epoch, steps, float(at_end["train_loss"]))
     return after, EpochRecords(at_end, _cosines(of_weights), first)
@@ -237,25 +238,25 @@ def train_epoch(network: Network, setup: Setup, epoch: int, rng: np.random.Gener
 def start_records(network: Network, setup: Setup) -> EpochRecords:
     """The records of epoch 0, before any step; there is no update yet (NaN)."""
     with side_by_side(setup.threads) as compute, np.errstate(over="ignore", invalid="ignore"):
-        at_end = _at_end(network, setup, compute)
+        angles = feedback_angles(network.W, setup.rule, setup.feedback)
+        at_end = _at_end(network, setup.images, angles, compute)
     none = np.full(len(network.W), np.nan)
-    cosines = _cosines([feedback_angles(network.W, setup.rule, setup.feedback)])
-    return EpochRecords(at_end | {"update_angle": none, "delta_angle": none}, cosines, 0)
+    return EpochRecords(at_end | {"update_angle": none, "delta_angle": none}, _cosines([angles]), 0)
 
 
-def _at_end(network: Network, setup: Setup, compute: Compute) -> dict[str, float | Array]:
+def _at_end(
+    network: Network, images: Images, angles: tuple[Array, Array], compute: Compute
+) -> dict[str, float | Array]:
     """The records that a network has without its history."""
-    images = setup.images
     train_error, train_loss = error_and_loss(network, images.train_images, images.train_labels, compute)
     test_error, test_loss = error_and_loss(network, images.test_images, images.test_labels, compute)
-    weight_angle, output_angle = feedback_angles(network.W, setup.rule, setup.feedback)
     return {
         "train_error": train_error,
         "test_error": test_error,
         "train_loss": train_loss,
         "test_loss": test_loss,
-        "weight_angle": weight_angle,
-        "output_angle": output_angle,
+        "weight_angle": angles[0],
+        "output_angle": angles[1],
     }
 
 

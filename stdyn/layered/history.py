@@ -127,7 +127,8 @@ def put_records(values: Records, epoch: int, records: EpochRecords) -> None:
     for name, value in records.at_end.items():
         values[name][epoch] = value
     for name, cosines in records.alignments.items():
-        values[name][records.first : records.first + len(cosines)] = cosines
+        if len(cosines):
+            values[name][records.first : records.first + len(cosines)] = cosines
 
 
 def history_until(

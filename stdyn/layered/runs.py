@@ -55,7 +55,7 @@ def train(
     other_data : bool, default False
         Take a data set of the size of MNIST that is not MNIST.
     threads : int, optional
-        Of each network, 1 or 2; default: 1 in an executor, else 2 if there are two cores. Has no influence on the result.
+        Of each network, 1 or 2; default: 1 in an executor, else 2 if there are two cores. Does not change the result.
     overwrite : bool, default False
         Begin anew if the file exists.
     progress : bool, default False
@@ -76,8 +76,8 @@ def train(
 
     Notes
     -----
-    An epoch that is done is committed, unless the last commit is 0.2 s ago or less; whatever ends the training, the file
-    is whole. The history of a network that diverges ends with the epoch before, and a DivergenceWarning says so.
+    An epoch that is done is committed, unless the last commit is 0.2 s ago or less; the file is whole whatever ends the
+    training. The history of a network that diverges ends with the epoch before, and a DivergenceWarning says so.
     """
     if not isinstance(training, Training):
         raise InputError(f"training must be a stdyn.Training, but is {training!r}")
