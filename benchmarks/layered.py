@@ -29,29 +29,29 @@ LR = 0.01
 
 
 def stdyn_steps(network, images, labels, batch, threads, rule="bp", feedback=None):
-    """The steps of `layered.train_epoch`, without its records: weights after it, and seconds."""
-    W, b = ([each.copy(order="F") for each in arrays] for arrays in (network.W, network.b))
+    """The steps of `epochs.train_epoch`, without its records: weights after it, and seconds."""
+    W, biases = ([each.copy(order="F") for each in arrays] for arrays in (network.W, network.b))
     feedback = None if feedback is None else [np.ascontiguousarray(B, np.float32) for B in feedback]
     began = perf_counter()
-    with blas.side_by_side(threads) as run:
+    with blas.side_by_side(threads) as compute:
         for at in range(0, len(images), batch):
-            h = layers.forward(W, b, layers.inputs(images[at : at + batch], np.float32), run)
+            h = layers.forward(W, biases, layers.inputs(images[at : at + batch], np.float32), compute)
             error, loss = layers.output_error(h[-1], labels[at : at + batch])
             if not loss.mean() < 1e3:
                 raise ArithmeticError
             delta = layers.backward(h, error, *layers.way_back(W, rule, feedback))
-            layers.add_step(W, b, h, delta, LR / len(error), run)
+            layers.add_step(W, biases, h, delta, LR / len(error), compute)
     return W, perf_counter() - began
 
 
 def torch_model(network):
     """The same network as a PyTorch module."""
     modules = []
-    for W, b in zip(network.W, network.b, strict=True):
+    for W, bias in zip(network.W, network.b, strict=True):
         linear = torch.nn.Linear(W.shape[1], W.shape[0])
         with torch.no_grad():
             linear.weight.copy_(torch.from_numpy(np.ascontiguousarray(W)))
-            linear.bias.copy_(torch.from_numpy(b.copy()))
+            linear.bias.copy_(torch.from_numpy(bias.copy()))
         modules += [linear, torch.nn.Tanh()]
     return torch.nn.Sequential(*modules[:-1])
 

@@ -8,6 +8,7 @@ import numpy as np
 import stdyn
 
 FILES = [f"data/mnist_{name}.h5" for name in ("200-80", "200-80_lr0.1", "1000", "200-200-100")]
+PARTS = ("train", "test")
 
 
 def spread(values, digits=2):
@@ -36,46 +37,48 @@ def at_alpha(history, alpha):
     return [np.interp(alpha, history.alphas, cosines) for cosines in history.alignment.T]
 
 
+def errors(histories):
+    """Lines with the errors and losses of the networks of a rule."""
+    yield "final training error ", spread([100 * each.train_error[-1] for each in histories])
+    yield "final test error     ", spread([100 * each.test_error[-1] for each in histories])
+    yield "their difference     ", spread([100 * (each.test_error[-1] - each.train_error[-1]) for each in histories])
+    tenths = {part: [100 * last_tenth(getattr(each, f"{part}_error")) for each in histories] for part in PARTS}
+    yield "the same, last tenth ", *(f"{spread(values)} {part};" for part, values in tenths.items())
+    for level in (0.05, 0.02, 0.01, 0.001):
+        tests, epochs = zip(*(at_training_error(each, level) for each in histories), strict=True)
+        said = f"{spread(tests)} (after epoch {spread(epochs, 1)})" if np.isfinite(tests).any() else "never"
+        yield f"test error when the training error is first below {100 * level:g} %:", said
+    lowest = spread([each.test_loss.min() for each in histories], 4)
+    yield "lowest test loss     ", lowest, "at epoch", spread([each.test_loss.argmin() for each in histories], 0)
+    yield "final test loss      ", spread([each.test_loss[-1] for each in histories], 4)
+
+
+def alignment(histories):
+    """Lines with the angles and cosines between what the networks of a rule do and what backpropagation would."""
+    for name in ("weight_angle", "update_angle"):
+        for when, epoch in (("first epoch's", 1), ("final", -1)):
+            values = np.array([getattr(each, name)[epoch] for each in histories])
+            yield f"{when} {name}s by layer:", ", ".join(spread(column, 1) for column in values.T)
+    last = histories[0].alphas[-1]
+    for alpha in (each for each in (10, 1000, last) if each <= last):
+        values = np.array([at_alpha(each, alpha) for each in histories])
+        yield f"cosines by layer at alpha = {alpha:.0f}:", ", ".join(spread(column) for column in values.T)
+    outputs = np.array([each.output_angle[-1] for each in histories])
+    yield (f"final output angles: {outputs.min():.0f} to {outputs.max():.0f}, mean {outputs.mean():.0f};",)
+    yield "  of each output", ", ".join(f"{o}: {mean:.1f}" for o, mean in enumerate(outputs.mean(axis=0)))
+
+
 def main(files):
     for file in files:
         found = stdyn.open_training(file)
         print(f"\n{file}: {'-'.join(map(str, found.widths))}, lr = {found.description['lr']:g}\n")
         for rule in dict.fromkeys(found.rules):
-            some = [each for each in found.histories if each.rule == rule]
-            print(f"{rule}, {len(some)} networks, {len(some[0].epochs) - 1} epochs")
-            print("  final training error ", spread([100 * each.train_error[-1] for each in some]))
-            print("  final test error     ", spread([100 * each.test_error[-1] for each in some]))
-            print("  their difference     ", spread([100 * (h.test_error[-1] - h.train_error[-1]) for h in some]))
-            print("  the same, last tenth ", *(
-                f"{spread([100 * last_tenth(getattr(each, name)) for each in some])} {name.removesuffix('_error')};"
-                for name in ("train_error", "test_error")))  # fmt: skip
-            for level in (0.05, 0.02, 0.01, 0.001):
-                errors, epochs = zip(*(at_training_error(each, level) for each in some), strict=True)
-                said = f"{spread(errors)} (after epoch {spread(epochs, 1)})" if np.isfinite(errors).any() else "never"
-                print(f"  test error when the training error is first below {100 * level:g} %:", said)
-            best = [each.test_loss.argmin() for each in some]
-            print(
-                "  lowest test loss     ",
-                spread([each.test_loss.min() for each in some], 4),
-                "at epoch",
-                spread(best, 0),
-            )
-            print("  final test loss      ", spread([each.test_loss[-1] for each in some], 4))
-            if rule != "bp":
-                for name in ("weight_angle", "update_angle"):
-                    for when, epoch in (("first epoch's", 1), ("final", -1)):
-                        values = np.array([getattr(each, name)[epoch] for each in some])
-                        print(f"  {when} {name}s by layer:", ", ".join(spread(column, 1) for column in values.T))
-                last = some[0].alphas[-1]
-                for alpha in (each for each in (10, 1000, last) if each <= last):
-                    values = np.array([at_alpha(each, alpha) for each in some])
-                    said = ", ".join(spread(column) for column in values.T)
-                    print(f"  cosines by layer at alpha = {alpha:.0f}:", said)
-                outputs = np.array([each.output_angle[-1] for each in some])
-                print(f"  final output angles: {outputs.min():.0f} to {outputs.max():.0f}, mean {outputs.mean():.0f};")
-                print(
-                    "    of each output", ", ".join(f"{o}: {mean:.1f}" for o, mean in enumerate(outputs.mean(axis=0)))
-                )
+            histories = [each for each in found.histories if each.rule == rule]
+            print(f"{rule}, {len(histories)} networks, {len(histories[0].epochs) - 1} epochs")
+            for line in errors(histories):
+                print(" ", *line)
+            for line in alignment(histories) if rule != "bp" else ():
+                print(" ", *line)
 
 
 if __name__ == "__main__":

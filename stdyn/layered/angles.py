@@ -1,21 +1,28 @@
 """Angles between what a learning rule does and what backpropagation would do, in degrees (theory.md, section 8)."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from stdyn.layered.blas import Array
 
+Norm = Callable[[Array], np.floating | float | Array]  # of all that is given, or of every row
 
-def angle(a: Array, b: Array, norm: Callable[[Array], Any] = np.linalg.norm) -> Any:
-    """The angle between a and b in degrees; exact near 0 and 180, where the arc cosine is not. NaN if one is zero.
+
+def angle(x: Array, y: Array, norm: Norm = np.linalg.norm) -> Array:
+    """The angle between x and y in degrees; exact near 0 and 180, where the arc cosine is not. NaN if one is zero.
 
     Kahan, "How futile are mindless assessments of roundoff in floating-point computation?" (2006), section 12.
     """
     with np.errstate(invalid="ignore", divide="ignore"):
-        a, b = a / norm(a), b / norm(b)
-    return np.degrees(2 * np.arctan2(norm(a - b), norm(a + b)))
+        x, y = x / norm(x), y / norm(y)
+    return np.degrees(2 * np.arctan2(norm(x - y), norm(x + y)))
+
+
+def feedback_angles(W: Sequence[Array], rule: str, feedback: Sequence[Array] | None) -> tuple[Array, Array]:
+    """Those between weights and feedback: of each hidden layer, and of each output."""
+    return weight_angles(W, rule, feedback), output_angles(W, rule, feedback)
 
 
 def weight_angles(W: Sequence[Array], rule: str, feedback: Sequence[Array] | None) -> Array:
@@ -60,8 +67,9 @@ def update_angles(h: Sequence[Array], delta: Sequence[Array], delta_bp: Sequence
     return updates, deltas
 
 
-def mean(values: Any) -> Array:
+def mean(values: ArrayLike) -> Array:
     """The mean over the first axis of what is not NaN; NaN if nothing is."""
-    there = ~np.isnan(values)
+    numbers = np.asarray(values, dtype=float)
+    there = ~np.isnan(numbers)
     with np.errstate(invalid="ignore"):
-        return np.where(there, values, 0.0).sum(axis=0) / there.sum(axis=0)
+        return np.where(there, numbers, 0.0).sum(axis=0) / there.sum(axis=0)

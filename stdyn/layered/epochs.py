@@ -1,11 +1,12 @@
-"""The training of layered networks by BP, FA and DFA: one pass over the images, or all of it.
+"""The training of a layered network by BP, FA and DFA, epoch by epoch: one pass over the images, or all of them.
 
-A second thread helps with large batches only (`blas`); several networks are trained side by side (`stdyn.train`).
+A second thread helps with large batches only (blas.py); several networks are trained side by side (runs.py).
 """
 
 import warnings
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,13 +15,14 @@ from tqdm import tqdm
 from stdyn.checks import frozen_array, integer, number
 from stdyn.errors import DivergenceWarning, InputError, TrainingInterrupted
 from stdyn.executors import cores
-from stdyn.layered.angles import mean, output_angles, update_angles, weight_angles
-from stdyn.layered.blas import Array, Run, side_by_side
+from stdyn.layered.angles import feedback_angles, mean, update_angles
+from stdyn.layered.blas import Array, Compute, side_by_side
 from stdyn.layered.history import (
     ALIGNMENTS,
+    EpochRecords,
     History,
     blank_records,
-    history,
+    history_until,
     put_records,
     recorded_alphas,
     recorded_steps,
@@ -35,19 +37,28 @@ from stdyn.layered.network import (
     forward,
     inputs,
     output_error,
-    random_feedback,
-    random_network,
     way_back,
 )
 from stdyn.simulation.streams import seed_sequence
-
-__all__ = ["History", "Network", "random_feedback", "random_network", "train"]
 
 _DIVERGED = 100.0  # cross-entropy of a batch, in units of that of guessing, log(number of classes)
 _TOGETHER = 1000  # images whose error is taken at once
 
 
-def train(
+@dataclass(frozen=True, eq=False)
+class Setup:
+    """What all epochs of a training have in common; `train_network` says what each is."""
+
+    images: Images
+    rule: str
+    feedback: Sequence[Array] | None
+    batch: int
+    measured: int
+    lr: float
+    threads: int
+
+
+def train_network(
     network: Network,
     images: Images,
     rule: str = "bp",
@@ -102,26 +113,33 @@ def train(
     """
     check(network, images, rule, feedback)
     epochs, batch, measured = integer("epochs", epochs, 0), integer("batch", batch, 1), integer("measured", measured, 1)
-    lr, threads = number("lr", lr), check_threads(threads)
+    setup = Setup(images, rule, feedback, batch, measured, number("lr", lr), check_threads(threads))
     seed_sequence(rng)
-    P = len(images.train_images)
-    alphas = recorded_alphas(P, images.inputs, batch, epochs)
+    return _train(network, setup, rng.spawn(epochs), progress)
+
+
+train = train_network  # its public name; stdyn.train, in runs.py, trains many networks into a file
+
+
+def _train(network: Network, setup: Setup, generators: list[np.random.Generator], progress: bool) -> History:
+    """Train for an epoch with each of these generators."""
+    P, epochs = len(setup.images.train_images), len(generators)
+    alphas = recorded_alphas(P, setup.images.inputs, setup.batch, epochs)
     values = blank_records(network.widths, epochs, len(alphas))
-    done, rest = 0, {"rule": rule, "lr": lr, "batch": batch}
+    until = partial(history_until, values=values, alphas=alphas, P=P, rule=setup.rule, lr=setup.lr, batch=setup.batch)
+    done = 0
     try:
-        put_records(values, 0, start_records(network, images, rule, feedback, threads))
-        for epoch, child in enumerate(tqdm(rng.spawn(epochs), unit=" epochs", disable=not progress or None), 1):
-            after, records = train_epoch(network, images, rule, feedback, child, epoch, lr, batch, measured, threads)
+        put_records(values, 0, start_records(network, setup))
+        for epoch, rng in enumerate(tqdm(generators, unit=" epochs", disable=not progress or None), 1):
+            after, records = train_epoch(network, setup, epoch, rng)
             put_records(values, epoch, records)
             network, done = after, epoch
     except Diverged as error:
-        warnings.warn(f"{rule} {error}; lr = {lr:g} is too large", DivergenceWarning, stacklevel=2)
-        return history(values, alphas, P, done, network, diverged=(error.epoch, error.batch), **rest)
+        warnings.warn(f"{setup.rule} {error}; lr = {setup.lr:g} is too large", DivergenceWarning, stacklevel=3)
+        return until(done, network=network, diverged=(error.epoch, error.batch))
     except KeyboardInterrupt:
-        raise TrainingInterrupted(
-            f"interrupted after {done} epochs", history(values, alphas, P, done, network, **rest)
-        ) from None
-    return history(values, alphas, P, done, network, **rest)
+        raise TrainingInterrupted(f"interrupted after {done} epochs", until(done, network=network)) from None
+    return until(done, network=network)
 
 
 def check_threads(threads: int | None) -> int:
@@ -163,89 +181,89 @@ def check(network: Network, images: Images, rule: str, feedback: Sequence[Array]
 
 
 def error_and_loss(
-    network: Network, images: NDArray[np.uint8], labels: NDArray[np.uint8], run: Run
+    network: Network, images: NDArray[np.uint8], labels: NDArray[np.uint8], compute: Compute
 ) -> tuple[float, float]:
     """The fraction of images that get the wrong class, and the mean cross-entropy (in nats)."""
     wrong, loss = 0, 0.0
     for at in range(0, len(images), _TOGETHER):
         some, right = images[at : at + _TOGETHER], labels[at : at + _TOGETHER]
-        a = forward(network.W, network.b, inputs(some, network.W[0].dtype), run)[-1]
+        a = forward(network.W, network.b, inputs(some, network.W[0].dtype), compute)[-1]
         wrong += int((a.argmax(axis=1) != right).sum())
         loss += float(output_error(a, right)[1].sum(dtype=float))
     return wrong / len(images), loss / len(images)
 
 
-def train_epoch(
-    network: Network, images: Images, rule: str, feedback: Sequence[Array] | None, rng: np.random.Generator,
-    epoch: int, lr: float, batch: int, measured: int, threads: int = 1,
-) -> tuple[Network, dict[str, Any]]:  # fmt: skip
+def train_epoch(network: Network, setup: Setup, epoch: int, rng: np.random.Generator) -> tuple[Network, EpochRecords]:
     """One pass over the images to train with, in an order that `rng` draws: the network after it, and its records.
 
     `epoch` counts from 1; `measured` batches, evenly spread, are looked at for the angles of the updates. Raises
     Diverged.
     """
-    P, dtype = len(images.train_images), network.W[0].dtype
-    W, b = ([each.copy(order="F") for each in arrays] for arrays in (network.W, network.b))
-    feedback = None if feedback is None else [np.ascontiguousarray(B, dtype) for B in feedback]
-    order, steps = rng.permutation(P), -(-P // batch)
-    looked_at = set(np.linspace(0, steps - 1, min(measured, steps)).astype(int).tolist())
-    grid = recorded_steps(epoch * steps)
-    position = int(np.searchsorted(grid, (epoch - 1) * steps, side="right"))
-    recorded = set(grid[position:].tolist())
+    images, rule, batch, dtype = setup.images, setup.rule, setup.batch, network.W[0].dtype
+    W, biases = ([each.copy(order="F") for each in arrays] for arrays in (network.W, network.b))
+    feedback = None if setup.feedback is None else [np.ascontiguousarray(B, dtype) for B in setup.feedback]
     back, direct = way_back(W, rule, feedback)  # W changes in place
+    order = rng.permutation(len(images.train_images))
+    steps = -(-len(order) // batch)
+    before = (epoch - 1) * steps
+    looked_at = set(np.linspace(0, steps - 1, min(setup.measured, steps)).astype(int).tolist())
+    grid = recorded_steps(epoch * steps)
+    first = int(np.searchsorted(grid, before, side="right"))
+    recorded = set(grid[first:].tolist())
     most = _DIVERGED * np.log(max(2, len(W[-1])))
-    angles, cosines = [], []
-    with side_by_side(threads) as run, np.errstate(over="ignore", invalid="ignore"):
+    of_updates: list[tuple[Array, Array]] = []
+    of_weights: list[tuple[Array, Array]] = []
+    with side_by_side(setup.threads) as compute, np.errstate(over="ignore", invalid="ignore"):
         for step in range(steps):
             some = order[step * batch : (step + 1) * batch]
-            h = forward(W, b, inputs(images.train_images[some], dtype), run)
+            h = forward(W, biases, inputs(images.train_images[some], dtype), compute)
             error, loss = output_error(h[-1], images.train_labels[some])
             if not loss.mean() <= most:
                 raise Diverged(epoch, step + 1, float(loss.mean()))
             delta = backward(h, error, back, direct)
             if step in looked_at and rule != "bp":
-                angles.append(update_angles(h, delta, backward(h, error, W[1:])))
-            add_step(W, b, h, delta, lr / len(some), run)
-            if (epoch - 1) * steps + step + 1 in recorded:
-                cosines.append((weight_angles(W, rule, feedback), output_angles(W, rule, feedback)))
-        result = Network(tuple(W), tuple(b))
-        records = _at_the_end(result, images, rule, feedback, run)
-    if not np.isfinite(records["train_loss"]):
-        raise Diverged(epoch, steps, records["train_loss"])
-    records["update_angle"], records["delta_angle"] = mean(angles) if angles else np.zeros((2, len(W)))
-    return result, records | _cosines(position, cosines)
+                of_updates.append(update_angles(h, delta, backward(h, error, W[1:])))
+            add_step(W, biases, h, delta, setup.lr / len(some), compute)
+            if before + step + 1 in recorded:
+                of_weights.append(feedback_angles(W, rule, feedback))
+        after = Network(tuple(W), tuple(biases))
+        updates, deltas = mean(of_updates) if of_updates else np.zeros((2, len(W)))
+        at_end = _at_end(after, images, feedback_angles(W, rule, feedback), compute)
+        at_end |= {"update_angle": updates, "delta_angle": deltas}
+    if not np.isfinite(at_end["train_loss"]):
+        raise Diverged(epoch, steps, float(at_end["train_loss"]))
+    return after, EpochRecords(at_end, _cosines(of_weights), first)
 
 
-def start_records(
-    network: Network, images: Images, rule: str, feedback: Sequence[Array] | None, threads: int = 1
-) -> dict[str, Any]:
+def start_records(network: Network, setup: Setup) -> EpochRecords:
     """The records of epoch 0, before any step; there is no update yet (NaN)."""
-    with side_by_side(threads) as run, np.errstate(over="ignore", invalid="ignore"):
-        records = _at_the_end(network, images, rule, feedback, run)
+    with side_by_side(setup.threads) as compute, np.errstate(over="ignore", invalid="ignore"):
+        angles = feedback_angles(network.W, setup.rule, setup.feedback)
+        at_end = _at_end(network, setup.images, angles, compute)
     none = np.full(len(network.W), np.nan)
-    angles = [(records["weight_angle"], records["output_angle"])]
-    return records | {"update_angle": none, "delta_angle": none} | _cosines(0, angles)
+    return EpochRecords(at_end | {"update_angle": none, "delta_angle": none}, _cosines([angles]), 0)
 
 
-def _at_the_end(
-    network: Network, images: Images, rule: str, feedback: Sequence[Array] | None, run: Run
-) -> dict[str, Any]:
+def _at_end(
+    network: Network, images: Images, angles: tuple[Array, Array], compute: Compute
+) -> dict[str, float | Array]:
     """The records that a network has without its history."""
-    train = error_and_loss(network, images.train_images, images.train_labels, run)
-    test = error_and_loss(network, images.test_images, images.test_labels, run)
+    train_error, train_loss = error_and_loss(network, images.train_images, images.train_labels, compute)
+    test_error, test_loss = error_and_loss(network, images.test_images, images.test_labels, compute)
     return {
-        "train_error": train[0], "test_error": test[0], "train_loss": train[1], "test_loss": test[1],
-        "weight_angle": weight_angles(network.W, rule, feedback),
-        "output_angle": output_angles(network.W, rule, feedback),
-    }  # fmt: skip
-
-
-def _cosines(position: int, angles: list[Any]) -> dict[str, Any]:
-    """The records against alpha, from this position on."""
-    weights, outputs = zip(*angles) if angles else ((), ())  # noqa: B905
-    return {name: np.cos(np.radians(values)) for name, values in zip(ALIGNMENTS, (weights, outputs), strict=True)} | {
-        "position": position
+        "train_error": train_error,
+        "test_error": test_error,
+        "train_loss": train_loss,
+        "test_loss": test_loss,
+        "weight_angle": angles[0],
+        "output_angle": angles[1],
     }
+
+
+def _cosines(angles: Sequence[tuple[Array, Array]]) -> dict[str, Array]:
+    """ALIGNMENTS by name, from the angles of the weights and of the outputs at some alphas."""
+    of_each = zip(*angles, strict=True) if angles else ((), ())
+    return {name: np.cos(np.radians(values)) for name, values in zip(ALIGNMENTS, of_each, strict=True)}
 
 
 class Diverged(ArithmeticError):

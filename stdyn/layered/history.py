@@ -1,8 +1,7 @@
 """The history of a training: what is recorded of it, and when."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +29,16 @@ ALIGNMENTS = {  # after some numbers of examples: name -> (axes after alpha, wha
 
 _A_DECADE = 12  # alphas at which the alignment is recorded
 
-Records = dict[str, NDArray[np.float64]]
+Records = dict[str, NDArray[np.float64]]  # of a whole training, by name
+
+
+@dataclass(frozen=True, eq=False)
+class EpochRecords:
+    """What is recorded of one epoch: RECORDS at its end, and ALIGNMENTS at the alphas from number `first` on."""
+
+    at_end: Mapping[str, float | Array]
+    alignments: Mapping[str, Array]
+    first: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,19 +122,23 @@ def blank_records(widths: Sequence[int], epochs: int, alphas: int) -> Records:
     return {name: np.full((first, *(sizes[axis] for axis in axes)), np.nan) for name, (first, axes) in room.items()}
 
 
-def put_records(values: Records, epoch: int, records: dict[str, Any]) -> None:
+def put_records(values: Records, epoch: int, records: EpochRecords) -> None:
     """Fill in the records of an epoch."""
-    for name in RECORDS:
-        values[name][epoch] = records[name]
-    for name in ALIGNMENTS:
-        if len(records[name]):
-            values[name][records["position"] :][: len(records[name])] = records[name]
+    for name, value in records.at_end.items():
+        values[name][epoch] = value
+    for name, cosines in records.alignments.items():
+        if len(cosines):
+            values[name][records.first : records.first + len(cosines)] = cosines
 
 
-def history(values: Records, alphas: Array, P: int, done: int, network: Network, **rest: Any) -> History:
-    """The history of the epochs that are done."""
-    there = alphas * network.widths[0] <= done * P * (1 + 1e-12)
-    cut: dict[str, Any] = {name: values[name][: done + 1] for name in RECORDS} | {
-        name: values[name][there] for name in ALIGNMENTS
-    }
-    return History(network=network, epochs=np.arange(done + 1), alphas=alphas[there], **cut, **rest)
+def history_until(
+    epoch: int, values: Records, alphas: Array, P: int, network: Network, *, rule: str, lr: float, batch: int,
+    diverged: tuple[int, int] | None = None, seed: int | None = None,
+) -> History:  # fmt: skip
+    """The history until the end of an epoch, of P examples each."""
+    there = alphas * network.widths[0] <= epoch * P * (1 + 1e-12)
+    return History(
+        rule, lr, batch, network, np.arange(epoch + 1), alphas=alphas[there], diverged=diverged, seed=seed,
+        **{name: values[name][: epoch + 1] for name in RECORDS},
+        **{name: values[name][there] for name in ALIGNMENTS},
+    )  # fmt: skip

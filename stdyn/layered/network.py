@@ -1,20 +1,20 @@
 """Layered networks and their learning rules: backpropagation, feedback alignment and direct feedback alignment.
 
 Theory.md, section 8. The matrices W[l] have the shape (n_{l+1}, n_l) of the theory and stand in memory column by
-column, which BLAS multiplies a few examples with fastest. A step is made of products of matrices only.
+column, which BLAS multiplies a few examples with fastest. A step is made of products of matrices only. The biases are
+called b where users see them, as in the theory, and `biases` elsewhere.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from stdyn.checks import check_rng, integer, number
 from stdyn.errors import InputError
-from stdyn.layered.blas import Array, Run, in_turn, product, subtract_product
+from stdyn.layered.blas import Array, Compute, in_turn, product, subtract_product
 
 RULES = ("bp", "fa", "dfa")
 
@@ -44,10 +44,10 @@ class Network:
         for name in "Wb":
             if not isinstance(getattr(self, name), list | tuple):
                 raise InputError(f"{name} must be a list or tuple of arrays, but is {getattr(self, name)!r}")
-        W, b = ([np.asarray(each) for each in getattr(self, name)] for name in "Wb")
-        if not W or len(W) != len(b):
-            raise InputError(f"W and b must be as many, and at least one, but are {len(W)} and {len(b)}")
-        for l, (matrix, bias) in enumerate(zip(W, b, strict=True)):
+        W, biases = [np.asarray(each) for each in self.W], [np.asarray(each) for each in self.b]
+        if not W or len(W) != len(biases):
+            raise InputError(f"W and b must be as many, and at least one, but are {len(W)} and {len(biases)}")
+        for l, (matrix, bias) in enumerate(zip(W, biases, strict=True)):
             if matrix.dtype not in (np.float32, np.float64) or {matrix.dtype, bias.dtype} != {W[0].dtype}:
                 raise InputError(
                     f"W and b must all be float32 or all float64, but W[{l}] and b[{l}] are {matrix.dtype}"
@@ -59,7 +59,7 @@ class Network:
                     f"W[{l}] and b[{l}] must have shapes (n_{l + 1}, n_{l}) and (n_{l + 1},) with the n_{l} of the"
                     f" layer before, but have shapes {matrix.shape} and {bias.shape}"
                 )
-        for name, arrays in (("W", W), ("b", b)):
+        for name, arrays in (("W", W), ("b", biases)):
             copies = tuple(np.array(each, order="F") for each in arrays)
             for each in copies:
                 each.flags.writeable = False
@@ -104,14 +104,14 @@ def random_feedback(
     return None if rule == "bp" else tuple(scale * rng.standard_normal(shape) for shape in shapes)
 
 
-def check_widths(widths: Any) -> tuple[int, ...]:
+def check_widths(widths: object) -> tuple[int, ...]:
     """(n_0, …, n_L), refused if they are not at least inputs and outputs, each a positive integer."""
     if not isinstance(widths, list | tuple | np.ndarray) or len(widths) < 2:
         raise InputError(f"widths must be the numbers of inputs, hidden units and outputs, but is {widths!r}")
     return tuple(integer("widths", width, 1) for width in widths)
 
 
-def check_rule(rule: Any) -> str:
+def check_rule(rule: object) -> str:
     """Refuse what is not the name of a rule."""
     if not isinstance(rule, str) or rule not in RULES:
         raise InputError(f"rule must be one of {', '.join(RULES)}, but is {rule!r}")
@@ -128,11 +128,11 @@ def feedback_shapes(widths: tuple[int, ...], rule: str) -> list[tuple[int, int]]
 # Theory, section 8. x, h, delta have a row for each example of a batch
 
 
-def forward(W: Sequence[Array], b: Sequence[Array], x: Array, run: Run = in_turn) -> list[Array]:
+def forward(W: Sequence[Array], biases: Sequence[Array], x: Array, compute: Compute = in_turn) -> list[Array]:
     """[h^0 = x, h^1, …, h^{L-1}, a^L]: a^l = W^l h^{l-1} + b^l, h^l = tanh a^l; last the fields of the outputs."""
     h = [x]
-    for matrix, bias in zip(W, b, strict=True):
-        a = product(h[-1], matrix, run)
+    for matrix, bias in zip(W, biases, strict=True):
+        a = product(h[-1], matrix, compute)
         a += bias
         h.append(np.tanh(a, out=a) if len(h) < len(W) else a)
     return h
@@ -172,11 +172,16 @@ def way_back(W: Sequence[Array], rule: str, feedback: Sequence[Array] | None) ->
 
 
 def add_step(
-    W: Sequence[Array], b: Sequence[Array], h: Sequence[Array], delta: Sequence[Array], rate: float, run: Run = in_turn
+    W: Sequence[Array],
+    biases: Sequence[Array],
+    h: Sequence[Array],
+    delta: Sequence[Array],
+    rate: float,
+    compute: Compute = in_turn,
 ) -> None:
     """W^l -= rate sum delta^l h^{l-1}^T and b^l -= rate sum delta^l over the batch, in place."""
-    for matrix, bias, activity, each in zip(W, b, h, delta, strict=False):
-        subtract_product(matrix, each, activity, rate, run)
+    for matrix, bias, activity, each in zip(W, biases, h, delta, strict=False):
+        subtract_product(matrix, each, activity, rate, compute)
         bias -= rate * each.sum(axis=0)
 
 

@@ -4,23 +4,29 @@ import os
 import time
 import warnings
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import ParamSpec, TypeVar
 
 from tqdm import tqdm
 
 from stdyn.checks import check_executor
 from stdyn.errors import DivergenceWarning, ExecutorLost, InputError, TrainingInterrupted, TrainingStopped, said
 from stdyn.layered import mnist
-from stdyn.layered.epochs import Diverged, check_threads, start_records, train_epoch
+from stdyn.layered.epochs import Diverged, Setup, check_threads, start_records, train_epoch
+from stdyn.layered.history import EpochRecords
 from stdyn.layered.mnist import Images
 from stdyn.layered.network import Network
 from stdyn.layered.training import Training
 from stdyn.layered.trainingfile import Histories, State, opened
 
+P = ParamSpec("P")
+T = TypeVar("T")
 Source = tuple[str, bool, int | None, str]  # folder, whether another data set is taken, how many to train with, SHA-256
+Done = tuple[Network, EpochRecords, float]  # after an epoch: the network, the records, and the seconds it took
 
 
 def train(
@@ -33,7 +39,7 @@ def train(
     threads: int | None = None,
     overwrite: bool = False,
     progress: bool = False,
-) -> "Histories":
+) -> Histories:
     """Train a network for every rule and seed into one file; called again, it goes on where it stopped.
 
     Parameters
@@ -49,8 +55,7 @@ def train(
     other_data : bool, default False
         Take a data set of the size of MNIST that is not MNIST.
     threads : int, optional
-        Of each network, 1 or 2, which helps with large batches; default: 1 in an executor, else 2 where there are as
-        many cores. Has no influence on the result.
+        Of each network, 1 or 2; default: 1 in an executor, else 2 if there are two cores. Does not change the result.
     overwrite : bool, default False
         Begin anew if the file exists.
     progress : bool, default False
@@ -67,40 +72,46 @@ def train(
     TrainingInterrupted
         On Ctrl-C, a KeyboardInterrupt.
     TrainingStopped
-        If the file cannot be written any more, or the executor has lost its workers. In both cases every epoch that was
-        done is in the file, which is whole.
+        If the file cannot be written any more, or the executor has lost its workers.
 
     Notes
     -----
-    After each epoch of each network its records and weights are committed (unless that was done 0.2 s ago or less):
-    whatever ends the training, at most the epochs that were under way are lost. Where a network diverges, its history
-    ends with the epoch before, and a DivergenceWarning says so.
+    An epoch that is done is committed, unless the last commit is 0.2 s ago or less; the file is whole whatever ends the
+    training. The history of a network that diverges ends with the epoch before, and a DivergenceWarning says so.
     """
     if not isinstance(training, Training):
         raise InputError(f"training must be a stdyn.Training, but is {training!r}")
     check_executor(executor)
-    target, folder = Path(path), os.path.abspath(mnist.folder_of(data, progress))
     threads = check_threads(threads if executor is None or threads is not None else 1)
+    folder = os.path.abspath(mnist.folder_of(data, progress))
     images = _read(folder, other_data, training.train_size)
-    source: Source = (folder, other_data, training.train_size, images.sha256)
-    with opened(target, training, images, overwrite) as table:
-        state = State(table, images)
-        todo = [run for run in state.todo() if (state.rules[run], state.seeds[run]) in training.runs]
-        with tqdm(
-            total=len(training.runs) * training.epochs,
-            initial=sum(state.done[state.position(*run)] for run in training.runs),
-            unit=" epochs", disable=not progress or None, smoothing=0.05,
-        ) as bar:  # fmt: skip
-            try:
-                _run(state, todo, training, source, threads, executor, bar)
-            except KeyboardInterrupt:
-                raise TrainingInterrupted(f"interrupted: {state.said(target)}") from None
-            except OSError as error:
-                why = error.strerror or str(error)
-                raise TrainingStopped(f"{target} cannot be written: {why}; {state.said(target)}") from error
-            except ExecutorLost as lost:
-                raise TrainingStopped(f"{lost}; {state.said(target)}") from None
-    return Histories(target)
+    source = (folder, other_data, training.train_size, images.sha256)
+    with opened(Path(path), training, images, overwrite) as table:
+        _train(State(table), Path(path), training, source, threads, executor, progress)
+    return Histories(path)
+
+
+def _train(
+    state: State, path: Path, training: Training, source: Source, threads: int, executor: Executor | None,
+    progress: bool,
+) -> None:  # fmt: skip
+    """Train what the file does not have yet; whatever stops it is said with how far it is."""
+    runs = [state.position(*run) for run in training.runs]
+    with tqdm(
+        total=len(runs) * training.epochs, initial=int(state.done[runs].sum()), unit=" epochs",
+        disable=not progress or None, smoothing=0.05,
+    ) as bar:  # fmt: skip
+        work = _Work(state, training, source, threads, executor or _Here(), bar)
+        todo = [run for run in state.todo() if run in runs]
+        try:
+            _in_turns(work, todo, together=1 if executor is None else len(todo))
+        except KeyboardInterrupt:
+            raise TrainingInterrupted(f"interrupted: {state.said(path)}") from None
+        except OSError as error:
+            why = error.strerror or str(error)
+            raise TrainingStopped(f"{path} cannot be written: {why}; {state.said(path)}") from error
+        except ExecutorLost as lost:
+            raise TrainingStopped(f"{lost}; {state.said(path)}") from None
 
 
 def _read(folder: str, other: bool, size: int | None) -> Images:
@@ -118,32 +129,31 @@ def _images(folder: str, other: bool, size: int | None, sha256: str) -> Images:
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# One epoch, here or elsewhere
+# Epochs, here or elsewhere
 
 
 def train_one(
     training: Training, rule: str, seed: int, epoch: int, network: Network | None, source: Source, threads: int
-) -> tuple[Network, dict[str, Any], float]:
+) -> Done:
     """The network after an epoch, the records of it, and the seconds it took; epoch 0 is the start."""
     began = time.perf_counter()
     images = _images(*source)
     layers = training.layers(images)
     feedback = training.feedback(rule, seed, layers)
+    setup = Setup(images, rule, feedback, training.batch, training.measured, training.lr, threads)
     if network is None:
-        network = training.network(seed, layers)
-        return network, start_records(network, images, rule, feedback, threads), time.perf_counter() - began
-    rng = training.rng(seed, "order", epoch)
-    network, records = train_epoch(
-        network, images, rule, feedback, rng, epoch, training.lr, training.batch, training.measured, threads
-    )
-    return network, records, time.perf_counter() - began
+        after = training.network(seed, layers)
+        records = start_records(after, setup)
+    else:
+        after, records = train_epoch(network, setup, epoch, training.rng(seed, "order", epoch))
+    return after, records, time.perf_counter() - began
 
 
 class _Here(Executor):
     """This process."""
 
-    def submit(self, function: Any, /, *arguments: Any, **keywords: Any) -> Future[Any]:
-        future: Future[Any] = Future()
+    def submit(self, function: Callable[P, T], /, *arguments: P.args, **keywords: P.kwargs) -> Future[T]:
+        future: Future[T] = Future()
         try:
             future.set_result(function(*arguments, **keywords))
         except Exception as error:
@@ -151,50 +161,63 @@ class _Here(Executor):
         return future
 
 
-def _run(
-    state: "State", todo: list[int], training: Training, source: Source, threads: int, executor: Executor | None,
-    bar: tqdm,
-) -> None:  # fmt: skip
-    """Train the networks `todo`, epoch by epoch in turns, and write every epoch as it arrives."""
-    waiting = deque(todo)
-    pending: dict[Future[Any], int] = {}
+@dataclass(frozen=True)
+class _Work:
+    """Hands epochs to an executor, and writes them when they are done."""
+
+    state: State
+    training: Training
+    source: Source
+    threads: int
+    executor: Executor
+    bar: tqdm
+
+    def submit(self, run: int) -> Future[Done]:
+        """The next epoch of a network."""
+        state = self.state
+        which = state.rules[run], state.seeds[run], state.next_epoch(run), state.networks[run]
+        try:
+            return self.executor.submit(train_one, self.training, *which, self.source, self.threads)
+        except RuntimeError as error:
+            raise ExecutorLost(said(error)) from error
+
+    def write(self, run: int, future: Future[Done]) -> None:
+        """Write an epoch that is done, or that the network has diverged."""
+        state, name = self.state, f"{self.state.rules[run]}, seed {self.state.seeds[run]}"
+        try:
+            network, records, seconds = future.result()
+        except Diverged as error:
+            state.diverge(run, error)
+            said_so = f"{name}: {error}; lr = {self.training.lr:g} is too large"
+            warnings.warn(said_so, DivergenceWarning, stacklevel=5)
+            return
+        except (MemoryError, OSError, RuntimeError) as error:
+            raise ExecutorLost(said(error)) from None
+        self.bar.update(0 if state.networks[run] is None else 1)
+        state.put(run, network, records, seconds)
+        self.bar.set_postfix_str(f"{name}: test error {100 * records.at_end['test_error']:.2f} %", refresh=False)
+
+
+def _in_turns(work: _Work, todo: list[int], together: int) -> None:
+    """Train the networks `todo`, epoch by epoch in turns, so many at a time; what is done when it ends is written."""
+    waiting, pending = deque(todo), dict[Future[Done], int]()
     lost: ExecutorLost | None = None
-    together = 1 if executor is None else len(todo)
-    executor = executor or _Here()
     try:
-        while waiting or pending:
-            while waiting and len(pending) < together:
+        while pending or (waiting and lost is None):
+            while waiting and lost is None and len(pending) < together:
                 run = waiting.popleft()
-                which = state.rules[run], state.seeds[run], state.next_epoch(run), state.networks[run]
-                try:
-                    future = executor.submit(train_one, training, *which, source, threads)
-                except RuntimeError as error:
-                    raise ExecutorLost(said(error)) from error
-                pending[future] = run
+                pending[work.submit(run)] = run
             for future in wait(pending, return_when=FIRST_COMPLETED).done:
                 run = pending.pop(future)
-                name = f"{state.rules[run]}, seed {state.seeds[run]}"
                 try:
-                    network, records, seconds = future.result()
-                except Diverged as error:
-                    state.diverge(run, error)
-                    warnings.warn(
-                        f"{name}: {error}; lr = {training.lr:g} is too large", DivergenceWarning, stacklevel=3
-                    )
-                    continue
-                except (MemoryError, OSError, RuntimeError) as error:
-                    lost = lost or ExecutorLost(said(error))  # others may have arrived
-                    continue
-                bar.update(0 if state.networks[run] is None else 1)
-                state.put(run, network, records, seconds)
-                bar.set_postfix_str(f"{name}: test error {100 * records['test_error']:.2f} %", refresh=False)
-                if state.done[run] < state.epochs:
-                    waiting.append(run)
-            if lost is not None:
-                waiting.clear()
+                    work.write(run, future)
+                except ExecutorLost as error:
+                    lost = lost or error  # others may have arrived
+                else:
+                    waiting.extend([run] if work.state.unfinished(run) else [])
     finally:
         for future in pending:
             future.cancel()
-        state.commit()
+        work.state.commit()
     if lost is not None:
         raise lost

@@ -13,6 +13,7 @@ from stdyn.settings import parameter
 if TYPE_CHECKING:
     import numpy as np
 
+    from stdyn.layered.blas import Array
     from stdyn.layered.mnist import Images
     from stdyn.layered.network import Network
 
@@ -41,7 +42,7 @@ class Training:
     seeds: Any = parameter((1, 2, 3), "A network of each rule for every one of these seeds.", many=int)
     feedback_scale: float = parameter(1.0, "Standard deviation of the feedback weights.")
     weight_scale: float = parameter(1.0, "Standard deviation of the weights at the start, over 1 / sqrt(units below).")
-    train_size: Any = parameter(None, "Train with the first so many images only.  [all]", kind=int)
+    train_size: int | None = parameter(None, "Train with the first so many images only.  [all]", kind=int)
     measured: int = parameter(200, "Batches of an epoch whose updates are compared with those of backpropagation.")
 
     def __post_init__(self) -> None:
@@ -49,7 +50,7 @@ class Training:
         from stdyn.layered.network import check_rule
 
         checked: dict[str, Any] = {
-            "rule": tuple(str(check_rule(rule)) for rule in _several("rule", self.rule)),
+            "rule": tuple(check_rule(rule) for rule in _several("rule", self.rule)),
             "widths": tuple(integer("widths", width, 1) for width in _several("widths", self.widths, fewest=0)),
             "seeds": tuple(integer("seeds", seed, 0) for seed in _several("seeds", self.seeds)),
             "train_size": None if self.train_size is None else integer("train_size", self.train_size, 1),
@@ -82,7 +83,7 @@ class Training:
 
         return random_network(layers, self.rng(seed, "weights"), self.weight_scale)
 
-    def feedback(self, rule: str, seed: int, layers: Sequence[int]) -> Any:
+    def feedback(self, rule: str, seed: int, layers: Sequence[int]) -> "tuple[Array, ...] | None":
         """The feedback matrices of a rule; None for backpropagation."""
         from stdyn.layered.network import random_feedback
 

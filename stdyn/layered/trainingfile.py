@@ -12,24 +12,26 @@ from uuid import uuid4
 
 import numpy as np
 
-from stdyn.checks import Array
 from stdyn.errors import InputError
 from stdyn.files import store
 from stdyn.files.provenance import check_same, provenance
+from stdyn.layered.blas import Array
 from stdyn.layered.epochs import Diverged
 from stdyn.layered.history import (
     ALIGNMENTS,
     RECORDS,
+    EpochRecords,
     History,
     Records,
     blank_records,
-    history,
+    history_until,
     put_records,
     recorded_alphas,
 )
 from stdyn.layered.mnist import Images
 from stdyn.layered.network import Network
 from stdyn.layered.training import Training
+from stdyn.text import columns
 
 if TYPE_CHECKING:
     import xarray
@@ -87,14 +89,13 @@ class Histories:
                                                     if not np.isnan(table.read("test_error", run)[0])])  # fmt: skip
 
     def _history(self, table: store.Table, run: int) -> History:
-        rest = {name: self.description[name] for name in ("lr", "batch")}
-        return history(
-            _records(table, run), table.read("alpha"), self.attributes["training_examples"],
-            int(table.read("epochs_done")[run]), _network(table, run),
-            rule=self.rules[run], seed=self.seeds[run], diverged=self.diverged[run], **rest,
+        return history_until(
+            int(table.read("epochs_done")[run]), _records(table, run), table.read("alpha"),
+            self.attributes["training_examples"], _network(table, run), rule=self.rules[run], seed=self.seeds[run],
+            lr=self.description["lr"], batch=self.description["batch"], diverged=self.diverged[run],
         )  # fmt: skip
 
-    def feedback(self, run: int) -> Any:
+    def feedback(self, run: int) -> tuple[Array, ...] | None:
         """The feedback matrices of a network; None for backpropagation."""
         return self.training.feedback(self.rules[run], self.seeds[run], self.widths)
 
@@ -132,25 +133,28 @@ def open_training(path: str | os.PathLike[str]) -> Histories:
 
 def results(histories: list[History]) -> str:
     """A table of the errors in per cent after the last epoch: mean and standard deviation over networks of a rule."""
-    columns = {"networks": 10, "epochs": 8, "training": 15, "test": 15, "test - training": 17, "lowest test": 15}
-    lines = ["rule  " + "".join(f"{name:>{width}}" for name, width in columns.items())]
+    errors = (f"{name:>13}" for name in ("training", "test", "test - training", "lowest test"))
+    rows = [("rule  ", "networks", "epochs", *errors)]
     for rule in dict.fromkeys(each.rule for each in histories):
         some = [each for each in histories if each.rule == rule and each.diverged is None]
         if some:
-            train, test = (100 * np.array([getattr(each, name)[-1] for each in some]) for name in _ERRORS)
-            epochs = {len(each.epochs) - 1 for each in some}
-            cells = [str(len(some)), "–".join(map(str, sorted({min(epochs), max(epochs)})))]
-            lowest = 100 * np.array([each.test_error.min() for each in some])
-            cells += [_spread(values) for values in (train, test, test - train, lowest)]
-            lines.append(f"{rule:<6}" + "".join(f"{c:>{w}}" for c, w in zip(cells, columns.values(), strict=True)))
-    for each in histories:
-        if each.diverged is not None:
-            epoch, batch = each.diverged
-            lines.append(f"{each.rule:<6}seed {each.seed}: diverged at epoch {epoch}, batch {batch}")
-    return "\n".join([*lines, "errors in %; of several networks: mean ± standard deviation"])
+            rows.append((f"{rule:<6}", str(len(some)), *_results_of(some)))
+    diverged = [
+        f"{each.rule:<6}seed {each.seed}: diverged at epoch {each.diverged[0]}, batch {each.diverged[1]}"
+        for each in histories
+        if each.diverged is not None
+    ]
+    return "\n".join([columns(rows), *diverged, "errors in %; of several networks: mean ± standard deviation"])
 
 
-_ERRORS = ("train_error", "test_error")
+def _results_of(histories: list[History]) -> list[str]:
+    """The numbers of epochs and the errors of some networks in words."""
+    epochs = {len(each.epochs) - 1 for each in histories}
+    train = 100 * np.array([each.train_error[-1] for each in histories])
+    test = 100 * np.array([each.test_error[-1] for each in histories])
+    lowest = 100 * np.array([each.test_error.min() for each in histories])
+    said = "–".join(map(str, sorted({min(epochs), max(epochs)})))
+    return [said, *(_spread(values) for values in (train, test, test - train, lowest))]
 
 
 def _spread(values: Array) -> str:
@@ -164,7 +168,7 @@ def _spread(values: Array) -> str:
 class State:
     """The networks and records of a file that is being written."""
 
-    def __init__(self, table: store.Table, images: Images) -> None:
+    def __init__(self, table: store.Table) -> None:
         self.table, self.next = table, 0.0
         self.rules, self.seeds = table.read("rule").tolist(), table.read("seed").tolist()
         self.done = table.read("epochs_done")
@@ -180,24 +184,29 @@ class State:
 
     def todo(self) -> list[int]:
         """The networks that have epochs before them."""
-        return [run for run, done in enumerate(self.done) if done < self.epochs and not self.diverged[run]]
+        return [run for run in range(len(self.done)) if self.unfinished(run)]
+
+    def unfinished(self, run: int) -> bool:
+        """Whether a network has epochs before it."""
+        return bool(self.done[run] < self.epochs and not self.diverged[run])
 
     def next_epoch(self, run: int) -> int:
         """The epoch that comes next for a network; 0 is its start."""
         return 0 if self.networks[run] is None else int(self.done[run]) + 1
 
-    def put(self, run: int, network: Network, records: dict[str, Any], seconds: float) -> None:
+    def put(self, run: int, network: Network, records: EpochRecords, seconds: float) -> None:
         """Write an epoch of a network; Ctrl-C waits until it is whole."""
         with store.uninterrupted():
             self._put(run, network, records, seconds)
 
-    def _put(self, run: int, network: Network, records: dict[str, Any], seconds: float) -> None:
+    def _put(self, run: int, network: Network, records: EpochRecords, seconds: float) -> None:
         epoch = self.next_epoch(run)
         put_records(self.records[run], epoch, records)
         self.networks[run], self.done[run] = network, epoch
         self.seconds[run] = np.nan_to_num(self.seconds[run]) + seconds
         row = {"epochs_done": epoch, "wall_time": self.seconds[run]} | self.records[run]
-        row |= {f"W{l}": W for l, W in enumerate(network.W, 1)} | {f"b{l}": b for l, b in enumerate(network.b, 1)}
+        row |= {f"W{l}": W for l, W in enumerate(network.W, 1)}
+        row |= {f"b{l}": bias for l, bias in enumerate(network.b, 1)}
         self.table.put({run: {name: value for name, value in row.items() if np.size(value)}})
         if time.monotonic() >= self.next:
             self.commit()
@@ -243,49 +252,54 @@ def opened(path: Path, training: Training, images: Images, overwrite: bool) -> I
 
 
 def create(
-    path: Path, runs: list[tuple[str, int]], training: Training, images: Images, overwrite: bool = False, **made: Any
+    path: Path, runs: list[tuple[str, int]], training: Training, images: Images, overwrite: bool = False, **made: str
 ) -> None:
     """A file in which every epoch of these runs is still to be done; `made` says what is not of now."""
-    layers, epochs = training.layers(images), training.epochs
-    L = len(layers) - 1
-    axes: dict[str, Any] = {
-        "run": (np.arange(len(runs)), "number of the network"),
-        "epoch": (np.arange(epochs + 1), "number of passes over the images; 0: before the first step"),
-        "alpha": (recorded_alphas(len(images.train_images), layers[0], training.batch, epochs), "examples / inputs"),
-        "hidden": (np.arange(1, L), "number of the hidden layer"),
-        "layer": (np.arange(1, L + 1), "number of the layer"),
-        "output": (np.arange(layers[-1]), "class"),
-    }
-    axes |= {f"unit_{l}": (np.arange(width), f"units of layer {l}") for l, width in enumerate(layers)}
+    axes = _axes(len(runs), training, images)
     others: store.Variables = {name: ((name,), *both) for name, both in axes.items() if len(both[0])}
+    description = json.dumps(_description(training, images))
     others |= {
         "rule": (("run",), np.array([rule for rule, _ in runs], dtype=object), "learning rule"),
         "seed": (("run",), np.array([seed for _, seed in runs]), "seed of weights, feedback and order"),
-        "description": (
-            (),
-            np.array(json.dumps(_description(training, images)), dtype=object),
-            "what is trained, JSON",
-        ),
+        "description": ((), np.array(description, dtype=object), "what is trained, JSON"),
     }
-    columns: store.Columns = {
+    attributes = {"kind": "training", "coordinates": "rule seed", "training_examples": len(images.train_images)}
+    attributes |= provenance(**made)
+    store.create_table(
+        path, len(runs), _columns_of_networks(len(axes["layer"][0])), others, attributes, overwrite, axis="run"
+    )
+
+
+def _axes(runs: int, training: Training, images: Images) -> dict[str, tuple[np.ndarray, str]]:
+    """The axes of the file: values, and what they are. Without a hidden layer that of these is empty."""
+    widths, epochs = training.layers(images), training.epochs
+    L = len(widths) - 1
+    axes: dict[str, tuple[np.ndarray, str]] = {
+        "run": (np.arange(runs), "number of the network"),
+        "epoch": (np.arange(epochs + 1), "number of passes over the images; 0: before the first step"),
+        "alpha": (recorded_alphas(len(images.train_images), widths[0], training.batch, epochs), "examples / inputs"),
+        "hidden": (np.arange(1, L), "number of the hidden layer"),
+        "layer": (np.arange(1, L + 1), "number of the layer"),
+        "output": (np.arange(widths[-1]), "class"),
+    }
+    return axes | {f"unit_{l}": (np.arange(width), f"units of layer {l}") for l, width in enumerate(widths)}
+
+
+def _columns_of_networks(L: int) -> store.Columns:
+    """What the file holds of every network with L layers."""
+    table: store.Columns = {
         "epochs_done": ((), np.int64, "number of epochs that are done"),
         "diverged_epoch": ((), np.int64, "epoch in which it diverged; 0: it did not"),
         "diverged_batch": ((), np.int64, "batch of that epoch, from 1"),
         "wall_time": ((), float, "seconds that the epochs took"),
     }
-    columns |= {name: (("epoch", *axes), float, meaning) for name, (axes, meaning) in RECORDS.items()}
-    columns |= {name: (("alpha", *axes), float, meaning) for name, (axes, meaning) in ALIGNMENTS.items()}
+    table |= {name: (("epoch", *axes), float, meaning) for name, (axes, meaning) in RECORDS.items()}
+    table |= {name: (("alpha", *axes), float, meaning) for name, (axes, meaning) in ALIGNMENTS.items()}
     for l in range(1, L + 1):
-        columns[f"W{l}"] = (
-            (f"unit_{l}", f"unit_{l - 1}"),
-            np.float32,
-            f"weights of layer {l} after the last epoch done",
-        )
-        columns[f"b{l}"] = ((f"unit_{l}",), np.float32, f"biases of layer {l} after the last epoch done")
-    columns = {name: column for name, column in columns.items() if L > 1 or "hidden" not in column[0]}
-    attributes = {"kind": "training", "coordinates": "rule seed", "training_examples": len(images.train_images)}
-    attributes |= provenance(**made)
-    store.create_table(path, len(runs), columns, others, attributes, overwrite, axis="run")
+        shape = (f"unit_{l}", f"unit_{l - 1}")
+        table[f"W{l}"] = (shape, np.float32, f"weights of layer {l} after the last epoch done")
+        table[f"b{l}"] = (shape[:1], np.float32, f"biases of layer {l} after the last epoch done")
+    return {name: column for name, column in table.items() if L > 1 or "hidden" not in column[0]}
 
 
 def _description(training: Training, images: Images) -> dict[str, Any]:
@@ -325,5 +339,7 @@ def _widths(table: store.Table) -> tuple[int, ...]:
 
 
 def _network(table: store.Table, run: int) -> Network:
-    L = len(table.read("layer"))
-    return Network(*(tuple(table.read(f"{name}{l}", run) for l in range(1, L + 1)) for name in "Wb"))
+    """The network after its last epoch."""
+    layers = table.read("layer").tolist()
+    W, biases = (tuple(table.read(f"{name}{l}", run) for l in layers) for name in "Wb")
+    return Network(W, biases)

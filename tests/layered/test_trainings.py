@@ -26,8 +26,8 @@ from stdyn import (
     train,
 )
 from stdyn.files import store
-from stdyn.layered import runs as trainings
-from stdyn.layered import trainingfile as histories
+from stdyn.layered import runs, trainingfile
+from stdyn.layered.epochs import Diverged
 from stdyn.layered.history import ALIGNMENTS, RECORDS
 
 SMALL = Training(rule=("fa", "bp", "dfa"), widths=(9, 5), epochs=4, lr=0.1, batch=7, seeds=(1, 2))
@@ -123,7 +123,7 @@ def test_worker_processes_give_the_same_bits(whole, image_folder, tmp_path):
 @pytest.mark.parametrize("after", [1, 6, 7, 20])
 def test_ctrl_c_loses_at_most_the_epoch_under_way(whole, image_folder, tmp_path, monkeypatch, after):
     """Stopped after so many epochs (6 are the starts), they are in the file; the same call ends in the same bits."""
-    path, original, calls = tmp_path / "t.h5", trainings.train_one, []
+    path, original, calls = tmp_path / "t.h5", runs.train_one, []
 
     def train_one(*arguments):
         if len(calls) == after:
@@ -131,7 +131,7 @@ def test_ctrl_c_loses_at_most_the_epoch_under_way(whole, image_folder, tmp_path,
         calls.append(arguments)
         return original(*arguments)
 
-    monkeypatch.setattr(trainings, "train_one", train_one)
+    monkeypatch.setattr(runs, "train_one", train_one)
     with pytest.raises(
         TrainingInterrupted, match=rf"interrupted: {max(0, after - 6)} epochs of 6 networks are in .*t\.h5"
     ):
@@ -144,7 +144,7 @@ def test_ctrl_c_loses_at_most_the_epoch_under_way(whole, image_folder, tmp_path,
         done = len(history.epochs)
         assert np.array_equal(history.test_loss, whole_one.test_loss[:done])
         assert np.array_equal(history.alignment, whole_one.alignment[: len(history.alphas)])
-    monkeypatch.setattr(trainings, "train_one", original)
+    monkeypatch.setattr(runs, "train_one", original)
     train(SMALL, path, image_folder)
     assert_same(path, variables(whole))
 
@@ -189,7 +189,7 @@ def test_a_full_disk_stops_it_with_everything_that_was_committed(whole, image_fo
 
     with monkeypatch.context() as patch:
         patch.setattr(store.Table, "commit", full)
-        patch.setattr(histories, "_PAUSE", 0.0)
+        patch.setattr(trainingfile, "_PAUSE", 0.0)
         with pytest.raises(TrainingStopped, match=r"t\.h5 cannot be written: No space left .* goes on from there"):
             train(SMALL, path, image_folder)
     assert open_training(path).epochs_done.sum() == 3  # and six starts
@@ -292,15 +292,15 @@ def test_a_stop_while_it_grows_leaves_the_old_file(image_folder, tmp_path, monke
 
 def test_a_divergence_ends_one_network_only(image_folder, tmp_path, monkeypatch):
     """FA made to diverge in its second epoch: its first is kept, BP goes on; calling again and growing leave it so."""
-    path, original = tmp_path / "t.h5", trainings.train_one
+    path, original = tmp_path / "t.h5", runs.train_one
     training = Training(rule=("fa", "bp"), widths=9, epochs=3, lr=0.1, seeds=1)
 
     def train_one(training, rule, seed, epoch, *rest):
         if (rule, epoch) == ("fa", 2):
-            raise layered.Diverged(2, 5, 1e9)
+            raise Diverged(2, 5, 1e9)
         return original(training, rule, seed, epoch, *rest)
 
-    monkeypatch.setattr(trainings, "train_one", train_one)
+    monkeypatch.setattr(runs, "train_one", train_one)
     with pytest.warns(DivergenceWarning, match=r"fa, seed 1: diverged at epoch 2, batch 5 .* 1e\+09\); lr = 0.1 "):
         train(training, path, image_folder)
     for epochs in (3, 4):
@@ -330,15 +330,15 @@ def test_images_that_change_are_noticed(tmp_path):
     write_images(folder, seed=5)
     assert train(short, tmp_path / "u.h5", folder).description["images"] == mnist.load(folder).sha256 != first
     with pytest.raises(InputError, match="must not change during a training"):
-        trainings.train_one(short, "bp", 1, 0, None, (str(folder), False, None, "another"), 1)
+        runs.train_one(short, "bp", 1, 0, None, (str(folder), False, None, "another"), 1)
 
 
 def test_growing_keeps_when_and_by_what_it_was_begun(image_folder, tmp_path, monkeypatch):
     """The first versions; a change is warned of, now and later."""
     path, old = tmp_path / "t.h5", {"versions": '{"stdyn": "0.0.9"}', "created": "then"}
     with monkeypatch.context() as patch:
-        patch.setattr(histories, "provenance", lambda **more: old | more)
-        histories.create(path, [("bp", 1)], Training(rule="bp", widths=9, epochs=1), mnist.load(image_folder))
+        patch.setattr(trainingfile, "provenance", lambda **more: old | more)
+        trainingfile.create(path, [("bp", 1)], Training(rule="bp", widths=9, epochs=1), mnist.load(image_folder))
     for epochs in (2, 3):
         with pytest.warns(UserWarning, match=r"begun with other versions .*stdyn 0\.0\.9 -> "):
             found = train(Training(rule="bp", widths=9, epochs=epochs, seeds=1), path, image_folder)
