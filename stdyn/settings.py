@@ -31,7 +31,9 @@ def read_toml(path: Path, kind: "type[DataclassInstance]", tables: Collection[st
         raise InputError(f"{path} is not valid TOML: {error}") from None
     names = [f.name for f in fields(kind)]
     for key, value in values.items():
-        if key in tables and isinstance(value, dict):
+        if key in tables:
+            if not isinstance(value, dict):
+                raise InputError(f"{path}: {key} must be a table, [{key}], but is {value!r}")
             continue
         if isinstance(value, dict):
             allowed = f" but [{'] and ['.join(tables)}]" if tables else ""

@@ -70,6 +70,7 @@ def test_scan_reads_its_file_and_options_win(run, tmp_path):
         (["--vary", "eta=[1]", "--seed", "-1"], ["seed must be at least 0, but is -1"]),
         (["missing.toml"], ["missing.toml cannot be read"]),
         (["nowhere.toml"], ["nowhere.toml: [varry] is a table", "outside tables but [vary] and [scan]"]),
+        (["flat.toml"], ["flat.toml: vary must be a table, [vary], but is [1]"]),
         (["wrong.toml"], ["[scan] has no key 'kep'; the nearest one is 'keep'"]),
     ],
 )
@@ -77,6 +78,7 @@ def test_bad_scans_are_refused(run, tmp_path, options, words):
     """One line, exit code 2, nothing written."""
     (tmp_path / "nowhere.toml").write_text("[varry]\neta = [1]\n")
     (tmp_path / "wrong.toml").write_text('[vary]\neta = [1]\n[scan]\nkep = "all"\n')
+    (tmp_path / "flat.toml").write_text("vary = [1]\n")
     before = contents(tmp_path)
     assert_refused(run("scan", *options, *SMALL), *words)
     assert contents(tmp_path) == before
