@@ -36,7 +36,7 @@ def cluster(address: str) -> "Iterator[Client]":
         import distributed  # noqa: F401
     except ImportError:
         raise InputError("scheduler needs Dask, which pip install 'stdyn[cluster]' brings") from None
-    with _quiet("distributed", "tornado", "asyncio"):  # what ends a scan is said by the scan, in one line
+    with muted("distributed", "tornado", "asyncio"):  # what ends a scan is said by the scan, in one line
         client = _connected(address)
         try:
             if not client.nthreads():
@@ -48,7 +48,7 @@ def cluster(address: str) -> "Iterator[Client]":
 
 
 @contextmanager
-def _quiet(*packages: str) -> Iterator[None]:
+def muted(*packages: str) -> Iterator[None]:
     """Let the loggers of these packages say nothing but what is critical while the block lasts."""
     import logging
 

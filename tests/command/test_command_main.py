@@ -1,12 +1,14 @@
 """The process: help, exit codes, what is imported."""
 
+import logging
 import subprocess
 import sys
 
 import pytest
-from command_helpers import assert_refused
+from command_helpers import SMALL, assert_refused
 
 import stdyn
+from stdyn.command.workers import muted
 
 
 @pytest.mark.parametrize(
@@ -54,3 +56,32 @@ def test_every_public_name_resolves(name):
     """Each has a docstring, and dir lists it."""
     assert getattr(stdyn, name).__doc__
     assert name in dir(stdyn)
+
+
+def test_a_command_says_that_it_compiles(run, monkeypatch):
+    """One line on stderr, said by whoever compiles; --help does not ask for it."""
+    said = []
+    monkeypatch.setattr("stdyn.kernels.on_compile", lambda say: said.append(say), raising=False)
+    assert run("info", "--help")[0] == 0
+    assert said == []
+    monkeypatch.setattr("stdyn.kernels.on_compile", lambda say: say("compiling, once …"), raising=False)
+    assert run("integrate", *SMALL)[::2] == (0, "stdyn: compiling, once …\n")
+
+
+def test_loggers_are_muted_only_for_a_while():
+    """Those of the packages and no others; the levels that they had come back, after an exception too."""
+    levels = {"loud": logging.WARNING, "loud.some": logging.INFO, "loud.other": logging.NOTSET, "loudly": logging.INFO}
+    loggers = [logging.getLogger(name) for name in levels]
+    for logger in loggers:
+        logger.setLevel(levels[logger.name])
+    inside = []
+
+    def fail():
+        with muted("loud", "absent"):
+            inside.extend(logger.level for logger in loggers)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fail()
+    assert inside == [logging.CRITICAL] * 3 + [logging.INFO]
+    assert [logger.level for logger in loggers] == list(levels.values())
