@@ -5,9 +5,14 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import field, fields
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from stdyn.errors import InputError
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Parameters = TypeVar("Parameters", bound="DataclassInstance")  # an Experiment, a Training
 
 
 def parameter(default: Any, text: str, **more: Any) -> Any:
@@ -15,7 +20,7 @@ def parameter(default: Any, text: str, **more: Any) -> Any:
     return field(default=default, metadata={"help": text} | more)
 
 
-def read_toml(path: Path, kind: type, tables: Collection[str] = ()) -> dict[str, Any]:
+def read_toml(path: Path, kind: "type[DataclassInstance]", tables: Collection[str] = ()) -> dict[str, Any]:
     """The keys of a TOML file, each the name of a field of `kind`, and the tables that may stand below them."""
     try:
         with path.open("rb") as file:
@@ -26,7 +31,9 @@ def read_toml(path: Path, kind: type, tables: Collection[str] = ()) -> dict[str,
         raise InputError(f"{path} is not valid TOML: {error}") from None
     names = [f.name for f in fields(kind)]
     for key, value in values.items():
-        if key in tables and isinstance(value, dict):
+        if key in tables:
+            if not isinstance(value, dict):
+                raise InputError(f"{path}: {key} must be a table, [{key}], but is {value!r}")
             continue
         if isinstance(value, dict):
             allowed = f" but [{'] and ['.join(tables)}]" if tables else ""
@@ -37,7 +44,7 @@ def read_toml(path: Path, kind: type, tables: Collection[str] = ()) -> dict[str,
     return values
 
 
-def to_toml(experiment: Any) -> str:
+def to_toml(experiment: "DataclassInstance") -> str:
     """An experiment as a TOML file, each key with its help as a comment."""
     import tomli_w
 
@@ -57,19 +64,19 @@ def check_name(name: str, names: Sequence[str], refusal: str) -> None:
 
 
 def make(
-    kind: type,
+    kind: type[Parameters],
     defaults: Mapping[str, Any],
     config: Path | None,
     options: Mapping[str, Any],
     tables: Collection[str] = (),
-) -> Any:
+) -> Parameters:
     """The experiment of a command: its defaults, then the file (which may have these tables, too), then the options."""
     in_file = read_toml(config, kind, tables) if config else {}
     read = {name: value for name, value in in_file.items() if name not in tables}
     return from_values(dict(defaults) | read | dict(options), kind)
 
 
-def from_values(values: Mapping[str, Any], kind: type) -> Any:
+def from_values(values: Mapping[str, Any], kind: type[Parameters]) -> Parameters:
     """The experiment with these fields; refuses what is not a text where a text is wanted."""
     for f in fields(kind):
         value = values.get(f.name)

@@ -6,6 +6,8 @@ import json
 import os
 import signal
 import subprocess
+import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,7 @@ from scipy.special import erf, expit
 from scipy.stats import norm
 
 from stdyn import OrderParameters, Problem
+from stdyn.command.main import main
 
 NUMPY_FUNCTIONS = {  # g and g' by name, each by another formula than the package's where there is one
     "erf": (lambda x: erf(x / np.sqrt(2)), lambda x: 2 * norm.pdf(x)),
@@ -120,3 +123,22 @@ def start_process():
 def listen_to_ctrl_c():
     """For the child process: whoever started the tests in the background has made them ignore it."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch, capsys):
+    """run("integrate", "--K", "2") runs the command in tmp_path and returns (exit code, stdout, stderr)."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)  # main replaces it
+    monkeypatch.setattr("stdyn.kernels.on_compile", lambda say: None, raising=False)  # stderr as if all were compiled
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["stdyn", *map(str, arguments)])
+        code = 0
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code
+        return code, *capsys.readouterr()
+
+    return call

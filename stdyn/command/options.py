@@ -1,0 +1,150 @@
+"""Options that several commands share, and the values that they make of them."""
+
+import tomllib
+from collections.abc import Callable
+from dataclasses import Field, fields
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from stdyn.command.output import Figures, Output
+from stdyn.errors import InputError
+from stdyn.model.experiment import Experiment
+from stdyn.settings import make, read_toml
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Function = Callable[..., None]
+Decorator = Callable[[Function], Function]
+
+PATH = click.Path(path_type=Path)
+
+
+class TomlValue(click.ParamType):
+    """A number or an array, written as in a TOML file."""
+
+    name = "value"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> object:
+        if not isinstance(value, str):
+            return value
+        try:
+            if "\n" in value:
+                raise tomllib.TOMLDecodeError("more than one line")
+            return tomllib.loads(f"value = {value}")["value"]
+        except tomllib.TOMLDecodeError:
+            self.fail(f"{value!r} is not a number or an array such as 0.5 or '[0.1, 0.2]'", param, ctx)
+
+
+class TomlOrText(TomlValue):
+    """A word, or an array written as in a TOML file."""
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> object:
+        return value if isinstance(value, str) and value.isalpha() else super().convert(value, param, ctx)
+
+
+def experiment_options(
+    without: tuple[str, ...] = (),
+    tables: tuple[str, ...] = (),
+    of: "type[DataclassInstance]" = Experiment,
+    **defaults: Any,
+) -> Decorator:
+    """Give a command the fields of Experiment (or `of`) as options, and --config; it gets the Experiment they make.
+
+    If the file may have tables, it is an argument, and the command gets them as a dict too.
+    """
+
+    def decorate(function: Function) -> Function:
+        @wraps(function)
+        def command(config: Path | None, **options: Any) -> None:
+            given = {f.name: options.pop(f.name, None) for f in fields(of)}
+            given = {name: value for name, value in given.items() if value not in (None, ())}
+            if tables:
+                in_file = read_toml(config, of, tables) if config else {}
+                options |= {"config": config, "tables": {name: in_file.get(name, {}) for name in tables}}
+            function(make(of, defaults, config, given, tables), **options)
+
+        with_options: Function = command
+        for f in reversed([f for f in fields(of) if f.name not in without]):
+            with_options = _option_of(f, defaults.get(f.name, f.default))(with_options)
+        if tables:
+            return click.argument("config", type=PATH, required=False, metavar="[CONFIG.toml]")(with_options)
+        text = "Read parameters from a TOML file; options win over it."
+        return click.option("--config", type=PATH, help=text)(with_options)
+
+    return decorate
+
+
+def _option_of(f: Field[Any], default: Any) -> Decorator:
+    """The option of a field; what is not given is None, or () where several values may be."""
+    many = f.metadata.get("many")
+    shown = " ".join(map(str, default)) if many else default
+    text = f.metadata["help"] + ("" if default is None else f"  [{shown}]")
+    kind = many or f.metadata.get("kind") or (f.type if f.type in (int, float, str) else TomlValue())
+    metavar = f"{f.name.upper().removesuffix('S')} ..." if many else None
+    flag = "--" + f.name.replace("_", "-")
+    return click.option(f.name, flag, type=kind, help=text, multiple=bool(many), metavar=metavar)
+
+
+def output_options(name: str) -> Decorator:
+    """Give a command --name, --data, --figures and --format; with its `force_option` they make the Output it gets."""
+
+    def decorate(function: Function) -> Function:
+        @figure_options
+        @wraps(function)
+        def command(*arguments: Any, name: str, data: Path, figures: Figures, force: bool, **options: Any) -> None:
+            function(*arguments, output=Output(name, data, figures, force), **options)
+
+        command = click.option("--data", type=PATH, default="data", help="Folder of the results.  [data]")(command)
+        return click.option("--name", default=name, help=f"What the names of the files begin with.  [{name}]")(command)
+
+    return decorate
+
+
+def figure_options(function: Function) -> Function:
+    """Give a command --figures and --format; it gets the Figures that they make."""
+
+    @wraps(function)
+    def command(*arguments: Any, figures: Path, suffix: str, **options: Any) -> None:
+        function(*arguments, figures=Figures(figures, suffix), **options)
+
+    formats = click.Choice(["png", "pdf", "svg"])
+    command = click.option("--format", "suffix", type=formats, default="png", help="Of the figures.  [png]")(command)
+    return click.option("--figures", type=PATH, default="figures", help="Folder of the figures.  [figures]")(command)
+
+
+force_option = click.option("--force", is_flag=True, help="Overwrite existing result files.")
+force_anew_option = click.option("--force", is_flag=True, help="Begin anew if the file exists.")
+workers_option = click.option("--workers", type=int, help="Number of worker processes.  [all cores]")
+
+
+def write_config_option(what: str) -> Decorator:
+    """Give a command --write-config, the file that it writes its parameters into."""
+    return click.option("--write-config", type=PATH, help=f"Write the {what} as a TOML file, and do nothing else.")
+
+
+def output_option(default: str) -> Decorator:
+    """Give a command --output, the file it writes; the command says which it is by default."""
+    return click.option("--output", "-o", type=PATH, help=f"The file to write.  [{default}]")
+
+
+def vary_option(text: str) -> Decorator:
+    """Give a command --vary; `assignment` reads what it gets."""
+    return click.option("--vary", "-v", multiple=True, metavar="NAME=VALUES", help=text)
+
+
+def assignment(text: str) -> tuple[str, Any]:
+    """The name and the values in NAME=VALUES; names that are put equal to each other share the values."""
+    names, is_one, values = text.rpartition("=") if "{" not in text else text.partition("={")
+    values = "{" + values if "{" in text else values
+    if not is_one or not names.strip():
+        raise InputError(f"--vary must be NAME=VALUES, such as 'eta=[0.1, 0.2]', but is {text!r}")
+    if values.strip() == "each":
+        return names.strip(), "each"
+    try:
+        return names.strip(), tomllib.loads(f"values = {values}")["values"]
+    except tomllib.TOMLDecodeError:
+        raise InputError(f"--vary {names}: {values!r} is not a list or a table as in a TOML file") from None

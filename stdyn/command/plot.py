@@ -1,0 +1,88 @@
+"""stdyn plot"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from stdyn.command.group import cli
+from stdyn.command.options import PATH, figure_options
+from stdyn.command.output import Figures, plain
+from stdyn.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from stdyn.command.output import Drawing
+
+
+@cli.command("plot")
+@click.argument("files", nargs=-1, required=True, type=PATH, metavar="FILE...")
+@click.option(
+    "--name", help="What the names of the figures begin with.  [stdyn; of a scan or a training the name of its file]"
+)
+@click.option("--value", help="Of a scan: what its map shows.  [plateau_length]")
+@click.option("--x", help="Of a scan: the quantity across.  [the first that varies]")
+@click.option("--y", help="Of a scan: the quantity upwards.  [the second that varies]")
+@figure_options
+def plot_command(files: tuple[Path, ...], name: str | None, figures: Figures, **of_scan: str | None) -> None:
+    """Draw the figures of saved trajectories, of a scan, or of a training.
+
+    Simulation and theory of the same problem are laid on each other, in the bands of its fluctuations if the file that
+    stdyn compare writes of them is given too. Problems with different numbers of outputs are drawn side by side on one
+    page. Of a scan: a map of a number of its summary over two varied quantities, histograms, FA against BP of the same
+    starts, and some of its trajectories. Of a training (stdyn mnist): its errors and angles; with trajectories, the
+    alignment of both on one page.
+    """
+    from stdyn.files.store import READERS, kind
+
+    kinds = {file: kind(file) for file in files}
+    of = {each: [file for file in files if kinds[file] == each] for each in READERS}
+    given = {option: value for option, value in of_scan.items() if value is not None}
+    if given and not of["scan"]:
+        raise InputError(f"{', '.join(given)}: options for scans, but {files[0]} holds a {kinds[files[0]]}")
+    for each in ("scan", "training"):
+        others = [file for file in files if kinds[file] != "trajectory" or each == "scan"]
+        if of[each] and len(others) > 1:
+            raise InputError(f"{of[each][0]} holds a {each}, which is drawn alone, but {len(others)} files are given")
+    if of["scan"]:
+        drawn = _of_scan(files[0], given)
+    elif of["training"]:
+        drawn = _of_training(of["training"][0], of["trajectory"])
+    else:
+        drawn = _of_trajectories(of["trajectory"], of["fluctuations"])
+    usual = "stdyn" if of["trajectory"] or of["fluctuations"] else files[0].stem
+    figures.make_folder()
+    figures.save(drawn, plain(name or usual))
+
+
+def _of_scan(file: Path, given: dict[str, str]) -> "Mapping[str, Drawing]":
+    from stdyn.figures import scanplot
+    from stdyn.scans.scanfile import open_scan
+
+    return scanplot.figures(open_scan(file), **given)
+
+
+def _of_training(file: Path, trajectories: list[Path]) -> "Mapping[str, Drawing]":
+    """Its figures; if there are trajectories, the alignment of both on one page instead."""
+    from stdyn.figures import layerplot
+    from stdyn.layered.trainingfile import open_training
+    from stdyn.model.trajectory import load
+
+    histories = open_training(file).histories
+    if not histories:
+        raise InputError(f"{file} holds no network that has begun, there is nothing to draw")
+    if trajectories:
+        return {"alignments": layerplot.alignment_page([load(each) for each in trajectories], histories)}
+    return layerplot.figures(histories)
+
+
+def _of_trajectories(trajectories: list[Path], fluctuations: list[Path]) -> "Mapping[str, Drawing]":
+    from stdyn.figures import outputplot, theoryplot
+    from stdyn.model.trajectory import load
+    from stdyn.theory.fluctuations import load_fluctuations
+
+    solved = [load(file) for file in trajectories]
+    predictions = [load_fluctuations(file) for file in fluctuations]
+    drawn = outputplot.figures(solved) if solved else {}
+    return drawn | theoryplot.fluctuations_figures(predictions, solved)

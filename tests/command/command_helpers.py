@@ -1,0 +1,19 @@
+"""What the tests of the command share: small experiments, and what is left in a folder."""
+
+SMALL = ("--N", "30", "--K", "2", "--M", "2", "--alpha-max", "5", "--points", "11")
+RUNS = ("--runs", "3")
+
+
+def contents(folder):
+    """Every file below a folder, by name."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def assert_refused(result, *words):
+    """Exit code 2, nothing on stdout, and one line on stderr that has these words."""
+    code, out, err = result
+    assert (code, out) == (2, ""), err
+    assert err.startswith("stdyn: error: ")
+    assert err.count("\n") == 1
+    for word in words:
+        assert word in err
