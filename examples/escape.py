@@ -1,4 +1,4 @@
-"""The numbers that the README gives of the reference experiment, from the files of `stdyn compare`.
+"""The numbers that docs/results.md gives of the reference experiment, from the files of `make fluctuations`.
 
 python examples/escape.py [FOLDER]     the folder of the files, data/ by default
 """
@@ -24,7 +24,7 @@ def escapes(trajectory, height=0.025):
 def main(folder="data"):
     """Print them."""
     for rule in ("fa", "bp"):
-        theory, runs = (stdyn.load(Path(folder) / f"reference_{rule}_{kind}.h5") for kind in ("ode", "network"))
+        theory, runs = (stdyn.load(Path(folder) / f"fluctuations_{rule}_{kind}.h5") for kind in ("ode", "network"))
         eps_g = [f"{theory.eps_g[at(theory, alpha)]:.2f} at alpha = {alpha}" for alpha in (3, 10, 100)]
         print(f"{rule}: eps_g = {', '.join(eps_g)}")
         if theory.alignment is not None:

@@ -23,7 +23,7 @@ ALPHAS = np.concatenate([[0], np.geomspace(0.1, 3000, 121)])
 
 def main(folder="data"):
     """Print them."""
-    for O, name in ((1, "reference"), (3, "outputs_3")):
+    for O, name in ((1, "fluctuations"), (3, "outputs_3")):
         for rule in ("fa", "bp"):
             files = {kind: Path(folder) / f"{name}_{rule}_{kind}.h5" for kind in ("ode", "network", "reduced")}
             one_draw(O, rule, **{kind: stdyn.load(file) for kind, file in files.items()})

@@ -1,31 +1,85 @@
-"""The front door: the Python of the README runs, and what it says of the package is so."""
+"""The front door: the Python of README and docs runs and prints what they say, and what they name is there."""
 
 import re
 import runpy
+import shlex
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
 
 import stdyn
+from stdyn.command.main import cli
 from stdyn.model.activations import BUILT_IN
 from stdyn.model.experiment import Experiment
 from stdyn.scans.variations import Variations
 from stdyn.settings import make, read_toml
 
 ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = ["README.md", "CONTRIBUTING.md", "figures/README.md", "benchmarks/README.md", "data/reference/README.md"]
+PAGES += sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))
 
 
-def test_python_of_the_readme_runs(tmp_path, monkeypatch):
-    """All its code blocks, one after the other, in an empty folder."""
+def text_of(page):
+    """What it says."""
+    return (ROOT / page).read_text(encoding="utf-8")
+
+
+def blocks(text, language):
+    """Its blocks of code in that language."""
+    return re.findall(rf"```{language}\n(.*?)```", text, flags=re.DOTALL)
+
+
+def run(text, name, **namespace):
+    """All its Python, one block after the other; the variables that it leaves."""
+    python = blocks(text, "python")
+    assert python
+    for block in python:
+        exec(compile(block, name, "exec"), namespace)
+    return namespace
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Examples
+
+
+def same_but_for_the_last_digit(said, found):
+    """Whether two words are equal, or numbers with as many digits that differ by one in the last of them."""
+    if said == found:
+        return True
+    a, b = (word.rstrip(";,.") for word in (said, found))
+    if not (re.fullmatch(r"\d+(\.\d+)?", a) and re.fullmatch(r"\d+(\.\d+)?", b)):
+        return False
+    return abs(float(a) - float(b)) < 1.5 * 10.0 ** -len(a.partition(".")[2])
+
+
+def test_python_of_the_readme_prints_what_it_says(capsys):
+    """Word by word; the last digit of a number may differ between builds."""
+    readme = text_of("README.md")
+    run(readme, "README.md")
+    (said,) = blocks(readme, "text")
+    found = capsys.readouterr().out
+    assert [len(line.split()) for line in said.splitlines()] == [len(line.split()) for line in found.splitlines()]
+    differ = [
+        words for words in zip(said.split(), found.split(), strict=True) if not same_but_for_the_last_digit(*words)
+    ]
+    assert not differ
+
+
+def test_the_readme_is_read_in_three_minutes():
+    """550 to 700 words, code included."""
+    assert 550 <= len(text_of("README.md").split()) <= 700
+
+
+def test_examples_of_the_page_on_usage_run(tmp_path, monkeypatch):
+    """Its Python, in an empty folder."""
     monkeypatch.chdir(tmp_path)
-    blocks = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
-    assert blocks
-    namespace = {}
-    for block in blocks:
-        exec(compile(block, "README.md", "exec"), namespace)
+    namespace = run(text_of("docs/usage.md"), "usage.md")
     assert (tmp_path / "fa.h5").exists()
     assert str(namespace["verdict"]).startswith("fa: 16 network runs at N = 500")
 
@@ -33,12 +87,10 @@ def test_python_of_the_readme_runs(tmp_path, monkeypatch):
 def test_examples_of_the_page_on_scans_run(tmp_path, monkeypatch):
     """Its Python, in an empty folder; its configuration describes as many points as it says."""
     monkeypatch.chdir(tmp_path)
-    page = (ROOT / "docs" / "scans.md").read_text(encoding="utf-8")
-    (python,) = re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)
-    namespace = {}
-    exec(compile(python, "scans.md", "exec"), namespace)
+    page = text_of("docs/scans.md")
+    namespace = run(page, "scans.md")
     assert dict(namespace["table"].sizes) == {"eta": 10, "draw": 3, "rule": 2}
-    (config,) = re.findall(r"```toml\n(.*?)```", page, flags=re.DOTALL)
+    (config,) = blocks(page, "toml")
     (tmp_path / "my.toml").write_text(config)
     tables = read_toml(tmp_path / "my.toml", Experiment, ("vary", "scan"))
     chosen = {key: tables["scan"][key] for key in ("sample", "number")}
@@ -46,12 +98,44 @@ def test_examples_of_the_page_on_scans_run(tmp_path, monkeypatch):
     assert f"= {len(points)} points" in config
 
 
+def test_examples_of_the_page_on_clusters_run(tmp_path, monkeypatch):
+    """Its Python, with threads for the cluster (tests/scans/test_cluster.py has a real one) and eight of the draws."""
+    monkeypatch.chdir(tmp_path)
+    opened = []
+    distributed, jobqueue = ModuleType("distributed"), ModuleType("dask_jobqueue")
+    distributed.Client = lambda address: opened.append(address) or nullcontext("client")
+    jobqueue.SLURMCluster = lambda **_: SimpleNamespace(scale=lambda jobs: None)
+    monkeypatch.setitem(sys.modules, "distributed", distributed)
+    monkeypatch.setitem(sys.modules, "dask_jobqueue", jobqueue)
+    with ThreadPoolExecutor(2) as threads:
+        monkeypatch.setattr(stdyn, "ClusterExecutor", {"client": threads}.get)
+        for number, block in enumerate(blocks(text_of("docs/cluster.md"), "python")):
+            small = re.sub(r"range\(1, [\d_]+\)", "range(1, 9)", block).replace("alpha_max=3000", "alpha_max=3")
+            exec(compile(small, "cluster.md", "exec"), {"__name__": "__main__"})
+            assert (stdyn.open_scan("scan.h5").state == 1).sum() == 16
+            Path("scan.h5").unlink()
+            assert len(opened) == number + 1
+    assert len(opened) == 2
+
+
+def test_examples_of_the_page_on_files_run(tmp_path, monkeypatch):
+    """Its Python on a run and on a scan; that on trainings runs with the page on layered networks."""
+    monkeypatch.chdir(tmp_path)
+    experiment = stdyn.Experiment(K=2, M=2, N=20, alpha_max=2)
+    alphas = np.linspace(0, 2, 5)
+    stdyn.simulate_network(experiment.problem("fa"), alphas, runs=3, rng=np.random.default_rng(1)).save("runs.h5")
+    stdyn.scan(stdyn.Variations(experiment, {"eta": [0.1, 0.2]}), alphas, "scan.h5")
+    namespace = run(text_of("docs/format.md").partition("## Trainings")[0], "format.md")
+    assert namespace["axes"] == ["/run", "/alpha", "/student", "/teacher"]
+    assert namespace["mean"].shape == (5,)
+    assert dict(namespace["grid"].sizes) == {"eta": 2, "rule": 2}
+    assert dict(namespace["fa"].sizes)["point"] == 2
+
+
 def test_examples_of_the_page_on_activations_run():
     """Its Python; the comparison agrees and says what the quadrature costs."""
-    page = (ROOT / "docs" / "activations.md").read_text(encoding="utf-8")
-    (python,) = re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)
-    namespace = {}
-    exec(compile(python, "activations.md", "exec"), namespace)
+    page = text_of("docs/activations.md")
+    namespace = run(page, "activations.md")
     theory, runs = namespace["theory"], namespace["runs"]
     assert theory.error["eps_g"].shape == (21,)
     assert stdyn.compare(runs, theory).agrees
@@ -63,14 +147,11 @@ def test_examples_of_the_page_on_layered_networks_run(tmp_path, monkeypatch, ima
     """Its Python, in an empty folder, on small images; and what docs/format.md says of the file that they make."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("STDYN_MNIST", str(image_folder))
-    page = (ROOT / "docs" / "layered.md").read_text(encoding="utf-8")
-    namespace = {}
-    for block in re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL):
-        exec(compile(block, "layered.md", "exec"), namespace)
+    namespace = run(text_of("docs/layered.md"), "layered.md")
     assert dict(namespace["errors"].sizes) == {"epoch": 3, "rule": 2, "seed": 2}
     assert set(namespace["figures"]) == {"errors", "angles", "fa_outputs"}
-    said = (ROOT / "docs" / "format.md").read_text(encoding="utf-8").partition("## Trainings")[2]
-    (block,) = re.findall(r"```python\n(.*?)```", said, flags=re.DOTALL)
+    said = text_of("docs/format.md").partition("## Trainings")[2]
+    (block,) = blocks(said, "python")
     exec(compile(f"import stdyn, xarray\n{block}", "format.md", "exec"), namespace)
     assert namespace["errors"].sel(rule="fa", seed=1).shape == (3,)
     named = set(re.findall(r"`(\w+)`", said))
@@ -83,14 +164,22 @@ def test_examples_of_the_page_on_layered_networks_run(tmp_path, monkeypatch, ima
 def test_examples_of_the_page_beyond_the_mean_run(tmp_path, monkeypatch):
     """Its Python, in an empty folder."""
     monkeypatch.chdir(tmp_path)
-    page = (ROOT / "docs" / "beyond.md").read_text(encoding="utf-8")
-    namespace = {}
-    for block in re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL):
-        exec(compile(block, "beyond.md", "exec"), namespace)
+    namespace = run(text_of("docs/beyond.md"), "beyond.md")
     assert namespace["verdict"].agrees
     assert namespace["same"].valid.any()
     assert namespace["saddle"].kind == "saddle"
 
+
+def test_every_page_with_python_is_run_here():
+    """A test of this file names each."""
+    here = Path(__file__).read_text(encoding="utf-8")
+    for page in PAGES:
+        if blocks(text_of(page), "python"):
+            assert f'run(text_of("{page}")' in here or f'text_of("{page}")' in here, page
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Numbers
 
 NUMBERS_SAID = [
     "0.24 at alpha = 3, 0.07 at alpha = 10, 0.06 at alpha = 100",
@@ -112,19 +201,20 @@ NUMBERS_WRITTEN = [
 ]
 
 
-def test_numbers_of_the_readme_are_those_of_the_theory(tmp_path, capsys):
+def test_numbers_of_the_page_on_results_are_those_of_the_theory(tmp_path, capsys):
     """The ODEs of the reference experiment, and what examples/escape.py says of them, as the text has it."""
     reference = Experiment()
     for rule in reference.rules:
         theory = stdyn.integrate(reference.problem(rule), reference.alphas())
-        theory.save(tmp_path / f"reference_{rule}_ode.h5")
-        theory.save(tmp_path / f"reference_{rule}_network.h5")  # its part of the numbers is from 8 runs of minutes
+        theory.save(tmp_path / f"fluctuations_{rule}_ode.h5")
+        theory.save(tmp_path / f"fluctuations_{rule}_network.h5")  # its part of the numbers is from runs of minutes
     runpy.run_path(str(ROOT / "examples" / "escape.py"))["main"](tmp_path)
     said = capsys.readouterr().out
     for number in NUMBERS_SAID:
         assert number in said
+    written = " ".join(text_of("docs/results.md").split())
     for number in NUMBERS_WRITTEN:
-        assert number in README
+        assert number in written
 
 
 def test_experiments_of_the_examples_can_be_run():
@@ -153,32 +243,82 @@ def test_the_experiment_with_three_outputs_is_the_reference_with_other_second_la
         assert np.array_equal(three.problem(rule).start.R, one.problem(rule).start.R)
 
 
-def test_map_of_the_modules_is_complete():
-    """Every module is on it, and nothing else."""
-    listed = set(re.findall(r"^\| `(\w+\.py)` \|", README, flags=re.MULTILINE))
-    assert listed == {path.name for path in (ROOT / "stdyn").glob("*.py")} - {"__main__.py"}
+# ---------------------------------------------------------------------------------------------------------------------
+# What is named is there
 
 
-@pytest.mark.parametrize(
-    "page",
-    [
-        "README.md",
-        "figures/README.md",
-        "docs/format.md",
-        "docs/theory.md",
-        "docs/scans.md",
-        "docs/cluster.md",
-        "docs/layered.md",
-        "docs/beyond.md",
-        "docs/activations.md",
-        "benchmarks/README.md",
-    ],
-)
+def commands(page):
+    """Every command line of the page, in blocks and in the text, as words."""
+    text = text_of(page)
+    lines = [line for block in blocks(text, "sh") for line in block.splitlines()]
+    outside = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
+    lines += re.findall(r"(?<!`)`((?:stdyn|make|python) [^`]+)`", outside)
+    return [words for words in (shlex.split(line, comments=True) for line in lines) if words]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_commands_are_there(page):
+    """`stdyn` takes each with these options, `make` has each target, and each script exists."""
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for program, *words in commands(page):
+        if program == "stdyn" and not words[0].startswith("-"):
+            command = cli.get_command(cli.make_context("stdyn", [words[0]]), words[0])
+            assert command is not None, words
+            if len(words) > 1 and "--help" not in words:
+                command.make_context(words[0], words[1:])
+        if program == "make":
+            assert re.search(rf"^([\w\- ]* )?{words[0]}( [\w\- ]*)?:", makefile, flags=re.MULTILINE), words
+        if program == "python" and words[0].endswith(".py"):
+            assert (ROOT / words[0]).exists(), words
+
+
+def test_tests_that_are_named_exist():
+    """Every tests/file.py, and every tests/file.py::test_name, of the pages."""
+    for page in PAGES:
+        for file, name in re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", text_of(page)):
+            path = ROOT / file
+            assert path.exists(), f"{page}: {file}::{name}"
+            assert f"def {name}" in path.read_text(encoding="utf-8"), f"{page}: {file} has no {name}"
+
+
+def test_map_of_the_wings_is_complete():
+    """Every wing and every module beside them is on it, and nothing else."""
+    text = text_of("CONTRIBUTING.md")
+    wings = set(re.findall(r"^\| `(\w+)/` \|", text, flags=re.MULTILINE))
+    assert wings == {path.parent.name for path in (ROOT / "stdyn").glob("*/__init__.py")}
+    modules = set(re.findall(r"^- `(\w+\.py)`:", text, flags=re.MULTILINE))
+    assert modules == {path.name for path in (ROOT / "stdyn").glob("*.py")} - {"__init__.py", "__main__.py"}
+
+
+def test_functions_that_the_equations_name_exist():
+    """module.function of docs/theory.md: the function, or the constant, is in that module or folder of the package."""
+    sources = {path: path.read_text(encoding="utf-8") for path in (ROOT / "stdyn").rglob("*.py")}
+    text = text_of("docs/theory.md")
+    modules = "kernels|averages|initial|symmetry|propagation|network|angles"
+    named = re.findall(rf"`({modules})\.(\w\w+)`((?:, `\w+`)*)", text)
+    assert {module for module, *_ in named} == set(modules.split("|"))
+    for module, first, more in named:
+        there = [source for path, source in sources.items() if module in (path.stem, *path.parts)]
+        for name in (first, *re.findall(r"\w+", more)):
+            assert any(re.search(rf"^(def {name}\b|{name}\b.* = )", s, flags=re.MULTILINE) for s in there), name
+
+
+def anchors(path):
+    """The anchors that GitHub gives the headings of a page."""
+    outside = re.sub(r"```.*?```", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+    headings = re.findall(r"^#+ (.*)$", outside, flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES)
 def test_links_and_pictures_are_there(page):
-    """Every relative link of the page leads to a file."""
+    """Every relative link of the page leads to a file, and to a heading of it."""
     path = ROOT / page
-    links = re.findall(r"\]\(([^)#]+)[^)]*\)", path.read_text(encoding="utf-8"))
-    missing = [link for link in links if "://" not in link and not (path.parent / link).exists()]
+    missing = []
+    for link, anchor in re.findall(r"\]\(([^)#\s]*)(?:#([^)]*))?\)", text_of(page)):
+        target = path.parent / link if link else path
+        if "://" not in link and not (target.exists() and (not anchor or anchor in anchors(target))):
+            missing.append(f"{link}#{anchor}")
     assert not missing
 
 
