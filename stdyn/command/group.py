@@ -13,9 +13,7 @@ class Subcommand(click.Command):
     def invoke(self, ctx: click.Context) -> Any:
         from stdyn import kernels  # not before: --help answers at once
 
-        on_compile = getattr(kernels, "on_compile", None)
-        if on_compile:
-            on_compile(lambda text: click.echo(f"stdyn: {text}", err=True))
+        kernels.on_compile(lambda text: click.echo(f"stdyn: {text}", err=True))
         return super().invoke(ctx)
 
 

@@ -45,20 +45,20 @@ inlined = _kernel(forceinline=True)  # ordered, too; a loop over a function vect
 
 
 class _Listener(event.Listener):
-    """Calls `say` when something is compiled for the first time, and is silent from then on."""
+    """Passes a word on when a kernel is compiled for the first time, and is silent from then on."""
 
-    def __init__(self, say: Callable[[], None]) -> None:
-        self._say: Callable[[], None] | None = say
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say: Callable[[str], None] | None = say
 
-    def on_start(self, _: event.Event) -> None:
-        say, self._say = self._say, None
-        if say is not None:
-            say()
+    def on_start(self, event: event.Event) -> None:
+        if self._say is not None and event.data["dispatcher"].py_func.__module__.startswith("stdyn.kernels"):
+            say, self._say = self._say, None
+            say("compiling what is needed, once after it was installed …")
 
-    def on_end(self, _: event.Event) -> None:
+    def on_end(self, event: event.Event) -> None:
         """Nothing is to be said."""
 
 
-def on_compile(say: Callable[[], None]) -> None:
-    """Call say() once, when a function is compiled: not if all of them are on the disk already."""
+def on_compile(say: Callable[[str], None]) -> None:
+    """Call say(text) once, when a kernel is compiled: not if all that are needed are on the disk already."""
     event.register("numba:compile", _Listener(say))

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from stdyn.checks import frozen_array, integer, number
+from stdyn.checks import frozen_array, integer, number, seed_sequence
 from stdyn.errors import DivergenceWarning, InputError, TrainingInterrupted
 from stdyn.executors import cores
 from stdyn.layered.angles import feedback_angles, mean, update_angles
@@ -39,7 +39,6 @@ from stdyn.layered.network import (
     output_error,
     way_back,
 )
-from stdyn.simulation.streams import seed_sequence
 
 _DIVERGED = 100.0  # cross-entropy of a batch, in units of that of guessing, log(number of classes)
 _TOGETHER = 1000  # images whose error is taken at once

@@ -8,8 +8,8 @@ from numba import njit
 from scipy.stats import binom, chi2, kstest, norm
 
 from stdyn import InputError
-from stdyn.kernels import random as random_kernels
 from stdyn.checks import check_normals
+from stdyn.kernels import random as random_kernels
 from stdyn.simulation import streams
 
 
