@@ -2,12 +2,26 @@
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: reproduce theory outputs activations mnist test lint bench clean
+.PHONY: reproduce figures fluctuations symmetric sizes scan theory outputs activations mnist \
+        test test-all lint bench clean
 
+# The main job: FA and BP at N = 500, K = M = 5, networks and theory; tables, files in data/, figures 1 to 4.
 reproduce: .venv/installed
-	$(BIN)/stdyn compare --force
+	$(BIN)/stdyn compare --runs 8 --reduced-runs 64 --no-fluctuations --force
+
+# Every other picture; each part is a target of its own.
+figures: reproduce fluctuations symmetric sizes scan theory outputs activations mnist
+
+fluctuations: .venv/installed
+	$(BIN)/stdyn compare --name fluctuations --force
+
+symmetric: .venv/installed
 	$(BIN)/stdyn compare --config examples/symmetric_start.toml --name symmetric --force
+
+sizes: .venv/installed
 	$(BIN)/stdyn sizes --force
+
+scan: .venv/installed
 	$(BIN)/stdyn scan examples/scan_fa_bp.toml --force
 	$(BIN)/stdyn plot data/scan_fa_bp.h5
 	$(BIN)/stdyn plot data/scan_fa_bp.h5 --x b_smallest --value eps_g_final
@@ -17,14 +31,14 @@ theory: .venv/installed
 	$(BIN)/stdyn theory --config examples/soft_committee.toml --sigma 0.3 --vary 'eta={from=0.05, to=1, number=20, spacing="log"}' --force
 	$(BIN)/stdyn theory --config examples/symmetric_escape.toml --vary 'N=[100, 1000, 10000, 100000, 1000000]' --name escape --force
 
-# Beside the reference experiment, whose files `make reproduce` leaves; without them it is run first.
-outputs: .venv/installed | data/reference_bp_reduced.h5
+# Beside the reference experiment, whose files `make fluctuations` leaves; without them it is run first.
+outputs: .venv/installed | data/fluctuations_bp_reduced.h5
 	$(BIN)/stdyn compare --config examples/outputs_3.toml --name outputs_3 --no-fluctuations --force
-	$(BIN)/stdyn plot data/reference_*_ode.h5 data/reference_*_network.h5 data/reference_*_reduced.h5 data/outputs_3_*.h5 --name fa_bp
+	$(BIN)/stdyn plot data/fluctuations_*_ode.h5 data/fluctuations_*_network.h5 data/fluctuations_*_reduced.h5 data/outputs_3_*.h5 --name fa_bp
 	$(BIN)/python examples/outputs_numbers.py
 
-data/reference_bp_reduced.h5: | .venv/installed
-	$(BIN)/stdyn compare --force
+data/fluctuations_bp_reduced.h5: | .venv/installed
+	$(BIN)/stdyn compare --name fluctuations --force
 
 activations: .venv/installed
 	$(BIN)/stdyn compare --activation relu --eta 0.1 --eta-v 0.1 --name relu --no-fluctuations --force
@@ -41,8 +55,12 @@ mnist: .venv/installed
 	$(BIN)/stdyn plot data/student_fa.h5 data/student_fa_runs.h5 data/mnist_1000.h5 --name mnist
 	$(BIN)/python examples/mnist_numbers.py
 
+# What a contributor waits for; test-all runs the long statistical, kill and cluster tests after it.
 test: .venv/installed-test
-	$(BIN)/python -m pytest -n auto --durations=15
+	$(BIN)/python -m pytest -n auto --durations=15 -m "not slow"
+
+test-all: test
+	$(BIN)/python -m pytest -n auto --durations=30 -m slow
 
 lint: .venv/installed-dev
 	$(BIN)/ruff check
