@@ -31,6 +31,10 @@ def symmetry_figure(pairs: list[Pair]) -> Figure:
     for pair in pairs:
         symmetric_errors(left, pair)
         teacher_spreads(right, pair)
+    right.text(0.03, 0.05, "ODE: exactly 0, for ever", transform=right.transAxes, fontsize=8)
+    root = 1 / np.sqrt(pairs[0].problem.N)
+    right.axhline(root, color="0.6", lw=0.8, ls=":", zorder=0)
+    right.annotate(r"$1/\sqrt{N}$", (1, root), xycoords=("axes fraction", "data"), ha="right", va="bottom", fontsize=8)
     for ax in (left, right):
         style.time_axis(ax, pairs[0].either.alphas)
     style.error_axis(left)
@@ -38,10 +42,6 @@ def symmetry_figure(pairs: list[Pair]) -> Figure:
     right.set_yscale("log")
     right.set_ylabel(r"spread of $R_{in}$ over teacher units")
     right.set_ylim(bottom=1e-5)  # below it is the rounding of the weights at the start
-    right.text(0.03, 0.05, "ODE: exactly 0, for ever", transform=right.transAxes, fontsize=8)
-    root = 1 / np.sqrt(pairs[0].problem.N)
-    right.axhline(root, color="0.6", lw=0.8, ls=":", zorder=0)
-    right.annotate(r"$1/\sqrt{N}$", (1, root), xycoords=("axes fraction", "data"), ha="right", va="bottom", fontsize=8)
     same = "R = 0 exactly" if not pairs[0].problem.start.R.any() else "alike for all teacher units"
     figure.suptitle(caption(pairs[0], rule=False, markers="") + f", start {same}", fontsize=9)
     return figure

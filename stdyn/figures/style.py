@@ -20,7 +20,6 @@ from stdyn.model.problem import Problem
 if TYPE_CHECKING:
     from matplotlib.typing import RcKeyType
 
-
 Dash = str | tuple[int, tuple[int, ...]]
 
 
