@@ -4,35 +4,34 @@ Curves are means over the networks of a rule, bands their full range.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from stdyn.errors import InputError
-from stdyn.figures.plot import MARKERS, RULES, STYLE, Pair, band, feedback_cosine, pair_up, positive
-from stdyn.layered.blas import Array
+from stdyn.figures import style
+from stdyn.figures.pairs import Pair, pair_up, with_feedback
+from stdyn.figures.plot import feedback_cosine
 from stdyn.layered.history import History
 from stdyn.model.trajectory import Trajectory
+
+Array = NDArray[np.floating]
 
 _DASHES = ("-", "--", ":", "-.")
 _SHOWN = 12  # markers a curve
 
 
+@style.styled
 def figures(histories: list[History]) -> dict[str, Figure]:
     """All figures of the trainings of one network by name: errors and, with feedback, angles and outputs."""
     groups = by_rule(histories)
-    with mpl.rc_context(STYLE):
-        drawn = {"errors": errors_figure(histories)}
-        if any(rule != "bp" for rule in groups) and len(histories[0].widths) > 2:
-            drawn["angles"] = angles_figure(histories)
-            for rule in groups:
-                if rule != "bp":
-                    drawn[f"{rule}_outputs"] = outputs_figure(groups[rule])
-    return drawn
+    drawn = {"errors": errors_figure(histories)}
+    aligning = [rule for rule in groups if rule != "bp" and len(histories[0].widths) > 2]
+    if aligning:
+        drawn["angles"] = angles_figure(histories)
+    return drawn | {f"{rule}_outputs": outputs_figure(groups[rule]) for rule in aligning}
 
 
 def by_rule(histories: list[History]) -> dict[str, list[History]]:
@@ -42,7 +41,7 @@ def by_rule(histories: list[History]) -> dict[str, list[History]]:
     if len({each.widths for each in histories}) > 1:
         raise InputError("histories must be of networks of the same widths to be drawn together")
     groups = {}
-    for rule in RULES:
+    for rule in style.RULES:
         some = [each for each in histories if each.rule == rule]
         if some:
             groups[rule] = [each for each in some if each.diverged is None] or some
@@ -55,31 +54,28 @@ def by_rule(histories: list[History]) -> dict[str, list[History]]:
 
 def errors_figure(histories: list[History]) -> Figure:
     """Training and test error against epochs, the gap between them, and the cross-entropy."""
-    figure = Figure(figsize=(9.6, 3.5), layout="constrained")
-    left, middle, right = figure.subplots(1, 3)
+    figure, (left, middle, right) = style.page(9.6, 3.5, 1, 3)
     errors(left, histories)
     gap(middle, histories)
     losses(right, histories)
-    figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=6)
+    style.legend_below(figure, left, 6)
     figure.suptitle(caption(histories), fontsize=9)
     return figure
 
 
 def angles_figure(histories: list[History]) -> Figure:
     """The angles of the weights with the feedback, and of the updates with those of backpropagation, layer by layer."""
-    figure = Figure(figsize=(7.6, 3.8), layout="constrained")
-    left, right = figure.subplots(1, 2, sharex=True, sharey=True)
+    figure, (left, right) = style.page(7.6, 3.8, 1, 2, sharex=True, sharey=True)
     layer_angles(left, histories, "weight_angle", "feedback against the weights above")
     layer_angles(right, histories, "update_angle", "update against that of backpropagation")
-    figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=4)
+    style.legend_below(figure, left, 4)
     figure.suptitle(caption(histories), fontsize=9)
     return figure
 
 
 def outputs_figure(histories: list[History]) -> Figure:
     """How the vector of each output aligns with its feedback vector: against alpha, and at the end."""
-    figure = Figure(figsize=(7.6, 3.4), layout="constrained")
-    left, right = figure.subplots(1, 2)
+    figure, (left, right) = style.page(7.6, 3.4, 1, 2)
     output_cosines(left, histories)
     output_angles(right, histories)
     several = f"{len(histories)} networks, " if len(histories) > 1 else ""
@@ -87,18 +83,17 @@ def outputs_figure(histories: list[History]) -> Figure:
     return figure
 
 
+@style.styled
 def alignment_page(trajectories: list[Trajectory], histories: list[History]) -> Figure:
     """The alignment of a student's second layer, and that of layered networks, against alpha, side by side."""
-    pairs = [pair for pair in pair_up(trajectories) if pair.problem.rule == "fa"]
+    pairs = with_feedback(pair_up(trajectories))
     some = [each for each in histories if each.rule != "bp"]
     if not pairs or not some:
         raise InputError("trajectories and histories must each have one of feedback alignment, to be laid side by side")
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(7.6, 3.6), layout="constrained")
-        left, right = figure.subplots(1, 2, sharex=True, sharey=True)
-        student_alignment(left, pairs)
-        layer_cosines(right, some)
-        left.set_ylim(min(-0.1, left.get_ylim()[0]), 1.05)
+    figure, (left, right) = style.page(7.6, 3.6, 1, 2, sharex=True, sharey=True)
+    student_alignment(left, pairs)
+    layer_cosines(right, some)
+    left.set_ylim(min(-0.1, left.get_ylim()[0]), 1.05)
     return figure
 
 
@@ -121,7 +116,7 @@ def gap(ax: Axes, histories: list[History]) -> Axes:
     for rule, some in by_rule(histories).items():
         values = [100 * (each.test_error - each.train_error) for each in some]
         _curve(ax, some, values, rule, rule.upper(), "-", True)
-    ax.axhline(0, color="0.7", lw=0.8, zorder=0)
+    style.level(ax, 0)
     return _epochs(ax, "test error − training error in %")
 
 
@@ -134,7 +129,7 @@ def layer_angles(ax: Axes, histories: list[History], name: str, title: str) -> A
 
 def output_cosines(ax: Axes, histories: list[History]) -> Axes:
     """The cosine of each output's vector and its feedback vector against alpha: of every network, and their mean."""
-    colour = RULES[histories[0].rule][0]
+    colour = style.RULES[histories[0].rule].colour
     for position, each in enumerate(histories):
         lines = ax.plot(each.alphas, each.output_alignment, color=colour, lw=0.5, alpha=0.4)
         if position == 0:
@@ -143,13 +138,13 @@ def output_cosines(ax: Axes, histories: list[History]) -> Axes:
     longest = max((each.alphas for each in histories), key=len)
     ax.plot(longest, mean, color="black", lw=1.8, label="mean")
     ax.legend()
-    ax.axhline(0, color="0.7", lw=0.8, zorder=0)
+    style.level(ax, 0)
     return _alpha(ax, histories[0], "cosine of $W^L_o$ and $B_o$")
 
 
 def output_angles(ax: Axes, histories: list[History]) -> Axes:
     """The angle of each output's vector and its feedback vector after the last epoch, of the networks that have it."""
-    colour = RULES[histories[0].rule][0]
+    colour = style.RULES[histories[0].rule].colour
     outputs = np.arange(histories[0].widths[-1])
     most = max(len(each.epochs) for each in histories)
     last = np.array([each.output_angle[-1] for each in histories if len(each.epochs) == most])
@@ -169,19 +164,19 @@ def output_angles(ax: Axes, histories: list[History]) -> Axes:
 def student_alignment(ax: Axes, pairs: list[Pair]) -> Axes:
     """The cosine of v and b against alpha."""
     for pair in pairs:
-        feedback_cosine(ax, pair, RULES["fa"][0], "s", "", dash="-")
+        feedback_cosine(ax, pair, style.RULES["fa"].colour, "s", "", dash="-")
     start = pairs[0].problem.start
     ax.text(0.98, 0.35, _drawn(pairs[0]), transform=ax.transAxes, ha="right", fontsize=8)
     ax.set_title(f"student–teacher, K = {start.K}, M = {start.M}\ncosine of $v$ and $b$", fontsize=9)
     ax.set_ylabel("cosine")
-    ax.axhline(0, color="0.7", lw=0.8, zorder=0)
+    style.level(ax, 0)
     return ax
 
 
 def layer_cosines(ax: Axes, histories: list[History]) -> Axes:
     """The cosine of weights and feedback of each hidden layer against alpha."""
     _layers(ax, histories, "alignment", "alphas")
-    ax.axhline(0, color="0.7", lw=0.8, zorder=0)
+    style.level(ax, 0)
     ax.legend()
     most = max(len(some) for some in by_rule(histories).values())
     drawn = f", mean and range of {most}" if most > 1 else ""
@@ -198,13 +193,13 @@ def _curve(
     marker: str | None = None, against: str = "epochs", logarithmic: bool = False,
 ) -> None:  # fmt: skip
     """The mean over the networks with markers, and their range as a band."""
-    colour, usual, _ = RULES[rule]
+    colour, usual, _ = style.RULES[rule]
     mean = _mean(values)
     x = max((getattr(each, against) for each in histories), key=len)
     if len(values) > 1:
         low, high = (np.array([end(at) for at in _at_each(values)]) for end in (np.min, np.max))
-        band(ax, x, low, high, colour)
-    mean = positive(mean) if logarithmic else mean
+        style.band(ax, x, low, high, colour)
+    mean = style.positive(mean) if logarithmic else mean
     every = max(1, len(x) // _SHOWN)
     ax.plot(x, mean, dash, color=colour, lw=1.4, marker=marker or usual, ms=4, markevery=every,
             mfc=colour if filled else "white", label=label)  # fmt: skip
@@ -215,7 +210,7 @@ def _mean(values: Sequence[Array]) -> NDArray[np.float64]:
     return np.array([np.mean(at) for at in _at_each(values)])
 
 
-def _at_each(values: Sequence[Array]) -> list[list[Any]]:
+def _at_each(values: Sequence[Array]) -> list[list[np.floating]]:
     """At each epoch the values of the networks that have it."""
     return [[each[j] for each in values if j < len(each)] for j in range(max(map(len, values)))]
 
@@ -236,12 +231,12 @@ def _layers(ax: Axes, histories: list[History], name: str, against: str = "epoch
         for l in range(0 if rule == "bp" else len(some[0].widths) - 2):
             values = [getattr(each, name)[:, l] for each in some]
             label = f"{rule.upper()}, hidden layer {l + 1}"
-            _curve(ax, some, values, rule, label, _DASHES[l % 4], rule != "dfa", MARKERS[l % 7], against)
+            _curve(ax, some, values, rule, label, _DASHES[l % len(_DASHES)], rule != "dfa", style.marker(l), against)
 
 
 def _degrees(ax: Axes) -> Axes:
     """An axis of angles, with a line at the right angle."""
-    ax.axhline(90, color="0.7", lw=0.8, zorder=0)
+    style.level(ax, 90)
     ax.set_ylim(0, 100)
     ax.set_yticks(range(0, 91, 15))
     return ax

@@ -1,14 +1,13 @@
 """The page of trajectories with several numbers of outputs, side by side. Axes in, Axes out."""
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from stdyn.checks import Array
-from stdyn.errors import InputError
-from stdyn.figures import plot
-from stdyn.figures.plot import RULES, STYLE, Pair, feedback_cosine, generalization, looks, pair_up, parameters
+from stdyn.figures import plot, style
+from stdyn.figures.pairs import Pair, check_not_empty, pair_up, with_feedback
+from stdyn.figures.plot import feedback_cosine, generalization, looks
 from stdyn.model.problem import RATES
 from stdyn.model.trajectory import Trajectory
 
@@ -22,30 +21,29 @@ def figures(trajectories: list[Trajectory]) -> dict[str, Figure]:
     return {"outputs": outputs_page(trajectories)}
 
 
+@style.styled
 def outputs_page(trajectories: list[Trajectory]) -> Figure:
     """A column for each number of outputs: eps_g of every problem, and how v aligns with b under feedback alignment.
 
     The axis of eps_g ends at 1e-10.
     """
-    if any(len(trajectory.alphas) == 0 for trajectory in trajectories):
-        raise InputError("there is nothing to draw in a trajectory that diverged before its first alpha")
+    check_not_empty(trajectories)
     numbers = sorted({each.problem.outputs for each in trajectories})
-    ordered = sorted(trajectories, key=lambda each: list(RULES).index(each.problem.rule))
+    ordered = sorted(trajectories, key=lambda each: list(style.RULES).index(each.problem.rule))
     columns = [pair_up([each for each in ordered if each.problem.outputs == O]) for O in numbers]
-    with_feedback = [[pair for pair in pairs if pair.problem.rule == "fa"] for pairs in columns]
-    rows = 1 + any(with_feedback)
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(4.0 * len(numbers), 0.6 + 3.2 * rows), layout="constrained")
-        axes = figure.subplots(rows, len(numbers), squeeze=False)
-        for column, pairs, some in zip(axes.T, columns, with_feedback, strict=True):
-            ax = generalization(column[0], pairs)
-            ax.set_title(heading(pairs), fontsize=9)
-            ax.set_ylim(bottom=max(ax.get_ylim()[0], _LEAST))
-            if rows > 1:
-                alignment(column[1], some)
-        for row in axes:
-            same_limits(row)
-        figure.suptitle(drawn([pair for pairs in columns for pair in pairs]), fontsize=9)
+    aligning = [with_feedback(pairs) for pairs in columns]
+    rows = 1 + any(aligning)
+    figure, axes = style.page(4.0 * len(numbers), 0.6 + 3.2 * rows, rows, len(numbers))
+    errors, cosines = axes[: len(numbers)], axes[len(numbers) :]
+    for ax, pairs in zip(errors, columns, strict=True):
+        generalization(ax, pairs)
+        ax.set_title(heading(pairs), fontsize=9)
+        ax.set_ylim(bottom=max(ax.get_ylim()[0], _LEAST))
+    for ax, pairs in zip(cosines, aligning if cosines else [], strict=True):
+        alignment(ax, pairs)
+    for row in (errors, cosines):
+        same_limits(row)
+    figure.suptitle(drawn([pair for pairs in columns for pair in pairs]), fontsize=9)
     return figure
 
 
@@ -54,8 +52,8 @@ def alignment(ax: Axes, pairs: list[Pair]) -> Axes:
     for pair, (look, outputs) in zip(pairs, looks(pairs), strict=True):
         its = ("#000000", "P", "FA") if len(pairs) == pair.problem.outputs == 1 else look
         feedback_cosine(ax, pair, *its, dash="-", outputs=outputs)
-    for line in (0, 1):
-        ax.axhline(line, color="0.7", lw=0.8, zorder=0)
+    for height in (0, 1):
+        style.level(ax, height)
     if pairs:
         ax.legend(loc="lower right", ncols=len(pairs))
         ax.set_ylabel("cosine of $v$ and $b$ (FA)")
@@ -64,13 +62,13 @@ def alignment(ax: Axes, pairs: list[Pair]) -> Axes:
     return ax
 
 
-def same_limits(row: np.ndarray) -> None:
+def same_limits(row: list[Axes]) -> None:
     """Give the axes of a row the same limits."""
     shown = [ax for ax in row if ax.axison]
-    for which in ("xlim", "ylim"):
-        limits = np.array([getattr(ax, f"get_{which}")() for ax in shown])
-        for ax in shown:
-            getattr(ax, f"set_{which}")(limits[:, 0].min(), limits[:, 1].max())
+    across, up = ([getattr(ax, f"get_{which}")() for ax in shown] for which in ("xlim", "ylim"))
+    for ax in shown:
+        ax.set_xlim(min(low for low, _ in across), max(high for _, high in across))
+        ax.set_ylim(min(low for low, _ in up), max(high for _, high in up))
 
 
 def heading(pairs: list[Pair]) -> str:
@@ -80,7 +78,7 @@ def heading(pairs: list[Pair]) -> str:
     feedback = [pair.problem.b for pair in pairs if pair.problem.b is not None]
     lengths += [rf"$|b_i|^2$ = {_mean_square(feedback[0]):.2g}"] if feedback else []
     differ = [name for name in RATES if len({getattr(pair.problem, name) for pair in pairs}) > 1]  # said in the legend
-    same = parameters(problem, without="=".join(["O", *differ]))
+    same = style.parameters(problem, without="=".join(["O", *differ]))
     return f"O = {problem.outputs}, {same}\non average over units {', '.join(lengths)}"
 
 

@@ -1,48 +1,26 @@
 """The figures of a scan: maps, histograms, FA against BP of the same starts, and a few of its trajectories."""
 
-from typing import Any
-
-import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.axis import Axis
-from matplotlib.colors import LogNorm
+from matplotlib.cm import ScalarMappable
+from matplotlib.collections import QuadMesh
+from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
-from stdyn.analysis.summary import SUMMARY
 from stdyn.checks import Array
 from stdyn.errors import InputError
-from stdyn.figures.plot import RULES, STYLE
-from stdyn.model.problem import Problem
-from stdyn.scans.scanfile import DONE, Scan
+from stdyn.figures import style
+from stdyn.figures.scanpoints import by_rule, curve, done, example, finite, numbers, pairs, there, unlimited, varied
+from stdyn.scans.scanfile import Scan
 
-LABELS = {
-    "eps_g_start": r"$\epsilon_g$ at $\alpha = 0$",
-    "eps_g_final": r"final $\epsilon_g$",
-    "b_norm": r"$|b|$",
-    "b_smallest": r"smallest $|b_i|$",
-    "alignment_start": r"alignment $F/|v||b|$ at $\alpha = 0$",
-    "alignment_final": r"final alignment $F/|v||b|$",
-    "plateau_height": r"$\epsilon_g$ of the plateau",
-    "plateau_start": r"plateau reached at $\alpha$",
-    "plateau_end": r"plateau left at $\alpha$",
-    "plateau_length": r"length of the plateau in $\alpha$",
-    "specialised": "specialised student units",
-    "diverged_at": r"diverged at $\alpha$",
-    "eta": r"$\eta$",
-    "eta_v": r"$\eta_v$",
-    "eta=eta_v": r"$\eta = \eta_v$",
-    "sigma": r"$\sigma$",
-    "b_angle": r"angle of $b$ to $v(0)$ in degrees",
-    "draw": "draw of the start",
-}
 _CURVES = 60  # faint ones in the figure of trajectories
 _PICKED = (0.05, 0.25, 0.5, 0.75, 0.95)  # quantiles of the length of the plateau
 _FEWEST = 40  # points for a running median
+_COLOURS = "viridis"  # of a map
 _OUTCOMES = ("plateau_length", "plateau_height", "eps_g_final", "specialised")
 
 
+@style.styled
 def figures(scan: Scan, value: str = "plateau_length", x: str | None = None, y: str | None = None) -> dict[str, Figure]:
     """All figures of a scan by name.
 
@@ -62,27 +40,26 @@ def figures(scan: Scan, value: str = "plateau_length", x: str | None = None, y: 
     InputError
         If there is no such quantity, or no point is done.
     """
-    if not (scan.state == DONE).any():
+    if not done(scan).any():
         raise InputError(f"no point of {scan.path} is done, there is nothing to draw")
     for name in (value, x, y):
         if name is not None:
-            _numbers(scan, name)
+            numbers(scan, name)
     if y is not None and x is None:
         raise InputError("y is the second axis of a map; x is needed with it")
     if x is None:
-        x, *more = _varied(scan)[:2] or ["alignment_start" if _there(scan, "alignment_start").any() else "eps_g_start"]
+        x, *more = varied(scan)[:2] or ["alignment_start" if there(scan, "alignment_start").any() else "eps_g_start"]
         y = more[0] if more else None
-    with mpl.rc_context(STYLE):
-        drawn = {}
-        if y is None:
-            drawn[f"{value}_against_{_plain(x)}"] = against_figure(scan, value, x)
-        else:
-            drawn[f"{value}_map"] = map_figure(scan, value, x, y)
-        drawn["histograms"] = histograms_figure(scan)
-        if len(_rules(scan)) == 2:
-            drawn["fa_bp"] = rules_figure(scan)
-        if "eps_g" in scan.names:
-            drawn["trajectories"] = trajectories_figure(scan)
+    drawn = {}
+    if y is None:
+        drawn[f"{value}_against_{_plain(x)}"] = against_figure(scan, value, x)
+    else:
+        drawn[f"{value}_map"] = map_figure(scan, value, x, y)
+    drawn["histograms"] = histograms_figure(scan)
+    if len(by_rule(scan)) == 2:
+        drawn["fa_bp"] = rules_figure(scan)
+    if "eps_g" in scan.names:
+        drawn["trajectories"] = trajectories_figure(scan)
     return drawn
 
 
@@ -92,49 +69,46 @@ def figures(scan: Scan, value: str = "plateau_length", x: str | None = None, y: 
 
 def map_figure(scan: Scan, value: str, x: str, y: str) -> Figure:
     """A number of each point over two quantities, a panel a rule: cells where both are axes of a grid, else dots."""
-    rules = _rules(scan)
-    figure = Figure(figsize=(1.2 + 3.6 * len(rules), 3.8), layout="constrained")
-    panels = figure.subplots(1, len(rules), squeeze=False, sharex=True, sharey=True)[0]
-    colours = _colours(scan, value)
-    drawn: Any = None
+    rules = by_rule(scan)
+    figure, panels = style.page(1.2 + 3.6 * len(rules), 3.8, 1, len(rules), sharex=True, sharey=True)
+    norm, across, up = _norm(scan, value), numbers(scan, x), numbers(scan, y)
     for ax, (rule, points) in zip(panels, rules.items(), strict=True):
-        points = points & np.isfinite(_numbers(scan, x)) & np.isfinite(_numbers(scan, y))
+        points = points & np.isfinite(across) & np.isfinite(up)
         if x in scan.axes and y in scan.axes:
-            drawn = cells(ax, scan, points, value, x, y, colours)
+            cells(ax, scan, points, value, x, y, norm)
         else:
-            shown = _finite(scan, value)[points]
-            drawn = ax.scatter(_numbers(scan, x)[points], _numbers(scan, y)[points], c=shown, s=9, lw=0, **colours)
-        for name, axis in ((x, ax.xaxis), (y, ax.yaxis)):
-            if _is_log(_numbers(scan, name)) and (_numbers(scan, name)[points] > 0).all():
-                logarithmic(axis)
-        ax.set_xlabel(label(x))
+            ax.scatter(across[points], up[points], c=finite(scan, value)[points], s=9, lw=0, cmap=_COLOURS, norm=norm)
+        for values, axis in ((across, ax.xaxis), (up, ax.yaxis)):
+            if style.skewed(values) and (values[points] > 0).all():
+                style.logarithmic(axis)
+        ax.set_xlabel(style.label(x))
         ax.set_title(rule.upper() if len(rules) > 1 else "", fontsize=9)
-    panels[0].set_ylabel(label(y))
-    figure.colorbar(drawn, ax=list(panels), label=label(value) + _unlimited(scan, value))
+    panels[0].set_ylabel(style.label(y))
+    figure.colorbar(ScalarMappable(norm, _COLOURS), ax=panels, label=style.label(value) + unlimited(scan, value))
     figure.suptitle(caption(scan), fontsize=9)
     return figure
 
 
 def against_figure(scan: Scan, value: str, x: str) -> Figure:
     """A number of each point against one quantity, with its running median, a panel a rule."""
-    rules = {rule: points & _there(scan, x) for rule, points in _rules(scan).items()}
+    rules = {rule: points & there(scan, x) for rule, points in by_rule(scan).items()}
     rules = {rule: points for rule, points in rules.items() if points.any()}
-    figure = Figure(figsize=(0.8 + 3.4 * max(len(rules), 1), 3.6), layout="constrained")
-    panels = figure.subplots(1, max(len(rules), 1), squeeze=False, sharey=True)[0]
+    columns = max(len(rules), 1)
+    figure, panels = style.page(0.8 + 3.4 * columns, 3.6, 1, columns, sharey=True)
     for ax, (rule, points) in zip(panels, rules.items(), strict=False):
         against(ax, scan, points, value, x, rule)
         ax.set_title(rule.upper(), fontsize=9)
     if panels[0].get_legend_handles_labels()[0]:
-        figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
-    panels[0].set_ylabel(label(value))
+        style.legend_below(figure, panels[0], 2)
+    panels[0].set_ylabel(style.label(value))
     figure.suptitle(caption(scan), fontsize=9)
     return figure
 
 
 def histograms_figure(scan: Scan) -> Figure:
     """How the length and height of the plateau, the final error and the specialised units are distributed, by rule."""
-    figure = Figure(figsize=(7.2, 5.4), layout="constrained")
-    for ax, name in zip(figure.subplots(2, 2).ravel(), _OUTCOMES, strict=True):
+    figure, axes = style.page(7.2, 5.4, 2, 2)
+    for ax, name in zip(axes, _OUTCOMES, strict=True):
         histogram(ax, scan, name)
     figure.suptitle(caption(scan), fontsize=9)
     return figure
@@ -142,43 +116,22 @@ def histograms_figure(scan: Scan) -> Figure:
 
 def rules_figure(scan: Scan) -> Figure:
     """FA against BP of the same starts: the length of the plateau and the final error."""
-    figure = Figure(figsize=(7.2, 3.9), layout="constrained")
-    fa, bp = pairs(scan)
-    for ax, name in zip(figure.subplots(1, 2), ("plateau_length", "eps_g_final"), strict=True):
-        left, right = _finite(scan, name)[bp], _finite(scan, name)[fa]
-        unlimited = np.isinf(_numbers(scan, name))[fa] | np.isinf(_numbers(scan, name))[bp]
-        ax.scatter(left[~unlimited], right[~unlimited], s=7, lw=0, color="0.15", alpha=0.5)
-        if unlimited.any():
-            ax.scatter(left[unlimited], right[unlimited], s=16, marker="^", lw=0.7, fc="none", ec="#D55E00",
-                       label=f"not left by {scan.alphas[-1]:g}")  # fmt: skip
-            ax.legend(loc="best")
-        both = np.concatenate([left, right])
-        both = both[np.isfinite(both)]
-        if both.size:
-            ends = [both[both > 0].min() if _is_log(both) else both.min(), both.max()]
-            ax.plot(ends, ends, "--", color="0.6", lw=0.9, zorder=0)
-            if _is_log(both):
-                logarithmic(ax.xaxis)
-                logarithmic(ax.yaxis)
-        known = np.isfinite(left + right)
-        above = f"\nFA above BP for {np.mean(right[known] > left[known]):.0%} of the starts" if known.any() else ""
-        ax.set_title(label(name) + above, fontsize=9)
-        ax.set_xlabel("BP")
-        ax.set_ylabel("FA")
+    figure, axes = style.page(7.2, 3.9, 1, 2)
+    for ax, name in zip(axes, ("plateau_length", "eps_g_final"), strict=True):
+        rule_against_rule(ax, scan, name)
     figure.suptitle(caption(scan), fontsize=9)
     return figure
 
 
 def trajectories_figure(scan: Scan) -> Figure:
     """eps_g against alpha: points with a short, a usual and a long plateau, and others behind them, a panel a rule."""
-    rules = _rules(scan)
-    figure = Figure(figsize=(0.8 + 3.4 * len(rules), 3.6), layout="constrained")
-    panels = figure.subplots(1, len(rules), squeeze=False, sharey=True)[0]
+    rules = by_rule(scan)
+    figure, panels = style.page(0.8 + 3.4 * len(rules), 3.6, 1, len(rules), sharey=True)
     for ax, (rule, points) in zip(panels, rules.items(), strict=True):
         trajectories(ax, scan, np.flatnonzero(points), rule)
         ax.set_title(rule.upper() if len(rules) > 1 else "", fontsize=9)
         ax.legend(title="quantile of the plateau's length", title_fontsize=8)
-    panels[0].set_ylabel(r"generalization error $\epsilon_g$")
+    panels[0].set_ylabel(style.label("eps_g"))
     figure.suptitle(caption(scan), fontsize=9)
     return figure
 
@@ -187,50 +140,78 @@ def trajectories_figure(scan: Scan) -> Figure:
 # One axes each
 
 
-def cells(ax: Axes, scan: Scan, points: np.ndarray, value: str, x: str, y: str, colours: dict[str, Any]) -> Any:
+def cells(ax: Axes, scan: Scan, points: np.ndarray, value: str, x: str, y: str, norm: Normalize) -> QuadMesh:
     """The median over all else of a number of each point, on the grid of two of the axes."""
-    columns, rows = np.unique(_numbers(scan, x)), np.unique(_numbers(scan, y))
+    columns, rows = np.unique(numbers(scan, x)), np.unique(numbers(scan, y))
     table = np.full((len(rows), len(columns)), np.nan)
-    values = _finite(scan, value)
-    at_column, at_row = np.searchsorted(columns, _numbers(scan, x)), np.searchsorted(rows, _numbers(scan, y))
+    values = finite(scan, value)
+    at_column, at_row = np.searchsorted(columns, numbers(scan, x)), np.searchsorted(rows, numbers(scan, y))
     flat = at_row * len(columns) + at_column
     for cell in np.unique(flat[points]):
-        there = values[points & (flat == cell)]
-        if np.isfinite(there).any():
-            table.ravel()[cell] = np.nanmedian(there)
+        inside = values[points & (flat == cell)]
+        if np.isfinite(inside).any():
+            table.ravel()[cell] = np.nanmedian(inside)
     ax.set_facecolor("0.85")  # where there is nothing
-    return ax.pcolormesh(columns, rows, table, shading="nearest", **colours)
+    return ax.pcolormesh(columns, rows, table, shading="nearest", cmap=_COLOURS, norm=norm)
 
 
 def against(ax: Axes, scan: Scan, points: np.ndarray, value: str, x: str, rule: str) -> Axes:
     """A number of each point against a quantity: dots, and the running median over a twentieth of the points."""
-    colour, _, dash = RULES[rule]
-    across, up = _numbers(scan, x)[points], _finite(scan, value)[points]
-    unlimited = np.isinf(_numbers(scan, value)[points])
-    ax.scatter(across[~unlimited], up[~unlimited], s=6, lw=0, color=colour, alpha=0.35)
-    if unlimited.any():
-        ax.scatter(across[unlimited], up[unlimited], s=14, marker="^", lw=0.7, fc="none", ec="0.2",
-                   label=f"not left by {scan.alphas[-1]:g}")  # fmt: skip
+    look = style.RULES[rule]
+    across, up = numbers(scan, x)[points], finite(scan, value)[points]
+    endless = np.isinf(numbers(scan, value)[points])
+    ax.scatter(across[~endless], up[~endless], s=6, lw=0, color=look.colour, alpha=0.35)
+    if endless.any():
+        not_left(ax, scan, across[endless], up[endless], 14, "0.2")
     order = np.argsort(across, kind="stable")
     order = order[np.isfinite(up[order])]
     if len(order) >= _FEWEST:
         width = max(len(order) // 20, 10)
         windows = np.lib.stride_tricks.sliding_window_view(up[order], width)
         middles = np.lib.stride_tricks.sliding_window_view(across[order], width).mean(axis=1)
-        ax.plot(middles, np.median(windows, axis=1), dash, color="black", lw=1.4, label=f"median of {width}")
-    if _is_log(up):
-        logarithmic(ax.yaxis)
-    if _is_log(across):
-        logarithmic(ax.xaxis)
-    ax.set_xlabel(label(x))
+        ax.plot(middles, np.median(windows, axis=1), look.dash, color="black", lw=1.4, label=f"median of {width}")
+    for values, axis in ((up, ax.yaxis), (across, ax.xaxis)):
+        if style.skewed(values):
+            style.logarithmic(axis)
+    ax.set_xlabel(style.label(x))
     return ax
+
+
+def rule_against_rule(ax: Axes, scan: Scan, name: str) -> Axes:
+    """A number of each start under FA against that under BP, and the line where they are the same."""
+    fa, bp = pairs(scan)
+    left, right = finite(scan, name)[bp], finite(scan, name)[fa]
+    endless = np.isinf(numbers(scan, name))[fa] | np.isinf(numbers(scan, name))[bp]
+    ax.scatter(left[~endless], right[~endless], s=7, lw=0, color="0.15", alpha=0.5)
+    if endless.any():
+        not_left(ax, scan, left[endless], right[endless], 16, style.RULES["fa"].colour)
+        ax.legend(loc="best")
+    both = np.concatenate([left, right])
+    both = both[np.isfinite(both)]
+    if both.size:
+        ends = [both[both > 0].min() if style.skewed(both) else both.min(), both.max()]
+        ax.plot(ends, ends, "--", color="0.6", lw=0.9, zorder=0)
+    if style.skewed(both):
+        style.logarithmic(ax.xaxis)
+        style.logarithmic(ax.yaxis)
+    known = np.isfinite(left + right)
+    above = f"\nFA above BP for {np.mean(right[known] > left[known]):.0%} of the starts" if known.any() else ""
+    ax.set_title(style.label(name) + above, fontsize=9)
+    ax.set_xlabel("BP")
+    ax.set_ylabel("FA")
+    return ax
+
+
+def not_left(ax: Axes, scan: Scan, across: Array, up: Array, size: float, colour: str) -> None:
+    """Points whose plateau was not left: drawn at the last alpha, as open triangles."""
+    ax.scatter(across, up, s=size, marker="^", lw=0.7, fc="none", ec=colour, label=f"not left by {scan.alphas[-1]:g}")
 
 
 def histogram(ax: Axes, scan: Scan, name: str) -> Axes:
     """The distribution of a number of the summary, an outline a rule."""
-    every = _finite(scan, name)[scan.state == DONE]
+    every = finite(scan, name)[done(scan)]
     every = every[np.isfinite(every)]
-    ax.set_xlabel(label(name) + _unlimited(scan, name))
+    ax.set_xlabel(style.label(name) + unlimited(scan, name))
     ax.set_ylabel("points")
     if not every.size:
         ax.text(0.5, 0.5, "none", transform=ax.transAxes, ha="center")
@@ -238,37 +219,36 @@ def histogram(ax: Axes, scan: Scan, name: str) -> Axes:
     if name == "specialised":
         bins = np.arange(-0.5, every.max() + 1.5)
         ax.set_xticks(range(int(every.max()) + 1))
-    elif _is_log(every):
+    elif style.skewed(every):
         bins = np.geomspace(every[every > 0].min(), every.max() * (1 + 1e-9), 41)
     else:
         bins = np.linspace(every.min(), every.max() + 1e-12, 41)
-    for rule, points in _rules(scan).items():
-        colour, _, dash = RULES[rule]
-        values, edges = _finite(scan, name)[points], bins.tolist()
-        ax.hist(values, edges, histtype="stepfilled", color=colour, alpha=0.15)
-        ax.hist(values, edges, histtype="step", color=colour, ls=dash, lw=1.3, label=rule.upper())
-    if name != "specialised" and _is_log(every):
-        logarithmic(ax.xaxis)
+    for rule, points in by_rule(scan).items():
+        look = style.RULES[rule]
+        values, edges = finite(scan, name)[points], bins.tolist()
+        ax.hist(values, edges, histtype="stepfilled", color=look.colour, alpha=0.15)
+        ax.hist(values, edges, histtype="step", color=look.colour, ls=look.dash, lw=1.3, label=rule.upper())
+    if name != "specialised" and style.skewed(every):
+        style.logarithmic(ax.xaxis)
     ax.legend()
     return ax
 
 
 def trajectories(ax: Axes, scan: Scan, points: np.ndarray, rule: str) -> Axes:
     """eps_g of some points (of ensembles the median over runs): at quantiles of the plateau's length, and others."""
-    colour, *_ = RULES[rule]
     alphas = scan.read("alpha")
-    length = _numbers(scan, "plateau_length")[points]
+    length = numbers(scan, "plateau_length")[points]
     if np.isfinite(length).any() or np.isinf(length).any():
         points, length = points[~np.isnan(length)], length[~np.isnan(length)]
     order = points[np.argsort(length, kind="stable")]
     for point in order[np.linspace(0, len(order) - 1, min(_CURVES, len(order))).astype(int)]:
-        ax.plot(alphas, _curve(scan, point), color="0.75", lw=0.5, zorder=0)
+        ax.plot(alphas, curve(scan, point), color="0.75", lw=0.5, zorder=0)
     for quantile, dash in zip(_PICKED, ((0, (1, 1)), "--", "-", "-.", (0, (5, 1, 1, 1, 1, 1))), strict=True):
         point = order[round(quantile * (len(order) - 1))]
-        ax.plot(alphas, _curve(scan, point), ls=dash, color=colour, lw=1.3, label=f"{quantile:.0%}: point {point}")
-    ax.set_xscale("log" if alphas[-1] > 100 * alphas[alphas > 0][0] else "linear")
+        name = f"{quantile:.0%}: point {point}"
+        ax.plot(alphas, curve(scan, point), ls=dash, color=style.RULES[rule].colour, lw=1.3, label=name)
+    style.time_axis(ax, alphas)
     ax.set_yscale("log")
-    ax.set_xlabel(r"$\alpha$ = examples / $N$")
     return ax
 
 
@@ -276,131 +256,28 @@ def trajectories(ax: Axes, scan: Scan, points: np.ndarray, rule: str) -> Axes:
 # Small things
 
 
-def pairs(scan: Scan) -> tuple[np.ndarray, np.ndarray]:
-    """The points of FA and of BP that share their start: in all varied quantities but the rule they are the same."""
-    others = [values for name, values in scan.coordinates.items() if name != "rule"]
-    keys = list(zip(*others, strict=True)) if others else [()] * len(scan)
-    found: dict[Any, dict[str, int]] = {}
-    for point in np.flatnonzero(scan.state == DONE):
-        found.setdefault(keys[point], {})[scan.coordinates["rule"][point]] = int(point)
-    both = [pair for pair in found.values() if len(pair) == 2]
-    return np.array([pair["fa"] for pair in both], dtype=int), np.array([pair["bp"] for pair in both], dtype=int)
-
-
-def logarithmic(axis: Axis) -> None:
-    """Make an axis logarithmic; over less than a factor 30, 2 and 5 are labelled, too, as plain numbers."""
-    ax = axis.axes
-    assert isinstance(ax, Axes)
-    (ax.set_xscale if axis is ax.xaxis else ax.set_yscale)("log")
-    low, high = axis.get_data_interval()
-    if low > 0 and high < 30 * low:
-        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axis.set_major_formatter(StrMethodFormatter("{x:g}"))
-    axis.set_minor_formatter(NullFormatter())
-
-
-def label(name: str) -> str:
-    """How a quantity is written on an axis."""
-    return LABELS.get(name, name)
-
-
 def caption(scan: Scan) -> str:
     """What was scanned, in one line."""
-    problem = _example(scan)
-    start, solver = problem.start, scan.description["solve"]["function"].rpartition(".")[2]
-    units = f"K = M = {start.K}" if start.K == start.M else f"K = {start.K}, M = {start.M}"
-    outputs = f", O = {problem.outputs}" if problem.outputs > 1 else ""
-    varied = {part for name in scan.coordinates for part in name.split("=")}
-    rates = "".join(
-        f", {label(name)} = {getattr(problem, name):g}"
-        for name in ("eta", "eta_v", "sigma")
-        if name not in varied and (name != "sigma" or problem.sigma)
-    )
-    how = {"integrate": "ODEs", "simulate_network": "network runs", "simulate_reduced": "reduced runs"}.get(
-        solver, solver
-    )
-    size = "" if how == "ODEs" or "N" in varied else f", N = {problem.N}"
-    runs = (
-        f", median of {scan.description['solve']['runs']} {how}" if "runs" in scan.description["solve"] else f", {how}"
-    )
-    done = int((scan.state == DONE).sum())
-    what = f"{done} points, {units}{outputs}, {problem.activations_text}"
-    return f"{what}{rates}{size}{runs} to $\\alpha$ = {scan.alphas[-1]:g}"
+    problem, solved = example(scan), scan.description["solve"]
+    solver = solved["function"].rpartition(".")[2]
+    how = {"integrate": "ODEs", "simulate_network": "network runs", "simulate_reduced": "reduced runs"}
+    named = how.get(solver, solver)
+    varying = {part for name in scan.coordinates for part in name.split("=")}
+    parts = [f"{int(done(scan).sum())} points", *style.units(problem)]
+    for name in ("eta", "eta_v", "sigma"):
+        value = getattr(problem, name)
+        parts += [f"{style.label(name)} = {value:g}"] if name not in varying and (name != "sigma" or value) else []
+    parts += [f"N = {problem.N}"] if named != "ODEs" and "N" not in varying else []
+    parts.append(f"median of {solved['runs']} {named}" if "runs" in solved else named)
+    return f"{', '.join(parts)} to $\\alpha$ = {scan.alphas[-1]:g}"
 
 
-def _example(scan: Scan) -> Problem:
-    return scan.problem(int(np.flatnonzero(scan.state == DONE)[0]))
-
-
-def _rules(scan: Scan) -> dict[str, np.ndarray]:
-    """The points that are done, by rule."""
-    done = scan.state == DONE
-    if "rule" not in scan.coordinates:
-        return {_example(scan).rule: done}
-    by_rule = {rule: done & (scan.coordinates["rule"] == rule) for rule in ("fa", "bp")}
-    return {rule: points for rule, points in by_rule.items() if points.any()}
-
-
-def _numbers(scan: Scan, name: str) -> Array:
-    """A varied quantity or a number of the summary (of an ensemble the median over runs), at every point."""
-    if name in scan.coordinates and scan.coordinates[name].dtype.kind in "iuf":
-        return scan.coordinates[name].astype(float)
-    if name not in scan.summary:
-        numeric = [each for each, values in scan.coordinates.items() if values.dtype.kind in "iuf"]
-        raise InputError(f"{name!r} is not in {scan.path} as a number; there are {', '.join([*numeric, *SUMMARY])}")
-    values = scan.summary[name]
-    if values.ndim == 1:
-        return values
-    with np.errstate(invalid="ignore"):
-        return np.median(values, axis=1)
-
-
-def _finite(scan: Scan, name: str) -> Array:
-    """The numbers, infinity (a plateau that was not left) as the last alpha."""
-    values = _numbers(scan, name)
-    return np.where(np.isinf(values), scan.alphas[-1], values)
-
-
-def _there(scan: Scan, name: str) -> np.ndarray:
-    return np.isfinite(_numbers(scan, name)) & (scan.state == DONE)
-
-
-def _varied(scan: Scan) -> list[str]:
-    """The varied quantities that are numbers, have several values and are not just the draw."""
-    return [
-        name
-        for name, values in scan.coordinates.items()
-        if name != "draw" and values.dtype.kind in "iuf" and len(np.unique(values)) > 1
-    ]
-
-
-def _unlimited(scan: Scan, name: str) -> str:
-    count = int(np.isinf(_numbers(scan, name)[scan.state == DONE]).sum())
-    return f"\n({count} not left by {scan.alphas[-1]:g}: drawn there)" if count else ""
-
-
-def _curve(scan: Scan, point: int) -> Array:
-    values = scan.read("eps_g", int(point))
-    values = values if values.ndim == 1 else np.nanmedian(values, axis=0)
-    return np.where(values > 0, values, np.nan)
-
-
-def _is_log(values: Array) -> bool:
-    """Whether these values want a logarithmic axis: positive but for a few, over more than a factor 10, and skewed."""
-    there = values[np.isfinite(values)]
-    low = float(np.quantile(there, 0.02)) if there.size else 0.0
-    if not (low > 0 and there.max() > 10 * low):
-        return False
-    middle, high = np.median(there), there.max()
-    return bool(abs(np.log(middle / np.sqrt(low * high))) < abs(np.log(2 * middle / (low + high))))
-
-
-def _colours(scan: Scan, value: str) -> dict[str, Any]:
-    """The colours of a map."""
-    values = _finite(scan, value)
-    if _is_log(values):
-        return {"cmap": "viridis", "norm": LogNorm(np.nanmin(values[values > 0]), np.nanmax(values))}
-    return {"cmap": "viridis", "vmin": np.nanmin(values), "vmax": np.nanmax(values)}
+def _norm(scan: Scan, value: str) -> Normalize:
+    """How the colours of a map go with the numbers."""
+    values = finite(scan, value)
+    if style.skewed(values):
+        return LogNorm(np.nanmin(values[values > 0]), np.nanmax(values))
+    return Normalize(np.nanmin(values), np.nanmax(values))
 
 
 def _plain(name: str) -> str:

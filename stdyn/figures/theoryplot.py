@@ -1,6 +1,5 @@
 """The figures of theory beyond the mean: fluctuations around the ODEs, plateaus and spectra, studies, escape times."""
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -8,8 +7,7 @@ from matplotlib.figure import Figure
 from stdyn.analysis.comparison import z_scores
 from stdyn.analysis.escape import EscapeTimes, Plateau
 from stdyn.checks import Array
-from stdyn.figures.plot import COLOURS, MARKERS, RULES, STYLE, band, parameters, positive, time_axis
-from stdyn.figures.scanplot import label, logarithmic
+from stdyn.figures import style
 from stdyn.model.problem import Problem
 from stdyn.model.trajectory import Trajectory
 from stdyn.scans.studies import Study
@@ -18,7 +16,6 @@ from stdyn.theory.fluctuations import Fluctuations
 
 _NAMES = {"R": "$R$", "Q": "$Q$", "v": "$v$", "F": "$F$", "eps_g": r"$\epsilon_g$"}
 _DRAWN = ("escape_rate", "plateau_length", "eps_g_final")  # a figure each
-_LABELS = {"escape_rate": r"escape rate $\lambda$ of the saddle"}
 _QUANTILES = (5, 50, 95)
 _SPECTRAL = 1e-3  # eigenvalues between minus and plus this are drawn on a linear scale
 _DECADES = 4  # of eigenvalues that are each labelled
@@ -29,37 +26,33 @@ _MOST = 12  # fixed points in a figure
 # Fluctuations
 
 
+@style.styled
 def fluctuations_figures(found: list[Fluctuations], trajectories: list[Trajectory]) -> dict[str, Figure]:
     """For each of the fluctuations a figure with those of the trajectories that are runs of its problem."""
     drawn: dict[str, Figure] = {}
-    with mpl.rc_context(STYLE):
-        for each in found:
-            runs = [t for t in trajectories if t.runs is not None and t.problem.difference(each.problem) is None]
-            name = f"{each.problem.rule}_fluctuations"
-            repeated = sum(key.startswith(name) for key in drawn)
-            drawn[f"{name}_{repeated + 1}" if repeated else name] = fluctuations_figure(each, runs)
+    for each in found:
+        runs = [t for t in trajectories if t.runs is not None and t.problem.difference(each.problem) is None]
+        drawn[style.free_name(f"{each.problem.rule}_fluctuations", drawn)] = fluctuations_figure(each, runs)
     return drawn
 
 
 def fluctuations_figure(found: Fluctuations, runs: list[Trajectory]) -> Figure:
     """eps_g and an overlap in the predicted bands, predicted and measured standard deviations, and z-scores."""
-    figure = Figure(figsize=(7.6, 6.2), layout="constrained")
-    axes = figure.subplots(2, 2).ravel()
-    single = [each for each in runs if each.method == "network"] or runs
-    many = [each for each in runs if each.method == "reduced"] or runs
-    error_bands(axes[0], found, single[:1])
-    deviation_bands(axes[1], found, single[:1])
-    deviations(axes[2], found, many[:1])
+    figure, axes = style.page(7.6, 6.2, 2, 2)
+    single = ([each for each in runs if each.method == "network"] or runs)[:1]
+    many = ([each for each in runs if each.method == "reduced"] or runs)[:1]
+    error_bands(axes[0], found, single)
+    deviation_bands(axes[1], found, single)
+    deviations(axes[2], found, many)
     scores(axes[3], found, runs)
-    drawn = ("", *(f"lines: {each.runs} {each.method} run{'s' * (each.runs != 1)}" for each in single[:1]))[-1]
-    marked = ("", *(f"; markers: {each.runs} {each.method} runs" for each in many[:1]))[-1]
+    drawn = "".join(f"lines: {_counted(each)}" for each in single)
+    marked = "".join(f"; markers: {each.runs} {each.method} runs" for each in many)
     about = (drawn, drawn, f"lines: predicted{marked}", "single runs, where valid" if runs else "")
     for letter, words, ax in zip("abcd", about, axes, strict=True):
         ax.set_title(f"({letter})  {words}", loc="left", fontsize=8)
-    words = (
-        f"bands: ODEs ± 1 and ± 2 predicted standard deviations at N = {found.problem.N}; grey: linear noise not valid"
-    )
-    figure.suptitle(f"{found.problem.rule.upper()}, {parameters(found.problem)}\n{words}", fontsize=9)
+    bands = f"bands: ODEs ± 1 and ± 2 predicted standard deviations at N = {found.problem.N}"
+    name = f"{found.problem.rule.upper()}, {style.parameters(found.problem)}"
+    figure.suptitle(f"{name}\n{bands}; grey: linear noise not valid", fontsize=9)
     return figure
 
 
@@ -68,13 +61,12 @@ def error_bands(ax: Axes, found: Fluctuations, runs: list[Trajectory]) -> Axes:
     theory, std = found.theory, np.where(found.valid_eps_g, found.std.eps_g, np.nan)
     for width in (2, 1):
         low = np.maximum(theory.eps_g - width * std, 1e-3 * theory.eps_g)  # a logarithmic axis
-        band(ax, theory.alphas, low, theory.eps_g + width * std, RULES[theory.problem.rule][0])
+        style.band(ax, theory.alphas, low, theory.eps_g + width * std, style.RULES[theory.problem.rule].colour)
     for each in runs:
-        lines = ax.plot(each.alphas, positive(each.eps_g).T, color="0.35", lw=0.5, zorder=1.5)
+        lines = ax.plot(each.alphas, style.positive(each.eps_g).T, color="0.35", lw=0.5, zorder=1.5)
         lines[0].set_label("runs")
-    ax.plot(theory.alphas, positive(theory.eps_g), color="k", lw=1.2, label="ODEs")
-    ax.set_yscale("log")
-    ax.set_ylabel(r"generalization error $\epsilon_g$")
+    ax.plot(theory.alphas, style.positive(theory.eps_g), color="k", lw=1.2, label="ODEs")
+    style.error_axis(ax)
     ax.legend()
     return _against_alpha(ax, found, found.valid_eps_g)
 
@@ -85,7 +77,7 @@ def deviation_bands(ax: Axes, found: Fluctuations, runs: list[Trajectory]) -> Ax
     i, n = np.unravel_index(np.abs(theory.R[-1]).argmax(), theory.R.shape[1:])
     std, bias = found.std.R[:, i, n], found.bias.R[:, i, n]
     for width in (2, 1):
-        band(ax, theory.alphas, -width * std, width * std, RULES[theory.problem.rule][0])
+        style.band(ax, theory.alphas, -width * std, width * std, style.RULES[theory.problem.rule].colour)
     for each in runs:
         A = min(len(each.alphas), len(theory.alphas))
         ax.plot(each.alphas[:A], (each.R[:, :A, i, n] - theory.R[:A, i, n]).T, color="0.35", lw=0.5, zorder=1.5)
@@ -105,15 +97,13 @@ def deviations(ax: Axes, found: Fluctuations, runs: list[Trajectory]) -> Axes:
         std = getattr(found.std, name)
         if std is None or not std.any():
             continue
-        colour, marker = COLOURS[position], MARKERS[position]
-        ax.plot(found.alphas, positive(_rms(std)), color=colour, lw=1.2, label=text)
+        colour, marker = style.colour(position), style.marker(position)
+        ax.plot(found.alphas, style.positive(_rms(std)), color=colour, lw=1.2, label=text)
         for each in runs:
             if each.runs is not None and each.runs > 1:
-                measured = _rms(getattr(each, name).std(axis=0, ddof=1))
                 shown = np.unique(np.linspace(1, len(each.alphas) - 1, 24).astype(int))
-                ax.plot(
-                    each.alphas[shown], positive(measured[shown]), marker, color=colour, ms=3.2, mfc="white", mew=0.8
-                )
+                measured = style.positive(_rms(getattr(each, name).std(axis=0, ddof=1))[shown])
+                ax.plot(each.alphas[shown], measured, marker, color=colour, ms=3.2, mfc="white", mew=0.8)
     ax.set_yscale("log")
     ax.set_ylabel("standard deviation over runs (r.m.s.)")
     ax.legend(ncols=2)
@@ -128,11 +118,15 @@ def scores(ax: Axes, found: Fluctuations, runs: list[Trajectory]) -> Axes:
         scores = np.concatenate([values[:, 1:].ravel() for values in z_scores(each, found).values()])
         scores = scores[np.isfinite(scores) & (scores != 0)]
         ax.hist(scores, 50, range=(-5, 5), density=True, histtype="step", lw=1.2,
-                color=COLOURS[position], label=f"{each.runs} {each.method} run{'s' * (each.runs != 1)}")  # fmt: skip
+                color=style.colour(position), label=_counted(each))  # fmt: skip
     ax.set_xlabel("z = (run − ODEs − bias) / predicted s.d.")
     ax.set_ylabel("density")
     ax.legend(fontsize=7)
     return ax
+
+
+def _counted(runs: Trajectory) -> str:
+    return f"{runs.runs} {runs.method} run{'s' * (runs.runs != 1)}"
 
 
 def _rms(values: Array) -> Array:
@@ -142,7 +136,7 @@ def _rms(values: Array) -> Array:
 
 def _against_alpha(ax: Axes, found: Fluctuations, valid: np.ndarray) -> Axes:
     """The axis of alpha, with what is not valid in grey."""
-    time_axis(ax, found.theory)
+    style.time_axis(ax, found.alphas)
     ax.set_xlim(found.alphas[found.alphas > 0].min(initial=found.alphas[-1]), found.alphas[-1])
     ax.fill_between(found.alphas, 0, 1, where=~valid, transform=ax.get_xaxis_transform(), color="0.85", lw=0, zorder=0,
                     step="mid")  # fmt: skip
@@ -153,29 +147,29 @@ def _against_alpha(ax: Axes, found: Fluctuations, valid: np.ndarray) -> Axes:
 # Plateaus and spectra
 
 
+@style.styled
 def plateaus_figure(results: list[tuple[Trajectory, list[Plateau], list[FixedPoint]]]) -> Figure:
     """eps_g with its plateaus, the heights of their saddles and the ends that these imply; spectra of fixed points."""
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(7.6, 3.0 + 0.6 * len(results)), layout="constrained")
-        left, *right = figure.subplot_mosaic([["e", f"s{n}"] for n in range(len(results))]).values()
-        for theory, found, _ in results:
-            error_with_plateaus(left, theory, found)
-        left.legend(fontsize=7)
-        for ax, (theory, found, points) in zip(right, results, strict=True):
-            spectra(ax, theory.problem, points, found)
-        for ax in right[:-1]:
-            ax.set_xlabel("")
-        figure.suptitle(parameters(results[0][0].problem), fontsize=9)
+    figure = Figure(figsize=(7.6, 3.0 + 0.6 * len(results)), layout="constrained")
+    left, *right = figure.subplot_mosaic([["e", f"s{n}"] for n in range(len(results))]).values()
+    for theory, found, _ in results:
+        error_with_plateaus(left, theory, found)
+    left.legend(fontsize=7)
+    for ax, (theory, found, points) in zip(right, results, strict=True):
+        spectra(ax, theory.problem, points, found)
+    for ax in right[:-1]:
+        ax.set_xlabel("")
+    figure.suptitle(style.parameters(results[0][0].problem), fontsize=9)
     return figure
 
 
 def error_with_plateaus(ax: Axes, theory: Trajectory, found: list[Plateau]) -> Axes:
     """eps_g, plateaus thick, the saddle's height dashed, the predicted end a marker."""
-    colour, marker, dash = RULES[theory.problem.rule]
+    colour, marker, dash = style.RULES[theory.problem.rule]
     name = theory.problem.rule.upper()
     learned = theory.eps_g < 10 * theory.attributes.get("rtol", 0.0)  # from there on it is the solver's error
     end = int(learned.argmax()) if learned.any() else len(learned)
-    ax.plot(theory.alphas[:end], positive(theory.eps_g[:end]), dash, color=colour, lw=1.2, label=name)
+    ax.plot(theory.alphas[:end], style.positive(theory.eps_g[:end]), dash, color=colour, lw=1.2, label=name)
     for plateau in found:
         inside = (theory.alphas >= plateau.start) & (theory.alphas <= plateau.end)
         ax.plot(theory.alphas[inside], theory.eps_g[inside], color=colour, lw=5, alpha=0.25, solid_capstyle="butt")
@@ -184,9 +178,8 @@ def error_with_plateaus(ax: Axes, theory: Trajectory, found: list[Plateau]) -> A
         if np.isfinite(plateau.predicted_end):
             ax.plot(plateau.predicted_end, plateau.height / 2, marker, color=colour, mfc="white", ms=6,
                     label=f"{name}, predicted end")  # fmt: skip
-    ax.set_yscale("log")
-    ax.set_ylabel(r"generalization error $\epsilon_g$")
-    time_axis(ax, theory)
+    style.error_axis(ax)
+    style.time_axis(ax, theory.alphas)
     return ax
 
 
@@ -195,7 +188,7 @@ def spectra(ax: Axes, problem: Problem, points: list[FixedPoint], found: list[Pl
 
     Of many points those that plateaus hang on and those that were reached most often.
     """
-    colour, marker, _ = RULES[problem.rule]
+    colour, marker, _ = style.RULES[problem.rule]
     saddles = [plateau.saddle.eps_g for plateau in found if plateau.saddle is not None]
     often = sorted(points, key=lambda point: (not np.isclose(saddles, point.eps_g, rtol=1e-6).any(), -point.found))
     rows = sorted(often[:_MOST], key=lambda point: point.eps_g)
@@ -226,18 +219,17 @@ def spectra(ax: Axes, problem: Problem, points: list[FixedPoint], found: list[Pl
 # Studies
 
 
+@style.styled
 def study_figures(study: Study) -> dict[str, Figure]:
     """A figure each for the escape rate, the length of the plateau and the final error, against what varies."""
-    with mpl.rc_context(STYLE):
-        return {f"{name}_against_{study.quantity.replace('=', '_')}": study_figure(study, name) for name in _DRAWN}
+    return {f"{name}_against_{study.quantity.replace('=', '_')}": study_figure(study, name) for name in _DRAWN}
 
 
 def study_figure(study: Study, name: str) -> Figure:
     """One number of a study for every rule; of the length of the plateau also the predicted one."""
-    figure = Figure(figsize=(4.6, 3.6), layout="constrained")
-    ax = figure.subplots()
+    figure, (ax,) = style.page(4.6, 3.6)
     for rule, numbers in study.rules.items():
-        colour, marker, dash = RULES[rule]
+        colour, marker, dash = style.RULES[rule]
         values = np.where(np.isfinite(numbers[name]), numbers[name], np.nan)
         ax.plot(study.values, values, marker + dash, color=colour, ms=4, mfc="white", label=rule.upper())
         if name == "plateau_length":
@@ -246,46 +238,45 @@ def study_figure(study: Study, name: str) -> Figure:
     finite = np.concatenate([numbers[name] for numbers in study.rules.values()])
     finite = finite[np.isfinite(finite)]
     if finite.size and (finite > 0).all():
-        logarithmic(ax.yaxis) if finite.max() < 30 * finite.min() else ax.set_yscale("log")
+        style.logarithmic(ax.yaxis)
     if (study.values > 0).all() and study.values.max() > 5 * study.values.min():
-        logarithmic(ax.xaxis)
-    ax.set_xlabel(label(study.quantity))
-    ax.set_ylabel(_LABELS.get(name) or label(name))
+        style.logarithmic(ax.xaxis)
+    ax.set_xlabel(style.label(study.quantity))
+    ax.set_ylabel(style.label(name))
     ax.legend()
-    ax.set_title(parameters(study.variations[0], study.quantity), fontsize=9)
+    ax.set_title(style.parameters(study.variations[0], study.quantity), fontsize=9)
     return figure
 
 
+@style.styled
 def escape_figure(results: list[tuple[Problem, EscapeTimes, dict[int, Array]]]) -> Figure:
     """When runs leave a symmetric plateau, against N and as distributions: predicted lines, and runs."""
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(7.6, 3.8), layout="constrained")
-        left, *right = figure.subplots(1, 1 + len(results), width_ratios=[1.3] + [1] * len(results))
-        for problem, times, seen in results:
-            escapes(left, problem, times, seen)
-        left.set_ylim(0, 1.3 * left.get_ylim()[1])  # room for the legend
-        left.legend(fontsize=7)
-        for ax, (problem, times, seen) in zip(right, results, strict=True):
-            escape_law(ax, problem, times, seen)
-        right[0].set_ylabel("share of runs that have left")
-        figure.suptitle(parameters(results[0][0]) + ", symmetric start", fontsize=9)
+    figure = Figure(figsize=(7.6, 3.8), layout="constrained")
+    left, *right = figure.subplots(1, 1 + len(results), width_ratios=[1.3] + [1] * len(results))
+    for problem, times, seen in results:
+        escapes(left, problem, times, seen)
+    left.set_ylim(0, 1.3 * left.get_ylim()[1])  # room for the legend
+    left.legend(fontsize=7)
+    for ax, (problem, times, seen) in zip(right, results, strict=True):
+        escape_law(ax, problem, times, seen)
+    right[0].set_ylabel("share of runs that have left")
+    figure.suptitle(style.parameters(results[0][0]) + ", symmetric start", fontsize=9)
     return figure
 
 
 def escapes(ax: Axes, problem: Problem, times: EscapeTimes, seen: dict[int, Array]) -> Axes:
     """Median and 5 to 95 % of the alpha at which runs leave, against N."""
-    colour, marker, dash = RULES[problem.rule]
+    colour, marker, dash = style.RULES[problem.rule]
     name, sizes = problem.rule.upper(), np.array(sorted(seen))
     span = np.geomspace(sizes[0] / 2, sizes[-1] * 2, 50)
     low, middle, high = np.array([np.percentile(times.at(N), _QUANTILES) for N in span]).T
-    band(ax, span, low, high, colour)
+    style.band(ax, span, low, high, colour)
     rate = times.rate
     ax.plot(span, middle, dash, color=colour, label=rf"{name}: $\ln N / 2\lambda$ + const, $\lambda$ = {rate:.3g}")
     low, middle, high = np.array([np.percentile(seen[N], _QUANTILES) for N in sizes]).T
     ax.errorbar(sizes, middle, [middle - low, high - middle], fmt=marker, color=colour, mfc="white", ms=5, lw=1,
                 label=f"{name}: reduced runs, median and 5 – 95 %")  # fmt: skip
-    ax.set_xscale("log")
-    ax.set_xlabel("input dimension $N$")
+    style.size_axis(ax)
     ax.set_ylabel(r"plateau left at $\alpha$")
     return ax
 

@@ -9,6 +9,7 @@ from matplotlib.collections import PolyCollection
 
 from stdyn import InputError, Trajectory, initial, integrate, outputplot, plot, simulate_network, simulate_reduced
 from stdyn.analysis import comparison
+from stdyn.figures.finiteplot import teacher_spread
 from stdyn.model.problem import Problem
 
 ALPHAS = np.concatenate([[0], np.geomspace(0.1, 30, 12)])
@@ -122,6 +123,18 @@ def test_the_alignment_of_each_output_is_drawn_beside_that_of_all(place, names):
     assert sum(isinstance(each, PolyCollection) for each in ax.collections) == 4
 
 
+def test_six_outputs_are_drawn():
+    """There are dashes for all of them, in v and in the alignment."""
+    theory = integrate(random_problem(2, 2, 6, N=20), ALPHAS)
+    figures = plot.figures([theory])
+    cosines = [line.get_ydata() for line in figures["alignment"].axes[1].get_lines()[1:7]]
+    np.testing.assert_array_equal(np.column_stack(cosines), theory.alignment_per_output)
+    layer = [
+        line for line in figures["fa_order_parameters"].axes[2].get_lines() if len(line.get_xdata()) == len(ALPHAS)
+    ]
+    np.testing.assert_array_equal(np.column_stack([line.get_ydata() for line in layer]), theory.v.reshape(-1, 12))
+
+
 def test_one_output_is_drawn_as_all():
     """No curves of single outputs, whether or not v has an axis of outputs."""
     for O in (None, 1):
@@ -168,7 +181,7 @@ def test_the_symmetric_start_gets_its_figure():
     runs = simulate_network(problem, ALPHAS, runs=2, rng=np.random.default_rng(1))
     figure = plot.figures([integrate(problem, ALPHAS), runs])["symmetry"]
     assert len(figure.axes) == 2
-    spread = plot.teacher_spread(runs.R)
+    spread = teacher_spread(runs.R)
     assert spread.shape == (2, len(ALPHAS))
     assert (spread[:, -1] > 0).all()
 

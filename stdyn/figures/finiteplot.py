@@ -1,0 +1,107 @@
+"""The figures of finite N: how far runs are from the theory, and how they leave a plateau that it never leaves."""
+
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from stdyn.analysis.comparison import finite_size
+from stdyn.checks import Array
+from stdyn.figures import style
+from stdyn.figures.pairs import Pair, caption
+from stdyn.model.trajectory import Trajectory
+
+
+def finite_size_figure(families: list[list[Trajectory]]) -> Figure:
+    """Deviation from the theory against N, of a run and of the mean of runs; a family is a theory and its ensembles."""
+    figure, (ax,) = style.page(5.6, 4.4)
+    handles = [handle for theory, *ensembles in families for handle in deviation(ax, theory, ensembles)]
+    style.size_axis(ax)
+    ax.set_yscale("log")
+    ax.set_ylabel("deviation of $R$, $Q$, $v$ from the ODEs (r.m.s.)")
+    ax.legend(handles=handles, ncols=len(families), fontsize=7)
+    alpha = families[0][1].alphas[-1]
+    ax.set_title(caption(Pair(families[0][0]), rule=False, markers="") + rf", $\alpha$ = {alpha:g}", fontsize=9)
+    return figure
+
+
+def symmetry_figure(pairs: list[Pair]) -> Figure:
+    """A start that treats the teacher units alike: the ODEs keep it so for ever, runs at finite N leave the plateau."""
+    figure, (left, right) = style.page(7.6, 3.6, 1, 2)
+    for pair in pairs:
+        symmetric_errors(left, pair)
+        teacher_spreads(right, pair)
+    right.text(0.03, 0.05, "ODE: exactly 0, for ever", transform=right.transAxes, fontsize=8)
+    root = 1 / np.sqrt(pairs[0].problem.N)
+    right.axhline(root, color="0.6", lw=0.8, ls=":", zorder=0)
+    right.annotate(r"$1/\sqrt{N}$", (1, root), xycoords=("axes fraction", "data"), ha="right", va="bottom", fontsize=8)
+    for ax in (left, right):
+        style.time_axis(ax, pairs[0].either.alphas)
+    style.error_axis(left)
+    left.legend()
+    right.set_yscale("log")
+    right.set_ylabel(r"spread of $R_{in}$ over teacher units")
+    right.set_ylim(bottom=1e-5)  # below it is the rounding of the weights at the start
+    same = "R = 0 exactly" if not pairs[0].problem.start.R.any() else "alike for all teacher units"
+    figure.suptitle(caption(pairs[0], rule=False, markers="") + f", start {same}", fontsize=9)
+    return figure
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# One axes each
+
+
+def deviation(ax: Axes, theory: Trajectory, ensembles: list[Trajectory]) -> list[Artist | tuple[Artist, ...]]:
+    """Deviation of a run and of the mean of runs from the theory against N; what is drawn, for a legend."""
+    look, name = style.RULES[theory.problem.rule], theory.problem.rule.upper()
+    sizes = np.array([runs.problem.N for runs in ensembles])
+    single, squared, error = np.array([finite_size(runs, theory) for runs in ensembles]).T
+    drawn: list[Artist | tuple[Artist, ...]] = []
+    drawn += ax.plot(sizes, single, look.marker, color=look.colour, ms=5, label=f"{name}, a single run")
+    drawn += ax.plot(sizes, single[0] * np.sqrt(sizes[0] / sizes), look.dash, color=look.colour, lw=0.9,
+                     label=rf"{name}, $\propto 1/\sqrt{{N}}$")  # fmt: skip
+    seen = squared > 2 * error
+    bias, low, high = np.sqrt([squared[seen], (squared - error)[seen], (squared + error)[seen]])
+    drawn.append(ax.errorbar(sizes[seen], bias, [bias - low, high - bias], fmt=look.marker, color=look.colour,
+                             mfc="white", ms=5, lw=1, label=f"{name}, mean over runs"))  # fmt: skip
+    if seen[0]:
+        drawn += ax.plot(sizes, bias[0] * sizes[0] / sizes, look.dash, color=look.colour, lw=0.9, alpha=0.5,
+                         label=rf"{name}, $\propto 1/N$")  # fmt: skip
+    limit = np.sqrt(np.maximum(squared, 0) + 2 * error)[~seen]
+    drawn += ax.plot(sizes[~seen], limit, ls="none", marker=r"$\downarrow$", color=look.colour, ms=9,
+                     label=f"{name}, mean: at most (2 s.e.)")  # fmt: skip
+    return drawn
+
+
+def symmetric_errors(ax: Axes, pair: Pair) -> None:
+    """eps_g of the theory, of every run, and 5 to 95 % of the reduced runs."""
+    look, name = style.RULES[pair.problem.rule], pair.problem.rule.upper()
+    if pair.theory is not None:
+        ax.plot(pair.theory.alphas, pair.theory.eps_g, look.dash, color=look.colour, lw=2.4, label=f"{name}, ODE")
+    if pair.runs is not None:
+        ax.plot(pair.runs.alphas, pair.runs.eps_g.T, look.dash, color=look.colour, lw=0.7, alpha=0.8)
+        ax.plot([], [], look.dash, color=look.colour, lw=0.7, label=f"{name}, runs at N = {pair.problem.N}")
+    if pair.reduced is not None:
+        low, high = np.nanpercentile(pair.reduced.eps_g, [5, 95], axis=0)
+        said = f"{name}, 5 – 95 % of {pair.reduced.runs} reduced runs"
+        style.band(ax, pair.reduced.alphas, low, high, look.colour, said)
+
+
+def teacher_spreads(ax: Axes, pair: Pair) -> None:
+    """How differently every run, and 5 to 95 % of the reduced runs, treat the teacher units."""
+    look = style.RULES[pair.problem.rule]
+    if pair.runs is not None:
+        ax.plot(pair.runs.alphas, teacher_spread(pair.runs.R).T, look.dash, color=look.colour, lw=0.7, alpha=0.8)
+    if pair.reduced is not None:
+        low, high = np.nanpercentile(teacher_spread(pair.reduced.R), [5, 95], axis=0)
+        style.band(ax, pair.reduced.alphas, low, high, look.colour)
+
+
+def teacher_spread(R: Array) -> Array:
+    """How differently the students treat the teacher units: max_n R_in - min_n R_in, root mean square over i."""
+    return np.sqrt(np.mean(np.ptp(R, axis=-1) ** 2, axis=-1))
+
+
+def keeps_symmetry(pair: Pair) -> bool:
+    """Whether the theory never tells the teacher units, several, apart."""
+    return pair.theory is not None and pair.problem.start.M > 1 and bool((teacher_spread(pair.theory.R) == 0).all())
