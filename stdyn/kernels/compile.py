@@ -38,10 +38,14 @@ def _kernel(**options: Any) -> Callable[[Callable], Any]:
 
 
 # Reassociation and fused multiply-add change a sum by rounding only; NaN, infinity and signed zero keep their meaning.
+# But where a kernel calls another one, numba puts a copy into its machine code, and one of the copies is run: the first
+# that the process has compiled or loaded. They were optimised in different surroundings, so that their last bits may
+# differ, and with them those of a process that compiles and of one that loads.
 compiled = _kernel(fastmath={"reassoc", "contract"})
-# Each operation rounded as IEEE 754 says: the same bits wherever a run stands in an array, on any processor.
-ordered = _kernel()
-inlined = _kernel(forceinline=True)  # ordered, too; a loop over a function vectorises only if the function is inlined
+# Each operation rounded as IEEE 754 says: the same bits in every copy, wherever a run stands in an array, on any
+# processor. It must be said: a function that says nothing has the options of the one for which it is compiled.
+ordered = _kernel(fastmath=False)
+inlined = _kernel(fastmath=False, forceinline=True)  # a loop over a function vectorises only if that is inlined
 
 
 class _Listener(event.Listener):

@@ -14,7 +14,7 @@ from math import asinh, atan2, ceil, copysign, cos, floor, hypot, log, pi, sin, 
 import numpy as np
 
 from stdyn.kernels.algebra import overlaps
-from stdyn.kernels.compile import compiled, inlined, ordered
+from stdyn.kernels.compile import inlined, ordered
 
 ANALYTIC = False
 
@@ -57,7 +57,7 @@ def _root_minor(x, y, c):
     return sqrt(max(0.0, (product - square) + (error - square_error)))
 
 
-@compiled
+@ordered
 def _angles(C):
     """Standard deviations (P,) of the fields; sine = rho, cosine and theta = asin rho of all pairs, each (P, P).
 
@@ -78,7 +78,7 @@ def _angles(C):
     return scale, sine, cosine, theta
 
 
-@compiled
+@ordered
 def _G_relu(C, beta):
     """G_ij = sum_a beta_ia I3(i, j, a), I3 = C_ij sqrt(C_ii C_aa - C_ia^2)/(2 pi C_ii) + C_aj (1/4 + theta_ia/2 pi)."""
     K, P = beta.shape
@@ -98,7 +98,7 @@ def _G_relu(C, beta):
     return G
 
 
-@compiled
+@ordered
 def _h_relu(C, u, K):
     """h_io = sum_a u_ao I2(i, a), I2 = sqrt(C_ii C_aa) [cos theta + sin theta (pi/2 + theta)]/(2 pi), theta_ia."""
     P, O = u.shape
@@ -112,7 +112,7 @@ def _h_relu(C, u, K):
     return h
 
 
-@compiled
+@ordered
 def _one_step(angles, b, c, d):
     """<theta(b) c_+ d_+>, to which I4 comes down where fields coincide, from Stein's lemma; c = d is allowed."""
     scale, sine, cosine, theta = angles
@@ -121,7 +121,7 @@ def _one_step(angles, b, c, d):
     return scale[c] * scale[d] * (sine[c, d] * orthant + edges / (4 * pi))
 
 
-@compiled
+@ordered
 def _square(angles, a, b, c):
     """<theta(a) theta(b) c_+^2>; with (rho_ac, m) the components of c in the plane of a and b, |m| <= 1."""
     scale, sine, cosine, theta = angles
@@ -209,7 +209,7 @@ def _kinks(c1, c2, sigma_c, d1, d2, sigma_d, rho):
     )
 
 
-@compiled
+@ordered
 def _nearest(middle, half, kinks):
     """The singularity nearest to a panel: its real part in half-lengths, and the rho of its Bernstein ellipse."""
     nearest, axes = 0.0, np.inf
@@ -284,7 +284,7 @@ def _wedge(c1, c2, sigma_c, d1, d2, sigma_d, rho, theta_ab):
     return (total + I2 * (0.5 * pi + theta_ab)) / (2 * pi)
 
 
-@compiled
+@ordered
 def _I4_relu(C, angles, a, b, I4):
     """Fill the symmetric I4 (P, P) with <theta(a) theta(b) c_+ d_+> for all c and d; the fields may coincide."""
     scale, sine, cosine, _ = angles
@@ -311,7 +311,7 @@ def _I4_relu(C, angles, a, b, I4):
             I4[c, d] = I4[d, c] = value
 
 
-@compiled
+@ordered
 def I4_relu(C):
     """<theta(z_a) theta(z_b) g(z_c) g(z_d)>, shape (P, P, P, P), of ReLU fields of covariance C (P, P)."""
     P = C.shape[0]
@@ -324,7 +324,7 @@ def I4_relu(C):
     return I4
 
 
-@compiled
+@ordered
 def _H_relu(C, beta, bb, sigma):
     """H_ik = sum_ac beta_ia beta_kc I4(i, k, a, c) + sigma^2 b_i.b_k J2(i, k), J2 = 1/4 + theta_ik/2 pi."""
     K, P = beta.shape
@@ -343,7 +343,7 @@ def _H_relu(C, beta, bb, sigma):
     return H
 
 
-@compiled
+@ordered
 def averages(p, C, u, b):
     """(G, H, h) of units g(x) = max(0, x)."""
     beta = overlaps(b, u)
