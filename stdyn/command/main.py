@@ -627,7 +627,8 @@ def plot_command(files: tuple[Path, ...], name: str | None, figures: Path, suffi
     starts, and some of its trajectories. Of a training (stdyn mnist): its errors and angles; with trajectories, the
     alignment of both on one page.
     """
-    from stdyn.files.store import READERS, kind
+    from stdyn.files.format import READERS
+    from stdyn.files.store import kind
     from stdyn.model.trajectory import load
 
     kinds = {file: kind(file) for file in files}
@@ -768,7 +769,7 @@ def _save_figures(drawn: dict[str, Any], folder: Path, name: str, suffix: str) -
 
 
 def _folder(path: Path) -> Path:
-    from stdyn.files.store import check_folder
+    from stdyn.files.paths import check_folder
 
     try:
         path.mkdir(parents=True, exist_ok=True)
@@ -786,7 +787,7 @@ def _plain(name: str) -> str:
 
 
 def _target(path: Path, force: bool) -> Path:
-    from stdyn.files.store import check_target
+    from stdyn.files.paths import check_target
 
     if _exists(path):
         check_target(path, force)

@@ -14,8 +14,9 @@ import numpy as np
 
 from stdyn.checks import Array
 from stdyn.errors import InputError
-from stdyn.files import store
+from stdyn.files.format import Variables, check_kind, to_dataset
 from stdyn.files.provenance import check_same, provenance
+from stdyn.files.table import Columns, Table, create_table, look, uninterrupted, writing
 from stdyn.layered.epochs import Diverged
 from stdyn.layered.history import (
     ALIGNMENTS,
@@ -30,6 +31,7 @@ from stdyn.layered.history import (
 from stdyn.layered.mnist import Images
 from stdyn.layered.network import Network
 from stdyn.layered.training import Training
+from stdyn.text import listing
 
 if TYPE_CHECKING:
     import xarray
@@ -54,12 +56,12 @@ class Histories:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
-        store.look(self.path, self._open)
+        look(self.path, self._open)
 
-    def _open(self, table: store.Table) -> None:
-        store.check_kind(self.path, table.attributes, "training")
+    def _open(self, table: Table) -> None:
+        check_kind(self.path, table.attributes, "training")
         self.attributes = table.attributes
-        self.description: dict[str, Any] = json.loads(str(table.read("description")))
+        self.description = table.description
         self.rules, self.seeds = table.read("rule").tolist(), table.read("seed").tolist()
         self.epochs = len(table.read("epoch")) - 1
         self.epochs_done = table.read("epochs_done")
@@ -83,10 +85,10 @@ class Histories:
     @cached_property
     def histories(self) -> list[History]:
         """The history of every network that has begun."""
-        return store.look(self.path, lambda table: [self._history(table, run) for run in range(len(self))
-                                                    if not np.isnan(table.read("test_error", run)[0])])  # fmt: skip
+        return look(self.path, lambda table: [self._history(table, run) for run in range(len(self))
+                                              if not np.isnan(table.read("test_error", run)[0])])  # fmt: skip
 
-    def _history(self, table: store.Table, run: int) -> History:
+    def _history(self, table: Table, run: int) -> History:
         rest = {name: self.description[name] for name in ("lr", "batch")}
         return history(
             _records(table, run), table.read("alpha"), self.attributes["training_examples"],
@@ -100,7 +102,7 @@ class Histories:
 
     def to_xarray(self) -> "xarray.Dataset":
         """Everything in the file as an xarray.Dataset; rule and seed are coordinates of `run`."""
-        return store.look(self.path, store.to_xarray).set_coords(["rule", "seed"])
+        return look(self.path, lambda table: to_dataset(table.variables())).set_coords(["rule", "seed"])
 
     def __repr__(self) -> str:
         return f"<stdyn.Histories>\n{self.text()}"
@@ -116,7 +118,7 @@ class Histories:
             "sha256": str(self.description["images"]),
             "wall_time": f"{np.nansum(self.wall_time):.0f} s",
         } | {name: str(self.attributes[name]) for name in ("created", "versions")}  # fmt: skip
-        return "\n".join(f"{name:<16} {text}" for name, text in lines.items()) + f"\n\n{results(self.histories)}"
+        return listing(lines) + f"\n\n{results(self.histories)}"
 
 
 def open_training(path: str | os.PathLike[str]) -> Histories:
@@ -164,7 +166,7 @@ def _spread(values: Array) -> str:
 class State:
     """The networks and records of a file that is being written."""
 
-    def __init__(self, table: store.Table, images: Images) -> None:
+    def __init__(self, table: Table, images: Images) -> None:
         self.table, self.next = table, 0.0
         self.rules, self.seeds = table.read("rule").tolist(), table.read("seed").tolist()
         self.done = table.read("epochs_done")
@@ -188,7 +190,7 @@ class State:
 
     def put(self, run: int, network: Network, records: dict[str, Any], seconds: float) -> None:
         """Write an epoch of a network; Ctrl-C waits until it is whole."""
-        with store.uninterrupted():
+        with uninterrupted():
             self._put(run, network, records, seconds)
 
     def _put(self, run: int, network: Network, records: dict[str, Any], seconds: float) -> None:
@@ -204,7 +206,7 @@ class State:
 
     def diverge(self, run: int, error: Diverged) -> None:
         """Write where a network has diverged."""
-        with store.uninterrupted():
+        with uninterrupted():
             self.diverged[run] = True
             self.table.put({run: {"diverged_epoch": error.epoch, "diverged_batch": error.batch}})
             self.commit()
@@ -220,15 +222,15 @@ class State:
 
 
 @contextmanager
-def opened(path: Path, training: Training, images: Images, overwrite: bool) -> Iterator[store.Table]:
+def opened(path: Path, training: Training, images: Images, overwrite: bool) -> Iterator[Table]:
     """The file of a training, made, gone on with, or with room for what is new."""
     if not path.exists():
         create(path, training.runs, training, images)
     elif overwrite:
-        with store.writing(path, "training"):  # so that nobody else is
+        with writing(path, "training"):  # so that nobody else is
             create(path, training.runs, training, images, overwrite)
-    with store.writing(path, "training") as table:
-        check_same(path, table, _description(training, images))
+    with writing(path, "training") as table:
+        check_same(path, table.attributes, table.description, _description(training, images))
         runs = list(zip(table.read("rule").tolist(), table.read("seed").tolist(), strict=True))
         epochs = len(table.read("epoch")) - 1
         if training.epochs < epochs:
@@ -238,7 +240,7 @@ def opened(path: Path, training: Training, images: Images, overwrite: bool) -> I
             yield table
             return
         _grow(path, table, [*runs, *further], training, images)
-    with store.writing(path, "training") as table:
+    with writing(path, "training") as table:
         yield table
 
 
@@ -257,7 +259,7 @@ def create(
         "output": (np.arange(layers[-1]), "class"),
     }
     axes |= {f"unit_{l}": (np.arange(width), f"units of layer {l}") for l, width in enumerate(layers)}
-    others: store.Variables = {name: ((name,), *both) for name, both in axes.items() if len(both[0])}
+    others: Variables = {name: ((name,), *both) for name, both in axes.items() if len(both[0])}
     others |= {
         "rule": (("run",), np.array([rule for rule, _ in runs], dtype=object), "learning rule"),
         "seed": (("run",), np.array([seed for _, seed in runs]), "seed of weights, feedback and order"),
@@ -267,7 +269,7 @@ def create(
             "what is trained, JSON",
         ),
     }
-    columns: store.Columns = {
+    columns: Columns = {
         "epochs_done": ((), np.int64, "number of epochs that are done"),
         "diverged_epoch": ((), np.int64, "epoch in which it diverged; 0: it did not"),
         "diverged_batch": ((), np.int64, "batch of that epoch, from 1"),
@@ -285,7 +287,7 @@ def create(
     columns = {name: column for name, column in columns.items() if L > 1 or "hidden" not in column[0]}
     attributes = {"kind": "training", "coordinates": "rule seed", "training_examples": len(images.train_images)}
     attributes |= provenance(**made)
-    store.create_table(path, len(runs), columns, others, attributes, overwrite, axis="run")
+    create_table(path, len(runs), columns, others, attributes, overwrite, axis="run")
 
 
 def _description(training: Training, images: Images) -> dict[str, Any]:
@@ -293,14 +295,14 @@ def _description(training: Training, images: Images) -> dict[str, Any]:
     return training.fixed() | {"images": images.sha256}
 
 
-def _grow(path: Path, table: store.Table, runs: list[tuple[str, int]], training: Training, images: Images) -> None:
+def _grow(path: Path, table: Table, runs: list[tuple[str, int]], training: Training, images: Images) -> None:
     """Put a file with room for more networks or epochs, and all that is in the table, in the place of the file."""
     larger = path.with_name(f".{path.name}.{uuid4().hex}.tmp")
     names = [name for name in table.names() if table.axes(name)[:1] == ("run",) and name not in ("run", "rule", "seed")]
     try:
         made = {name: table.attributes[name] for name in ("created", "versions")}
         create(larger, runs, training, images, **made)
-        with store.Table(larger, writable=True) as new:
+        with Table(larger, writable=True) as new:
             for run in range(len(table.read("run"))):
                 row = {name: table.read(name, run) for name in names}
                 records = blank_records(training.layers(images), training.epochs, len(new.read("alpha")))
@@ -313,17 +315,17 @@ def _grow(path: Path, table: store.Table, runs: list[tuple[str, int]], training:
         larger.unlink(missing_ok=True)
 
 
-def _records(table: store.Table, run: int) -> Records:
+def _records(table: Table, run: int) -> Records:
     """All records of a network."""
     values = blank_records(_widths(table), len(table.read("epoch")) - 1, len(table.read("alpha")))
     return {name: table.read(name, run) if name in table.names() else empty for name, empty in values.items()}
 
 
-def _widths(table: store.Table) -> tuple[int, ...]:
+def _widths(table: Table) -> tuple[int, ...]:
     """(n_0, …, n_L)."""
     return tuple(len(table.read(f"unit_{l}")) for l in range(len(table.read("layer")) + 1))
 
 
-def _network(table: store.Table, run: int) -> Network:
+def _network(table: Table, run: int) -> Network:
     L = len(table.read("layer"))
     return Network(*(tuple(table.read(f"{name}{l}", run) for l in range(1, L + 1)) for name in "Wb"))

@@ -16,13 +16,15 @@ from numpy.typing import ArrayLike
 from stdyn.analysis.summary import SUMMARY
 from stdyn.checks import Array, frozen_array, integer, time_grid
 from stdyn.errors import InputError
-from stdyn.files import store
+from stdyn.files.format import Variables, check_kind, to_dataset
 from stdyn.files.provenance import provenance
+from stdyn.files.table import Columns, Table, create_table, look, writing
 from stdyn.model.activations import find, known
 from stdyn.model.problem import RATES, Problem
 from stdyn.model.state import OrderParameters
 from stdyn.model.trajectory import Trajectory
 from stdyn.scans.variations import NUMBERS, Variations, plain
+from stdyn.text import listing
 
 if TYPE_CHECKING:
     import xarray
@@ -143,7 +145,7 @@ def create(
     run = {"run": integer("runs", bound["runs"].default, 1)} if "runs" in bound else {}
     sizes = {"point": len(problems)} | run
     sizes |= {"student": start.K, "teacher": start.M, "student_2": start.K, "teacher_2": start.M} | output
-    others: store.Variables = {
+    others: Variables = {
         axis: ((axis,), np.arange(size), f"number of the {axis.removesuffix('_2')}") for axis, size in sizes.items()
     }
     others["description"] = ((), np.array(json.dumps(description), dtype=object), "what is scanned, JSON")
@@ -155,13 +157,13 @@ def create(
     if not isinstance(problems, Variations):
         others |= _stored_problems(problems, tuple(output))
     attributes = {"kind": "scan", "coordinates": " ".join(named), **provenance()}
-    with store.writing(path, "scan") if path.exists() else nullcontext():  # so that nobody else is
-        store.create_table(path, len(problems), columns, others, attributes, overwrite)
+    with writing(path, "scan") if path.exists() else nullcontext():  # so that nobody else is
+        create_table(path, len(problems), columns, others, attributes, overwrite)
 
 
-def _columns(run: tuple[str, ...], output: tuple[str, ...], curves: bool, order_parameters: bool) -> store.Columns:
+def _columns(run: tuple[str, ...], output: tuple[str, ...], curves: bool, order_parameters: bool) -> Columns:
     """What is written of each point."""
-    columns: store.Columns = {
+    columns: Columns = {
         "state": ((), np.uint8, "0: todo, 1: done, 2: failed"),
         "message": ((), str, "why it failed, or what it was warned of"),
     }
@@ -255,20 +257,20 @@ class Scan:
         self.path = Path(path)
         self._look(self._open)
 
-    def _open(self, table: store.Table) -> None:
+    def _open(self, table: Table) -> None:
         self.attributes = table.attributes
-        self.description: dict[str, Any] = json.loads(str(table.read("description")))
+        self.description: dict[str, Any] = table.description
         self.names = tuple(table.names())
         self.state = table.read("state")
 
-    def _look(self, function: Callable[[store.Table], Any]) -> Any:
+    def _look(self, function: Callable[[Table], Any]) -> Any:
         """function(table) of the open file."""
 
-        def of_a_scan(table: store.Table) -> Any:
-            store.check_kind(self.path, table.attributes, "scan")
+        def of_a_scan(table: Table) -> Any:
+            check_kind(self.path, table.attributes, "scan")
             return function(table)
 
-        return store.look(self.path, of_a_scan)
+        return look(self.path, of_a_scan)
 
     def __len__(self) -> int:
         return len(self.state)
@@ -365,7 +367,7 @@ class Scan:
 
         xarray.open_dataset(path, engine="h5netcdf") gives the same without reading it all.
         """
-        return self._look(store.to_xarray).set_coords(list(self.coordinates))
+        return self._look(lambda table: to_dataset(table.variables())).set_coords(list(self.coordinates))
 
     def __repr__(self) -> str:
         return f"<stdyn.Scan>\n{self.text()}"
@@ -392,7 +394,7 @@ class Scan:
         if wrong.size:
             lines["first failure"] = f"point {wrong[0]}: {self.message[wrong[0]]}"
         lines |= {name: str(self.attributes[name]) for name in ("created", "versions")}
-        return "\n".join(f"{name:<16} {text}" for name, text in lines.items())
+        return listing(lines)
 
 
 def open_scan(path: str | os.PathLike[str]) -> Scan:

@@ -30,8 +30,8 @@ from stdyn.errors import (
     said,
 )
 from stdyn.executors import ignore_warnings
-from stdyn.files import store
 from stdyn.files.provenance import check_same
+from stdyn.files.table import Table, uninterrupted, writing
 from stdyn.model.problem import Problem
 from stdyn.model.trajectory import Trajectory
 from stdyn.scans.scanfile import (
@@ -154,8 +154,8 @@ def scan(
     }
     if overwrite or not target.exists():
         create(target, problems, alphas[kept], keep, solve, description, coordinates, overwrite)
-    with store.writing(target, "scan") as table:
-        check_same(target, table, description)
+    with writing(target, "scan") as table:
+        check_same(target, table.attributes, table.description, description)
         runs = len(table.read("run")) if "run" in table.names() else None
         state = table.read("state")
         todo = np.flatnonzero((state == TODO) | ((state == FAILED) & retry_failed))
@@ -305,7 +305,7 @@ def _result(future: Future[dict[str, Any]]) -> dict[str, Any]:
 class _Writer:
     """Collects rows and commits them to the table every now and then."""
 
-    def __init__(self, table: store.Table, path: Path, bar: tqdm) -> None:
+    def __init__(self, table: Table, path: Path, bar: tqdm) -> None:
         self.table, self.path, self.bar = table, path, bar
         self.rows: dict[int, dict[str, Any]] = {}
         self.bytes = 0
@@ -325,7 +325,7 @@ class _Writer:
         """Write the rows; Ctrl-C waits until it is done. Raises ScanStopped if the disk does not take them."""
         rows, self.rows, self.bytes = self.rows, {}, 0
         began = time.perf_counter()
-        with store.uninterrupted():
+        with uninterrupted():
             try:
                 for state in (DONE, FAILED):  # which have different columns
                     self.table.put({index: row for index, row in rows.items() if row["state"] == state})
