@@ -15,7 +15,8 @@ from stdyn.checks import Array
 from stdyn.errors import InputError
 from stdyn.figures.plot import RULES, STYLE
 from stdyn.model.problem import Problem
-from stdyn.scans.scanfile import DONE, Scan
+from stdyn.scans.points import DONE
+from stdyn.scans.scanfile import Scan
 
 LABELS = {
     "eps_g_start": r"$\epsilon_g$ at $\alpha = 0$",
