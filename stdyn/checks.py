@@ -2,7 +2,6 @@
 
 import sys
 from concurrent.futures import Executor
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -36,7 +35,7 @@ def frozen_array(name: str, value: ArrayLike, ndim: tuple[int, ...]) -> Array:
     return array
 
 
-def number(name: str, value: Any, least: float = 0.0, most: float = sys.float_info.max) -> float:
+def number(name: str, value: object, least: float = 0.0, most: float = sys.float_info.max) -> float:
     """`value` as a finite float from `least` to `most`."""
     if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
         raise InputError(f"{name} must be a number, but is {value!r}")
@@ -47,7 +46,7 @@ def number(name: str, value: Any, least: float = 0.0, most: float = sys.float_in
     return float(value)
 
 
-def integer(name: str, value: Any, least: int, most: int = 2**53) -> int:
+def integer(name: str, value: object, least: int, most: int = 2**53) -> int:
     """`value` as an int from `least` to `most`; a float with an integer value is taken, 2.5 is not."""
     if isinstance(value, (float, np.floating)) and np.isfinite(value) and value == int(value):
         value = int(value)
@@ -60,13 +59,13 @@ def integer(name: str, value: Any, least: int, most: int = 2**53) -> int:
     return int(value)
 
 
-def check_type(name: str, value: Any, kind: type) -> None:
+def check_type(name: str, value: object, kind: type) -> None:
     """Refuse what is of another type."""
     if not isinstance(value, kind):
         raise InputError(f"{name} must be a {kind.__name__}, but is {type(value).__name__}")
 
 
-def check_rng(rng: Any) -> None:
+def check_rng(rng: object) -> None:
     """Refuse what is not a numpy.random.Generator."""
     if not isinstance(rng, np.random.Generator):
         raise InputError(f"rng must be a numpy.random.Generator (numpy.random.default_rng(1), say), but is {rng!r}")
@@ -81,7 +80,7 @@ def seed_sequence(rng: np.random.Generator) -> np.random.SeedSequence:
     return sequence
 
 
-def check_executor(executor: Any) -> None:
+def check_executor(executor: object) -> None:
     """Refuse what is neither None nor a concurrent.futures.Executor."""
     if executor is not None and not isinstance(executor, Executor):
         raise InputError(

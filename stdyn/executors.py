@@ -10,10 +10,12 @@ import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from stdyn.checks import integer
-from stdyn.errors import DivergenceWarning, SymmetryWarning
+from stdyn.errors import DivergenceWarning, SymmetryWarning, said
+
+T = TypeVar("T")
 
 _GRACE = 1.0  # seconds that worker processes get to finish what they are at, before they are terminated
 _PAUSES = (0.1, 1.0, 10.0)  # seconds until a result is asked for again, where its connection ended but not the cluster
@@ -40,9 +42,7 @@ def processes(workers: int | None = None) -> Iterator[Executor]:
         pool.shutdown(wait=False, cancel_futures=True)
         end = time.monotonic() + _GRACE
         for child in set(multiprocessing.active_children()) - before:
-            child.join(
-                max(0.0, end - time.monotonic())
-            )  # at once terminated, the pool may stumble over what it cancels
+            child.join(max(0.0, end - time.monotonic()))  # at once terminated, the pool stumbles over what it cancels
             child.terminate()
         raise
     pool.shutdown()
@@ -68,6 +68,16 @@ def ignore_warnings() -> None:
     warnings.filterwarnings("ignore", "lsoda: ")  # what it says when it gives up
 
 
+def why_lost(error: BaseException) -> str | None:
+    """Why an executor cannot go on, of which a future raised this error; None if only this one piece of work is lost.
+
+    What the work itself may raise is not told apart: it must not raise anything.
+    """
+    if type(error).__name__ == "KilledWorker":  # Dask: this work has killed several workers, e.g. by its memory
+        return None
+    return getattr(error, "reason", None) or said(error)  # Dask's, why it has cancelled the work
+
+
 class ClusterExecutor(Executor):
     """The workers of a Dask cluster, for `scan`.
 
@@ -83,10 +93,10 @@ class ClusterExecutor(Executor):
     and again where a connection has ended but the cluster has not.
     """
 
-    def __init__(self, client: Any) -> None:
+    def __init__(self, client: Any) -> None:  # Dask is imported by the command only
         self._client = client
 
-    def submit(self, function: Callable[..., Any], /, *arguments: Any, **keywords: Any) -> Future[Any]:
+    def submit(self, function: Callable[..., T], /, *arguments: Any, **keywords: Any) -> Future[T]:
         """function(*arguments, **keywords) on some worker; if that dies, on another one."""
         there = self._client.submit(function, *arguments, pure=False, **keywords)
         return asyncio.run_coroutine_threadsafe(_result(there), self._client.loop.asyncio_loop)

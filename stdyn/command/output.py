@@ -32,7 +32,7 @@ class Target:
     @classmethod
     def at(cls, path: Path, force: bool) -> "Target":
         """The file at this path, checked before work starts; its folder is made."""
-        from stdyn.files.store import check_target
+        from stdyn.files.paths import check_target
 
         if not _exists(path):
             _make_folder(path.parent)
@@ -60,7 +60,7 @@ class Figures:
 
     def make_folder(self) -> None:
         """Make the folder, or say why it cannot be used."""
-        from stdyn.files.store import check_folder
+        from stdyn.files.paths import check_folder
 
         _make_folder(self.folder)
         check_folder(self.folder, "its files")

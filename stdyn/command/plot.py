@@ -34,7 +34,8 @@ def plot_command(files: tuple[Path, ...], name: str | None, figures: Figures, **
     starts, and some of its trajectories. Of a training (stdyn mnist): its errors and angles; with trajectories, the
     alignment of both on one page.
     """
-    from stdyn.files.store import READERS, kind
+    from stdyn.files.format import READERS
+    from stdyn.files.store import kind
 
     kinds = {file: kind(file) for file in files}
     of = {each: [file for file in files if kinds[file] == each] for each in READERS}

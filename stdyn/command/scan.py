@@ -63,7 +63,7 @@ def scan_command(
 
     The same command again goes on where it stopped, whatever stopped it. stdyn plot draws the file.
     """
-    from stdyn.scans.scanfile import FAILED
+    from stdyn.scans.points import FAILED
     from stdyn.scans.scanning import scan
     from stdyn.scans.variations import Variations
 

@@ -7,7 +7,8 @@ from stdyn.checks import Array
 from stdyn.errors import InputError
 from stdyn.figures import style
 from stdyn.model.problem import Problem
-from stdyn.scans.scanfile import DONE, Scan
+from stdyn.scans.points import DONE
+from stdyn.scans.scanfile import Scan
 
 
 def done(scan: Scan) -> np.ndarray:

@@ -3,6 +3,7 @@
 import json
 import platform
 import warnings
+from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
 from importlib.metadata import version
@@ -10,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from stdyn.errors import InputError
-from stdyn.files import store
 
 
 @cache
@@ -24,22 +24,24 @@ def provenance(**more: Any) -> dict[str, Any]:
     return {"versions": _versions(), "created": datetime.now().astimezone().isoformat(timespec="seconds")} | more
 
 
-def check_same(path: Path, table: store.Table, description: dict[str, Any]) -> None:
-    """Refuse to go on with another scan or training than is described, naming the first difference."""
-    there = json.loads(str(table.read("description")))
-    found = difference(there, json.loads(json.dumps(description)))
+def check_same(path: Path, attributes: Mapping[str, Any], there: dict[str, Any], here: dict[str, Any]) -> None:
+    """Refuse to go on with a file that describes another scan or training, naming the first difference.
+
+    `attributes` are those of the file; `there` is what it describes, `here` what is to be gone on with.
+    """
+    found = difference(there, json.loads(json.dumps(here)))
     if found is not None:
-        kind = table.attributes["kind"]
         raise InputError(
-            f"{path} holds another {kind} and is not overwritten unless asked (overwrite=True, or --force): {found}"
+            f"{path} holds another {attributes['kind']} and is not overwritten unless asked"
+            f" (overwrite=True, or --force): {found}"
         )
-    made, now = (json.loads(text) for text in (table.attributes["versions"], provenance()["versions"]))
+    made, now = (json.loads(text) for text in (attributes["versions"], _versions()))
     if made != now:
         changed = ", ".join(f"{name} {made.get(name)} -> {now[name]}" for name in now if made.get(name) != now[name])
         warnings.warn(f"{path} was begun with other versions ({changed}): the last bits may differ", stacklevel=3)
 
 
-def difference(there: Any, here: Any, name: str = "") -> str | None:
+def difference(there: object, here: object, name: str = "") -> str | None:
     """The first place in which two descriptions differ, in words; None if they are the same."""
     if isinstance(there, dict) and isinstance(here, dict):
         for key in [*there, *(key for key in here if key not in there)]:
@@ -55,6 +57,6 @@ def difference(there: Any, here: Any, name: str = "") -> str | None:
     return None if there == here else f"{name} is {_short(there)} there and {_short(here)} here"
 
 
-def _short(value: Any) -> str:
+def _short(value: object) -> str:
     text = json.dumps(value)
     return text if len(text) <= 60 else f"{text[:57]}…"

@@ -13,8 +13,9 @@ from uuid import uuid4
 import numpy as np
 
 from stdyn.errors import InputError
-from stdyn.files import store
+from stdyn.files.format import Variables, check_kind, to_dataset
 from stdyn.files.provenance import check_same, provenance
+from stdyn.files.table import Columns, Table, create_table, look, uninterrupted, writing
 from stdyn.layered.blas import Array
 from stdyn.layered.epochs import Diverged
 from stdyn.layered.history import (
@@ -31,7 +32,7 @@ from stdyn.layered.history import (
 from stdyn.layered.mnist import Images
 from stdyn.layered.network import Network
 from stdyn.layered.training import Training
-from stdyn.text import columns
+from stdyn.text import columns, listing
 
 if TYPE_CHECKING:
     import xarray
@@ -56,12 +57,12 @@ class Histories:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
-        store.look(self.path, self._open)
+        look(self.path, self._open)
 
-    def _open(self, table: store.Table) -> None:
-        store.check_kind(self.path, table.attributes, "training")
+    def _open(self, table: Table) -> None:
+        check_kind(self.path, table.attributes, "training")
         self.attributes = table.attributes
-        self.description: dict[str, Any] = json.loads(str(table.read("description")))
+        self.description = table.description
         self.rules, self.seeds = table.read("rule").tolist(), table.read("seed").tolist()
         self.epochs = len(table.read("epoch")) - 1
         self.epochs_done = table.read("epochs_done")
@@ -85,10 +86,10 @@ class Histories:
     @cached_property
     def histories(self) -> list[History]:
         """The history of every network that has begun."""
-        return store.look(self.path, lambda table: [self._history(table, run) for run in range(len(self))
-                                                    if not np.isnan(table.read("test_error", run)[0])])  # fmt: skip
+        return look(self.path, lambda table: [self._history(table, run) for run in range(len(self))
+                                              if not np.isnan(table.read("test_error", run)[0])])  # fmt: skip
 
-    def _history(self, table: store.Table, run: int) -> History:
+    def _history(self, table: Table, run: int) -> History:
         return history_until(
             int(table.read("epochs_done")[run]), _records(table, run), table.read("alpha"),
             self.attributes["training_examples"], _network(table, run), rule=self.rules[run], seed=self.seeds[run],
@@ -101,7 +102,7 @@ class Histories:
 
     def to_xarray(self) -> "xarray.Dataset":
         """Everything in the file as an xarray.Dataset; rule and seed are coordinates of `run`."""
-        return store.look(self.path, store.to_xarray).set_coords(["rule", "seed"])
+        return look(self.path, lambda table: to_dataset(table.variables())).set_coords(["rule", "seed"])
 
     def __repr__(self) -> str:
         return f"<stdyn.Histories>\n{self.text()}"
@@ -117,7 +118,7 @@ class Histories:
             "sha256": str(self.description["images"]),
             "wall_time": f"{np.nansum(self.wall_time):.0f} s",
         } | {name: str(self.attributes[name]) for name in ("created", "versions")}  # fmt: skip
-        return "\n".join(f"{name:<16} {text}" for name, text in lines.items()) + f"\n\n{results(self.histories)}"
+        return listing(lines) + f"\n\n{results(self.histories)}"
 
 
 def open_training(path: str | os.PathLike[str]) -> Histories:
@@ -168,7 +169,7 @@ def _spread(values: Array) -> str:
 class State:
     """The networks and records of a file that is being written."""
 
-    def __init__(self, table: store.Table) -> None:
+    def __init__(self, table: Table) -> None:
         self.table, self.next = table, 0.0
         self.rules, self.seeds = table.read("rule").tolist(), table.read("seed").tolist()
         self.done = table.read("epochs_done")
@@ -196,7 +197,7 @@ class State:
 
     def put(self, run: int, network: Network, records: EpochRecords, seconds: float) -> None:
         """Write an epoch of a network; Ctrl-C waits until it is whole."""
-        with store.uninterrupted():
+        with uninterrupted():
             self._put(run, network, records, seconds)
 
     def _put(self, run: int, network: Network, records: EpochRecords, seconds: float) -> None:
@@ -213,7 +214,7 @@ class State:
 
     def diverge(self, run: int, error: Diverged) -> None:
         """Write where a network has diverged."""
-        with store.uninterrupted():
+        with uninterrupted():
             self.diverged[run] = True
             self.table.put({run: {"diverged_epoch": error.epoch, "diverged_batch": error.batch}})
             self.commit()
@@ -229,15 +230,15 @@ class State:
 
 
 @contextmanager
-def opened(path: Path, training: Training, images: Images, overwrite: bool) -> Iterator[store.Table]:
+def opened(path: Path, training: Training, images: Images, overwrite: bool) -> Iterator[Table]:
     """The file of a training, made, gone on with, or with room for what is new."""
     if not path.exists():
         create(path, training.runs, training, images)
     elif overwrite:
-        with store.writing(path, "training"):  # so that nobody else is
+        with writing(path, "training"):  # so that nobody else is
             create(path, training.runs, training, images, overwrite)
-    with store.writing(path, "training") as table:
-        check_same(path, table, _description(training, images))
+    with writing(path, "training") as table:
+        check_same(path, table.attributes, table.description, _description(training, images))
         runs = list(zip(table.read("rule").tolist(), table.read("seed").tolist(), strict=True))
         epochs = len(table.read("epoch")) - 1
         if training.epochs < epochs:
@@ -247,7 +248,7 @@ def opened(path: Path, training: Training, images: Images, overwrite: bool) -> I
             yield table
             return
         _grow(path, table, [*runs, *further], training, images)
-    with store.writing(path, "training") as table:
+    with writing(path, "training") as table:
         yield table
 
 
@@ -256,7 +257,7 @@ def create(
 ) -> None:
     """A file in which every epoch of these runs is still to be done; `made` says what is not of now."""
     axes = _axes(len(runs), training, images)
-    others: store.Variables = {name: ((name,), *both) for name, both in axes.items() if len(both[0])}
+    others: Variables = {name: ((name,), *both) for name, both in axes.items() if len(both[0])}
     description = json.dumps(_description(training, images))
     others |= {
         "rule": (("run",), np.array([rule for rule, _ in runs], dtype=object), "learning rule"),
@@ -265,7 +266,7 @@ def create(
     }
     attributes = {"kind": "training", "coordinates": "rule seed", "training_examples": len(images.train_images)}
     attributes |= provenance(**made)
-    store.create_table(
+    create_table(
         path, len(runs), _columns_of_networks(len(axes["layer"][0])), others, attributes, overwrite, axis="run"
     )
 
@@ -285,9 +286,9 @@ def _axes(runs: int, training: Training, images: Images) -> dict[str, tuple[np.n
     return axes | {f"unit_{l}": (np.arange(width), f"units of layer {l}") for l, width in enumerate(widths)}
 
 
-def _columns_of_networks(L: int) -> store.Columns:
+def _columns_of_networks(L: int) -> Columns:
     """What the file holds of every network with L layers."""
-    table: store.Columns = {
+    table: Columns = {
         "epochs_done": ((), np.int64, "number of epochs that are done"),
         "diverged_epoch": ((), np.int64, "epoch in which it diverged; 0: it did not"),
         "diverged_batch": ((), np.int64, "batch of that epoch, from 1"),
@@ -307,14 +308,14 @@ def _description(training: Training, images: Images) -> dict[str, Any]:
     return training.fixed() | {"images": images.sha256}
 
 
-def _grow(path: Path, table: store.Table, runs: list[tuple[str, int]], training: Training, images: Images) -> None:
+def _grow(path: Path, table: Table, runs: list[tuple[str, int]], training: Training, images: Images) -> None:
     """Put a file with room for more networks or epochs, and all that is in the table, in the place of the file."""
     larger = path.with_name(f".{path.name}.{uuid4().hex}.tmp")
     names = [name for name in table.names() if table.axes(name)[:1] == ("run",) and name not in ("run", "rule", "seed")]
     try:
         made = {name: table.attributes[name] for name in ("created", "versions")}
         create(larger, runs, training, images, **made)
-        with store.Table(larger, writable=True) as new:
+        with Table(larger, writable=True) as new:
             for run in range(len(table.read("run"))):
                 row = {name: table.read(name, run) for name in names}
                 records = blank_records(training.layers(images), training.epochs, len(new.read("alpha")))
@@ -327,18 +328,18 @@ def _grow(path: Path, table: store.Table, runs: list[tuple[str, int]], training:
         larger.unlink(missing_ok=True)
 
 
-def _records(table: store.Table, run: int) -> Records:
+def _records(table: Table, run: int) -> Records:
     """All records of a network."""
     values = blank_records(_widths(table), len(table.read("epoch")) - 1, len(table.read("alpha")))
     return {name: table.read(name, run) if name in table.names() else empty for name, empty in values.items()}
 
 
-def _widths(table: store.Table) -> tuple[int, ...]:
+def _widths(table: Table) -> tuple[int, ...]:
     """(n_0, …, n_L)."""
     return tuple(len(table.read(f"unit_{l}")) for l in range(len(table.read("layer")) + 1))
 
 
-def _network(table: store.Table, run: int) -> Network:
+def _network(table: Table, run: int) -> Network:
     """The network after its last epoch."""
     layers = table.read("layer").tolist()
     W, biases = (tuple(table.read(f"{name}{l}", run) for l in layers) for name in "Wb")

@@ -12,10 +12,12 @@ import numpy as np
 from stdyn.checks import Array
 from stdyn.errors import InputError
 from stdyn.files import store
+from stdyn.files.format import Variables, to_dataset
 from stdyn.model import averages
 from stdyn.model.activations import known
 from stdyn.model.problem import RATES, Problem
 from stdyn.model.state import OrderParameters
+from stdyn.text import listing
 
 if TYPE_CHECKING:
     import xarray
@@ -194,14 +196,14 @@ class Trajectory:
             )
         for name, value in self.attributes.items():
             lines[name] = f"{value:g}" if isinstance(value, float) else str(value)
-        return "\n".join(f"{name:<16} {text}" for name, text in lines.items())
+        return listing(lines)
 
-    def variables(self) -> store.Variables:
+    def variables(self) -> Variables:
         """Every array by name: (axes, values, meaning), for the file and for xarray."""
         problem, start, blocks = self.problem, self.problem.start, self.problem.layout.blocks
         time = ("alpha",) if self.runs is None else ("run", "alpha")
         output = ("output",) if start.v.ndim == 2 else ()
-        variables: store.Variables = {
+        variables: Variables = {
             "alpha": (("alpha",), self.alphas, "examples / N"),
             **{block.name: ((*time, *block.axes), getattr(self, block.name), block.meaning) for block in blocks},
             "eps_g": (time, self.eps_g, "generalization error"),
@@ -251,7 +253,7 @@ class Trajectory:
 
     def to_xarray(self) -> "xarray.Dataset":
         """An xarray.Dataset with named axes: run, alpha, student, teacher, student_2, teacher_2, output."""
-        return store.to_dataset(self.variables(), self.all_attributes())
+        return to_dataset(self.variables(), self.all_attributes())
 
 
 def load(path: str | os.PathLike[str]) -> Trajectory:
@@ -293,7 +295,7 @@ def from_arrays(path: str | os.PathLike[str], arrays: dict[str, np.ndarray], att
     )  # fmt: skip
 
 
-def activation_variables(problem: Problem) -> store.Variables:
+def activation_variables(problem: Problem) -> Variables:
     """Values of the activations that `stdyn.activation` made, by which they are recognised."""
     named = {"activation_values": problem.activation, "activation_teacher_values": problem.activation_teacher}
     return {

@@ -5,60 +5,34 @@ import os
 import queue
 import time
 import warnings
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import (
-    CancelledError,
-    Executor,
-    Future,
-)
+from collections.abc import Callable, Generator, Mapping, Sequence
+from concurrent.futures import CancelledError, Executor, Future
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 from tqdm import tqdm
 
-from stdyn.analysis.summary import summarise
-from stdyn.checks import Array, check_executor, integer, time_grid
-from stdyn.errors import (
-    ExecutorLost,
-    InputError,
-    ScanInterrupted,
-    ScanStopped,
-    said,
-)
-from stdyn.executors import ignore_warnings
-from stdyn.files import store
+from stdyn.checks import check_executor, integer, time_grid
+from stdyn.errors import ExecutorLost, InputError, ScanInterrupted, ScanStopped, said
+from stdyn.executors import ignore_warnings, why_lost
 from stdyn.files.provenance import check_same
+from stdyn.files.table import Row, Table, uninterrupted, writing
 from stdyn.model.problem import Problem
-from stdyn.model.trajectory import Trajectory
-from stdyn.scans.scanfile import (
-    CURVES,
-    DONE,
-    FAILED,
-    ORDER_PARAMETERS,
-    TODO,
-    Scan,
-    Solve,
-    activations_described,
-    counted,
-    create,
-    described,
-    kept_positions,
-    solver_described,
-)
-from stdyn.scans.variations import Variations, plain
+from stdyn.scans.description import describe
+from stdyn.scans.points import DONE, FAILED, TODO, Solve, Task, counted, failed, generator, solve_point
+from stdyn.scans.scanfile import Scan, create, kept_positions
+from stdyn.scans.variations import Variations
 from stdyn.theory.ode import integrate
 
-_SEED = 2**16  # marks the streams of a scan's points among those of the same seed
 _COMMIT = 0.5  # seconds between two commits, at least
 _LONGEST = 10.0  # and at most, on a disk so slow that commits would take more than a tenth of the time
 _BYTES = 2**24  # that wait to be committed, at most
-_GRACE = 1.0  # seconds that worker processes get to finish what they are at, before they are terminated
 
-Work = Callable[[int], tuple[Any, ...]]  # the arguments of `solve_point` for a point
+Work = Callable[[int], tuple[Task, Problem | Callable[[], Problem], np.random.Generator | None]]
+Arrivals = Generator[tuple[int, Row | None], None, None]  # the number of a point and what is written of it
 
 
 def scan(
@@ -75,7 +49,7 @@ def scan(
     retry_failed: bool = False,
     overwrite: bool = False,
     progress: bool = False,
-) -> "Scan":
+) -> Scan:
     """Solve every problem and write what comes out into one file; called again, it goes on where it stopped.
 
     Parameters
@@ -129,41 +103,27 @@ def scan(
     A point that raises an exception is recorded as failed, with its message, and the others go on. One that diverges is
     done: its values are NaN from there on, and its message says at which alpha.
     """
-    alphas = time_grid(alphas)
+    alphas, target = time_grid(alphas), Path(path)
     kept = kept_positions(keep, alphas)
     in_flight = integer("in_flight", in_flight, 1)
     check_executor(executor)
     if len(problems) == 0:
         raise InputError("problems must not be empty")
-    takes = inspect.signature(solve).parameters
-    if ("rng" in takes) != (seed is not None):
-        raise InputError(f"seed is {'needed: the solver draws random numbers' if seed is None else 'of no use here'}")
-    if seed is not None:
-        integer("seed", seed, 0, 2**128)
-    task = solve
-    if executor is not None and "workers" in takes and takes["workers"].default is None:
-        task = partial(solve, workers=1)
-    target = Path(path)
-    description = {
-        "problems": described(problems, coordinates),
-        "alphas": alphas.tolist(),
-        "solve": solver_described(solve),
-        "seed": seed,
-        "keep": keep if isinstance(keep, str) else plain(np.asarray(keep)),
-        **activations_described(problems),
-    }
+    _check_seed(seed, solve)
+    description = describe(problems, alphas, solve, seed, keep, coordinates)
     if overwrite or not target.exists():
-        create(target, problems, alphas[kept], keep, solve, description, coordinates, overwrite)
-    with store.writing(target, "scan") as table:
-        check_same(target, table, description)
-        runs = len(table.read("run")) if "run" in table.names() else None
+        create(target, problems, alphas[kept], solve, description, coordinates, overwrite)
+    with writing(target, "scan") as table:
+        check_same(target, table.attributes, table.description, description)
         state = table.read("state")
         todo = np.flatnonzero((state == TODO) | ((state == FAILED) & retry_failed))
-        names = [name for name in (*ORDER_PARAMETERS, *CURVES) if name in table.names()]
+        arrays = tuple(name for name in table.names() if "alpha" in table.axes(name)[1:])
+        runs = len(table.read("run")) if "run" in table.axes("diverged_at") else None
+        task = Task(solve if executor is None else _in_one_thread(solve), alphas, kept, arrays, runs)
 
-        def work(index: int) -> tuple[Any, ...]:
+        def work(index: int) -> tuple[Task, Problem | Callable[[], Problem], np.random.Generator | None]:
             problem = problems.recipe(index) if isinstance(problems, Variations) else problems[index]
-            return task, problem, alphas, kept, names, runs, _generator(seed, index)
+            return task, problem, generator(seed, index)
 
         with (
             warnings.catch_warnings(),
@@ -173,61 +133,22 @@ def scan(
             ) as bar,
         ):  # fmt: skip
             ignore_warnings()
-            _run(work, todo, executor, in_flight, _Writer(table, target, bar))
+            _run(work, todo, executor, in_flight, _Writer(table, bar))
     return Scan(target)
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Solving one point, here or elsewhere
+def _check_seed(seed: int | None, solve: Solve) -> None:
+    """Refuse a seed that is of no use, or the lack of one."""
+    if ("rng" in inspect.signature(solve).parameters) != (seed is not None):
+        raise InputError(f"seed is {'needed: the solver draws random numbers' if seed is None else 'of no use here'}")
+    if seed is not None:
+        integer("seed", seed, 0, 2**128)
 
 
-def solve_point(
-    solve: Solve, problem: Problem, alphas: Array, kept: np.ndarray, names: Sequence[str], runs: int | None,
-    rng: np.random.Generator | None,
-) -> dict[str, Any]:  # fmt: skip
-    """What is written of one point: its state, message and summary, and the named arrays at the kept alphas.
-
-    The problem may be given as the function that makes it, so that this is not the work of the process that writes.
-    """
-    try:
-        problem = problem() if callable(problem) else problem
-        trajectory = solve(problem, alphas, **({} if rng is None else {"rng": rng}))
-        shape = () if runs is None else (runs,)
-        if trajectory.R.shape[:-3] != shape:
-            raise InputError(f"the solver returned arrays of shape {trajectory.R.shape} instead of {shape} + (A, K, M)")
-        row: dict[str, Any] = dict(summarise(trajectory, alphas))
-        for name in names:
-            row[name] = _at(kept, trajectory, name, len(alphas))
-    except Exception as error:
-        return failed(error)
-    return row | {"state": DONE, "message": trajectory.attributes.get("warning", "")}
-
-
-def failed(error: BaseException) -> dict[str, Any]:
-    """What is written of a point that failed."""
-    return {"state": FAILED, "message": said(error)}
-
-
-def _at(positions: np.ndarray, trajectory: Trajectory, name: str, A: int) -> Array:
-    """An array of the trajectory at some of the A alphas: NaN from where it diverged, and if there is no such array."""
-    values = getattr(trajectory, name)
-    axis = 0 if trajectory.runs is None else 1  # that of alpha
-    if values is None:
-        return np.full((*trajectory.R.shape[:axis], len(positions)), np.nan)
-    missing = A - values.shape[axis]
-    padding = [(0, missing if each == axis else 0) for each in range(values.ndim)]
-    return np.pad(values, padding, constant_values=np.nan).take(positions, axis)
-
-
-def _generator(seed: int | None, index: int) -> np.random.Generator | None:
-    """The stream of random numbers of a point."""
-    if seed is None:
-        return None
-    return np.random.Generator(np.random.SFC64(np.random.SeedSequence(seed, spawn_key=(_SEED, index))))
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# All points
+def _in_one_thread(solve: Solve) -> Solve:
+    """The solver without threads of its own, unless it was told how many."""
+    takes = inspect.signature(solve).parameters
+    return partial(solve, workers=1) if "workers" in takes and takes["workers"].default is None else solve
 
 
 def _run(work: Work, todo: np.ndarray, executor: Executor | None, in_flight: int, writer: "_Writer") -> None:
@@ -249,15 +170,15 @@ def _run(work: Work, todo: np.ndarray, executor: Executor | None, in_flight: int
     writer.commit()
 
 
-def _here(work: Work, todo: np.ndarray) -> Any:
+def _here(work: Work, todo: np.ndarray) -> Arrivals:
     for index in map(int, todo):
         yield index, solve_point(*work(index))
 
 
-def _elsewhere(work: Work, todo: np.ndarray, executor: Executor, in_flight: int) -> Any:
+def _elsewhere(work: Work, todo: np.ndarray, executor: Executor, in_flight: int) -> Arrivals:
     """Points as they arrive, (-1, None) where none does for a while; `in_flight` of them are with the executor."""
-    pending: dict[Future[dict[str, Any]], int] = {}
-    arrived: queue.SimpleQueue[Future[dict[str, Any]]] = queue.SimpleQueue()
+    pending: dict[Future[Row], int] = {}
+    arrived: queue.SimpleQueue[Future[Row]] = queue.SimpleQueue()
     waiting = map(int, todo)
     lost: ExecutorLost | None = None
     try:
@@ -291,29 +212,30 @@ def _elsewhere(work: Work, todo: np.ndarray, executor: Executor, in_flight: int)
             future.cancel()
 
 
-def _result(future: Future[dict[str, Any]]) -> dict[str, Any]:
+def _result(future: Future[Row]) -> Row:
     """The row of a point. An exception is none of the solver's, which `solve_point` reports, but the executor's."""
     try:
         return future.result()
     except (Exception, CancelledError) as error:
-        if type(error).__name__ == "KilledWorker":  # Dask: this point has killed several workers, e.g. by its memory
+        why = why_lost(error)
+        if why is None:
             return failed(error)
-        why = getattr(error, "reason", None) or said(error)  # Dask's, why it has cancelled the point
         raise ExecutorLost(why) from error
 
 
 class _Writer:
     """Collects rows and commits them to the table every now and then."""
 
-    def __init__(self, table: store.Table, path: Path, bar: tqdm) -> None:
-        self.table, self.path, self.bar = table, path, bar
-        self.rows: dict[int, dict[str, Any]] = {}
+    def __init__(self, table: Table, bar: tqdm) -> None:
+        self.table, self.path, self.bar = table, table.path, bar
+        self.columns = set(table.names()) - set(table.attributes["coordinates"].split())
+        self.rows: dict[int, Row] = {}
         self.bytes = 0
         self.state = table.read("state")
         self.next = 0.0
 
-    def add(self, index: int, row: dict[str, Any]) -> None:
-        self.rows[index] = row
+    def add(self, index: int, row: Row) -> None:
+        self.rows[index] = {name: row[name] for name in row if name in self.columns}  # older files lack some
         self.bytes += sum(value.nbytes for value in row.values() if isinstance(value, np.ndarray))
         self.bar.update()
 
@@ -325,7 +247,7 @@ class _Writer:
         """Write the rows; Ctrl-C waits until it is done. Raises ScanStopped if the disk does not take them."""
         rows, self.rows, self.bytes = self.rows, {}, 0
         began = time.perf_counter()
-        with store.uninterrupted():
+        with uninterrupted():
             try:
                 for state in (DONE, FAILED):  # which have different columns
                     self.table.put({index: row for index, row in rows.items() if row["state"] == state})

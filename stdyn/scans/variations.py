@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property, partial
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
@@ -145,7 +145,13 @@ class Variations(Sequence[Problem]):
         values = {name: each[at[0]] for name, each in self.samples.items()}
         return values | {name: each[at[j]] for j, (name, each) in enumerate(self.axes.items(), 1)}
 
-    def __getitem__(self, index: Any) -> Any:
+    @overload
+    def __getitem__(self, index: int) -> Problem: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[Problem]: ...
+
+    def __getitem__(self, index: int | slice) -> Problem | list[Problem]:
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(len(self)))]
         if not -len(self) <= index < len(self):
@@ -287,13 +293,13 @@ def _check_entry(experiment: Experiment, entry: re.Match[str]) -> None:
         raise InputError(f"{entry[0]} is no entry of {entry[1]}, which has shape {shape} and is counted from 0")
 
 
-def _is_sampled(name: str, values: Any) -> bool:
+def _is_sampled(name: str, values: object) -> bool:
     if name == "draw":
         return isinstance(values, str) and values == "each"
     return isinstance(values, Mapping) and "number" not in values
 
 
-def _values(name: str, values: Any) -> np.ndarray:
+def _values(name: str, values: object) -> np.ndarray:
     """The values of an axis of the grid, checked."""
     if isinstance(values, Mapping):
         if "number" not in values:  # only draw, of which a range is no sample

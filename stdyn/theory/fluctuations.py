@@ -16,7 +16,8 @@ from numpy.typing import ArrayLike
 from stdyn.checks import Array, check_settings, check_type, integer
 from stdyn.errors import InputError, SymmetryWarning
 from stdyn.files import store
-from stdyn.files.store import read_kind, to_dataset
+from stdyn.files.format import Variables, to_dataset
+from stdyn.files.store import read_kind
 from stdyn.model.problem import Problem
 from stdyn.model.trajectory import Trajectory, from_arrays
 from stdyn.theory.expansion import Expansion, check_smooth
@@ -108,7 +109,7 @@ class Fluctuations:
         """An xarray.Dataset with the theory's variables, the covariance, and std_R, bias_R and so on."""
         return to_dataset(self._variables(), self._all_attributes())
 
-    def _variables(self) -> store.Variables:
+    def _variables(self) -> Variables:
         variables = self.theory.variables()
         for kind, meaning in (("std", "standard deviation over runs of"), ("bias", "mean over runs minus theory of")):
             for name, values in vars(getattr(self, kind)).items():

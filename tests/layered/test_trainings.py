@@ -26,6 +26,7 @@ from stdyn import (
     train,
 )
 from stdyn.files import store
+from stdyn.files.table import Table
 from stdyn.layered import runs, trainingfile
 from stdyn.layered.epochs import Diverged
 from stdyn.layered.history import ALIGNMENTS, RECORDS
@@ -179,7 +180,7 @@ def test_killed_at_random_moments_it_loses_at_most_the_epochs_under_way(tmp_path
 
 def test_a_full_disk_stops_it_with_everything_that_was_committed(whole, image_folder, tmp_path, monkeypatch):
     """Full from the tenth commit on; the file has the nine before it, and room again is all that it takes to go on."""
-    path, commit, count = tmp_path / "t.h5", store.Table.commit, []
+    path, commit, count = tmp_path / "t.h5", Table.commit, []
 
     def full(self):
         count.append(self)
@@ -188,7 +189,7 @@ def test_a_full_disk_stops_it_with_everything_that_was_committed(whole, image_fo
         commit(self)
 
     with monkeypatch.context() as patch:
-        patch.setattr(store.Table, "commit", full)
+        patch.setattr(Table, "commit", full)
         patch.setattr(trainingfile, "_PAUSE", 0.0)
         with pytest.raises(TrainingStopped, match=r"t\.h5 cannot be written: No space left .* goes on from there"):
             train(SMALL, path, image_folder)
@@ -199,7 +200,7 @@ def test_a_full_disk_stops_it_with_everything_that_was_committed(whole, image_fo
 
 def test_ctrl_c_while_an_epoch_is_written_waits_until_it_is_whole(whole, image_folder, tmp_path, monkeypatch):
     """SIGINT in the middle of the tenth row: the row is in the file, weights and all; the end is the same."""
-    path, put, count = tmp_path / "t.h5", store.Table.put, []
+    path, put, count = tmp_path / "t.h5", Table.put, []
 
     def interrupted(self, rows):
         count.append(rows)
@@ -211,7 +212,7 @@ def test_ctrl_c_while_an_epoch_is_written_waits_until_it_is_whole(whole, image_f
         return put(self, rows)
 
     with monkeypatch.context() as patch:
-        patch.setattr(store.Table, "put", interrupted)
+        patch.setattr(Table, "put", interrupted)
         previous = signal.signal(signal.SIGINT, signal.default_int_handler)
         try:
             with pytest.raises(TrainingInterrupted, match="interrupted: 4 epochs of 6 networks"):
@@ -283,7 +284,7 @@ def test_a_stop_while_it_grows_leaves_the_old_file(image_folder, tmp_path, monke
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(store.Table, "put", put)
+        patch.setattr(Table, "put", put)
         with pytest.raises(KeyboardInterrupt):
             train(Training(rule="bp", widths=9, epochs=3, seeds=1), path, image_folder)
     assert path.read_bytes() == before
@@ -350,7 +351,7 @@ def test_a_file_that_is_being_written_is_not_replaced(whole, image_folder, tmp_p
     path = tmp_path / "t.h5"
     path.write_bytes(whole.read_bytes())
     other = Training(rule="bp", widths=3, epochs=1, seeds=1)
-    with store.Table(path, writable=True), pytest.raises(InputError, match="is being written by another process"):
+    with Table(path, writable=True), pytest.raises(InputError, match="is being written by another process"):
         train(other, path, image_folder, overwrite=True)
     assert path.read_bytes() == whole.read_bytes()
     assert train(other, path, image_folder, overwrite=True).widths == (36, 3, 4)

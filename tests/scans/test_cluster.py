@@ -34,7 +34,7 @@ draw = {{from = 1, number = {POINTS}}}
 COMMAND = """
 import signal
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have told us to ignore it
-from stdyn.cli import main
+from stdyn.command.main import main
 main()
 """
 PATIENCE = 60  # seconds after which what was to happen has not

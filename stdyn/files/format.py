@@ -1,0 +1,98 @@
+"""The file format: named arrays with named axes and attributes in one HDF5 file (docs/format.md).
+
+Every file is a netCDF-4 data set: each axis has an HDF5 dimension scale, so that
+`xarray.open_dataset(path, engine="h5netcdf")` opens it.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import h5py
+import numpy as np
+
+from stdyn.errors import InputError
+
+if TYPE_CHECKING:
+    import xarray
+
+FORMAT = 1
+
+READERS = {
+    "trajectory": "load",
+    "scan": "open_scan",
+    "training": "open_training",
+    "fluctuations": "load_fluctuations",
+}  # of each kind of file
+
+Variables = dict[str, tuple[tuple[str, ...], np.ndarray, str]]  # name -> (axes, values, what it is)
+
+
+def fill(file: h5py.File, variables: Variables, attributes: Mapping[str, Any]) -> None:
+    """Write everything into an empty HDF5 file."""
+    file.attrs["format"] = "stdyn"
+    file.attrs["format_version"] = FORMAT
+    for name, value in attributes.items():
+        file.attrs[name] = value
+    sizes = {axis: n for axes, values, _ in variables.values() for axis, n in zip(axes, values.shape, strict=True)}
+    for axis, n in sizes.items():
+        values = variables[axis][1] if axis in variables else np.arange(n)
+        file.create_dataset(axis, data=values).make_scale(axis)
+    for name, (axes, values, meaning) in variables.items():
+        dataset = file[name] if name in sizes else file.create_dataset(name, data=values)
+        dataset.attrs["long_name"] = meaning
+        if name not in sizes:
+            for position, axis in enumerate(axes):
+                dataset.dims[position].attach_scale(file[axis])
+
+
+def attributes_of(path: Path, file: h5py.File) -> dict[str, Any]:
+    """The attributes of an open file; refuses one that is not stdyn's, or of another format."""
+    attributes = {name: value.item() if isinstance(value, np.generic) else value for name, value in file.attrs.items()}
+    if attributes.get("format") != "stdyn":
+        raise InputError(f"{path} is an HDF5 file, but was not written by stdyn (it has no attribute format = stdyn)")
+    version = attributes.get("format_version")
+    if version != FORMAT:
+        raise InputError(f"{path} has stdyn file format {version}, but this version of stdyn reads format {FORMAT}")
+    return attributes
+
+
+def kind_of(attributes: Mapping[str, Any]) -> str:
+    """What a file with these attributes holds, one of READERS."""
+    return str(attributes.get("kind", "trajectory"))
+
+
+def check_kind(path: Path, attributes: Mapping[str, Any], wanted: str, overwritten: bool = False) -> None:
+    """Refuse a file that holds something else than what is wanted."""
+    there = kind_of(attributes)
+    if there != wanted:
+        more = ", and is not overwritten" if overwritten else f"; stdyn.{READERS.get(there, 'load')} reads it"
+        raise InputError(f"{path} holds a {there}, not a {wanted}{more}")
+
+
+@contextmanager
+def damage_named(path: Path) -> Iterator[None]:
+    """Say of a file that HDF5 cannot read what is wrong with it."""
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:  # HDF5 meets damage with OSError, KeyError, RuntimeError, ValueError or TypeError
+        with open(path, "rb") as file:
+            is_hdf5 = file.read(8) == b"\x89HDF\r\n\x1a\n"
+        what = "is a damaged or truncated HDF5 file" if is_hdf5 else "is not an HDF5 file"
+        raise InputError(f"{path} {what} ({str(error).partition(chr(10))[0]})") from None
+
+
+def to_dataset(variables: Variables, attributes: Mapping[str, Any] | None = None) -> "xarray.Dataset":
+    """The xarray.Dataset of what a file holds; an axis that is no variable counts from 0."""
+    import xarray
+
+    data = {
+        name: xarray.Variable(axes, values, {"long_name": meaning})
+        for name, (axes, values, meaning) in variables.items()
+    }
+    sizes = {axis: n for variable in data.values() for axis, n in variable.sizes.items()}
+    indices = {axis: np.arange(n) for axis, n in sizes.items() if axis not in variables}
+    return xarray.Dataset(data, indices, attributes)

@@ -1,0 +1,60 @@
+"""Where files are written and read: what a path must be, and how a file gets to it as a whole."""
+
+import io
+import os
+import tempfile
+from pathlib import Path
+from uuid import uuid4
+
+from stdyn.errors import InputError
+
+
+def check_target(path: str | os.PathLike[str], overwrite: bool) -> Path:
+    """`path`, if a file can be written there: no file there yet (unless `overwrite`), in a folder that can hold it."""
+    path = Path(path)
+    check_folder(path.parent, path.name)
+    if path.is_dir():
+        raise InputError(f"{path} is a folder; the name of a file was expected")
+    if path.exists() and not overwrite:
+        raise InputError(f"{path} exists and is not overwritten unless asked (overwrite=True, or --force)")
+    return path
+
+
+def check_folder(folder: Path, name: str) -> None:
+    """Refuse a folder that cannot take the file `name`."""
+    try:
+        found = folder.is_dir()
+    except PermissionError:
+        raise InputError(f"the folder {folder} cannot be searched (wanted for {name})") from None
+    if not found:
+        raise InputError(f"the folder {folder} does not exist (wanted for {name})")
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise InputError(f"the folder {folder} cannot be written to: {error.strerror} (wanted for {name})") from None
+
+
+def readable(path: str | os.PathLike[str]) -> Path:
+    """`path`, if a file is there that may be read."""
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path} is not there" if not path.exists() else f"{path} is not a file")
+    if not os.access(path, os.R_OK):
+        raise InputError(f"{path} cannot be read: permission denied")
+    return path
+
+
+def move_into_place(image: io.BytesIO, path: Path, overwrite: bool) -> Path:
+    """Write a file under a temporary name and move it to `path`: a kill leaves the old file or the new one."""
+    temporary = path.with_name(f".{path.name}.{uuid4().hex}.tmp")
+    try:
+        with open(temporary, "xb") as target:
+            target.write(image.getbuffer())
+            target.flush()
+            os.fsync(target.fileno())
+        check_target(path, overwrite)  # once more: somebody may have made it in the meantime
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return path

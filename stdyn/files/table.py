@@ -1,0 +1,172 @@
+"""Files that are written point by point, each commit whole or not at all, and can be read meanwhile."""
+
+import io
+import json
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any, TypeVar
+
+import h5py
+import numpy as np
+
+from stdyn.errors import InputError
+from stdyn.files.format import Variables, attributes_of, check_kind, damage_named, fill
+from stdyn.files.journal import JournaledFile, journal_of, settled
+from stdyn.files.paths import check_target, move_into_place, readable
+
+Columns = dict[str, tuple[tuple[str, ...], type, str]]  # name -> (axes after that of the points, type, what it is)
+Value = np.ndarray | float | str
+Row = dict[str, Value]  # what is written of a point, by column
+Points = int | slice | Sequence[int] | np.ndarray | tuple[()]  # some of the points; () are all
+
+_CHUNK = 2**14  # bytes: a point with as much gets chunks of its own, which are written once
+_TOGETHER = 2**10  # points in a chunk of single numbers
+_COMPRESSED = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
+_LOOKS = 10  # at a file that is being written
+
+T = TypeVar("T")
+
+
+def create_table(
+    path: str | os.PathLike[str], points: int, columns: Columns, others: Variables, attributes: Mapping[str, Any],
+    overwrite: bool = False, axis: str = "point",
+) -> Path:  # fmt: skip
+    """Write a file with room for `points` values of every column, and all of the other variables, attributes.
+
+    Numbers are NaN or 0 and texts empty until `Table.put` writes them. Arrays are compressed, but for those of float32,
+    weights, which do not get smaller and are written over and over. `axis` is that of the points.
+    """
+    path = check_target(path, overwrite)
+    image = io.BytesIO()
+    with h5py.File(image, "w", track_order=True) as file:
+        fill(file, others, attributes)
+        for name, (axes, dtype, meaning) in columns.items():
+            shape = tuple(file[each].shape[0] for each in axes)
+            of_one = max(1, int(np.prod(shape)) * 8)
+            together = min(points, max(1, _CHUNK // of_one), _TOGETHER)
+            text = dtype is str
+            dataset = file.create_dataset(
+                name,
+                (points, *shape),
+                h5py.string_dtype() if text else dtype,
+                chunks=(together, *shape),
+                fillvalue=np.nan if dtype is float else None,
+                **(_COMPRESSED if shape and dtype is not np.float32 else {}),
+            )
+            dataset.attrs["long_name"] = meaning
+            for position, name_of_axis in enumerate((axis, *axes)):
+                dataset.dims[position].attach_scale(file[name_of_axis])
+    move_into_place(image, path, overwrite)
+    journal_of(path).unlink(missing_ok=True)  # of a file that was here before
+    return path
+
+
+class Table:
+    """An open file made by `create_table`; what is put into it is on the disk after `commit`, all or nothing."""
+
+    def __init__(self, path: str | os.PathLike[str], writable: bool = False) -> None:
+        self.path = readable(path)
+        try:
+            self._raw = JournaledFile(self.path, writable)
+        except OSError as error:
+            raise InputError(f"{path} cannot be opened: {error.strerror}") from None
+        try:
+            with damage_named(self.path):
+                self._file = h5py.File(self._raw, "r+" if writable else "r", track_order=True)
+                self.attributes = attributes_of(self.path, self._file)
+        except BaseException:
+            self._raw.close()
+            raise
+
+    def __enter__(self) -> "Table":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+        self._raw.close()
+
+    @property
+    def description(self) -> dict[str, Any]:
+        """What the file says it is of: the variable "description", which is JSON."""
+        return json.loads(str(self.read("description")))
+
+    def names(self) -> list[str]:
+        """The names of all variables."""
+        return list(self._file)
+
+    def axes(self, name: str) -> tuple[str, ...]:
+        """The names of the axes of a variable."""
+        dataset = self._file[name]
+        return (name,) if dataset.is_scale else tuple(axis[0].name.removeprefix("/") for axis in dataset.dims)
+
+    def read(self, name: str, points: Points = ()) -> np.ndarray:
+        """The values of a variable, or those of some points; texts as str."""
+        with damage_named(self.path):
+            dataset = self._file[name]
+            is_text = h5py.check_string_dtype(dataset.dtype) is not None
+            return (dataset.asstr() if is_text else dataset)[points]
+
+    def variables(self) -> Variables:
+        """Everything in the file: (axes, values, what it is) by name."""
+        meanings = {name: str(dataset.attrs.get("long_name", "")) for name, dataset in self._file.items()}
+        return {name: (self.axes(name), self.read(name), meaning) for name, meaning in meanings.items()}
+
+    def put(self, rows: Mapping[int, Mapping[str, Value]]) -> None:
+        """The values of every column for some points: {point: {column: value}}."""
+        points = np.array(sorted(rows), dtype=int)
+        for run in np.split(points, np.flatnonzero(np.diff(points) != 1) + 1):  # points that follow each other
+            for name in rows[run[0]] if len(run) else ():
+                dataset = self._file[name]
+                values = [rows[point][name] for point in run]
+                dataset[run[0] : run[-1] + 1] = np.array(values, dtype=object if dataset.dtype == object else None)
+
+    def commit(self) -> None:
+        """Make what was put permanent; an OSError leaves the file as it was after the last commit."""
+        self._file.flush()
+        self._raw.commit()
+
+
+@contextmanager
+def writing(path: str | os.PathLike[str], kind: str) -> Iterator[Table]:
+    """The table in a file, to be written by nobody else meanwhile; refuses a file of another kind."""
+    with Table(path, writable=True) as table:
+        check_kind(table.path, table.attributes, kind, overwritten=True)
+        yield table
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Put Ctrl-C off until the block is done."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    caught: list[tuple[int, FrameType | None]] = []
+    before = signal.signal(signal.SIGINT, lambda *arguments: caught.append(arguments))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if caught and callable(before):
+        before(*caught[0])
+
+
+def look(path: str | os.PathLike[str], function: Callable[[Table], T]) -> T:
+    """function(table) of one state of the file: called again if whoever writes it has committed in the meantime."""
+    path = readable(path)
+    for _ in range(_LOOKS):
+        before = settled(path)
+        try:
+            with Table(path) as table:
+                result = function(table)
+        except InputError:
+            if settled(path) == before:
+                raise
+        else:
+            if settled(path) == before:
+                return result
+    raise InputError(f"{path} is being written, more often than it can be read; try again later")

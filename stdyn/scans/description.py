@@ -1,0 +1,93 @@
+"""What is scanned, in plain values: by them a file is told from another scan's, and its problems are made again."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from stdyn.checks import Array
+from stdyn.errors import InputError
+from stdyn.model.activations import find
+from stdyn.model.problem import Problem
+from stdyn.scans.parameters import parameters
+from stdyn.scans.points import Solve
+from stdyn.scans.variations import Variations, plain
+
+_IN_FILES = {  # by which names files know our solvers, wherever they are
+    "stdyn.theory.ode.integrate": "stdyn.ode.integrate",
+    "stdyn.simulation.runs.simulate_network": "stdyn.simulate.simulate_network",
+    "stdyn.simulation.runs.simulate_reduced": "stdyn.simulate.simulate_reduced",
+}
+
+
+def describe(
+    problems: Sequence[Problem], alphas: Array, solve: Solve, seed: int | None, keep: str | ArrayLike,
+    coordinates: Mapping[str, ArrayLike] | None,
+) -> dict[str, Any]:  # fmt: skip
+    """Everything on which the numbers in the file depend."""
+    return {
+        "problems": _problems(problems, coordinates),
+        "alphas": alphas.tolist(),
+        "solve": _solver(solve),
+        "seed": seed,
+        "keep": keep if isinstance(keep, str) else plain(np.asarray(keep)),
+        **_activations(problems),
+    }
+
+
+def _problems(problems: Sequence[Problem], coordinates: Mapping[str, ArrayLike] | None) -> dict[str, Any]:
+    """What the problems are: their recipe, or a digest of all their numbers."""
+    if isinstance(problems, Variations):
+        return problems.description
+    digest = hashlib.sha256()
+    for index, problem in enumerate(problems):
+        if not isinstance(problem, Problem):
+            raise InputError(f"problems must be a sequence of Problem, but problems[{index}] is {problem!r}")
+        for name, (_, value) in parameters(problem).items():
+            digest.update(f"{name}{np.shape(value)}{value if isinstance(value, str) else ''}".encode())
+            if not isinstance(value, str):
+                digest.update(np.ascontiguousarray(value, dtype=float).tobytes())
+    named = {
+        name: hashlib.sha256(repr(plain(np.asarray(c))).encode()).hexdigest() for name, c in (coordinates or {}).items()
+    }
+    return {"points": len(problems), "sha256": digest.hexdigest(), "coordinates": named}
+
+
+def _activations(problems: Sequence[Problem]) -> dict[str, Any]:
+    """The values of activations that a recipe names and that are not built in, by which they are told from others."""
+    if not isinstance(problems, Variations):
+        return {}
+    names = {getattr(problems.experiment, name) for name in ("activation", "activation_teacher")}
+    for name in ("activation", "activation_teacher"):
+        names |= set(problems.axes.get(name, ()))
+    made = {str(name): find(name) for name in names if name is not None}
+    values = {name: each.values.tolist() for name, each in sorted(made.items()) if each.functions_needed}
+    return {"activations": values} if values else {}
+
+
+def _solver(solve: Solve) -> dict[str, Any]:
+    """The name of the solver and the arguments bound to it."""
+    keywords: dict[str, Any] = {}
+    positional: tuple[Any, ...] = ()
+    while isinstance(solve, partial):
+        keywords = solve.keywords | keywords
+        positional = solve.args + positional
+        solve = solve.func
+    for name in ("workers", "progress"):  # have no influence on the result
+        keywords.pop(name, None)
+    name = f"{solve.__module__}.{getattr(solve, '__qualname__', repr(solve))}"
+    said: dict[str, Any] = {"function": _IN_FILES.get(name, name)}
+    said |= {name: value if _is_plain(value) else repr(value) for name, value in sorted(plain(keywords).items())}
+    return said | ({"arguments": repr(positional)} if positional else {})
+
+
+def _is_plain(value: object) -> bool:
+    try:
+        json.dumps(value)
+    except TypeError:
+        return False
+    return True

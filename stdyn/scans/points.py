@@ -1,0 +1,92 @@
+"""One point of a scan: what solves it, here or elsewhere, and what is written of it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from stdyn.analysis.summary import summarise
+from stdyn.checks import Array
+from stdyn.errors import InputError, said
+from stdyn.files.table import Row
+from stdyn.model.problem import Problem
+from stdyn.model.trajectory import Trajectory
+
+TODO, DONE, FAILED = 0, 1, 2
+STATES = ("todo", "done", "failed")
+
+Solve = Callable[..., Trajectory]
+
+_SEED = 2**16  # marks the streams of a scan's points among those of the same seed
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """What is asked of every point.
+
+    Attributes
+    ----------
+    solve : callable
+    alphas : ndarray, shape (A,)
+        Where the point is solved.
+    kept : ndarray of int
+        The positions of the alphas that are kept.
+    arrays : tuple of str
+        What is kept at these alphas: attributes of a Trajectory.
+    runs : int, optional
+        The number of runs that the solver must give; None for the theory.
+    """
+
+    solve: Solve
+    alphas: Array
+    kept: np.ndarray
+    arrays: tuple[str, ...]
+    runs: int | None
+
+
+def solve_point(task: Task, problem: Problem | Callable[[], Problem], rng: np.random.Generator | None) -> Row:
+    """What is written of one point: its state, message, method and summary, and the arrays that are kept.
+
+    The problem may be given as the function that makes it, so that this is not the work of the process that writes.
+    """
+    try:
+        problem = problem() if callable(problem) else problem
+        trajectory = task.solve(problem, task.alphas, **({} if rng is None else {"rng": rng}))
+        shape = () if task.runs is None else (task.runs,)
+        if trajectory.R.shape[:-3] != shape:
+            raise InputError(f"the solver returned arrays of shape {trajectory.R.shape} instead of {shape} + (A, K, M)")
+        row: Row = {"state": DONE, "message": trajectory.attributes.get("warning", ""), "method": trajectory.method}
+        row |= summarise(trajectory, task.alphas)
+        row |= {name: _kept(task, trajectory, name) for name in task.arrays}
+    except Exception as error:
+        return failed(error)
+    return row
+
+
+def failed(error: BaseException) -> Row:
+    """What is written of a point that failed."""
+    return {"state": FAILED, "message": said(error)}
+
+
+def _kept(task: Task, trajectory: Trajectory, name: str) -> Array:
+    """An array of the trajectory at the kept alphas: NaN from where it diverged, and if there is no such array."""
+    values = getattr(trajectory, name)
+    axis = 0 if trajectory.runs is None else 1  # that of alpha
+    if values is None:
+        return np.full((*trajectory.R.shape[:axis], len(task.kept)), np.nan)
+    missing = len(task.alphas) - values.shape[axis]
+    padding = [(0, missing if each == axis else 0) for each in range(values.ndim)]
+    return np.pad(values, padding, constant_values=np.nan).take(task.kept, axis)
+
+
+def generator(seed: int | None, index: int) -> np.random.Generator | None:
+    """The stream of random numbers of a point."""
+    if seed is None:
+        return None
+    return np.random.Generator(np.random.SFC64(np.random.SeedSequence(seed, spawn_key=(_SEED, index))))
+
+
+def counted(state: np.ndarray) -> str:
+    """The number of points done and, if there are any, failed."""
+    count = np.bincount(state, minlength=len(STATES))
+    return f"{count[DONE]} done" + (f" and {count[FAILED]} failed" if count[FAILED] else "")
