@@ -175,25 +175,10 @@ def compare(
     number("bias", bias)
     if not 0 < false_alarm < 1:
         raise InputError(f"false_alarm must be between 0 and 1, but is {false_alarm}")
-    A = _common(runs, ode)
-    known = np.ones(len(ode.alphas), dtype=bool)
-    there = np.arange(A) if predicted is None else np.flatnonzero(predicted.valid[:A])
-    if ode.error is not None:
-        known = np.all([np.isfinite(error.reshape(len(error), -1)).all(axis=1) for error in ode.error.values()], axis=0)
-        there = there[known[there]]
-    if not runs.alphas[there].any():
-        raise InputError(
-            "nothing is left to compare: at no alpha > 0 that runs have are linear noise valid and errors known"
-        )
-    names = _names(runs, ode)
-    samples = {name: getattr(runs, name)[:, there] for name in names}
-    if predicted is None:
-        expected = {name: _moved(getattr(ode, name), ode.alphas, runs.alphas, A) for name in names}
-        errors = {name: sample.std(axis=0, ddof=1) / np.sqrt(n) for name, sample in samples.items()}
-    else:
-        prediction = _prediction(predicted, runs, A)
-        expected = {name: mean[there] for name, (mean, _) in prediction.items()}
-        errors = {name: std[there] / np.sqrt(n) for name, (_, std) in prediction.items()}
+    A, known = _common(runs, ode), _error_known(ode)
+    there = _held_at(runs, predicted, known, A)
+    samples = {name: getattr(runs, name)[:, there] for name in _names(runs, ode)}
+    expected, errors = _expected(samples, runs, ode, predicted, there, A)
     held = sum(int(np.isfinite(error).sum()) for error in errors.values())
     twice = sum(int(np.prod(block.sizes)) - len(block.entries[0]) for block in runs.problem.layout.blocks)
     entries = held - len(there) * twice  # Q is symmetric
@@ -220,6 +205,36 @@ def compare(
         predicted=predicted is not None,
         notes=notes,
     )
+
+
+def _error_known(ode: Trajectory) -> np.ndarray:
+    """At which alphas of the theory its error by quadrature is known, if it has one."""
+    finite = [np.isfinite(error.reshape(len(error), -1)).all(axis=1) for error in (ode.error or {}).values()]
+    return np.all([np.ones(len(ode.alphas), dtype=bool), *finite], axis=0)
+
+
+def _held_at(runs: Trajectory, predicted: Fluctuations | None, known: np.ndarray, A: int) -> np.ndarray:
+    """The positions, among the first A alphas, at which runs are held to the theory."""
+    valid = known[:A] if predicted is None else known[:A] & predicted.valid[:A]
+    if not runs.alphas[:A][valid].any():
+        raise InputError(
+            "nothing is left to compare: at no alpha > 0 that runs have are linear noise valid and errors known"
+        )
+    return np.flatnonzero(valid)
+
+
+def _expected(
+    samples: dict[str, Array], runs: Trajectory, ode: Trajectory, predicted: Fluctuations | None, there: np.ndarray,
+    A: int,
+) -> tuple[dict[str, Array], dict[str, Array]]:  # fmt: skip
+    """The mean that runs should have and its standard error, measured or predicted, at these positions."""
+    n = runs.R.shape[0]
+    if predicted is None:
+        means = {name: _moved(getattr(ode, name), ode.alphas, runs.alphas, A)[there] for name in samples}
+        return means, {name: sample.std(axis=0, ddof=1) / np.sqrt(n) for name, sample in samples.items()}
+    prediction = _prediction(predicted, runs, A)
+    means = {name: mean[there] for name, (mean, _) in prediction.items()}
+    return means, {name: std[there] / np.sqrt(n) for name, (_, std) in prediction.items()}
 
 
 def _with_quadrature(
