@@ -1,0 +1,126 @@
+"""How kernels are kept on the disk: an edit in any file is seen; what is loaded gives the bits of what was compiled."""
+
+import importlib
+import os
+import pkgutil
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import stdyn
+from stdyn import kernels
+from stdyn.kernels import averages, compile
+
+PACKAGE = Path(stdyn.__file__).parent
+
+SOLVE = """
+import hashlib, warnings
+import numpy as np
+import stdyn
+warnings.simplefilter("ignore")
+rng = np.random.default_rng(3)
+for activation in ("erf", "linear", "relu", "tanh", "gelu"):
+    for rule in ("bp", "fa"):
+        start = stdyn.initial.random_weights(2, 3, 200, 0.3, rng, v=0.3 * rng.standard_normal(2))
+        b = rng.standard_normal(2) if rule == "fa" else None
+        problem = stdyn.Problem(start, activation=activation, rule=rule, b=b, eta=0.1, eta_v=0.3, sigma=0.1,
+                                decay=0.01, decay_v=0.02, N=200, quadrature=2048)
+        theory = stdyn.integrate(problem, np.linspace(0, 30, 16))
+        noise = stdyn.fluctuations(problem, [1.0, 2.0], points=2**9) if rule == "bp" and activation != "gelu" else None
+        digest = hashlib.sha256(b"".join(np.ascontiguousarray(array).tobytes() for array in (
+            theory.R, theory.Q, theory.v, theory.eps_g,
+            *(() if noise is None else (noise.covariance, noise.bias.R, noise.nonlinearity)))))
+        print(activation, rule, digest.hexdigest())
+"""
+
+RIGHT_HAND_SIDE = """
+import numpy as np
+import stdyn
+from stdyn.kernels import equations
+from stdyn.theory import quadrature
+start = stdyn.initial.prepared(1, 1, r=0.25)
+problem = stdyn.Problem(start, activation="linear", eta=1, eta_v=1)
+y = start.layout.pack(start.order_parameters)
+print(*equations.right_hand_side(y, quadrature.parameters(problem)))
+"""
+
+
+def in_a_new_process(code, cache, package=PACKAGE):
+    """What the code prints, with its own folder of compiled functions."""
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(cache), "PYTHONPATH": str(package.parent)}
+    run = subprocess.run([sys.executable, "-c", code], env=environment, cwd=cache, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    return run.stdout.splitlines()
+
+
+def dispatchers():
+    """Every compiled function of the folder by name."""
+    found = {}
+    for module in (m.name for package in (kernels, averages) for m in pkgutil.iter_modules(package.__path__)):
+        for package in (kernels, averages):
+            if (Path(package.__path__[0]) / f"{module}.py").is_file():
+                names = vars(importlib.import_module(f"{package.__name__}.{module}"))
+                found |= {f"{module}.{name}": each for name, each in names.items() if hasattr(each, "py_func")}
+    return found
+
+
+def test_every_kernel_carries_the_stamp_of_the_folder():
+    """Not the date of its own file, by which numba would miss an edit in the file of a callee."""
+    found = dispatchers()
+    assert {"equations.right_hand_side", "network.network_run", "relu.averages"} <= found.keys()
+    for name, dispatcher in found.items():
+        assert dispatcher._cache._cache_file._source_stamp == compile._STAMP, name
+
+
+def test_every_kernel_says_how_sums_are_rounded():
+    """A function that says nothing of fastmath inherits it from the function for which it is compiled."""
+    for name, dispatcher in dispatchers().items():
+        assert "fastmath" in dispatcher.targetoptions, name
+
+
+def test_an_edit_in_the_file_of_a_callee_is_seen(tmp_path):
+    """overlaps (algebra.py) doubled doubles terms of the right-hand side (equations.py), without clearing a cache."""
+    copy = shutil.copytree(PACKAGE, tmp_path / "copy" / "stdyn", ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "cache").mkdir()
+    before = in_a_new_process(RIGHT_HAND_SIDE, tmp_path / "cache", copy)
+    assert in_a_new_process(RIGHT_HAND_SIDE, tmp_path / "cache", copy) == before
+    algebra = copy / "kernels" / "algebra.py"
+    text, stamp = algebra.read_text(), algebra.stat()
+    assert "product[i, a] += A[i, o] * B[a, o]" in text
+    algebra.write_text(text.replace("product[i, a] += A[i, o] * B[a, o]", "product[i, a] += 2 * A[i, o] * B[a, o]"))
+    os.utime(algebra, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))  # not even its date says so
+    assert in_a_new_process(RIGHT_HAND_SIDE, tmp_path / "cache", copy) != before
+
+
+def test_only_the_law_that_is_used_is_compiled(tmp_path):
+    """The first solution with linear units compiles nothing of erf, ReLU or quadrature."""
+    code = RIGHT_HAND_SIDE + "\nimport sys\nfrom stdyn.kernels.averages import LAWS\n"
+    code += "print(*(name for name, law in LAWS.items() if law.averages.overloads))"
+    assert in_a_new_process(code, tmp_path)[-1] == "linear"
+
+
+def test_a_word_is_said_once_when_kernels_are_compiled(tmp_path):
+    """The first time with an empty cache, and never again."""
+    code = "from stdyn import kernels\nkernels.on_compile(print)\n" + RIGHT_HAND_SIDE
+    first, _ = in_a_new_process(code, tmp_path)
+    assert first.startswith("compiling what is needed")
+    assert len(in_a_new_process(code, tmp_path)) == 1
+
+
+def test_without_numbas_private_attribute_it_is_said(monkeypatch):
+    """Kernels are kept all the same, by the date of their own file."""
+    monkeypatch.setattr(compile, "njit", lambda **_: lambda function: function)
+    with pytest.warns(RuntimeWarning, match="keeps its cache in another way"):
+        assert compile._kernel(fastmath=False)(np.sin) is np.sin
+
+
+@pytest.mark.slow
+def test_a_cold_and_a_warm_cache_give_the_same_bits(tmp_path):
+    """Of every law of the averages: one process compiles, the next loads. A resumed scan promises it."""
+    cold = in_a_new_process(SOLVE, tmp_path)
+    assert len(cold) == 10
+    assert in_a_new_process(SOLVE, tmp_path) == cold
