@@ -76,6 +76,7 @@ def test_the_readme_is_read_in_three_minutes():
     assert 550 <= len(text_of("README.md").split()) <= 700
 
 
+@pytest.mark.slow
 def test_examples_of_the_page_on_usage_run(tmp_path, monkeypatch):
     """Its Python, in an empty folder."""
     monkeypatch.chdir(tmp_path)

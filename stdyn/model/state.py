@@ -233,7 +233,7 @@ class Layout:
         first = self.blocks[0]
         leading = np.shape(values[first.name])[: -len(first.shape)]
         rows = [block.take(np.reshape(values[block.name], (*leading, *block.sizes))) for block in self.blocks]
-        return np.concatenate(rows, axis=-1, dtype=float)
+        return np.ascontiguousarray(np.concatenate(rows, axis=-1, dtype=float))  # as kernels are compiled for
 
     def unpack(self, y: Array) -> dict[str, Array]:
         """The arrays (..., *shape) by name of state vectors y (..., L)."""

@@ -112,11 +112,11 @@ class Expansion:
 
     def drift(self, w: Array) -> Array:
         """dw/dalpha."""
-        return equations.drift(w, self.parameters)
+        return equations.drift(np.ascontiguousarray(w), self.parameters)  # kernels are compiled for that alone
 
     def jacobian(self, w: Array) -> Array:
         """The derivative of the drift, (L, L)."""
-        return kernels.jacobian(w, self.parameters)
+        return kernels.jacobian(np.ascontiguousarray(w), self.parameters)
 
     def diffusion(self, w: Array, points: Array) -> Array:
         """The covariance D of a step's change of w, times N, by each set of points: (sets, L, L)."""

@@ -27,6 +27,7 @@ CASES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("problem", "other"), CASES)
 def test_mean_of_runs_follows_the_odes(problem, other):
     """256 reduced runs at N = 2000: false alarm 1e-6 a case, bias 5/N; eta off by 20 % and another g do not agree."""
@@ -49,6 +50,7 @@ def test_network_and_reduced_runs_have_one_law(activation):
         assert (np.abs(one.mean(axis=0) - other.mean(axis=0)) < 5.5 * error).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("activation", ["relu", "tanh", "gelu"])
 def test_fluctuations_predict_the_spread_of_runs(activation):
     """2000 reduced runs at N = 2000: standard deviations within 10 % + 5 s.e.; those of N = 4000 are not."""

@@ -26,6 +26,7 @@ def soft_committee(eta=1.5, rule="bp", b=None, R=0.0):
     return Problem(start, rule=rule, b=b, eta=eta, eta_v=0.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("rule", "b"), [("bp", None), ("fa", [1.0, 0.7])])
 @pytest.mark.parametrize("asymmetry", [1e-2, 1e-3, 1e-5])
 def test_predicted_end_of_a_plateau(rule, b, asymmetry):
@@ -85,6 +86,7 @@ def predicted(request):
     return problem, escape_times(problem, draws=400, rng=np.random.default_rng(1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("N", [500, 2000])
 def test_escape_times_of_runs_are_as_predicted(predicted, N):
     """400 reduced runs from R = 0: Kolmogorov-Smirnov against the predicted law, false alarm 1e-6.

@@ -95,12 +95,12 @@ def test_compare_without_fluctuations(run, tmp_path):
 
 def test_interrupted_fluctuations_leave_the_rest(run, tmp_path, monkeypatch):
     """Ctrl-C while they are computed: tables, files and the other figures are there, exit code 1."""
-    from stdyn.theory import fluctuations as linearnoise
+    from stdyn.theory import fluctuations
 
     def stops(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(linearnoise, "fluctuations", stops)
+    monkeypatch.setattr(fluctuations, "fluctuations", stops)
     code, out, err = run("compare", *SMALL, *RUNS, "--name", "r")
     assert (code, err) == (1, "stdyn: interrupted while fluctuations were computed; everything else is done\n")
     assert out.count("against the ODEs") == 4

@@ -58,6 +58,7 @@ def test_a_study_that_is_interrupted_keeps_what_is_done(run, tmp_path, monkeypat
     assert (tmp_path / "figures/s_escape_rate_against_eta.png").exists()
 
 
+@pytest.mark.slow
 def test_theory_against_n(run, tmp_path):
     """From a symmetric start: predicted and seen escapes at each N, files of the runs, a figure."""
     start = ("--start", "prepared", "--eta", "1.5", "--rule", "bp", "--runs", "20")

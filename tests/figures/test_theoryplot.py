@@ -68,6 +68,7 @@ def test_final_error_without_a_specialised_point():
     assert final_error(theory) == pytest.approx(theory.eps_g[-1], rel=1e-6)
 
 
+@pytest.mark.slow
 def test_final_error_of_an_overparametrised_student():
     """K = 3, M = 2, both layers: it ends in a family of perfect students, or with noise where the ODEs do."""
     for sigma, least, most in ((0.0, 0.0, 1e-8), (0.2, 1e-4, 1e-2)):

@@ -74,6 +74,7 @@ def test_I4_equals_placketts_integral():
         assert averages.I4(C, "relu")[0, 1, 2, 3] == pytest.approx(I4_by_plackett(C), abs=1e-13, rel=1e-13)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("which", "d"),
     [

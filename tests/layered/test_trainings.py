@@ -150,6 +150,7 @@ def test_ctrl_c_loses_at_most_the_epoch_under_way(whole, image_folder, tmp_path,
     assert_same(path, variables(whole))
 
 
+@pytest.mark.slow
 def test_killed_at_random_moments_it_loses_at_most_the_epochs_under_way(tmp_path, start_process):
     """SIGKILL after an epoch has been seen in the file, five times: the file is whole and has it; same bits."""
     images = write_images(tmp_path / "images", train=3000)

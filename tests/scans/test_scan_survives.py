@@ -16,6 +16,8 @@ import xarray
 
 from stdyn import open_scan
 
+pytestmark = pytest.mark.slow
+
 CONFIG = """
 K = 2
 M = 2

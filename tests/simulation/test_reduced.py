@@ -120,6 +120,7 @@ def law(K, M, O=None, **changes):
     return random_problem(K, M, O, **({"eta": 1.0, "eta_v": 0.5, "sigma": 0.3, "decay": 0.1, "decay_v": 0.1} | changes))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("problem", "runs"),
     [
@@ -145,6 +146,7 @@ def test_network_and_reduced_runs_obey_one_law(problem, runs):
     assert smallest_p(network, replace(wrong, problem=problem)) < FALSE_ALARM
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("simulate", [simulate_network, simulate_reduced])
 def test_numpys_numbers_give_the_same_law(simulate):
     """normals = "numpy", the reference, against "fast"; false alarm 1e-6."""
@@ -155,6 +157,7 @@ def test_numpys_numbers_give_the_same_law(simulate):
     assert smallest_p(fast, numpy) > FALSE_ALARM
 
 
+@pytest.mark.slow
 def test_the_length_of_the_example_matters():
     """One degree of freedom too many at N = K + M fails the test that the right number passes (false alarm 1e-6)."""
     problem = law(1, 1, rule="bp", N=2, eta_v=0.0, decay=0.0, decay_v=0.0, eta=1.0)
@@ -237,6 +240,7 @@ SINGULAR = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SINGULAR)
 def test_singular_covariances_obey_the_same_law(name):
     """Network against reduced from a singular start at N = 10, noise; false alarm 1e-6, and eta off by 10 % is seen."""

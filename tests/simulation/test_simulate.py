@@ -232,6 +232,7 @@ CASES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("problem", CASES)
 def test_mean_of_runs_follows_the_odes(problem):
     """128 runs at N = 500, all order parameters; false alarm 1e-6 a case, bias 5/N; eta off by 10 % fails."""
@@ -253,6 +254,7 @@ def test_every_other_rate_is_held_to_the_odes(parameter):
     assert not compare(runs, wrong, false_alarm=1e-6, bias=5).agrees
 
 
+@pytest.mark.slow
 def test_deviation_from_the_odes_shrinks_like_1_over_N():
     """N times the bias of Q_11 is the same at N = 40, 80, 160 (false alarm 1e-5), the bias itself is not."""
     sizes, n = np.array([40, 80, 160]), 4000

@@ -130,6 +130,7 @@ def test_curvature_of_eps_g_and_q():
 # D
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("activation", ["erf", "relu", "gelu"])
 @pytest.mark.parametrize("rule", ["bp", "fa"])
 @pytest.mark.parametrize(("K", "M", "O"), SHAPES)

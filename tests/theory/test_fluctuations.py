@@ -58,6 +58,7 @@ def wrong_deviations(found, runs, factor=1.0, false_alarm=1e-5):
     return wrong
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sigma", [0.0, 0.3])
 @pytest.mark.parametrize("rule", ["bp", "fa"])
 @pytest.mark.parametrize("K", [2, 5])
@@ -118,6 +119,7 @@ def test_the_bias_is_that_of_runs():
     assert not compare(runs, found.theory).agrees
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("N", [100, 400, 1600])
 def test_the_bias_is_of_order_one_over_n(N):
     """FA, K = M = 2 on the plateau: 16000 runs are at the ODEs and the bias at three N, false alarm 1e-4 each.
@@ -170,6 +172,7 @@ def test_runs_that_record_beside_the_alphas_of_the_prediction():
     assert np.isnan(z[:, 3]).all()
 
 
+@pytest.mark.slow
 def test_what_is_flagged_is_wrong():
     """BP, K = M = 2, N = 500, sigma = 0.3: valid on the plateau, not while it is left.
 

@@ -94,6 +94,7 @@ def test_nothing_moves_at_perfect_learning():
     assert np.abs(found.bias.Q).max() < 1e-12
 
 
+@pytest.mark.slow
 def test_where_the_spread_is_without_bounds():
     """R = 0 to alpha = 1e5: on the saddle the spread grows like e^(lambda alpha), without end; then it is NaN."""
     start = initial.prepared(2, 2, 0.2, 0.0)

@@ -117,6 +117,7 @@ def test_the_error_of_quadrature_is_that_of_the_solution():
     np.testing.assert_array_equal(bare.R, ours.R)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", ["bp", "fa"])
 def test_quadrature_leaves_a_symmetric_plateau_when_the_odes_do(rule):
     """From R_11 = 1e-5, erf by points against erf: points that treat teacher units differently leave it far sooner."""

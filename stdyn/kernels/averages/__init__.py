@@ -43,8 +43,7 @@ def _law_of(p: Any) -> Any:
 
 @overload(averages)
 def _averages(p, C, u, b):
-    chosen = _law_of(p).averages
-    return lambda p, C, u, b: chosen(p, C, u, b)
+    return _law_of(p).averages.py_func
 
 
 @overload(analytic)

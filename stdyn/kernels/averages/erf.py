@@ -12,7 +12,7 @@ ANALYTIC = True
 
 
 @compiled
-def _G_erf(C, beta):
+def G_erf(C, beta):
     """G_ij = sum_a beta_ia I3(i, j, a), with the factor 1/sqrt(Lambda_ia) that does not depend on j taken out."""
     K, P = beta.shape
     G = np.zeros((K, P))
@@ -32,7 +32,7 @@ def _G_erf(C, beta):
 
 
 @compiled
-def _H_erf(C, beta, bb, sigma):
+def H_erf(C, beta, bb, sigma):
     """H_ik = J2(i,k) [ sum_ac beta_ia beta_kc I2'(a, c) + sigma^2 b_i.b_k ], I2' under the covariance tilted by (i, k).
 
     The tilted covariance is C' = C - U1 U1^T - U2 U2^T, where (U1, U2) = L^-1 (rows i and k of C) and
@@ -79,7 +79,7 @@ def _H_erf(C, beta, bb, sigma):
 
 
 @compiled
-def _h_erf(C, u, K):
+def h_erf(C, u, K):
     """h_io = sum_a u_ao I2(i, a)."""
     P, O = u.shape
     h = np.zeros((K, O))
@@ -92,13 +92,7 @@ def _h_erf(C, u, K):
 
 
 @compiled
-def of_erf(C, u, b, sigma):
-    """(G, H, h) of units g(x) = erf(x / sqrt 2)."""
-    beta = overlaps(b, u)
-    return _G_erf(C, beta), _H_erf(C, beta, overlaps(b, b), sigma), _h_erf(C, u, b.shape[0])
-
-
-@compiled
 def averages(p, C, u, b):
     """(G, H, h) of units g(x) = erf(x / sqrt 2)."""
-    return of_erf(C, u, b, p.sigma)
+    beta = overlaps(b, u)
+    return G_erf(C, beta), H_erf(C, beta, overlaps(b, b), p.sigma), h_erf(C, u, b.shape[0])

@@ -3,7 +3,8 @@
 import numpy as np
 
 from stdyn.kernels.activation import TERMS
-from stdyn.kernels.averages.erf import of_erf
+from stdyn.kernels.algebra import overlaps
+from stdyn.kernels.averages.erf import G_erf, H_erf, h_erf
 from stdyn.kernels.compile import compiled
 
 ANALYTIC = True
@@ -38,7 +39,10 @@ def _by_terms(C, u, b, sigma, terms, terms_teacher):
             u_terms[p, o] = c[p] * u[unit[p], o]
             if p < students:
                 b_terms[p, o] = c[p] * s[p] * b[unit[p], o]
-    G_terms, H_terms, h_terms = of_erf(C_terms, u_terms, b_terms, sigma)
+    beta = overlaps(b_terms, u_terms)
+    G_terms = G_erf(C_terms, beta)
+    H_terms = H_erf(C_terms, beta, overlaps(b_terms, b_terms), sigma)
+    h_terms = h_erf(C_terms, u_terms, students)
     G, H, h = np.zeros((K, P)), np.zeros((K, K)), np.zeros((K, O))
     for p in range(students):
         for q in range(size):  # any term of unit j will do: its field is s z_j
