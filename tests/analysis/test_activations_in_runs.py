@@ -39,6 +39,7 @@ def test_mean_of_runs_follows_the_odes(problem, other):
         assert not compare(runs, integrate(wrong, alphas), **settings).agrees
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("activation", ["relu", "tanh", SHIFTED])
 def test_network_and_reduced_runs_have_one_law(activation):
     """Means of 128 runs each at N = 100 within 5 standard errors of their difference; false alarm 1e-5 a case."""
@@ -66,6 +67,7 @@ def test_fluctuations_predict_the_spread_of_runs(activation):
         assert (np.abs(getattr(wrong.std, name) - seen) > allowed).all()
 
 
+@pytest.mark.slow
 def test_the_error_of_quadrature_is_part_of_the_comparison():
     """A theory whose points are few is held to runs with the error they make: it agrees, and says so."""
     exact = specialising(2, 2, activation="erf", N=10_000)

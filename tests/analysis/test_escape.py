@@ -107,6 +107,7 @@ def test_escape_times_of_runs_are_as_predicted(predicted, N):
     assert cumulative(-0.2 * np.log(N) / (2 * times.rate)) < 1e-6
 
 
+@pytest.mark.slow
 def test_law_of_the_escape(predicted):
     """One unstable direction: offsets are c - log|g| / lambda with g standard normal, so their spread is known; 2 %."""
     _, times = predicted

@@ -30,6 +30,7 @@ def test_what_needs_derivatives_refuses_jumps(tmp_path):
     assert not (tmp_path / "data" / "t_bp_ode.h5").exists()
 
 
+@pytest.mark.slow
 def test_the_command_line_takes_any_activation(tmp_path):
     """One of a file, for the student, and a built-in one for the teacher; wrong ones are named in one line."""
     (tmp_path / "own.py").write_text(

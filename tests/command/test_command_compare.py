@@ -1,6 +1,7 @@
 """stdyn compare: what it writes and prints."""
 
 import numpy as np
+import pytest
 from command_helpers import RUNS, SMALL, assert_refused, contents
 
 from stdyn import load
@@ -51,6 +52,7 @@ def test_compare_simulates_as_it_is_told(run, tmp_path):
     assert sorted(path.name for path in (tmp_path / "data").iterdir()) == names
 
 
+@pytest.mark.slow
 def test_three_outputs_go_through_every_command(run, tmp_path):
     """compare with fluctuations, a scan and its figures, theory; info names the alignment of each output."""
     three = (*SMALL, "--outputs", "3")

@@ -16,7 +16,10 @@ import pytest
 from stdyn import InputError, open_scan
 
 pytest.importorskip("distributed")
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs process groups and SIGKILL")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform == "win32", reason="needs process groups and SIGKILL"),
+]
 
 POINTS = 60  # of some 40 ms each
 CONFIG = f"""

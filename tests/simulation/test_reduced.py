@@ -271,6 +271,7 @@ def test_students_that_are_equal_stay_equal_to_the_last_bit(simulate, sign):
         np.testing.assert_array_equal(runs.v[..., 0], sign * runs.v[..., 1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("N", [10, 40])
 def test_order_parameters_are_possible_in_every_record(N):
     """C is positive semi-definite to rounding after 10^6 steps, close to perfect learning where its rank is M."""

@@ -40,6 +40,7 @@ def test_a_linear_network_is_solved_exactly():
             np.testing.assert_allclose(theory.Q[j].ravel(), exact[6:15], atol=1e-8)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("activation", ["relu", "gelu"])
 def test_the_jacobian_stays_among_possible_states(activation):
     """Near perfect learning, where averages end: against one-sided differences of a much smaller step, to 1 %."""
@@ -53,6 +54,7 @@ def test_the_jacobian_stays_among_possible_states(activation):
     np.testing.assert_allclose(J, numerical, atol=0.01 * np.abs(J).max())
 
 
+@pytest.mark.slow
 def test_spectra_at_perfect_learning():
     """Where averages end: those of erf by points are erf's to 1 %, and critical rates are those worked out by hand.
 
@@ -70,6 +72,7 @@ def test_spectra_at_perfect_learning():
         assert critical_eta(problem) == pytest.approx(exact, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_perfect_learning_is_a_fixed_point_of_every_activation():
     """And it is found from a start near by, with eps_g = 0; a teacher of another activation cannot be learned."""
     for activation in ("relu", "tanh", "gelu"):

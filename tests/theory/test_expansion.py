@@ -163,6 +163,7 @@ def test_diffusion_is_the_covariance_of_a_step(K, M, O, rule, activation):
     assert (np.abs(products.mean(axis=0) - 1.2 * D) > allowed).any()
 
 
+@pytest.mark.slow
 def test_diffusion_of_a_linear_unit_is_exact():
     """K = M = 1: <Delta^2 y^2> - <Delta y>^2 = <Delta^2> T + <Delta y>^2 (Isserlis); quadrature within 0.5 %."""
     problem = random_problem(1, 1, None, 4, activation="linear", sigma=0.0)

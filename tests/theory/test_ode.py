@@ -222,6 +222,7 @@ def structured_problem(seed):
     return Problem(start, rule=rule, b=b, eta=0.6, eta_v=0.4, sigma=0.3, decay=0.01)
 
 
+@pytest.mark.slow
 def test_integration_on_orbits_is_the_plain_integration(monkeypatch):
     """400 structured starts, most of them symmetric: to alpha = 3 both agree to 1e-8; with wrong orbits they do not."""
 
