@@ -131,7 +131,7 @@ def check_numpy_script(problem):
     dR, dQ, dv = numpy_script.right_hand_side(*overlaps(problem))
     np.testing.assert_allclose(state.pack(dR, dQ, dv[:, None]), equations.right_hand_side(*packed(problem)), atol=1e-14)
     W, W_teacher = stdyn.weights(problem, problem.N, np.random.default_rng(2))
-    _, _, v_teacher, b, *_ = problem.parameters
+    _, v_teacher, b, *_ = problem.parameters
     rng = np.random.default_rng(3)
     expected = numpy_script.simulate(W, problem.start.v, W_teacher, v_teacher[:, 0], b[:, 0], 2000, rng)
     v, xi = problem.start.v[:, None].copy(), np.random.default_rng(3).standard_normal((2000, problem.N))

@@ -1,4 +1,7 @@
-"""Matrices so small that a call of BLAS or NumPy takes longer than the work itself."""
+"""Matrices so small that a call of BLAS or NumPy takes longer than the work itself.
+
+In loops: numba takes seconds to compile an expression of arrays.
+"""
 
 import numpy as np
 
@@ -27,10 +30,24 @@ def minus(A, B):
 
 
 @compiled
+def plus(A, scale, B):
+    """A + scale B"""
+    total = np.empty(B.shape)
+    for i in range(B.shape[0]):
+        for j in range(B.shape[1]):
+            total[i, j] = A[i, j] + scale * B[i, j]
+    return total
+
+
+@compiled
 def mixed(A, B):
     """A B^T + B A^T"""
     product = overlaps(A, B)
-    return product + product.T
+    symmetric = np.empty(product.shape)
+    for i in range(len(A)):
+        for k in range(len(A)):
+            symmetric[i, k] = product[i, k] + product[k, i]
+    return symmetric
 
 
 @compiled
@@ -52,7 +69,7 @@ def covariance(R, Q, T):
     """C = [[Q, R], [R^T, T]], the covariance of the fields (x, y)."""
     K, M = R.shape
     C = np.empty((K + M, K + M))
-    for i in range(K):  # loops: numba takes four seconds to compile the assignments to slices
+    for i in range(K):
         for k in range(K):
             C[i, k] = Q[i, k]
         for n in range(M):

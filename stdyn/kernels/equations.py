@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from stdyn.kernels.algebra import covariance, mixed, output_weights, overlaps
+from stdyn.kernels.algebra import covariance, minus, mixed, output_weights, overlaps, plus
 from stdyn.kernels.averages import averages
 from stdyn.kernels.compile import compiled
 from stdyn.kernels.parameters import backward, named
-from stdyn.kernels.state import pack, unpack
+from stdyn.kernels.state import pack, place_Q, place_R, place_v, unpack
 
 
 @compiled
@@ -16,15 +16,16 @@ def right_hand_side(y, parameters):
     (K, O), M = p.b.shape, p.T.shape[0]
     R, Q, v = unpack(y, K, M, O)
     G, H, h = averages(p, covariance(R, Q, p.T), output_weights(v, p.v_teacher), backward(p, v))
-    dR, dQ, dv = np.empty((K, M)), np.empty((K, K)), np.empty((K, O))
+    dy = np.empty(len(y))
     for i in range(K):
         for n in range(M):
-            dR[i, n] = -p.eta * G[i, K + n] - p.decay * R[i, n]
+            dy[place_R(i, n, K, M)] = -p.eta * G[i, K + n] - p.decay * R[i, n]
         for k in range(i, K):
-            dQ[i, k] = -p.eta * (G[i, k] + G[k, i]) - 2 * p.decay * Q[i, k] + p.eta**2 * H[i, k]
+            change = -p.eta * (G[i, k] + G[k, i]) - 2 * p.decay * Q[i, k] + p.eta**2 * H[i, k]
+            dy[place_Q(i, k, K, M)] = change
         for o in range(O):
-            dv[i, o] = -p.eta_v * h[i, o] - p.decay_v * v[i, o]
-    return pack(dR, dQ, dv)
+            dy[place_v(i, o, K, M, O)] = -p.eta_v * h[i, o] - p.decay_v * v[i, o]
+    return dy
 
 
 @compiled
@@ -38,6 +39,6 @@ def drift(w, parameters):
     (K, O), M = p.b.shape, p.T.shape[0]
     R, Q_across, v = unpack(w, K, M, O)
     along = overlaps(R, p.T_inverse)
-    y = pack(R, Q_across + overlaps(along, R), v)
+    y = pack(R, plus(Q_across, 1.0, overlaps(along, R)), v)
     dR, dQ, dv = unpack(right_hand_side(y, parameters), K, M, O)
-    return pack(dR, dQ - mixed(dR, along), dv)
+    return pack(dR, minus(dQ, mixed(dR, along)), dv)

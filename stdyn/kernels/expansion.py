@@ -5,7 +5,7 @@ from math import sqrt
 import numpy as np
 
 from stdyn.kernels.activation import activate
-from stdyn.kernels.algebra import covariance, largest, output_weights, overlaps
+from stdyn.kernels.algebra import covariance, largest, minus, output_weights, overlaps, plus
 from stdyn.kernels.averages import analytic, averages
 from stdyn.kernels.compile import compiled
 from stdyn.kernels.deltas import errors
@@ -42,20 +42,20 @@ def jacobian(w, parameters):
     Where Q_across is all but singular, and averages end there, those with respect to Q_across are one-sided.
     """
     p = named(parameters)
-    (K, O), M = p.b.shape, p.T.shape[0]
-    J = np.empty((len(w), len(w)))
+    (K, O), M, L = p.b.shape, p.T.shape[0], len(w)
+    J = np.zeros((L, L))
     moved, inside = w.copy(), step_inside(w, _STEP, 0.0, parameters)
     first, last = place_Q(0, 0, K, M), place_v(0, 0, K, M, O)  # Q_across, which alone is bounded
-    for j in range(len(w)):
+    for j in range(L):
         if first <= j < last and inside < _BORDER:
             continue
         h = (inside if first <= j < last else _STEP) * (1 + abs(w[j]))
-        column = np.zeros(len(w))
         for step, weight in ((-2, 1.0), (-1, -8.0), (1, 8.0), (2, -1.0)):
             moved[j] = w[j] + step * h
-            column += weight / (12 * h) * drift(moved, parameters)
+            there = drift(moved, parameters)
+            for a in range(L):
+                J[a, j] += weight / (12 * h) * there[a]
         moved[j] = w[j]
-        J[:, j] = column
     if inside < _BORDER:
         _one_sided(J, w, parameters)
     return J
@@ -72,12 +72,14 @@ def _one_sided(J, w, parameters):
     here = drift(w, parameters)
     for i in range(K):
         for k in range(i, K):  # along (e_i + e_k)(e_i + e_k)^T, which is possible
-            one = drift(_lengthened(w, _ACROSS, i, k, K, M), parameters)
-            four = drift(_lengthened(w, 4 * _ACROSS, i, k, K, M), parameters)
-            J[:, place_Q(i, k, K, M)] = (8 * (one - here) - (four - here)) / (4 * _ACROSS)
+            for times, weight in ((1, 8.0), (4, -1.0)):
+                there = drift(_lengthened(w, times * _ACROSS, i, k, K, M), parameters)
+                for a in range(len(w)):
+                    J[a, place_Q(i, k, K, M)] += weight * (there[a] - here[a]) / (4 * _ACROSS)
     for i in range(K):
         for k in range(i + 1, K):
-            J[:, place_Q(i, k, K, M)] -= J[:, place_Q(i, i, K, M)] + J[:, place_Q(k, k, K, M)]
+            for a in range(len(w)):
+                J[a, place_Q(i, k, K, M)] -= J[a, place_Q(i, i, K, M)] + J[a, place_Q(k, k, K, M)]
 
 
 @compiled
@@ -94,16 +96,20 @@ def _lengthened(w, length, i, k, K, M):
 @compiled
 def curvature(w, directions, parameters):
     """sum_ab D_ab d^2(dw/dalpha)/dw_a dw_b / 2 with D = sum_k d_k d_k^T, the d_k being the rows of `directions`."""
-    total = np.zeros(len(w))
+    total, moved = np.zeros(len(w)), np.empty(len(w))
     wide = step_inside(w, _WIDE, 1e-5, parameters)
     here = drift(w, parameters)
     for k in range(len(directions)):
-        length = sqrt(np.sum(directions[k] ** 2))
-        if length > 0:
-            step = directions[k] * (wide / length)
-            there = drift(w + step, parameters)
-            there += drift(w - step, parameters)
-            total += (there - 2 * here) * (length**2 / (2 * wide**2))
+        square = 0.0
+        for a in range(len(w)):
+            square += directions[k, a] ** 2
+        for sign in (1.0, -1.0):
+            if square > 0:
+                for a in range(len(w)):
+                    moved[a] = w[a] + sign * directions[k, a] * (wide / sqrt(square))
+                there = drift(moved, parameters)
+                for a in range(len(w)):
+                    total[a] += (there[a] - here[a]) * (square / (2 * wide**2))
     return total
 
 
@@ -116,19 +122,24 @@ def finite_size_drift(w, parameters):
     """
     p = named(parameters)
     (K, O), M = p.b.shape, p.T.shape[0]
-    eta, decay = p.eta, p.decay
     R, Q_across, v = unpack(w, K, M, O)
     Q_along = overlaps(overlaps(R, p.T_inverse), R)
     u, b = output_weights(v, p.v_teacher), backward(p, v)
-    G, H, _ = averages(p, covariance(R, Q_along + Q_across, p.T), u, b)
-    _, H_more, _ = averages(p, covariance(R, Q_along + (1 + _STEP) * Q_across, p.T), u, b)
-    _, H_less, _ = averages(p, covariance(R, Q_along + (1 - _STEP) * Q_across, p.T), u, b)
-    G_across = G[:, :K] - overlaps(G[:, K:], overlaps(R, p.T_inverse))
+    G, H, _ = averages(p, covariance(R, plus(Q_along, 1.0, Q_across), p.T), u, b)
+    H_across = np.zeros((K, K))  # the change of H with the length of Q_across, by a difference
+    for sign in (1.0, -1.0):
+        _, H_there, _ = averages(p, covariance(R, plus(Q_along, 1 + sign * _STEP, Q_across), p.T), u, b)
+        H_across = plus(H_across, sign / _STEP, H_there)
+    G_across = minus(G[:, :K], overlaps(G[:, K:], overlaps(R, p.T_inverse)))
     rank = 0.0  # the trace of the projector T T^+
     for n in range(M):
         for m in range(M):
             rank += p.T[n, m] * p.T_inverse[m, n]
-    dQ = eta**2 * ((H_more - H_less) / _STEP - rank * H) + decay * eta * (G_across + G_across.T) + decay**2 * Q_across
+    dQ = np.empty((K, K))
+    for i in range(K):
+        for k in range(K):
+            dQ[i, k] = p.eta**2 * (H_across[i, k] - rank * H[i, k]) + p.decay**2 * Q_across[i, k]
+            dQ[i, k] += p.decay * p.eta * (G_across[i, k] + G_across[k, i])
     return pack(np.zeros((K, M)), dQ, np.zeros((K, O)))
 
 
@@ -155,16 +166,16 @@ def diffusion(w, roots, g, parameters):
             _fields(along, roots, points, across, z)
             activate(p.codes, K * _TOGETHER, z.ravel(), g_z.ravel(), g_prime.ravel())
             for o in range(O):
-                Delta[o] = 0
-                if p.sigma > 0:
-                    Delta[o] = -p.sigma * points[K + M + o]
+                for r in range(_TOGETHER):
+                    Delta[o, r] = -p.sigma * points[K + M + o, r] if p.sigma > 0 else 0.0
             errors(g_z, g_prime, u, back, Delta, delta)
             _changes(p, (R, Q_across, v), mean, across, z, g_z, delta, Delta, f)
             _add_covariance(f, D[which])
-    for a in range(L):
-        for c in range(a):
-            D[:, c, a] = D[:, a, c]
-    return D / g.shape[2]
+        for a in range(L):
+            for c in range(a + 1):
+                D[which, a, c] /= g.shape[2]
+                D[which, c, a] = D[which, a, c]
+    return D
 
 
 @compiled
@@ -172,16 +183,22 @@ def _fields(along, roots, points, across, z):
     """Fill z (K+M, points) with the fields, and across (K, points) with those across the teacher's space."""
     K, M = along.shape
     for i in range(K):
-        across[i] = 0
+        for r in range(_TOGETHER):
+            across[i, r] = 0.0
         for k in range(K):
-            across[i] += roots[2][i, k] * points[M + k]
-        z[i] = across[i]
+            for r in range(_TOGETHER):
+                across[i, r] += roots[2][i, k] * points[M + k, r]
+        for r in range(_TOGETHER):
+            z[i, r] = across[i, r]
         for n in range(M):
-            z[i] += along[i, n] * points[n]
+            for r in range(_TOGETHER):
+                z[i, r] += along[i, n] * points[n, r]
     for n in range(M):
-        z[K + n] = 0
+        for r in range(_TOGETHER):
+            z[K + n, r] = 0.0
         for m in range(M):
-            z[K + n] += roots[0][n, m] * points[m]
+            for r in range(_TOGETHER):
+                z[K + n, r] += roots[0][n, m] * points[m, r]
 
 
 @compiled
@@ -191,13 +208,18 @@ def _changes(p, state, mean, across, z, g_z, delta, Delta, f):
     (K, M), O = R.shape, v.shape[1]
     for i in range(K):
         for n in range(M):
-            f[place_R(i, n, K, M)] = -p.eta * delta[i] * z[K + n] - (p.decay * R[i, n] + mean_R[i, n])
+            rest = p.decay * R[i, n] + mean_R[i, n]
+            for r in range(_TOGETHER):
+                f[place_R(i, n, K, M), r] = -p.eta * delta[i, r] * z[K + n, r] - rest
         for k in range(i, K):
-            at = place_Q(i, k, K, M)
-            f[at] = p.eta**2 * delta[i] * delta[k] - p.eta * (delta[i] * across[k] + delta[k] * across[i])
-            f[at] -= 2 * p.decay * Q_across[i, k] + mean_Q[i, k]
+            rest = 2 * p.decay * Q_across[i, k] + mean_Q[i, k]
+            for r in range(_TOGETHER):
+                change = delta[i, r] * across[k, r] + delta[k, r] * across[i, r]
+                f[place_Q(i, k, K, M), r] = p.eta**2 * delta[i, r] * delta[k, r] - p.eta * change - rest
         for o in range(O):
-            f[place_v(i, o, K, M, O)] = -p.eta_v * Delta[o] * g_z[i] - (p.decay_v * v[i, o] + mean_v[i, o])
+            rest = p.decay_v * v[i, o] + mean_v[i, o]
+            for r in range(_TOGETHER):
+                f[place_v(i, o, K, M, O), r] = -p.eta_v * Delta[o, r] * g_z[i, r] - rest
 
 
 @compiled

@@ -8,8 +8,9 @@ from stdyn.kernels.compile import inlined
 
 RATES = ("eta", "eta_v", "sigma", "decay", "decay_v")  # in the order in which they stand in `rates`
 
-# How the parameters cross from Python: a plain tuple, which numba takes apart in half of the time of a named one.
-Plain = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, bool, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+# How the parameters cross from Python: a plain tuple of few arrays, which numba takes apart in half of the time of a
+# named one: (T and T^+, v_teacher, b, fixed_feedback, rates, codes, table).
+Plain = tuple[np.ndarray, np.ndarray, np.ndarray, bool, np.ndarray, np.ndarray, np.ndarray]
 
 
 class Parameters(NamedTuple):
@@ -26,16 +27,15 @@ class Parameters(NamedTuple):
     decay: float
     decay_v: float
     codes: np.ndarray  # how g and g' are evaluated (activation.py)
-    law: np.ndarray  # empty; its type names the law of the averages (averages/)
-    table: np.ndarray  # numbers that the law needs: terms of g, or points
+    table: np.ndarray  # what the law of the averages needs: terms of g, or points; its type names the law (averages/)
 
 
 @inlined
 def named(plain):
     """The parameters of a problem from the tuple in which they cross from Python."""
-    T, T_inverse, v_teacher, b, fixed_feedback, rates, codes, law, table = plain
+    T, v_teacher, b, fixed_feedback, rates, codes, table = plain
     return Parameters(
-        T, T_inverse, v_teacher, b, fixed_feedback, rates[0], rates[1], rates[2], rates[3], rates[4], codes, law, table
+        T[0], T[1], v_teacher, b, fixed_feedback, rates[0], rates[1], rates[2], rates[3], rates[4], codes, table
     )
 
 

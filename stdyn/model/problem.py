@@ -7,7 +7,7 @@ import numpy as np
 
 from stdyn.checks import Array, frozen_array, integer, number
 from stdyn.errors import InputError
-from stdyn.kernels.averages import law
+from stdyn.kernels.averages import table
 from stdyn.kernels.parameters import RATES, Plain
 from stdyn.model.activations import Activation, codes, find, law_of
 from stdyn.model.state import Layout, OrderParameters
@@ -134,22 +134,19 @@ class Problem:
     @property
     def parameters(self) -> Plain:
         """Those of the kernels that take no averages; `theory.quadrature.parameters` are those of the others."""
-        return self.parameters_with("none", np.zeros((0, 0)))
+        return self.parameters_with(table())
 
-    def parameters_with(self, name: str, table: Array) -> Plain:
-        """The parameters of kernels (stdyn/kernels/parameters.py), with averages by this law and the table it needs."""
+    def parameters_with(self, of_law: np.ndarray) -> Plain:
+        """The parameters of kernels (stdyn/kernels/parameters.py), with the table of a law of averages."""
         start, b = self.start, self.start.v if self.b is None else self.b
-        T = np.array(start.T)
         return (
-            T,
-            np.array(np.linalg.pinv(T, hermitian=True), dtype=float),
+            np.array([start.T, np.linalg.pinv(start.T, hermitian=True)], dtype=float),
             np.array(start.v_teacher.reshape(start.M, -1)),
             np.array(b.reshape(start.K, -1)),
             self.rule == "fa",
             np.array([getattr(self, name) for name in RATES]),
             codes(*self.activations),
-            law(name),
-            table,
+            of_law,
         )
 
     def difference(self, other: "Problem") -> str | None:

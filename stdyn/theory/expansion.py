@@ -36,7 +36,7 @@ class Expansion:
         self.problem, self.layout = problem, problem.layout
         self.K, self.M, self.O = problem.start.K, problem.start.M, problem.outputs
         self.parameters = quadrature.parameters(problem)
-        self.T, self.T_inverse, self.v_teacher, *_ = self.parameters
+        (self.T, self.T_inverse), self.v_teacher, *_ = self.parameters
         self.roots = (root(self.T), root(self.T_inverse))
 
     @property

@@ -14,6 +14,7 @@ import numpy as np
 from scipy.stats import norm, qmc
 
 from stdyn.checks import Array
+from stdyn.kernels.averages import table
 from stdyn.kernels.parameters import Plain
 from stdyn.model.activations import Activation, terms_of
 from stdyn.model.initial import root
@@ -26,16 +27,16 @@ _FEWEST = 2**5  # points of a set, before units are exchanged
 def parameters(problem: Problem, which: int | None = None) -> Plain:
     """The parameters of the kernels that take averages, by the points of all sets or of one, if by quadrature."""
     if problem.law == "erfs":
-        return problem.parameters_with("erfs", terms_of(*problem.activations))
+        return problem.parameters_with(table("erfs", terms_of(*problem.activations)))
     if problem.law != "points":
-        return problem.parameters_with(problem.law, np.zeros((0, 0)))
-    rows, nodes = problem.start.M + problem.start.K, exact_nodes(problem)
+        return problem.parameters_with(table(problem.law))
+    fields, nodes = problem.start.M + problem.start.K, exact_nodes(problem)
     if nodes is not None:
-        g, weights = gauss_hermite(rows, nodes)
+        g, weights = gauss_hermite(fields, nodes)
     else:
         g, weights = _random_points(problem, range(SETS) if which is None else (which,))
-    table = np.vstack([_fields(g, problem.start.T, problem.activations[1]), weights])
-    return problem.parameters_with("points", table)
+    rows = np.vstack([_fields(g, problem.start.T, problem.activations[1]), weights])
+    return problem.parameters_with(table("points", rows))
 
 
 def _fields(g: Array, T: Array, teacher: Activation) -> Array:

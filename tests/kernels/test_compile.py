@@ -104,7 +104,8 @@ def test_what_is_used_is_compiled_and_said_once(tmp_path):
     code += "print(*(len(f.overloads) for f in (equations.overlaps, erf.H_erf, relu._H_relu, points.fill)))"
     said, numbers, compiled = in_a_new_process(code, tmp_path)
     assert said.startswith("compiling what is needed")
-    assert compiled == "1 0 0 0"
+    assert compiled.split()[0] != "0"
+    assert compiled.split()[1:] == ["0", "0", "0"]
     assert in_a_new_process(code, tmp_path)[:-1] == [numbers]
 
 

@@ -133,7 +133,7 @@ def test_a_step_is_that_of_the_theory(K, M, O, rule, activation):
     student, _, teacher = activation.partition(" of ")
     problem = random_problem(K, M, O, 3, rule, N=17, activation=student, activation_teacher=teacher or None)
     N, rng = problem.N, np.random.default_rng(0)
-    _, _, v_teacher, b, _, (eta, eta_v, sigma, decay, decay_v), *_ = problem.parameters
+    _, v_teacher, b, _, (eta, eta_v, sigma, decay, decay_v), *_ = problem.parameters
     W, W_teacher = initial.weights(problem, N, rng)
     v = problem.start.v.reshape(K, -1).copy()
     xi, zeta = rng.standard_normal((5, N)), rng.standard_normal((5, problem.outputs))

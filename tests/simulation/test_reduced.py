@@ -33,7 +33,7 @@ from stdyn.kernels import reduced as reduced_kernels
 def microscopic(problem, steps, rng):
     """Plain NumPy: the network's R, Q, v after all steps, and what every step saw: x, y, |xi|^2, zeta."""
     W, W_teacher = weights(problem, problem.N, rng)
-    _, _, v_teacher, b, fixed, (eta, eta_v, sigma, decay, decay_v), *_ = problem.parameters
+    _, v_teacher, b, fixed, (eta, eta_v, sigma, decay, decay_v), *_ = problem.parameters
     v, N, O, seen = problem.start.v.reshape(len(W), -1).copy(), problem.N, problem.outputs, []
     (g_of, slope_of), (g_teacher, _) = (NUMPY_FUNCTIONS[each.name] for each in problem.activations)
     for _ in range(steps):

@@ -16,29 +16,32 @@ import numpy as np
 from numba.extending import overload
 
 LAWS: dict[str, Any] = {name: import_module(f"{__name__}.{name}") for _, name, _ in iter_modules(__path__)}
-_NONE = "none"
+NONE = "none"  # the law of kernels without averages
 
 
-def law(name: str = _NONE) -> np.ndarray:
-    """The `law` of kernels' parameters: an empty array of a type with this name; by default that of no averages."""
-    if name != _NONE and name not in LAWS:
-        raise ValueError(f"there is no law {name!r} of averages, but {', '.join(LAWS)}")
-    return np.zeros(0, [(name, np.uint8)])
+def table(law: str = NONE, values: np.ndarray | None = None) -> np.ndarray:
+    """The `table` of kernels' parameters: the values (rows, columns) that a law needs, in a type that has its name.
+
+    In a law they are floats again: p.table.view(np.float64).
+    """
+    if law != NONE and law not in LAWS:
+        raise ValueError(f"there is no law {law!r} of averages, but {', '.join(LAWS)}")
+    return (np.zeros((1, 1)) if values is None else np.ascontiguousarray(values, dtype=float)).view([(law, float)])
 
 
 def averages(p: Any, C: np.ndarray, u: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The averages (G, H, h) by the law of the parameters p."""
-    return LAWS[p.law.dtype.names[0]].averages(p, C, u, b)
+    return LAWS[p.table.dtype.names[0]].averages(p, C, u, b)
 
 
 def analytic(p: Any) -> bool:
     """Whether they are analytic functions of C."""
-    return bool(LAWS[p.law.dtype.names[0]].ANALYTIC)
+    return bool(LAWS[p.table.dtype.names[0]].ANALYTIC)
 
 
 def _law_of(p: Any) -> Any:
     """That of parameters of this type, for the compiler."""
-    return LAWS[next(iter(p[p.fields.index("law")].dtype.fields))]
+    return LAWS[next(iter(p[p.fields.index("table")].dtype.fields))]
 
 
 @overload(averages)

@@ -16,7 +16,8 @@ def averages(p, C, u, b):
 
     The table has a row (c, s) for each term of students, then of teachers.
     """
-    return _by_terms(C, u, b, p.sigma, p.table[: p.codes[TERMS]], p.table[p.codes[TERMS] :])
+    terms = p.table.view(np.float64)
+    return _by_terms(C, u, b, p.sigma, terms[: p.codes[TERMS]], terms[p.codes[TERMS] :])
 
 
 @compiled

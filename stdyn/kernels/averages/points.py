@@ -19,7 +19,7 @@ def averages(p, C, u, b):
     With both signs nothing of odd order in g2 is left, so that the averages are smooth where Q_across vanishes; and
     where Delta vanishes at every point they vanish exactly.
     """
-    (K, O), P, sigma, points = b.shape, len(C), p.sigma, p.table
+    (K, O), P, sigma, points = b.shape, len(C), p.sigma, p.table.view(np.float64)
     M = P - K
     R, T = np.empty((K, M)), np.empty((M, M))
     for n in range(M):
