@@ -7,7 +7,7 @@ BIN = .venv/bin
 
 # The main job: FA and BP at N = 500, K = M = 5, networks and theory; tables, files in data/, figures 1 to 4.
 reproduce: .venv/installed
-	$(BIN)/stdyn compare --runs 8 --reduced-runs 64 --no-fluctuations --force
+	$(BIN)/stdyn compare --alpha-max 1000 --runs 8 --reduced-runs 64 --no-fluctuations --force
 
 # Every other picture; each part is a target of its own.
 figures: reproduce fluctuations symmetric sizes scan theory outputs activations mnist
