@@ -43,3 +43,9 @@ def named(plain):
 def backward(p, v):
     """The weights (K, O) by which errors go back: the learning rule."""
     return p.b if p.fixed_feedback else v
+
+
+@inlined
+def backward_of_run(p, v, i, o, r):
+    """The same of one run r out of many, v (K, O, runs)."""
+    return p.b[i, o] if p.fixed_feedback else v[i, o, r]

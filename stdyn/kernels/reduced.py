@@ -7,7 +7,7 @@ import numpy as np
 from stdyn.kernels.activation import activate
 from stdyn.kernels.compile import ordered
 from stdyn.kernels.network import CACHED
-from stdyn.kernels.parameters import named
+from stdyn.kernels.parameters import backward_of_run, named
 from stdyn.kernels.random import chi_squares, normals
 from stdyn.kernels.state import DIVERGED
 
@@ -92,7 +92,7 @@ def reduced_steps(A, S, v, L, alive, taken, N, g, chi2, parameters):
                 error[r] = 0.0
             for o in range(O):
                 for r in range(runs):
-                    error[r] += (p.b[i, o] if p.fixed_feedback else v[i, o, r]) * Delta[o, r]
+                    error[r] += backward_of_run(p, v, i, o, r) * Delta[o, r]
             for r in range(runs):
                 change[r] = -p.eta / N * g_prime[i, r] * error[r]
                 x[i, r] = change[r] * length[r] + (keep * x[i, r] / length[r] if length[r] > 0 else 0.0)
