@@ -401,8 +401,7 @@ def compiled():
     """How many times a warm process has to compile the right-hand side or the step loop."""
     return answer(
         "import numpy as np, stdyn; from stdyn.kernels import equations, network, random;"
-        "start = stdyn.initial.prepared(2, 2);"
-        "problem = stdyn.Problem(start, N=9, eta=0.5, eta_v=0.5);"
+        "problem = stdyn.Problem(stdyn.initial.prepared(2, 2), N=9, eta=0.5, eta_v=0.5);"
         "stdyn.integrate(problem, [1.0]); stdyn.simulate_network(problem, [1.0], rng=np.random.default_rng(1));"
         "print(sum(sum(f.stats.cache_misses.values()) for m in (equations, network, random)"
         " for f in vars(m).values() if hasattr(f, 'py_func')))"
