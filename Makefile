@@ -4,6 +4,7 @@ BIN = .venv/bin
 
 .PHONY: reproduce figures fluctuations symmetric sizes scan theory outputs activations mnist \
         test test-all lint bench clean
+.NOTPARALLEL:
 
 # The main job: FA and BP at N = 500, K = M = 5, networks and theory; tables, files in data/, figures 1 to 4.
 reproduce: .venv/installed
@@ -60,7 +61,7 @@ test: .venv/installed-test
 	$(BIN)/python -m pytest -n auto --durations=15 -m "not slow"
 
 test-all: test
-	$(BIN)/python -m pytest -n auto --durations=30 -m slow
+	$(BIN)/python -m pytest -n auto --dist worksteal --durations=30 -m slow
 
 lint: .venv/installed-dev
 	$(BIN)/ruff check

@@ -11,7 +11,7 @@ from stdyn.errors import InputError
 Array = NDArray[np.float64]
 
 METHODS = ("DOP853", "RK45", "RK23", "LSODA", "Radau", "BDF")  # of scipy.integrate.solve_ivp
-NORMALS = ("fast", "numpy")  # kernels.normals, or numpy.random.Generator.standard_normal, the reference
+NORMALS = ("fast", "numpy")  # kernels.random.normals, or numpy.random.Generator.standard_normal, the reference
 
 
 def frozen_array(name: str, value: ArrayLike, ndim: tuple[int, ...]) -> Array:

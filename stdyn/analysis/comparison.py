@@ -428,4 +428,4 @@ def match_teachers(runs: Trajectory, theory: Trajectory) -> Trajectory:
             there = np.nan_to_num(mine[last][:, units])
             order = linear_sum_assignment(np.sum((there[:, None, :] - wanted[:, :, None]) ** 2, axis=0))[1]
             mine[..., units] = mine[..., np.array(units)[order]]
-    return replace(runs, R=R)  # eps_g does not change
+    return replace(runs, R=R, eps_g_read=runs.eps_g)  # which does not change

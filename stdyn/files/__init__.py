@@ -1,6 +1,4 @@
-"""What is on the disk: the HDF5 format, the journal that makes changes whole, where results come from.
+"""What is on the disk: the HDF5 format, changes that are whole or not at all, provenance; the only importers of h5py.
 
-The only importers of h5py.
-
-May import: the modules beside the wings.
+May import: the modules below the wings.
 """

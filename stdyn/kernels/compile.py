@@ -23,9 +23,12 @@ def _kernel(**options: Any) -> Callable[[Callable], Any]:
 
     def decorate(function: Callable) -> Any:
         dispatcher = njit(cache=True, nogil=True, error_model="numpy", **options)(function)
-        try:
-            dispatcher._cache._cache_file._source_stamp = _STAMP
-        except AttributeError:  # private to numba, and gone
+        if dispatcher is function:  # NUMBA_DISABLE_JIT
+            return function
+        file = getattr(getattr(dispatcher, "_cache", None), "_cache_file", None)
+        if hasattr(file, "_source_stamp"):
+            file._source_stamp = _STAMP
+        else:  # private to numba, and gone
             warnings.warn(
                 "this version of numba keeps its cache in another way: after an edit in stdyn/kernels, empty the"
                 " folders __pycache__ there, or kernels of other files go on with the old code",

@@ -126,10 +126,8 @@ def finite_size_drift(w, parameters):
     Q_along = overlaps(overlaps(R, p.T_inverse), R)
     u, b = output_weights(v, p.v_teacher), backward(p, v)
     G, H, _ = averages(p, covariance(R, plus(Q_along, 1.0, Q_across), p.T), u, b)
-    H_across = np.zeros((K, K))  # the change of H with the length of Q_across, by a difference
-    for sign in (1.0, -1.0):
-        _, H_there, _ = averages(p, covariance(R, plus(Q_along, 1 + sign * _STEP, Q_across), p.T), u, b)
-        H_across = plus(H_across, sign / _STEP, H_there)
+    _, H_more, _ = averages(p, covariance(R, plus(Q_along, 1 + _STEP, Q_across), p.T), u, b)
+    _, H_less, _ = averages(p, covariance(R, plus(Q_along, 1 - _STEP, Q_across), p.T), u, b)
     G_across = minus(G[:, :K], overlaps(G[:, K:], overlaps(R, p.T_inverse)))
     rank = 0.0  # the trace of the projector T T^+
     for n in range(M):
@@ -138,7 +136,7 @@ def finite_size_drift(w, parameters):
     dQ = np.empty((K, K))
     for i in range(K):
         for k in range(K):
-            dQ[i, k] = p.eta**2 * (H_across[i, k] - rank * H[i, k]) + p.decay**2 * Q_across[i, k]
+            dQ[i, k] = p.eta**2 * ((H_more[i, k] - H_less[i, k]) / _STEP - rank * H[i, k]) + p.decay**2 * Q_across[i, k]
             dQ[i, k] += p.decay * p.eta * (G_across[i, k] + G_across[k, i])
     return pack(np.zeros((K, M)), dQ, np.zeros((K, O)))
 

@@ -1,6 +1,6 @@
 """Layered networks that learn images by BP, FA and DFA: one network (epochs.py), or many into one file (runs.py).
 
-May import: files and the modules beside the wings.
+May import: files and the modules below the wings.
 """
 
 import lazy_loader

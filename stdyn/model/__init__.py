@@ -1,6 +1,6 @@
 """What is solved, from what start, and the result: problems, order parameters, activations, trajectories.
 
-May import: kernels, files and the modules beside the wings.
+May import: kernels, files and the modules below the wings.
 """
 
 import lazy_loader

@@ -41,7 +41,7 @@ class Activation:
     Attributes
     ----------
     name : str
-    code : kernels.Code
+    code : kernels.activation.Code
         How the kernels evaluate it.
     functions : tuple of callable, or None
         The scalar functions (g, g') of `activation`; None if the kernels have their own, or if they are not known.
@@ -82,6 +82,11 @@ class Activation:
                 f" stdyn.activation(g, g_prime, name={self.name!r}), and load the file then"
             )
         return int(_c_function(*self.functions).address)
+
+    @cached_property
+    def values_in_files(self) -> Array:
+        """The values as the kernels compute them, to the bit: by these files tell problems apart."""
+        return self.values if self.code == Code.COMPILED else np.array(self(_POINTS))
 
     @property
     def parity(self) -> int:

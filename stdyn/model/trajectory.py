@@ -56,7 +56,7 @@ class Trajectory:
     attributes : dict
         Where it comes from: seed, versions, wall time in seconds, settings of the solver.
     eps_g_read : ndarray, or None
-        The generalization error as a file has it, where it cannot be computed because g is known by its name only.
+        The generalization error where it is known already: from a file, if g is known by its name only.
     """
 
     problem: Problem
@@ -141,7 +141,7 @@ class Trajectory:
     @cached_property
     def eps_g(self) -> Array:
         """Generalization error 1/2 <|Delta|^2>, without label noise."""
-        if self.eps_g_read is not None:
+        if self.eps_g_read is not None and self.eps_g_read.shape == self.R.shape[:-2]:
             return self.eps_g_read
         start, O = self.problem.start, self.problem.outputs
         v, v_teacher = self.v.reshape(*self.R.shape[:-1], O), start.v_teacher.reshape(start.M, O)

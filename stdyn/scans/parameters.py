@@ -39,7 +39,9 @@ def parameters(problem: Problem) -> dict[str, tuple[tuple[str, ...], Any]]:
     start = problem.start
     arrays = _arrays(start)
     b = np.full(start.v.shape, np.nan) if problem.b is None else problem.b
-    values = {name: (("function", "probe"), g.values) for name, g in zip(_VALUES, problem.activations, strict=True)}
+    values = {
+        name: (("function", "probe"), g.values_in_files) for name, g in zip(_VALUES, problem.activations, strict=True)
+    }
     scalars = {name: getattr(problem, name) for name in SCALARS}
     scalars |= zip(("activation", "activation_teacher"), map(str, problem.activations), strict=True)
     return arrays | {"b": (arrays["v_start"][0], b)} | values | {name: ((), value) for name, value in scalars.items()}

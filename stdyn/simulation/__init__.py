@@ -1,4 +1,4 @@
 """Finite N: runs of the network, and of the same process without its N-dimensional vectors.
 
-May import: model and what is below it.
+May import: model and what is below it, not theory.
 """

@@ -7,7 +7,19 @@ import numpy as np
 import pytest
 from conftest import random_problem
 
-from stdyn import Experiment, InputError, Variations, integrate, open_scan, scan, simulate_network, simulate_reduced
+from stdyn import (
+    Experiment,
+    InputError,
+    Problem,
+    Variations,
+    initial,
+    integrate,
+    open_scan,
+    scan,
+    simulate_network,
+    simulate_reduced,
+)
+from stdyn.scans.description import describe
 
 BASE = Experiment(K=2, M=2, N=20, alpha_max=20, points=9, rule="fa")
 ALPHAS = BASE.alphas()
@@ -89,3 +101,18 @@ def test_axes_of_problems_that_are_kept_number_by_number(tmp_path):
     assert {name: lengths[name] for name in ("student", "student_2", "teacher", "teacher_2", "output")} == {
         "student": 3, "student_2": 3, "teacher": 2, "teacher_2": 2, "output": 2
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("activation", "digest"),
+    [
+        ("erf", "027d33fc7258a7adeb8b2ceb3a94705db7e497fdf67014f6f4dfa25a8bbb8535"),
+        ("tanh", "38776de25786324ad24e92c35c039b9b6f7ad36e0cadeb70da43f22745de2611"),
+    ],
+)
+def test_a_list_of_problems_has_the_digest_that_earlier_files_hold(activation, digest):
+    """That of stdyn before it had wings, to go on with its files; nothing in it depends on the processor."""
+    start = initial.prepared(2, 2, r=0.1)
+    problem = Problem(start, activation=activation, eta=0.5, eta_v=0.25, N=100)
+    made = describe([problem], np.array([1.0]), integrate, None, "all", None)
+    assert made["problems"]["sha256"] == digest
