@@ -7,12 +7,19 @@ of this folder in place of the date of its own.
 
 import warnings
 from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from functools import wraps
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from numba import njit
 from numba.core import event
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
 
 _FOLDER = Path(__file__).parent
 _STAMP = sha256(b"".join(path.read_bytes() for path in sorted(_FOLDER.rglob("*.py")))).hexdigest()
@@ -26,8 +33,10 @@ def _kernel(**options: Any) -> Callable[[Callable], Any]:
         if dispatcher is function:  # NUMBA_DISABLE_JIT
             return function
         file = getattr(getattr(dispatcher, "_cache", None), "_cache_file", None)
-        if hasattr(file, "_source_stamp"):
+        if file is not None and hasattr(file, "_source_stamp"):
             file._source_stamp = _STAMP
+            for name in ("load_overload", "save_overload"):
+                setattr(dispatcher._cache, name, _alone(getattr(dispatcher._cache, name), dispatcher._cache.cache_path))
         else:  # private to numba, and gone
             warnings.warn(
                 "this version of numba keeps its cache in another way: after an edit in stdyn/kernels, empty the"
@@ -49,6 +58,25 @@ compiled = _kernel(fastmath={"reassoc", "contract"})
 # processor. It must be said: a function that says nothing has the options of the one for which it is compiled.
 ordered = _kernel(fastmath=False)
 inlined = _kernel(fastmath=False, forceinline=True)  # a loop over a function vectorises only if that is inlined
+
+
+def _alone(function: Callable, folder: str) -> Callable:
+    """A function that loads from a folder of the cache or saves there, called by one process at a time.
+
+    Two that save the first variants of a kernel at once may both call theirs number 1, of different types; and who
+    loads may find a new index beside the old machine code.
+    """
+
+    @wraps(function)
+    def locked(*arguments: Any) -> Any:
+        with ExitStack() as stack:
+            with suppress(OSError):  # a folder that cannot be written to, or a file system without locks
+                file = stack.enter_context(open(Path(folder) / ".lock", "w"))
+                if fcntl is not None:
+                    fcntl.flock(file, fcntl.LOCK_EX)
+            return function(*arguments)
+
+    return locked
 
 
 class _Listener(event.Listener):

@@ -78,6 +78,18 @@ def test_every_kernel_carries_the_stamp_of_the_folder():
         assert dispatcher._cache._cache_file._source_stamp == compile._STAMP, name
 
 
+def test_the_cache_is_used_by_one_process_at_a_time(tmp_path):
+    """Loading and saving wait for the lock of the folder; numba alone may load the machine code of other types."""
+    for name, dispatcher in dispatchers().items():
+        assert hasattr(dispatcher._cache.save_overload, "__wrapped__"), name
+        assert hasattr(dispatcher._cache.load_overload, "__wrapped__"), name
+    code = "import fcntl, time\nwith open('.lock', 'w') as f:\n    fcntl.flock(f, fcntl.LOCK_EX)\n"
+    code += "    print('locked', flush=True)\n    time.sleep(1)\n    open('done', 'w')"
+    with subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout.readline() == "locked\n"
+        assert compile._alone((tmp_path / "done").exists, str(tmp_path))()  # not before the other has let go
+
+
 def test_every_kernel_says_how_sums_are_rounded():
     """A function that says nothing of fastmath inherits it from the function for which it is compiled."""
     for name, dispatcher in dispatchers().items():
