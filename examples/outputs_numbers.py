@@ -12,6 +12,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 import stdyn
+from stdyn.model.experiment import Experiment
 from stdyn.settings import make
 
 TOML = Path(__file__).parent / "outputs_3.toml"
@@ -77,7 +78,7 @@ def many_draws(O):
 
 def numbers(O, seed):
     """For each rule when eps_g falls and where it ends; cosines at alpha = 10 and 3000."""
-    experiment = make({}, TOML if O == 3 else None, {"seed": seed})
+    experiment = make(Experiment, {}, TOML if O == 3 else None, {"seed": seed})
     found, cosines = [], []
     for rule in ("fa", "bp"):
         theory = stdyn.integrate(experiment.problem(rule), ALPHAS, method="LSODA")
