@@ -1,4 +1,4 @@
-"""The ODEs (docs/theory.md, section 3), in the order parameters and in the coordinates of expansions."""
+"""The ODEs (docs/theory.md, section 3), in the order parameters and in the coordinates in which they are solved."""
 
 import numpy as np
 
@@ -6,7 +6,23 @@ from stdyn.kernels.algebra import covariance, minus, mixed, output_weights, over
 from stdyn.kernels.averages import averages
 from stdyn.kernels.compile import compiled
 from stdyn.kernels.parameters import backward, named
-from stdyn.kernels.state import pack, place_Q, place_R, place_v, unpack
+from stdyn.kernels.state import pack, unpack
+
+
+@compiled
+def _changes(p, R, Q, v):
+    """dR/dalpha (K, M), the upper triangle of dQ/dalpha (K, K), and dv/dalpha (K, O)."""
+    (K, M), O = R.shape, v.shape[1]
+    G, H, h = averages(p, covariance(R, Q, p.T), output_weights(v, p.v_teacher), backward(p, v))
+    dR, dQ, dv = np.empty((K, M)), np.empty((K, K)), np.empty((K, O))
+    for i in range(K):
+        for n in range(M):
+            dR[i, n] = -p.eta * G[i, K + n] - p.decay * R[i, n]
+        for k in range(i, K):
+            dQ[i, k] = -p.eta * (G[i, k] + G[k, i]) - 2 * p.decay * Q[i, k] + p.eta**2 * H[i, k]
+        for o in range(O):
+            dv[i, o] = -p.eta_v * h[i, o] - p.decay_v * v[i, o]
+    return dR, dQ, dv
 
 
 @compiled
@@ -15,17 +31,8 @@ def right_hand_side(y, parameters):
     p = named(parameters)
     (K, O), M = p.b.shape, p.T.shape[0]
     R, Q, v = unpack(y, K, M, O)
-    G, H, h = averages(p, covariance(R, Q, p.T), output_weights(v, p.v_teacher), backward(p, v))
-    dy = np.empty(len(y))
-    for i in range(K):
-        for n in range(M):
-            dy[place_R(i, n, K, M)] = -p.eta * G[i, K + n] - p.decay * R[i, n]
-        for k in range(i, K):
-            change = -p.eta * (G[i, k] + G[k, i]) - 2 * p.decay * Q[i, k] + p.eta**2 * H[i, k]
-            dy[place_Q(i, k, K, M)] = change
-        for o in range(O):
-            dy[place_v(i, o, K, M, O)] = -p.eta_v * h[i, o] - p.decay_v * v[i, o]
-    return dy
+    dR, dQ, dv = _changes(p, R, Q, v)
+    return pack(dR, dQ, dv)
 
 
 @compiled
@@ -39,6 +46,14 @@ def drift(w, parameters):
     (K, O), M = p.b.shape, p.T.shape[0]
     R, Q_across, v = unpack(w, K, M, O)
     along = overlaps(R, p.T_inverse)
-    y = pack(R, plus(Q_across, 1.0, overlaps(along, R)), v)
-    dR, dQ, dv = unpack(right_hand_side(y, parameters), K, M, O)
+    dR, dQ, dv = _changes(p, R, plus(Q_across, 1.0, overlaps(along, R)), v)
     return pack(dR, minus(dQ, mixed(dR, along)), dv)
+
+
+@compiled
+def order_parameters(w, parameters):
+    """The packed state y = (R, Q, v) of w = (R, Q_across, v)."""
+    p = named(parameters)
+    (K, O), M = p.b.shape, p.T.shape[0]
+    R, Q_across, v = unpack(w, K, M, O)
+    return pack(R, plus(Q_across, 1.0, overlaps(overlaps(R, p.T_inverse), R)), v)

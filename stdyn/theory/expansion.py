@@ -15,6 +15,7 @@ from stdyn.model.initial import root
 from stdyn.model.problem import Problem
 from stdyn.model.state import OrderParameters
 from stdyn.theory import quadrature
+from stdyn.theory.coordinates import across, whole
 
 _STEP = 1e-3  # of differences
 
@@ -46,8 +47,7 @@ class Expansion:
 
     def to_w(self, y: Array) -> Array:
         """The state of packed order parameters y (..., L)."""
-        R, Q, v = self.parts(y)
-        return self.pack(R, Q - R @ self.T_inverse @ np.swapaxes(R, -1, -2), v)
+        return across(y, self.layout, self.T_inverse)
 
     def pack(self, R: Array, Q: Array, v: Array) -> Array:
         """R (..., K, M), the upper triangle of Q (..., K, K) and v (..., K, O) or (..., K) in a row (..., L)."""
@@ -60,8 +60,7 @@ class Expansion:
 
     def order_parameters(self, w: Array) -> tuple[Array, Array, Array]:
         """R, Q and v of states (..., L)."""
-        R, Q_across, v = self.parts(w)
-        return R, Q_across + R @ self.T_inverse @ np.swapaxes(R, -1, -2), v
+        return self.parts(whole(w, self.layout, self.T_inverse))
 
     def coordinates(self, state: OrderParameters) -> Array:
         """The state w (L,) of order parameters."""

@@ -2,7 +2,8 @@
 
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,16 +15,22 @@ from stdyn.checks import Array, check_settings, time_grid
 from stdyn.errors import DivergenceWarning, InputError, SymmetryWarning
 from stdyn.files.provenance import provenance
 from stdyn.kernels.algebra import largest
-from stdyn.kernels.equations import right_hand_side
+from stdyn.kernels.equations import drift, order_parameters
 from stdyn.kernels.state import DIVERGED
 from stdyn.model.problem import Problem
 from stdyn.model.trajectory import Trajectory
 from stdyn.theory import quadrature
+from stdyn.theory.coordinates import across, whole
 from stdyn.theory.symmetry import Orbits, find_orbits
 
 _NEARLY = 1e-13  # order parameters closer than this, in units of the largest, are symmetric but for rounding
 _BROKEN = 1e-6  # and so far apart they no longer count as symmetric
 _RTOL_OF_JUMPS = 1e-5  # the least, if the right-hand side has jumps: quadrature of a g' that jumps
+_SMALLER = 0.01  # Q_across has fallen so far that the solver starts anew with smaller tolerances
+_ROUNDING = 1e-15  # what it makes of the derivative of Q_across, for each unit
+_IMPLICIT = ("Radau", "BDF", "LSODA")  # methods that need the Jacobian
+_DIFFERENCE = 1e-9  # of order parameters, for the Jacobian: large beside rounding, small beside a small Q_across
+_DIFFERENCE_OF_JUMPS = 1e-3  # the same, if the right-hand side has jumps
 _RTOL_OF_ERROR = 1e-6  # of the solutions that give no more than the error of quadrature
 
 
@@ -147,42 +154,115 @@ def _solve(
     which: int | None,
 ) -> tuple[Array, tuple[float, str] | None]:
     """The states at alphas, as far as the solution goes; if it diverged, the alpha at which, and what to say."""
-    parameters, trivial = quadrature.parameters(problem, which), orbits.trivial
-    s_start = y_start if trivial else orbits.reduce(y_start)
-
-    def derivative(_: float, s: Array) -> Array:
-        if trivial:
-            return right_hand_side(s, parameters)
-        return orbits.reduce(right_hand_side(orbits.expand(s), parameters))
-
+    equations = _Equations(problem, orbits, which)
+    s_start = equations.reduced(across(y_start, problem.layout, equations.T_inverse))
     states = np.empty((len(alphas), len(s_start)))
     done = int(alphas[0] == 0)
     states[:done] = s_start
     diverged = None
     if done < len(alphas):
         with np.errstate(over="ignore", invalid="ignore"):
-            solver = getattr(scipy.integrate, method)(derivative, 0.0, s_start, alphas[-1], rtol=rtol, atol=atol)
-            done, diverged = _step(solver, alphas, states, done)
+            steps = _steps(equations, s_start, alphas[-1], method, rtol, atol)
+            done, diverged = _fill(equations, steps, alphas, states, done)
     if diverged is not None:
         why = f"(is eta = {problem.eta:g} too large?); the trajectory ends before it"
         diverged = (diverged[0], f"the ODEs diverged at alpha = {diverged[0]:.6g}, {diverged[1]} {why}")
-    return states[:done] if trivial else orbits.expand(states[:done]), diverged
+    return whole(equations.expanded(states[:done]), problem.layout, equations.T_inverse), diverged
 
 
-def _step(
-    solver: scipy.integrate.OdeSolver, alphas: Array, states: Array, done: int
+class _Equations:
+    """The ODEs of a problem in the coordinates w, as numbers s: one for each orbit of the symmetries."""
+
+    def __init__(self, problem: Problem, orbits: Orbits, which: int | None) -> None:
+        self.parameters = quadrature.parameters(problem, which)
+        self.T_inverse = self.parameters[0][1]
+        self.rounding = _ROUNDING * (problem.start.K + problem.start.M)
+        self.difference = _DIFFERENCE if problem.smooth else _DIFFERENCE_OF_JUMPS
+        self._orbits = None if orbits.trivial else orbits
+        there = problem.layout.places["Q"]
+        self.across = np.arange(problem.layout.size)[there] if orbits.trivial else np.unique(orbits.orbit[there])
+
+    def reduced(self, w: Array) -> Array:
+        """The numbers s of a state w."""
+        return w if self._orbits is None else self._orbits.reduce(w)
+
+    def expanded(self, s: Array) -> Array:
+        """The states w (..., L) of numbers s."""
+        return s if self._orbits is None else self._orbits.expand(s)
+
+    def __call__(self, _: float, s: Array) -> Array:
+        """ds/dalpha"""
+        return self.reduced(drift(self.expanded(s), self.parameters))
+
+    def jacobian(self, _: float, s: Array) -> Array:
+        """d(ds_a/dalpha)/ds_b, by differences.
+
+        Those that solvers take themselves are in proportion to s and to its derivative. Near a fixed point rounding is
+        all that is left of them, and the steps of an implicit method do not grow any more.
+        """
+        steps = self.difference * np.maximum(1.0, np.abs(s))
+        here = self(0.0, s)
+        return np.stack([(self(0.0, s + step) - here) / step.sum() for step in np.diag(steps)], axis=1)
+
+    def largest(self, s: Array) -> float:
+        """The largest order parameter."""
+        return float(largest(order_parameters(self.expanded(s), self.parameters)))
+
+    def largest_across(self, s: Array) -> float:
+        """The largest Q_across."""
+        return float(np.abs(s[self.across]).max())
+
+    def tolerances(self, s: Array, atol: float, size: float) -> Array:
+        """The absolute tolerances of s: atol, for a Q_across of this size that much smaller.
+
+        They are not below what rounding makes of its derivative.
+        """
+        each = np.full(len(s), atol)
+        each[self.across] = max(atol * size, min(atol, self.rounding))
+        return each
+
+
+def _steps(
+    equations: _Equations, s: Array, end: float, method: str, rtol: float, atol: float
+) -> Iterator[scipy.integrate.OdeSolver]:
+    """The solver after each step from alpha = 0 to the end.
+
+    Q_across, and eps_g with it, may fall by many orders of magnitude. Where it has fallen to a hundredth, a new solver
+    goes on, whose tolerances for it are as much smaller.
+    """
+    most = equations.largest_across(s)
+    size = most if equations.rounding < most < 1 else 1.0
+    alpha = 0.0
+    solver_of = partial(getattr(scipy.integrate, method), equations, t_bound=end, rtol=rtol)
+    if method in _IMPLICIT:
+        solver_of = partial(solver_of, jac=equations.jacobian)
+    while True:
+        solver = solver_of(t0=alpha, y0=s, atol=equations.tolerances(s, atol, size))
+        while solver.status == "running":
+            solver.step()
+            yield solver
+            now = equations.largest_across(solver.y)
+            most = max(most, now)
+            if now < _SMALLER * min(most, size) and atol * size > equations.rounding:
+                break
+        if solver.status != "running":
+            return
+        alpha, s, most, size = solver.t, solver.y, now, now
+
+
+def _fill(
+    equations: _Equations, steps: Iterator[scipy.integrate.OdeSolver], alphas: Array, states: Array, done: int
 ) -> tuple[int, tuple[float, str] | None]:
     """Step to the last alpha, or to where the solution diverges; fill the states from `done` on and count them."""
-    while solver.status == "running":
-        solver.step()
-        most = largest(solver.y)
+    for solver in steps:
+        most = equations.largest(solver.y)
         if solver.status == "failed" or not most < np.inf:
             return done, (float(solver.t), "where the solver gave up")
         end, diverged = int(alphas.searchsorted(solver.t, side="right")), most >= DIVERGED
         if end > done or diverged:
             inside = solver.dense_output()
         if diverged:
-            t = float(scipy.optimize.brentq(_excess, solver.t_old, solver.t, args=(inside,)))
+            t = float(scipy.optimize.brentq(_excess, solver.t_old, solver.t, args=(inside, equations)))
             end = int(alphas.searchsorted(t))
         if end > done:
             states[done:end] = inside(alphas[done:end]).T
@@ -192,9 +272,9 @@ def _step(
     return done, None
 
 
-def _excess(alpha: float, solution: Callable[[float], Array]) -> float:
+def _excess(alpha: float, solution: Callable[[float], Array], equations: _Equations) -> float:
     """By how much the largest order parameter exceeds what counts as diverged."""
-    return float(largest(solution(alpha))) - DIVERGED
+    return equations.largest(solution(alpha)) - DIVERGED
 
 
 def _trajectory(problem: Problem, alphas: Array, y: Array, **more: Any) -> Trajectory:
