@@ -1,7 +1,9 @@
 """Arguments checked at the door: each check returns the value as it is used, or says what was expected."""
 
 import sys
+from collections.abc import Mapping
 from concurrent.futures import Executor
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,6 +13,7 @@ from stdyn.errors import InputError
 Array = NDArray[np.float64]
 
 METHODS = ("DOP853", "RK45", "RK23", "LSODA", "Radau", "BDF")  # of scipy.integrate.solve_ivp
+_KEPT = {"PCG64": "inc", "PCG64DXSM": "inc", "Philox": "key"}
 NORMALS = ("fast", "numpy")  # kernels.random.normals, or numpy.random.Generator.standard_normal, the reference
 
 
@@ -78,6 +81,32 @@ def seed_sequence(rng: np.random.Generator) -> np.random.SeedSequence:
     if not isinstance(sequence, np.random.SeedSequence):
         raise InputError("rng must be made from a seed or a SeedSequence, so that every run can have its own stream")
     return sequence
+
+
+def spawning(rng: np.random.Generator) -> np.random.Generator:
+    """`rng`, or where its seed sequence does not belong to its state one that is seeded by numbers drawn from it.
+
+    Streams are spawned from the seed sequence. That of a generator that was jumped, or whose state was restored from
+    another one, is not what made the state: NumPy takes it from the system's entropy, another one in every process.
+    """
+    sequence, bits = seed_sequence(rng), rng.bit_generator
+    fixed = _KEPT.get(type(bits).__name__)  # what of the state drawing numbers does not change
+
+    def part(state: Mapping[str, Any]) -> Any:
+        return state["state"][fixed] if fixed else state
+
+    kind = type(bits)
+    if _equal(part(kind(sequence).state), part(bits.state)):
+        return rng
+    words = rng.integers(0, 2**32, 8, dtype=np.uint32)
+    return np.random.Generator(kind(np.random.SeedSequence(words.tolist())))
+
+
+def _equal(one: Any, other: Any) -> bool:
+    """Whether two states of a bit generator are the same."""
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        return one.keys() == other.keys() and all(_equal(one[key], other[key]) for key in one)
+    return bool(np.array_equal(one, other))
 
 
 def check_executor(executor: object) -> None:

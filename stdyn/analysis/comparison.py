@@ -151,7 +151,7 @@ def compare(
         An ensemble of at least 2 runs; a single one will do if `theory` is Fluctuations. Alphas from which on a run has
         diverged are left out.
     theory : Trajectory or Fluctuations
-        The ODEs at the same alphas. A run records after whole steps: where that shifts its alphas (by up to half a
+        The ODEs at the alphas of the runs, or at more of them. A run records after whole steps: where that shifts its alphas (by up to half a
         step, 1/2N), the theory is moved to them by a cubic spline. With Fluctuations the mean is held to the ODEs and
         the bias of order 1/N, in standard errors that are predicted; alphas where linear noise is not valid, and eps_g
         where it is not for eps_g, are left out. If averages are by quadrature, its error is part of the standard
@@ -175,19 +175,20 @@ def compare(
     number("bias", bias)
     if not 0 < false_alarm < 1:
         raise InputError(f"false_alarm must be between 0 and 1, but is {false_alarm}")
-    A, known = _common(runs, ode), _error_known(ode)
-    there = _held_at(runs, predicted, known, A)
+    A, places = _common(runs, ode)
+    known = _error_known(ode)[places]
+    there = _held_at(runs, known if predicted is None else known & predicted.valid[places], A)
     samples = {name: getattr(runs, name)[:, there] for name in _names(runs, ode)}
     expected, errors = _expected(samples, runs, ode, predicted, there, A)
     held = sum(int(np.isfinite(error).sum()) for error in errors.values())
     twice = sum(int(np.prod(block.sizes)) - len(block.entries[0]) for block in runs.problem.layout.blocks)
     entries = held - len(there) * twice  # Q is symmetric
-    notes = _notes(runs, ode, A) + _left_out(predicted, A)
+    notes = _notes(runs, ode, A) + _left_out(predicted, places)
     if ode.error is not None:
         share = _with_quadrature(errors, ode, runs, there, false_alarm / (2 * entries), None if predicted else n - 1)
         notes += (f"standard errors include that of the theory by quadrature, up to {share:.2g} of the whole",)
-        if not known[:A].all():
-            first = ode.alphas[:A][~known[:A]][0]
+        if not known.all():
+            first = ode.alphas[places][~known][0]
             notes += (f"left out, as the error of quadrature is not known there: all from alpha = {first:.4g}",)
     return Comparison(
         alphas=runs.alphas[there],
@@ -213,9 +214,8 @@ def _error_known(ode: Trajectory) -> np.ndarray:
     return np.all([np.ones(len(ode.alphas), dtype=bool), *finite], axis=0)
 
 
-def _held_at(runs: Trajectory, predicted: Fluctuations | None, known: np.ndarray, A: int) -> np.ndarray:
-    """The positions, among the first A alphas, at which runs are held to the theory."""
-    valid = known[:A] if predicted is None else known[:A] & predicted.valid[:A]
+def _held_at(runs: Trajectory, valid: np.ndarray, A: int) -> np.ndarray:
+    """The positions, among the first A alphas, at which runs are held to the theory: those at which it is valid."""
     if not runs.alphas[:A][valid].any():
         raise InputError(
             "nothing is left to compare: at no alpha > 0 that runs have are linear noise valid and errors known"
@@ -273,14 +273,14 @@ def z_scores(runs: Trajectory, predicted: Fluctuations) -> dict[str, Array]:
     difference = runs.problem.difference(predicted.problem)
     if difference:
         raise InputError(f"runs and predicted must be of one problem, but differ in {difference}")
-    A = _common(runs, predicted.theory)
+    A, places = _common(runs, predicted.theory)
     z = {}
     for name, (expected, std) in _prediction(predicted, runs, A).items():
         apart = getattr(runs, name)[:, :A] - expected
         still = np.abs(apart) <= _ROUNDING * (1 + np.abs(expected))
         with np.errstate(divide="ignore"):
             z[name] = np.where(still, 0.0, apart / np.where(still, 1, std))
-        z[name][:, ~np.isfinite(std.reshape(A, -1)).all(axis=1) | ~predicted.valid[:A]] = np.nan
+        z[name][:, ~np.isfinite(std.reshape(A, -1)).all(axis=1) | ~predicted.valid[places]] = np.nan
     return z
 
 
@@ -299,17 +299,18 @@ def _prediction(predicted: Fluctuations, runs: Trajectory, A: int) -> dict[str, 
         theory, bias, std = (getattr(each, name) for each in (predicted.theory, predicted.bias, predicted.std))
         found[name] = at_runs(theory) + at_runs(bias), at_runs(std)
     mean, std = found["eps_g"]
-    return found | {"eps_g": (mean, np.where(predicted.valid_eps_g[:A], std, np.nan))}
+    valid = predicted.valid_eps_g[_nearest(predicted.alphas, runs.alphas[:A])]
+    return found | {"eps_g": (mean, np.where(valid, std, np.nan))}
 
 
-def _left_out(predicted: Fluctuations | None, A: int) -> tuple[str, ...]:
-    """What is left out because linear noise is not valid there, in words."""
+def _left_out(predicted: Fluctuations | None, places: np.ndarray) -> tuple[str, ...]:
+    """What is left out, of these positions, because linear noise is not valid there, in words."""
     if predicted is None:
         return ()
-    valid = (("all", predicted.valid[:A]), ("eps_g", predicted.valid_eps_g[:A] | ~predicted.valid[:A]))
+    valid, A = predicted.valid[places], len(places)
     said = []
-    for name, there in valid:
-        wrong = predicted.alphas[:A][~there]
+    for name, there in (("all", valid), ("eps_g", predicted.valid_eps_g[places] | ~valid)):
+        wrong = predicted.alphas[places][~there]
         if wrong.size:
             said.append(
                 f"left out, as linear noise is not valid there: {name} at {wrong.size} of {A} alphas,"
@@ -345,30 +346,37 @@ def _notes(runs: Trajectory, theory: Trajectory, A: int) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _common(runs: Trajectory, theory: Trajectory) -> int:
-    """The number of leading alphas that both sides have and at which no run has diverged."""
-    A = min(len(runs.alphas), len(theory.alphas))
-    apart = np.abs(runs.alphas[:A] - theory.alphas[:A])
-    if apart.max(initial=0) > 0.5 / runs.problem.N * (1 + 1e-6):
+def _common(runs: Trajectory, theory: Trajectory) -> tuple[int, np.ndarray]:
+    """The number of leading alphas that both sides have and at which no run has diverged, and where theory has them."""
+    half = 0.5 / runs.problem.N * (1 + 1e-6)
+    A = int(np.searchsorted(runs.alphas, theory.alphas[-1] + half, side="right")) if len(theory.alphas) else 0
+    places = _nearest(theory.alphas, runs.alphas[:A])
+    apart = np.abs(runs.alphas[:A] - theory.alphas[places])
+    if apart.max(initial=0) > half:
         j = int(apart.argmax())
         raise InputError(
-            "runs and theory must have the same alphas (to half a step, 1/2N), but alphas"
-            f"[{j}] is {runs.alphas[j]:g} and {theory.alphas[j]:g}"
+            "runs and theory must have the same alphas (to half a step, 1/2N), but runs have"
+            f" {runs.alphas[j]:g} and the nearest of the theory is {theory.alphas[places[j]]:g}"
         )
     if runs.diverged_at is not None:
         A = min(A, int(np.searchsorted(runs.alphas, runs.diverged_at.min())))
     if A == 0 or runs.alphas[A - 1] == 0:
         raise InputError("nothing is left to compare: one side ends, or a run has diverged, before the first alpha > 0")
-    return A
+    return A, places[:A]
+
+
+def _nearest(alphas: Array, to: Array) -> np.ndarray:
+    """The position of the nearest of `alphas` to each of `to`."""
+    return np.searchsorted((alphas[1:] + alphas[:-1]) / 2, to)
 
 
 def _moved(values: Array, alphas: Array, to: Array, A: int) -> Array:
     """The theory's values at the runs' first A alphas, at most half a step from its own; NaN where they are."""
-    there = ~np.isnan(values.reshape(len(values), -1).sum(axis=1))
-    if np.array_equal(alphas[:A], to[:A]) or there.sum() < 2:
-        return values[:A]
+    there, places = ~np.isnan(values.reshape(len(values), -1).sum(axis=1)), _nearest(alphas, to[:A])
+    if np.array_equal(alphas[places], to[:A]) or there.sum() < 2:
+        return values[places]
     moved = CubicSpline(alphas[there], values[there], axis=0, extrapolate=True)(to[:A])
-    moved[~there[:A]] = np.nan
+    moved[~there[places]] = np.nan
     return moved
 
 
@@ -384,7 +392,7 @@ def finite_size(runs: Trajectory, theory: Trajectory) -> tuple[float, float, flo
     parts = 8
     if n < parts:
         raise InputError(f"runs must be at least {parts}, but is {n}")
-    A = _common(runs, theory)
+    A, _ = _common(runs, theory)
     apart = runs.problem.layout.pack(
         {
             name: values[:, A - 1] - _moved(theory.order_parameters[name], theory.alphas, runs.alphas, A)[-1]
@@ -415,13 +423,16 @@ def match_teachers(runs: Trajectory, theory: Trajectory) -> Trajectory:
     what `compare` says of matched R has no stated false-alarm probability.
     """
     _check_sides(runs, theory)
+    if not len(theory.alphas):
+        return runs
     R = np.array(runs.R)
-    last = min(len(runs.alphas), len(theory.alphas)) - 1
-    start = runs.problem.start
+    common = np.searchsorted(runs.alphas, theory.alphas[-1] + 0.5 / runs.problem.N, side="right") - 1
+    last, start = max(0, int(common)), runs.problem.start
+    in_theory = _nearest(theory.alphas, runs.alphas[last : last + 1])[0]
     for units in alike(start.T, start.v_teacher):
         if len(units) == 1:
             continue
-        wanted = theory.R[last][:, units]
+        wanted = theory.R[in_theory][:, units]
         if np.ptp(wanted, axis=1).max() < _SPECIALISED * np.abs(wanted).max():
             continue
         for mine in R:

@@ -44,7 +44,7 @@ def summarise(trajectory: Trajectory, alphas: Array) -> dict[str, Array]:
     curves = trajectory.eps_g.reshape(runs or 1, len(trajectory.alphas))
     plateaus = np.array([plateau(trajectory.alphas, curve) for curve in curves])
     begin, height, end = plateaus.T.reshape(3, *shape)
-    ended = len(trajectory.alphas) == len(alphas)
+    ended = trajectory.positions(alphas[-1:])[0] >= 0
     values = {
         "eps_g_start": eps_g_start,
         "eps_g_final": trajectory.eps_g[..., -1] if ended else np.nan,

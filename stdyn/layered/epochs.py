@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from stdyn.checks import frozen_array, integer, number, seed_sequence
+from stdyn.checks import frozen_array, integer, number, spawning
 from stdyn.errors import DivergenceWarning, InputError, TrainingInterrupted
 from stdyn.executors import cores
 from stdyn.layered.angles import feedback_angles, mean, update_angles
@@ -113,8 +113,7 @@ def train_network(
     check(network, images, rule, feedback)
     epochs, batch, measured = integer("epochs", epochs, 0), integer("batch", batch, 1), integer("measured", measured, 1)
     setup = Setup(images, rule, feedback, batch, measured, number("lr", lr), check_threads(threads))
-    seed_sequence(rng)
-    return _train(network, setup, rng.spawn(epochs), progress)
+    return _train(network, setup, spawning(rng).spawn(epochs), progress)
 
 
 train = train_network  # its public name; stdyn.train, in runs.py, trains many networks into a file

@@ -147,6 +147,18 @@ class Trajectory:
         v, v_teacher = self.v.reshape(*self.R.shape[:-1], O), start.v_teacher.reshape(start.M, O)
         return averages.eps_g(self.R, self.Q, start.T, v, v_teacher, self.problem.activations)
 
+    def positions(self, alphas: Array) -> np.ndarray:
+        """Where what was asked for at these alphas stands among its own; -1 if it ends before.
+
+        A simulation records each of its steps once, so that alphas that lie closer than 1/N have one position.
+        """
+        if not len(self.alphas):
+            return np.full(len(alphas), -1)
+        middles = (self.alphas[1:] + self.alphas[:-1]) / 2
+        step = 0.0 if self.method == "ode" else 0.5 / self.problem.N
+        ends = alphas > (self.alphas[-1] + step) * (1 + 1e-12)
+        return np.where(ends, -1, np.searchsorted(middles, alphas))
+
     def at(self, position: int, run: int | None = None) -> OrderParameters:
         """The order parameters at alphas[position] (of one run of an ensemble), e.g. to start from.
 

@@ -74,9 +74,9 @@ def _kept(task: Task, trajectory: Trajectory, name: str) -> Array:
     axis = 0 if trajectory.runs is None else 1  # that of alpha
     if values is None:
         return np.full((*trajectory.R.shape[:axis], len(task.kept)), np.nan)
-    missing = len(task.alphas) - values.shape[axis]
-    padding = [(0, missing if each == axis else 0) for each in range(values.ndim)]
-    return np.pad(values, padding, constant_values=np.nan).take(task.kept, axis)
+    padding = [(0, int(each == axis)) for each in range(values.ndim)]  # the last position is that of what is missing
+    positions = trajectory.positions(task.alphas[task.kept])
+    return np.pad(values, padding, constant_values=np.nan).take(positions, axis)
 
 
 def generator(seed: int | None, index: int) -> np.random.Generator | None:

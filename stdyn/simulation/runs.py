@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from tqdm import tqdm
 
-from stdyn.checks import Array, check_normals, integer, time_grid
+from stdyn.checks import Array, check_normals, integer, spawning, time_grid
 from stdyn.errors import DivergenceWarning, InputError, Interrupted
 from stdyn.executors import cores
 from stdyn.files.provenance import provenance
@@ -40,12 +40,14 @@ def simulate_network(
         Every run starts with exactly its R, Q, T and v, in weights that are otherwise random.
     alphas : array_like, shape (A,)
         When to record: not negative, strictly increasing. The record is made from the weights after the nearest
-        whole number of steps; the `alphas` of the result are these steps / N.
+        whole number of steps; the `alphas` of the result are these steps / N. A step is recorded once: where alphas
+        lie closer than 1/N, the result has fewer of them.
     runs : int, default 1
         Number of independent runs.
     rng : numpy.random.Generator
         Each run has streams of its own, spawned from it: the result depends on its seed and on how often it has
-        spawned before, not on `workers` nor on `alphas`.
+        spawned before, not on `workers` nor on `alphas`. A generator that was jumped, or whose state was restored,
+        is drawn from instead (its seed is not what made its state): the result depends on its state.
     normals : {"fast", "numpy"}, default "fast"
         Where the normal numbers come from: `stdyn.kernels.random` (SFC64 and Box-Muller, vectorised), or NumPy's
         Generator.standard_normal of the bit generator of `rng`, the reference, which is several times slower.
@@ -138,13 +140,14 @@ def _simulate(
     runs = integer("runs", runs, 1)
     workers = cores() if workers is None else integer("workers", workers, 1)
     check_normals(normals)
+    rng = spawning(rng)
     seed = streams.seed(rng)
     if max(problem.decay, problem.decay_v) > problem.N:
         raise InputError(
             f"decay and decay_v must be at most N = {problem.N}: a step multiplies weights by 1 - decay / N"
         )
     integer("alphas[-1] * N, the number of steps,", np.rint(alphas[-1] * problem.N), 0)
-    steps = np.rint(alphas * problem.N).astype(np.int64)
+    steps = np.unique(np.rint(alphas * problem.N).astype(np.int64))
     walkers = make(rng.spawn(runs), workers)
     with tqdm(
         total=int(steps[-1]) * runs, unit=" steps", unit_scale=True, delay=2, disable=not progress or None

@@ -28,7 +28,8 @@ _BROKEN = 1e-6  # and so far apart they no longer count as symmetric
 _RTOL_OF_JUMPS = 1e-5  # the least, if the right-hand side has jumps: quadrature of a g' that jumps
 _SMALLER = 0.01  # Q_across has fallen so far that the solver starts anew with smaller tolerances
 _ROUNDING = 1e-15  # what it makes of the derivative of Q_across, for each unit
-_IMPLICIT = ("Radau", "BDF", "LSODA")  # methods that need the Jacobian
+_NEWTON = ("Radau", "BDF")  # methods whose equations must be solved to sqrt(rtol) of the tolerances
+_IMPLICIT = (*_NEWTON, "LSODA")  # methods that need the Jacobian
 _DIFFERENCE = 1e-9  # of order parameters, for the Jacobian: large beside rounding, small beside a small Q_across
 _DIFFERENCE_OF_JUMPS = 1e-3  # the same, if the right-hand side has jumps
 _RTOL_OF_ERROR = 1e-6  # of the solutions that give no more than the error of quadrature
@@ -154,7 +155,7 @@ def _solve(
     which: int | None,
 ) -> tuple[Array, tuple[float, str] | None]:
     """The states at alphas, as far as the solution goes; if it diverged, the alpha at which, and what to say."""
-    equations = _Equations(problem, orbits, which)
+    equations = _Equations(problem, orbits, which, rounding=_ROUNDING / (np.sqrt(rtol) if method in _NEWTON else 1))
     s_start = equations.reduced(across(y_start, problem.layout, equations.T_inverse))
     states = np.empty((len(alphas), len(s_start)))
     done = int(alphas[0] == 0)
@@ -173,10 +174,10 @@ def _solve(
 class _Equations:
     """The ODEs of a problem in the coordinates w, as numbers s: one for each orbit of the symmetries."""
 
-    def __init__(self, problem: Problem, orbits: Orbits, which: int | None) -> None:
+    def __init__(self, problem: Problem, orbits: Orbits, which: int | None, rounding: float = _ROUNDING) -> None:
         self.parameters = quadrature.parameters(problem, which)
         self.T_inverse = self.parameters[0][1]
-        self.rounding = _ROUNDING * (problem.start.K + problem.start.M)
+        self.rounding = rounding * (problem.start.K + problem.start.M)
         self.difference = _DIFFERENCE if problem.smooth else _DIFFERENCE_OF_JUMPS
         self._orbits = None if orbits.trivial else orbits
         there = problem.layout.places["Q"]
