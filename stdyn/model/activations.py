@@ -15,6 +15,7 @@ from stdyn.checks import Array
 from stdyn.errors import InputError
 from stdyn.kernels.activation import Code, fill, pointwise, scalar
 from stdyn.kernels.averages import LAWS
+from stdyn.model.thresholds import Threshold, find_thresholds
 
 # tanh(x) = sum_m c_m erf(s_m x / sqrt 2) to 1.02e-6, and tanh'(x) to 9.4e-6, for all x: the logistic law is a scale
 # mixture of normals (Monahan & Stefanski, in Handbook of the Logistic Distribution, 1992). Minimax fit; rows (c, s).
@@ -111,22 +112,16 @@ class Activation:
         return None
 
     @cached_property
-    def smooth(self) -> bool:
-        """Whether g' has no jump between -10 and 10: the largest difference of neighbours on a grid shrinks with it."""
-        x = np.linspace(-10, 10, 4001) + 1e-3 * sqrt(2)
-        steps = []
-        for _ in range(20):
-            slopes = self(x)[1]
-            at = int(np.abs(np.diff(slopes)).argmax())
-            steps.append(abs(slopes[at + 1] - slopes[at]))
-            x = np.linspace(x[at], x[at + 1], 3)
-        return bool(steps[-1] <= 1e-3 * steps[0])
+    def thresholds(self) -> tuple[Threshold, ...]:
+        """Where g or one of its derivatives jumps, and by how much (stdyn/model/thresholds.py)."""
+        if self.name in BUILT_IN:
+            return (Threshold(0.0, (0.0, 1.0)),) if self.code == Code.RELU else ()
+        return find_thresholds(self, self.name)
 
-    @cached_property
-    def kink(self) -> float:
-        """The jump of g' at 0."""
-        below, above = self(np.array([-1e-9, 1e-9]))[1]
-        return float(above - below) if abs(above - below) > 1e-6 else 0.0
+    @property
+    def smooth(self) -> bool:
+        """Whether neither g nor g' jumps."""
+        return not any(any(jumps[:2]) for _, jumps in self.thresholds)
 
     @property
     def terms(self) -> Array | None:
