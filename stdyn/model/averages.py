@@ -123,26 +123,27 @@ class _Fields:
         missing = _beyond(left)
         lost = squares - np.sum(left**2, axis=0)  # by Parseval, if it is more than rounding
         missing = np.maximum(missing, np.where(lost > 1e-13 * squares, lost, 0.0))
+        of_left = left[:, where], np.sqrt(missing)[where], _ROUNDING * squares[where]
         if not thresholds:
-            return _Coefficients(left[:, where], None, np.sqrt(missing)[where], np.zeros(where.shape))
+            return _Coefficients(*of_left)
         split = np.zeros_like(left)
         for t, jumps in thresholds:
             s, c = _in_units(t, jumps, different)
             split += np.einsum("nkv,kv->nv", truncated.hermite(s, len(c), self.rule.terms), c)
-        beyond = np.sqrt(_beyond(split))
-        return _Coefficients(left[:, where], split[:, where], np.sqrt(missing)[where], beyond[where])
+        return _Coefficients(*of_left, split[:, where], np.sqrt(_beyond(split))[where])
 
 
 class _Coefficients(NamedTuple):
     """g_n = <g(sqrt(variance) x) He_n(x)> / sqrt(n!) for x ~ N(0, 1), of shape (terms, ..., P), in two parts.
 
-    And the norms (..., P) of what of both is beyond the last term.
+    And the norms (..., P) of what of both is beyond the last term, and what rounding does to squares of the first.
     """
 
     left: Array
-    split: Array | None  # of what is split off at thresholds; None without
     left_beyond: Array
-    split_beyond: Array
+    rounding: Array
+    split: Array | None = None  # of what is split off at thresholds
+    split_beyond: Array | float = 0.0
 
     @property
     def whole(self) -> Array:
@@ -189,10 +190,13 @@ def _series(C_ac: Array, a: _Fields, c: _Fields) -> tuple[Array, Array, Array]:
         root = np.sqrt(np.maximum((scale - np.abs(C_ac)) * (scale + np.abs(C_ac)), 0))
         root = np.divide(root, scale, out=np.ones_like(root), where=scale > 0)
         average = _mehler(of_a.left, of_c.whole, rho) + _mehler(of_a.split, of_c.left, rho) + _sharp(a, c, rho, root)
-    error = (of_a.left_beyond + of_a.split_beyond)[..., :, None] * of_c.left_beyond[..., None, :]
-    error += of_a.left_beyond[..., :, None] * of_c.split_beyond[..., None, :]
+    all_a, all_c = of_a.left_beyond + of_a.split_beyond, of_c.left_beyond + of_c.split_beyond
+    error = all_a[..., :, None] * all_c[..., None, :]
+    if of_a.split is not None and of_c.split is not None:
+        error -= of_a.split_beyond[..., :, None] * of_c.split_beyond[..., None, :]
     size = [np.sqrt(np.sum(each.whole**2, axis=0)) for each in (of_a, of_c)]
     poor = error > _ENOUGH * size[0][..., :, None] * size[1][..., None, :]
+    error += np.sqrt(of_a.rounding[..., :, None] * of_c.rounding[..., None, :])
     return average, error, poor.any(axis=(-2, -1))
 
 
@@ -392,7 +396,7 @@ def eps_g_formula(R: Array, Q: Array, T: Array, v: Array, v_teacher: Array, acti
 
 
 def eps_g_error(R: Array, Q: Array, T: Array, v: Array, v_teacher: Array, activation: Any = "erf") -> Array:
-    """By how much `eps_g` may be wrong, shape (...), beside rounding: a bound of what is beyond the last terms."""
+    """By how much `eps_g` may be wrong, shape (...): a bound of what is beyond the last terms, and rounding."""
     return _eps_g(R, Q, T, v, v_teacher, activation)[1]
 
 

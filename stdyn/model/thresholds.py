@@ -5,6 +5,7 @@ Gaussian averages are in stdyn/model/truncated.py.
 """
 
 from collections.abc import Callable
+from math import prod
 from typing import NamedTuple
 
 import numpy as np
@@ -15,13 +16,13 @@ from stdyn.errors import InputError
 
 Function = Callable[[Array], tuple[Array, Array]]  # g and g' at the points of an array
 
-ORDERS = 5  # jumps of g and of its derivatives up to the fourth are split off
+ORDERS = 7  # jumps of g and of its derivatives up to the sixth are split off
 MOST = 40  # thresholds of one function
 NEAREST = 1e-3  # what thresholds are apart, at least
 _INNER, _OUTER = 10.0, 100.0  # looked at in steps of 5e-4, and of 5e-4 x
 _FINE = 5e-4
 _WIDE = 1e-5  # of the differences for the second derivative
-_HALVINGS = 11  # of all steps; then of those that seem to hold a jump
+_HALVINGS = 4  # of all steps; then of those that seem to hold a jump
 _DEGREE = 15  # of the polynomials by which derivatives on either side are known
 _FURTHEST = 0.5  # how far they reach
 
@@ -45,7 +46,7 @@ def find_thresholds(function: Function, name: str) -> tuple[Threshold, ...]:
         low, high = (np.delete(part, 64, axis=0).ravel() for part in (steps[:-1], steps[1:]))  # others beside them
         again = [_jumps(lambda z, row=row: function(z)[row], low, high, name) for row in (0, 1)]
         bends = _jumps(
-            lambda z: (function(z + _WIDE)[1] - function(z - _WIDE)[1]) / (2 * _WIDE), x[:-1], x[1:], name, 2 * _WIDE
+            lambda z: (function(z + _WIDE)[1] - function(z - _WIDE)[1]) / (2 * _WIDE), x[:-1], x[1:], name, False
         )
         places = _apart(np.concatenate([sharp, *again]), 1e-10)
         bent = [t for t in bends.tolist() if all(abs(t - other) > 1e-4 * max(1, abs(t)) for other in places)]
@@ -103,8 +104,8 @@ def _grid() -> Array:
     return np.concatenate([-outer[::-1], inner, outer])
 
 
-def _jumps(f: Callable[[Array], Array], low: Array, high: Array, name: str, least: float = 0.0) -> Array:
-    """Where f jumps: intervals are halved, always to the half with the larger difference, down to the width `least`.
+def _jumps(f: Callable[[Array], Array], low: Array, high: Array, name: str, to_the_end: bool = True) -> Array:
+    """Where f jumps: intervals are halved, always to the half with the larger difference; `to_the_end`, or four times.
 
     The difference over what is smooth halves with the interval; that over a jump stays.
     """
@@ -113,16 +114,16 @@ def _jumps(f: Callable[[Array], Array], low: Array, high: Array, name: str, leas
     f_low, f_high = f(low), f(high)
     typical = float(np.median(np.abs(f_low)))
     before = np.abs(f_high - f_low)
-    for _ in range(int(np.log2(_FINE / least)) if least else _HALVINGS):
+    for _ in range(_HALVINGS):
         before = np.abs(f_high - f_low)
         low, high, f_low, f_high = _half(f, low, high, f_low, f_high)
     after = np.abs(f_high - f_low)
-    large = (1e-4 if least else 1e-9) * (typical + np.abs(f_low) + np.abs(f_high))
-    kept = (after > 0.6 * before) & (after > large)
+    large = (1e-9 if to_the_end else 1e-4) * (typical + np.abs(f_low) + np.abs(f_high))
+    kept = (after > 0.53 * before) & (after > large)
     if kept.sum() > 100 * MOST:
         raise InputError(f"activation {name!r} must be smooth but for {MOST} jumps and kinks, but has far more")
     low, high, f_low, f_high, after = low[kept], high[kept], f_low[kept], f_high[kept], after[kept]
-    if least:
+    if not to_the_end:
         return (low + high) / 2
     for _ in range(60):
         low, high, f_low, f_high = _half(f, low, high, f_low, f_high)
@@ -154,16 +155,18 @@ def _bend(function: Function, t: float, places: list[float]) -> float:
 def _threshold(function: Function, t: float, places: list[float]) -> Threshold:
     """The jumps at t, of derivatives as far as polynomials on both sides tell them."""
     below, above, reach = _both_sides(function, t, places)
-    step = 1e-9 * max(1.0, abs(t))
-    (g_below, g_above), (slope_below, slope_above) = function(np.array([t - step, t + step]))
     size = float(np.abs(function(t + np.linspace(-reach, reach, 8))).max())  # even: not at t
     if below is None or above is None:  # too steep for polynomials
-        jumps = [g_above - g_below - step * (slope_above + slope_below), slope_above - slope_below]
-        noise = [1e-9, 1e-7]
+        step = 1e-9 * max(1.0, abs(t))
+        values = np.array(function(t + step * np.array([-1e4, -2, -1, 1, 2, 1e4])))
+        slopes = np.abs(values[1])
+        if max(slopes[2:4]) > 10 * max(slopes[0], slopes[5]):
+            raise InputError(f"g' must be finite, but it grows without bound at {t:.9g}")
+        jumps, noise = list(2 * (values[:, 3] - values[:, 2]) - (values[:, 4] - values[:, 1])), [1e-9, 1e-6]
     else:
         jumps = list(above - below)
         n = _DEGREE**2 * 2 / reach  # a derivative of Chebyshev's polynomials is up to that times larger
-        noise = [1e-11, 1e-11, 1e-13 * n, 1e-13 * n**2 / 3, 1e-13 * n**3 / 15]
+        noise = [1e-11, *(1e-13 * max(n**k, 100) / prod(range(1, 2 * k, 2)) for k in range(ORDERS - 1))]
     jumps = [float(jump) if abs(jump) > floor * size else 0.0 for jump, floor in zip(jumps, noise, strict=True)]
     steep = [k for k, jump in enumerate(jumps) if k >= 2 and abs(jump) > 1e3 * size]
     if steep:  # what grows much faster than g would cost more digits than it gains
@@ -174,14 +177,14 @@ def _threshold(function: Function, t: float, places: list[float]) -> Threshold:
 
 
 def _both_sides(function: Function, t: float, places: list[float]) -> tuple[Array | None, Array | None, float]:
-    """g and its first four derivatives below and above t, and how far the nearer of the next places is."""
+    """g and its derivatives below and above t, and how far the nearer of the next places is."""
     reach = [min([_FURTHEST, *(abs(other - t) for other in places if (other - t) * side > 0)]) for side in (-1, 1)]
     below, above = (_derivatives(function, t, side * far) for side, far in zip((-1, 1), reach, strict=True))
     return below, above, min(reach)
 
 
 def _derivatives(function: Function, t: float, reach: float) -> Array | None:
-    """g and its first four derivatives at t, from the side of the sign of `reach`; None if g is too steep there."""
+    """g and its derivatives at t, from the side of the sign of `reach`; None if g is too steep there."""
     nodes = chebyshev.chebpts1(_DEGREE + 1)
     for _ in range(6):
         fits = [chebyshev.chebfit(nodes, values, _DEGREE) for values in function(t + reach * (nodes + 1) / 2)]
