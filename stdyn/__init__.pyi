@@ -5,6 +5,7 @@ from .analysis.escape import EscapeTimes, Plateau, escape_times, plateaus
 from .errors import (
     DivergenceWarning,
     InputError,
+    NoGradientWarning,
     Interrupted,
     ScanInterrupted,
     ScanStopped,
@@ -93,5 +94,6 @@ __all__ = [
     "TrainingInterrupted",
     "TrainingStopped",
     "DivergenceWarning",
+    "NoGradientWarning",
     "SymmetryWarning",
 ]

@@ -28,7 +28,7 @@ _TANH = np.array([
 ])  # fmt: skip
 _TERMS = {Code.ERF: np.array([[1.0, 1.0]]), Code.TANH: _TANH}
 _PROBES = np.array([0.0, 0.1, 0.37, 0.73, 1.13, 1.71, 2.37, 3.1, 4.3, 6.1, 9.7, 30.0])  # where functions are held
-_BETWEEN = np.random.default_rng(0).uniform(0, 10, 10_000)  # and where nobody has put anything
+_BETWEEN = np.random.default_rng(0).uniform(-10, 10, 10_000)  # and where nobody has put anything
 _STEP = 1e-5  # of the differences that g' is held to
 
 
@@ -94,7 +94,7 @@ class Activation:
     def parity(self) -> int:
         """1 if g is even, -1 if it is odd, else 0."""
         pairs = [(self.values[0], self.values[0, ::-1])]
-        if self.usable:  # between those points too
+        if self.functions_needed and self.usable:  # between those points too
             pairs.append((self(_BETWEEN)[0], self(-_BETWEEN)[0]))
         for parity in (-1, 1):
             if all(np.allclose(g, parity * opposite, rtol=1e-13, atol=1e-14) for g, opposite in pairs):
@@ -104,12 +104,15 @@ class Activation:
     @cached_property
     def degree(self) -> int | None:
         """That of g if it is a polynomial of at most the fourth degree; else None."""
+        points = [(_POINTS, self.values)]
+        if self.functions_needed:
+            points.append((_BETWEEN, np.array(self(_BETWEEN))))
         for degree in range(5):
             fit = np.polynomial.Polynomial.fit(_POINTS, self.values[0], degree)
             scale = 1e-12 * np.abs(self.values).max()
             near = [
                 np.allclose(f(x), values, rtol=1e-10, atol=scale)
-                for x, both in ((_POINTS, self.values), (_BETWEEN, self(_BETWEEN)))
+                for x, both in points
                 for f, values in zip((fit, fit.deriv()), both, strict=True)
             ]
             if all(near) and not self.thresholds:
@@ -133,8 +136,7 @@ class Activation:
     @cached_property
     def flat(self) -> bool:
         """Whether g' is zero everywhere, so that a student of this g has no gradient to follow."""
-        slopes = [self.values[1], *([self(_BETWEEN)[1]] if self.usable else [])]
-        return not any(slope.any() for slope in slopes)
+        return not self.values[1].any() and not (self.usable and self(_BETWEEN)[1].any())
 
     @property
     def terms(self) -> Array | None:

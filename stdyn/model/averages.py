@@ -30,10 +30,11 @@ class Rule(NamedTuple):
     """How finely the averages without a closed form are taken."""
 
     terms: int  # of an expansion in Hermite polynomials
-    nodes: int  # of Gauss-Legendre quadrature on either side of 0
+    panels: int  # of Gauss-Legendre quadrature on either side of 0
 
 
-_FINE, _FINER = Rule(96, 160), Rule(384, 640)  # the second where the first is not enough
+_FINE, _FINER = Rule(96, 4), Rule(384, 16)  # the second where the first is not enough
+_NODES = 40  # in a panel
 _ENOUGH = 1e-10  # relative to <g^2>
 _ROUNDING = 4e-16
 _FURTHEST = 14.0  # where exp(-x^2/4) is 1e-21
@@ -182,13 +183,13 @@ def _series(C_ac: Array, a: _Fields, c: _Fields) -> tuple[Array, Array, Array]:
     """I2 by Mehler's formula, by how much it may be wrong, and in which rows (...) that is not good enough."""
     C_aa, C_cc = a.variance[..., :, None], c.variance[..., None, :]
     scale = np.sqrt(np.maximum(C_aa, 0) * np.maximum(C_cc, 0))
-    rho = np.clip(np.divide(C_ac, scale, out=np.zeros_like(C_ac), where=scale > 0), -1, 1)
+    rho = np.clip(np.divide(C_ac, scale, out=np.zeros_like(C_ac), where=scale != 0), -1, 1)
     of_a, of_c = a.coefficients, c.coefficients
     if of_a.split is None or of_c.split is None:
         average = _mehler(of_a.whole, of_c.whole, rho)
     else:  # the series of what was split off, which converges slowly, is known in closed form
         root = np.sqrt(np.maximum((scale - np.abs(C_ac)) * (scale + np.abs(C_ac)), 0))
-        root = np.divide(root, scale, out=np.ones_like(root), where=scale > 0)
+        root = np.divide(root, scale, out=np.ones_like(root), where=scale != 0)
         average = _mehler(of_a.left, of_c.whole, rho) + _mehler(of_a.split, of_c.left, rho) + _sharp(a, c, rho, root)
     all_a, all_c = of_a.left_beyond + of_a.split_beyond, of_c.left_beyond + of_c.split_beyond
     error = all_a[..., :, None] * all_c[..., None, :]
@@ -202,8 +203,8 @@ def _series(C_ac: Array, a: _Fields, c: _Fields) -> tuple[Array, Array, Array]:
 
 def _mehler(g_a: Array, g_c: Array, rho: Array) -> Array:
     """sum_n g_n(a) g_n(c) rho^n"""
-    there = [np.abs(g).max(axis=tuple(range(1, g.ndim)), initial=0) for g in (g_a, g_c)]
-    above = [size > _ROUNDING * size.max() for size in there]  # others, of polynomials most, are rounding
+    sizes = [np.fmax.reduce(np.abs(g).reshape(len(g), -1), axis=1, initial=0) for g in (g_a, g_c)]  # diverged runs: NaN
+    above = [size > _ROUNDING * size.max() for size in sizes]  # others, of polynomials most, are rounding
     total = np.zeros_like(rho)
     for n in range(max(np.flatnonzero(above[0] & above[1]), default=-1), -1, -1):
         total = total * rho + g_a[n][..., :, None] * g_c[n][..., None, :]
@@ -241,9 +242,11 @@ def _I2_erf(C_ac: Array, C_aa: Array, C_cc: Array) -> Array:
 @functools.cache
 def _hermite_rule(rule: Rule) -> tuple[Array, Array]:
     """Nodes x, and weights (nodes, n) of the averages over He_n(x)/sqrt(n!) times a function."""
-    nodes, weights = np.polynomial.legendre.leggauss(rule.nodes)
-    x = np.concatenate([_FURTHEST / 2 * (nodes - 1), _FURTHEST / 2 * (nodes + 1)])
-    density = _FURTHEST / 2 * np.tile(weights, 2) * np.exp(-(x**2) / 2) / np.sqrt(2 * np.pi)
+    nodes, weights = np.polynomial.legendre.leggauss(_NODES)
+    edges = np.linspace(-_FURTHEST, _FURTHEST, 2 * rule.panels + 1)  # one is 0
+    x = ((edges[:-1] + edges[1:]) / 2 + np.diff(edges) / 2 * nodes[:, None]).ravel()
+    density = np.repeat(weights, 2 * rule.panels) * np.exp(-(x**2) / 2)
+    density /= density.sum()
     h = np.empty((rule.terms, len(x)))
     h[0], h[1] = 1, x
     for n in range(2, rule.terms):
@@ -403,6 +406,7 @@ def eps_g_error(R: Array, Q: Array, T: Array, v: Array, v_teacher: Array, activa
 def _eps_g(R: Array, Q: Array, T: Array, v: Array, v_teacher: Array, activation: Any) -> tuple[Array, Array]:
     """Half the sum over students, over teachers, and over pairs of both, whose sign is the other one; and its error."""
     student, teacher = map(find, activation if isinstance(activation, tuple) else (activation, activation))
+    R, Q, T = (np.asarray(each, dtype=float) for each in (R, Q, T))
     variance, teachers = _diagonal(T), (*R.shape[:-2], R.shape[-1])
     x, y = _Fields(student, _diagonal(Q)), _Fields(teacher, variance)
     total, error = np.zeros(R.shape[:-2]), np.zeros(R.shape[:-2])

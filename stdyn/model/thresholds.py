@@ -121,7 +121,10 @@ def _jumps(f: Callable[[Array], Array], low: Array, high: Array, name: str, to_t
     large = (1e-9 if to_the_end else 1e-4) * (typical + np.abs(f_low) + np.abs(f_high))
     kept = (after > 0.53 * before) & (after > large)
     if kept.sum() > 100 * MOST:
-        raise InputError(f"activation {name!r} must be smooth but for {MOST} jumps and kinks, but has far more")
+        raise InputError(
+            f"activation {name!r} must be smooth but for at most {MOST} jumps and kinks, but at {kept.sum()} places it"
+            f" jumps or turns within {_FINE:g}: its averages cannot be resolved"
+        )
     low, high, f_low, f_high, after = low[kept], high[kept], f_low[kept], f_high[kept], after[kept]
     if not to_the_end:
         return (low + high) / 2

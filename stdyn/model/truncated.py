@@ -13,25 +13,25 @@ _NEAREST = 1e-150  # of a threshold to 0, and of |rho| to 1: what is 0/0 there h
 
 
 def hermite(s: Array, order: int, terms: int) -> Array:
-    """<(x - s)_+^k / k! He_n(x)> / sqrt(n!), for n < terms and k = 0 … order - 1: (terms, order, …)."""
-    from scipy.special import ndtr
+    """<(x - s)_+^k / k! He_n(x)> / sqrt(n!), for n < terms and k = 0 … order - 1: (terms, order, …).
 
-    h = np.zeros((terms + 1, *s.shape))  # He_n-1(s) phi(s) / sqrt((n-1)!), that is m_-n / sqrt((n-1)!)
-    moments = np.zeros((order + 1, *s.shape))  # m_-1, m_0, …
-    h[1] = moments[0] = np.exp(-(s**2) / 2) / np.sqrt(2 * np.pi)
+    By parts it is m_k-n(s) / sqrt(n!), with m_-n = phi He_n-1.
+    """
+    from scipy.special import factorial, ndtr
+
+    h, moments = np.zeros((terms, *s.shape)), np.zeros((order + 1, *s.shape))  # phi He_n / sqrt(n!); m_-1, m_0, …
+    h[0] = moments[0] = np.exp(-(s**2) / 2) / np.sqrt(2 * np.pi)
+    h[1] = s * h[0]
+    for n in range(2, terms):
+        h[n] = (s * h[n - 1] - np.sqrt(n - 1) * h[n - 2]) / np.sqrt(n)
     moments[1] = ndtr(-s)
-    for n in range(2, terms + 1):
-        h[n] = (s * h[n - 1] - np.sqrt(n - 2) * h[n - 2]) / np.sqrt(n - 1)
     for k in range(1, order):
         moments[k + 1] = (moments[k - 1] - s * moments[k]) / k
-    found = np.empty((terms, order, *s.shape))
+    found, axes = np.empty((terms, order, *s.shape)), (-1, *[1] * s.ndim)
     for k in range(order):
-        scale = 1.0
-        for n in range(terms):
-            scale /= np.sqrt(max(n, 1))  # 1 / sqrt(n!) up to n = k, then sqrt((n-k-1)! / n!)
-            if n > k + 1:
-                scale *= np.sqrt(n - k - 1)
-            found[n, k] = scale * (moments[k - n + 1] if n <= k else h[n - k])
+        low, n = np.arange(k + 1), np.arange(k + 1.0, terms)
+        found[: k + 1, k] = moments[k + 1 - low] / np.sqrt(factorial(low)).reshape(axes)
+        found[k + 1 :, k] = h[: terms - k - 1] / np.sqrt(np.prod([n - j for j in low], axis=0)).reshape(axes)
     return found
 
 
