@@ -5,8 +5,8 @@ from .analysis.escape import EscapeTimes, Plateau, escape_times, plateaus
 from .errors import (
     DivergenceWarning,
     InputError,
-    NoGradientWarning,
     Interrupted,
+    NoGradientWarning,
     ScanInterrupted,
     ScanStopped,
     SymmetryWarning,

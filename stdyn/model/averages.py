@@ -126,25 +126,25 @@ class _Fields:
         missing = np.maximum(missing, np.where(lost > 1e-13 * squares, lost, 0.0))
         of_left = left[:, where], np.sqrt(missing)[where], _ROUNDING * squares[where]
         if not thresholds:
-            return _Coefficients(*of_left)
+            return _Coefficients(*of_left, np.zeros(where.shape))
         split = np.zeros_like(left)
         for t, jumps in thresholds:
             s, c = _in_units(t, jumps, different)
             split += np.einsum("nkv,kv->nv", truncated.hermite(s, len(c), self.rule.terms), c)
-        return _Coefficients(*of_left, split[:, where], np.sqrt(_beyond(split))[where])
+        return _Coefficients(*of_left, np.sqrt(_beyond(split))[where], split[:, where])
 
 
 class _Coefficients(NamedTuple):
     """g_n = <g(sqrt(variance) x) He_n(x)> / sqrt(n!) for x ~ N(0, 1), of shape (terms, ..., P), in two parts.
 
-    And the norms (..., P) of what of both is beyond the last term, and what rounding does to squares of the first.
+    And norms (..., P) of what is beyond the last term, of either part; what rounding does to squares of the first.
     """
 
     left: Array
     left_beyond: Array
     rounding: Array
+    split_beyond: Array
     split: Array | None = None  # of what is split off at thresholds
-    split_beyond: Array | float = 0.0
 
     @property
     def whole(self) -> Array:
@@ -191,10 +191,10 @@ def _series(C_ac: Array, a: _Fields, c: _Fields) -> tuple[Array, Array, Array]:
         root = np.sqrt(np.maximum((scale - np.abs(C_ac)) * (scale + np.abs(C_ac)), 0))
         root = np.divide(root, scale, out=np.ones_like(root), where=scale != 0)
         average = _mehler(of_a.left, of_c.whole, rho) + _mehler(of_a.split, of_c.left, rho) + _sharp(a, c, rho, root)
-    all_a, all_c = of_a.left_beyond + of_a.split_beyond, of_c.left_beyond + of_c.split_beyond
-    error = all_a[..., :, None] * all_c[..., None, :]
-    if of_a.split is not None and of_c.split is not None:
-        error -= of_a.split_beyond[..., :, None] * of_c.split_beyond[..., None, :]
+    error = (of_a.left_beyond + of_a.split_beyond)[..., :, None] * of_c.left_beyond[..., None, :]
+    error += of_a.left_beyond[..., :, None] * of_c.split_beyond[..., None, :]
+    if of_a.split is None or of_c.split is None:
+        error += of_a.split_beyond[..., :, None] * of_c.split_beyond[..., None, :]
     size = [np.sqrt(np.sum(each.whole**2, axis=0)) for each in (of_a, of_c)]
     poor = error > _ENOUGH * size[0][..., :, None] * size[1][..., None, :]
     error += np.sqrt(of_a.rounding[..., :, None] * of_c.rounding[..., None, :])
@@ -218,7 +218,7 @@ def _sharp(a: _Fields, c: _Fields, rho: Array, root: Array) -> Array:
     for (s, jumps), (t, jumps_c) in product(a.activation.thresholds, c.activation.thresholds):
         s_a, c_a = _in_units(s, jumps, a.variance[..., i])
         s_c, c_c = _in_units(t, jumps_c, c.variance[..., k])
-        moments = truncated.pair(*np.broadcast_arrays(s_a, s_c), rho, root, (len(c_a), len(c_c)))
+        moments = truncated.pair(s_a, s_c, rho, root, (len(c_a), len(c_c)))
         for p, q in product(np.flatnonzero(jumps), np.flatnonzero(jumps_c)):
             pairs += c_a[p] * c_c[q] * moments[p][q]
     average = np.empty((*rho.shape[:-1], a.variance.shape[-1], c.variance.shape[-1]))

@@ -40,14 +40,19 @@ def find_thresholds(function: Function, name: str) -> tuple[Threshold, ...]:
     Raises InputError if they cannot be told apart: jumps or kinks closer than 1e-3, or more than 40 of them.
     """
     x = _grid()
+
+    def g(z: Array) -> Array:
+        return function(z)[0]
+
+    def slope(z: Array) -> Array:
+        return function(z)[1]
+
     with np.errstate(all="ignore"):  # far out g may overflow
-        sharp = np.concatenate([_jumps(lambda z, row=row: function(z)[row], x[:-1], x[1:], name) for row in (0, 1)])
+        sharp = np.concatenate([_jumps(f, x[:-1], x[1:], name) for f in (g, slope)])
         steps = sharp + NEAREST * np.concatenate([np.linspace(-1, -1e-6, 65), np.linspace(1e-6, 1, 65)])[:, None]
         low, high = (np.delete(part, 64, axis=0).ravel() for part in (steps[:-1], steps[1:]))  # others beside them
-        again = [_jumps(lambda z, row=row: function(z)[row], low, high, name) for row in (0, 1)]
-        bends = _jumps(
-            lambda z: (function(z + _WIDE)[1] - function(z - _WIDE)[1]) / (2 * _WIDE), x[:-1], x[1:], name, False
-        )
+        again = [_jumps(f, low, high, name) for f in (g, slope)]
+        bends = _jumps(lambda z: (slope(z + _WIDE) - slope(z - _WIDE)) / (2 * _WIDE), x[:-1], x[1:], name, False)
         places = _apart(np.concatenate([sharp, *again]), 1e-10)
         bent = [t for t in bends.tolist() if all(abs(t - other) > 1e-4 * max(1, abs(t)) for other in places)]
         bent = [_bend(function, t, [*places, *bent]) for t in _apart(np.array(bent), 1e-4)]
@@ -61,8 +66,8 @@ def _check(name: str, found: list[Threshold]) -> None:
     """Refuse thresholds that cannot be resolved."""
     if len(found) > MOST:
         raise InputError(
-            f"activation {name!r} must have at most {MOST} jumps and kinks, but has {len(found)} from {found[0].at:g} to"
-            f" {found[-1].at:g}: its averages cannot be resolved (let g be smooth where no field gets)"
+            f"activation {name!r} must have at most {MOST} jumps and kinks, but has {len(found)} from"
+            f" {found[0].at:g} to {found[-1].at:g}: its averages cannot be resolved (let it be smooth far out)"
         )
     clear = np.array([each.at for each in found if any(each.jumps[:2])])
     close = np.flatnonzero(np.diff(clear) < NEAREST)
@@ -112,13 +117,14 @@ def _jumps(f: Callable[[Array], Array], low: Array, high: Array, name: str, to_t
     if not len(low):
         return low
     f_low, f_high = f(low), f(high)
-    typical = float(np.median(np.abs(f_low)))
+    size = np.abs(f_low)
+    typical = np.median(size) + 1e-3 * np.max(size, initial=0, where=np.abs(low) < 3)
     before = np.abs(f_high - f_low)
     for _ in range(_HALVINGS):
         before = np.abs(f_high - f_low)
         low, high, f_low, f_high = _half(f, low, high, f_low, f_high)
     after = np.abs(f_high - f_low)
-    large = (1e-9 if to_the_end else 1e-4) * (typical + np.abs(f_low) + np.abs(f_high))
+    large = (1e-7 if to_the_end else 1e-4) * (typical + np.abs(f_low) + np.abs(f_high))  # than rounding
     kept = (after > 0.53 * before) & (after > large)
     if kept.sum() > 100 * MOST:
         raise InputError(
@@ -130,7 +136,7 @@ def _jumps(f: Callable[[Array], Array], low: Array, high: Array, name: str, to_t
         return (low + high) / 2
     for _ in range(60):
         low, high, f_low, f_high = _half(f, low, high, f_low, f_high)
-    return ((low + high) / 2)[np.abs(f_high - f_low) > 0.5 * after]
+    return ((low + high) / 2)[np.abs(f_high - f_low) > 0.01 * after]  # one of several
 
 
 def _half(f: Callable[[Array], Array], low: Array, high: Array, f_low: Array, f_high: Array) -> tuple[Array, ...]:
@@ -165,7 +171,7 @@ def _threshold(function: Function, t: float, places: list[float]) -> Threshold:
         slopes = np.abs(values[1])
         if max(slopes[2:4]) > 10 * max(slopes[0], slopes[5]):
             raise InputError(f"g' must be finite, but it grows without bound at {t:.9g}")
-        jumps, noise = list(2 * (values[:, 3] - values[:, 2]) - (values[:, 4] - values[:, 1])), [1e-9, 1e-6]
+        jumps, noise = list(2 * (values[:, 3] - values[:, 2]) - (values[:, 4] - values[:, 1])), [1e-7, 1e-6]
     else:
         jumps = list(above - below)
         n = _DEGREE**2 * 2 / reach  # a derivative of Chebyshev's polynomials is up to that times larger

@@ -29,9 +29,9 @@ def hermite(s: Array, order: int, terms: int) -> Array:
         moments[k + 1] = (moments[k - 1] - s * moments[k]) / k
     found, axes = np.empty((terms, order, *s.shape)), (-1, *[1] * s.ndim)
     for k in range(order):
-        low, n = np.arange(k + 1), np.arange(k + 1.0, terms)
-        found[: k + 1, k] = moments[k + 1 - low] / np.sqrt(factorial(low)).reshape(axes)
-        found[k + 1 :, k] = h[: terms - k - 1] / np.sqrt(np.prod([n - j for j in low], axis=0)).reshape(axes)
+        few, many = np.arange(k + 1), np.arange(k + 1.0, terms)
+        found[: k + 1, k] = moments[k + 1 - few] / np.sqrt(factorial(few)).reshape(axes)
+        found[k + 1 :, k] = h[: terms - k - 1] / np.sqrt(np.prod([many - j for j in few], axis=0)).reshape(axes)
     return found
 
 

@@ -5,7 +5,6 @@ import pytest
 from conftest import NUMPY_FUNCTIONS, random_overlaps
 from own_activations import ABS, LEAKY, RELU, TANH
 
-import stdyn
 from stdyn import InputError, averages
 
 
