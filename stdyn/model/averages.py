@@ -35,7 +35,7 @@ class Rule(NamedTuple):
 
 _FINE, _FINER = Rule(96, 4), Rule(384, 16)  # the second where the first is not enough
 _NODES = 40  # in a panel
-_ENOUGH = 1e-10  # relative to <g^2>
+_ENOUGH = 1e-9  # relative to <g^2>
 _ROUNDING = 4e-16
 _FURTHEST = 14.0  # where exp(-x^2/4) is 1e-21
 
@@ -129,8 +129,7 @@ class _Fields:
             return _Coefficients(*of_left, np.zeros(where.shape))
         split = np.zeros_like(left)
         for t, jumps in thresholds:
-            s, c = _in_units(t, jumps, different)
-            split += np.einsum("nkv,kv->nv", truncated.hermite(s, len(c), self.rule.terms), c)
+            split += truncated.hermite(*_in_units(t, jumps, different), self.rule.terms)
         return _Coefficients(*of_left, np.sqrt(_beyond(split))[where], split[:, where])
 
 

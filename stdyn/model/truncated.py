@@ -12,27 +12,27 @@ from stdyn.checks import Array
 _NEAREST = 1e-150  # of a threshold to 0, and of |rho| to 1: what is 0/0 there has its limit
 
 
-def hermite(s: Array, order: int, terms: int) -> Array:
-    """<(x - s)_+^k / k! He_n(x)> / sqrt(n!), for n < terms and k = 0 … order - 1: (terms, order, …).
+def hermite(s: Array, c: list[Array], terms: int) -> Array:
+    """<sum_k c_k (x - s)_+^k / k! He_n(x)> / sqrt(n!), for n < terms, in front of the axes of s.
 
-    By parts it is m_k-n(s) / sqrt(n!), with m_-n = phi He_n-1.
+    By parts it is sum_k c_k m_k-n(s) / sqrt(n!), with m_-n = phi He_n-1.
     """
     from scipy.special import factorial, ndtr
 
-    h, moments = np.zeros((terms, *s.shape)), np.zeros((order + 1, *s.shape))  # phi He_n / sqrt(n!); m_-1, m_0, …
+    h, moments = np.zeros((terms, *s.shape)), np.zeros((len(c) + 1, *s.shape))  # phi He_n / sqrt(n!); m_-1, m_0, …
     h[0] = moments[0] = np.exp(-(s**2) / 2) / np.sqrt(2 * np.pi)
     h[1] = s * h[0]
     for n in range(2, terms):
         h[n] = (s * h[n - 1] - np.sqrt(n - 1) * h[n - 2]) / np.sqrt(n)
     moments[1] = ndtr(-s)
-    for k in range(1, order):
+    for k in range(1, len(c)):
         moments[k + 1] = (moments[k - 1] - s * moments[k]) / k
-    found, axes = np.empty((terms, order, *s.shape)), (-1, *[1] * s.ndim)
-    for k in range(order):
+    total, axes = np.zeros_like(h), (-1, *[1] * s.ndim)
+    for k in (k for k in range(len(c)) if np.any(c[k])):
         few, many = np.arange(k + 1), np.arange(k + 1.0, terms)
-        found[: k + 1, k] = moments[k + 1 - few] / np.sqrt(factorial(few)).reshape(axes)
-        found[k + 1 :, k] = h[: terms - k - 1] / np.sqrt(np.prod([many - j for j in few], axis=0)).reshape(axes)
-    return found
+        total[: k + 1] += c[k] * moments[k + 1 - few] / np.sqrt(factorial(few)).reshape(axes)
+        total[k + 1 :] += c[k] * h[: terms - k - 1] / np.sqrt(np.prod([many - j for j in few], axis=0)).reshape(axes)
+    return total
 
 
 def pair(s: Array, t: Array, rho: Array, root: Array, orders: tuple[int, int]) -> list[list[Array]]:
