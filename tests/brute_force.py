@@ -34,7 +34,7 @@ def average(f, C, breaks_x=(), breaks_y=()):
         m, s = 0.0, np.sqrt(c)
     else:
         sigma, m, s = np.sqrt(a), r / a, np.sqrt(max(c - r * r / a, 0.0))
-        edges = [np.linspace(-_REACH, _REACH, 27), np.array(breaks_x) / sigma]
+        edges = [np.linspace(-_REACH, _REACH, 14), np.array(breaks_x) / sigma]
         if m:
             width = max(s / abs(m), 1e-13)
             grades = width * np.concatenate([-(2.0 ** np.arange(6)[::-1]), [0], 2.0 ** np.arange(6)])
@@ -43,7 +43,7 @@ def average(f, C, breaks_x=(), breaks_y=()):
         x, w = sigma * z, w * density(z)
     if s == 0:
         return float(np.sum(w * f(x, m * x)))
-    inner = [np.broadcast_to(np.linspace(-_REACH, _REACH, 14), (len(x), 14))]
+    inner = [np.broadcast_to(np.linspace(-_REACH, _REACH, 8), (len(x), 8))]
     inner += [np.clip((t - m * x[:, None]) / s, -_REACH, _REACH) for t in breaks_y]
     z, w_inner = panels(np.sort(np.concatenate(inner, axis=1), axis=1))
     values = f(x[:, None], m * x[:, None] + s * z)
