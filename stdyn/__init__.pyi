@@ -6,6 +6,7 @@ from .errors import (
     DivergenceWarning,
     InputError,
     Interrupted,
+    NoGradientWarning,
     ScanInterrupted,
     ScanStopped,
     SymmetryWarning,
@@ -93,5 +94,6 @@ __all__ = [
     "TrainingInterrupted",
     "TrainingStopped",
     "DivergenceWarning",
+    "NoGradientWarning",
     "SymmetryWarning",
 ]

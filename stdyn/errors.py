@@ -15,6 +15,10 @@ class SymmetryWarning(RuntimeWarning):
     """A start that is symmetric but for rounding: beyond the named alpha the trajectory is set by round-off."""
 
 
+class NoGradientWarning(RuntimeWarning):
+    """A student whose g' is zero everywhere: no gradient reaches its first layer, which never learns."""
+
+
 class Interrupted(KeyboardInterrupt):
     """Ctrl-C during a simulation; `trajectory` holds what was recorded until then."""
 

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from stdyn.checks import integer
-from stdyn.errors import DivergenceWarning, SymmetryWarning, said
+from stdyn.errors import DivergenceWarning, NoGradientWarning, SymmetryWarning, said
 
 T = TypeVar("T")
 
@@ -63,7 +63,7 @@ def _end_with_parent() -> None:
 
 def ignore_warnings() -> None:
     """Those of the solvers: what they say is in the message of the point."""
-    for category in (DivergenceWarning, SymmetryWarning):
+    for category in (DivergenceWarning, NoGradientWarning, SymmetryWarning):
         warnings.simplefilter("ignore", category)
     warnings.filterwarnings("ignore", "lsoda: ")  # what it says when it gives up
 

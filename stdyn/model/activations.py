@@ -15,6 +15,7 @@ from stdyn.checks import Array
 from stdyn.errors import InputError
 from stdyn.kernels.activation import Code, fill, pointwise, scalar
 from stdyn.kernels.averages import LAWS
+from stdyn.model.thresholds import Threshold, find_thresholds
 
 # tanh(x) = sum_m c_m erf(s_m x / sqrt 2) to 1.02e-6, and tanh'(x) to 9.4e-6, for all x: the logistic law is a scale
 # mixture of normals (Monahan & Stefanski, in Handbook of the Logistic Distribution, 1992). Minimax fit; rows (c, s).
@@ -27,6 +28,7 @@ _TANH = np.array([
 ])  # fmt: skip
 _TERMS = {Code.ERF: np.array([[1.0, 1.0]]), Code.TANH: _TANH}
 _PROBES = np.array([0.0, 0.1, 0.37, 0.73, 1.13, 1.71, 2.37, 3.1, 4.3, 6.1, 9.7, 30.0])  # where functions are held
+_BETWEEN = np.random.default_rng(0).uniform(-10, 10, 10_000)  # and where nobody has put anything
 _STEP = 1e-5  # of the differences that g' is held to
 
 
@@ -88,45 +90,53 @@ class Activation:
         """The values as the kernels compute them, to the bit: by these files tell problems apart."""
         return self.values if self.code == Code.COMPILED else np.array(self(_POINTS))
 
-    @property
+    @cached_property
     def parity(self) -> int:
         """1 if g is even, -1 if it is odd, else 0."""
-        g = self.values[0]
+        pairs = [(self.values[0], self.values[0, ::-1])]
+        if self.functions_needed and self.usable:  # between those points too
+            pairs.append((self(_BETWEEN)[0], self(-_BETWEEN)[0]))
         for parity in (-1, 1):
-            if np.allclose(g[::-1], parity * g, rtol=1e-13, atol=1e-14):
+            if all(np.allclose(g, parity * opposite, rtol=1e-13, atol=1e-14) for g, opposite in pairs):
                 return parity
         return 0
 
     @cached_property
     def degree(self) -> int | None:
         """That of g if it is a polynomial of at most the fourth degree; else None."""
+        points = [(_POINTS, self.values)]
+        if self.functions_needed:
+            points.append((_BETWEEN, np.array(self(_BETWEEN))))
         for degree in range(5):
             fit = np.polynomial.Polynomial.fit(_POINTS, self.values[0], degree)
+            scale = 1e-12 * np.abs(self.values).max()
             near = [
-                np.allclose(f(_POINTS), values, rtol=1e-10, atol=1e-12 * np.abs(values).max())
-                for f, values in zip((fit, fit.deriv()), self.values, strict=True)
+                np.allclose(f(x), values, rtol=1e-10, atol=scale)
+                for x, both in points
+                for f, values in zip((fit, fit.deriv()), both, strict=True)
             ]
-            if all(near) and self.smooth:
+            if all(near) and not self.thresholds:
                 return degree
         return None
 
     @cached_property
+    def thresholds(self) -> tuple[Threshold, ...]:
+        """Where g or one of its derivatives jumps, and by how much (stdyn/model/thresholds.py)."""
+        if self.name in BUILT_IN:
+            return (Threshold(0.0, (0.0, 1.0)),) if self.code == Code.RELU else ()
+        if self.functions is None:
+            return find_thresholds(self, self.name)
+        return _thresholds_of(self.functions, self.name)
+
+    @property
     def smooth(self) -> bool:
-        """Whether g' has no jump between -10 and 10: the largest difference of neighbours on a grid shrinks with it."""
-        x = np.linspace(-10, 10, 4001) + 1e-3 * sqrt(2)
-        steps = []
-        for _ in range(20):
-            slopes = self(x)[1]
-            at = int(np.abs(np.diff(slopes)).argmax())
-            steps.append(abs(slopes[at + 1] - slopes[at]))
-            x = np.linspace(x[at], x[at + 1], 3)
-        return bool(steps[-1] <= 1e-3 * steps[0])
+        """Whether neither g nor g' jumps."""
+        return not any(any(jumps[:2]) for _, jumps in self.thresholds)
 
     @cached_property
-    def kink(self) -> float:
-        """The jump of g' at 0."""
-        below, above = self(np.array([-1e-9, 1e-9]))[1]
-        return float(above - below) if abs(above - below) > 1e-6 else 0.0
+    def flat(self) -> bool:
+        """Whether g' is zero everywhere, so that a student of this g has no gradient to follow."""
+        return not self.values[1].any() and not (self.usable and self(_BETWEEN)[1].any())
 
     @property
     def terms(self) -> Array | None:
@@ -136,7 +146,10 @@ class Activation:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Activation):
             return NotImplemented
-        return self.name == other.name and self.code == other.code and bool(np.array_equal(self.values, other.values))
+        if (self.name, self.code) != (other.name, other.code) or not np.array_equal(self.values, other.values):
+            return False
+        known = self.functions is not None and other.functions is not None
+        return not known or self.functions == other.functions or self.thresholds == other.thresholds
 
     def __hash__(self) -> int:
         return hash(self.name)
@@ -152,6 +165,12 @@ class Activation:
         if self.name in BUILT_IN:
             return find, (self.name,)
         return Activation, (self.name, self.code, self.functions, self.values)
+
+
+@cache
+def _thresholds_of(functions: tuple[Callable, Callable], name: str) -> tuple[Threshold, ...]:
+    """Looked for once in a process."""
+    return find_thresholds(Activation(name, Code.COMPILED, functions, np.zeros((2, 0))), name)
 
 
 @cache
@@ -179,8 +198,9 @@ def activation(g: Callable, g_prime: Callable, name: str | None = None) -> Activ
     Raises
     ------
     InputError
-        If a function cannot be compiled or is not finite, if g_prime is not the derivative of g (by differences, at
-        more than 2 of 23 points, as g may have kinks), or if the name is that of a built-in activation.
+        If a function cannot be compiled or is not finite, if g_prime is not the derivative of g (by differences, at 23
+        points), if there are more jumps and kinks than averages can be taken over, or if the name is that of a built-in
+        activation.
 
     Examples
     --------
@@ -196,7 +216,8 @@ def activation(g: Callable, g_prime: Callable, name: str | None = None) -> Activ
         raise InputError(f"name must be a text other than the names of built-in activations, but is {name!r}")
     made = _compile(name, g, g_prime)
     if unnamed:
-        made = replace(made, name=f"g_{sha256(made.values.tobytes()).hexdigest()[:6]}")
+        told_apart = made.values.tobytes() + str(made.thresholds).encode() if made.thresholds else made.values.tobytes()
+        made = replace(made, name=f"g_{sha256(told_apart).hexdigest()[:6]}")
     _known[made.name] = made
     return made
 
@@ -215,15 +236,18 @@ def _compile(name: str, g: Callable, g_prime: Callable) -> Activation:
         raise InputError(
             f"g and g_prime must be finite, but at {where:g} they are {draft(where)[0]}, {draft(where)[1]}"
         )
+    made = Activation(name, Code.COMPILED, functions, values)
     slopes = (draft(_POINTS + _STEP)[0] - draft(_POINTS - _STEP)[0]) / (2 * _STEP)
-    wrong = np.flatnonzero(np.abs(slopes - values[1]) > 1e-6 * (1 + np.abs(values).max(axis=0)))
-    if len(wrong) > 2:
-        at = wrong[0]
+    wrong = np.abs(slopes - values[1]) > 1e-6 * (1 + np.abs(values).max(axis=0))
+    for threshold in made.thresholds:
+        wrong &= np.abs(_POINTS - threshold.at) > 2 * _STEP
+    if wrong.any():
+        at = np.flatnonzero(wrong)[0]
         raise InputError(
             f"g_prime must be the derivative of g, but g_prime({_POINTS[at]:g}) = {values[1, at]:.6g}"
             f" and the slope of g there is {slopes[at]:.6g}"
         )
-    return Activation(name, Code.COMPILED, functions, values)
+    return made
 
 
 def find(name: Any, argument: str = "activation") -> Activation:

@@ -7,8 +7,10 @@ speed; the tests hold one to the other. Sums of erfs (tanh) are averaged term by
 
 import functools
 from collections.abc import Iterable, Sequence
-from itertools import product
-from typing import Any
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import combinations_with_replacement, product
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -17,10 +19,24 @@ from stdyn.checks import Array
 from stdyn.errors import InputError
 from stdyn.kernels.activation import Code
 from stdyn.kernels.averages import relu
+from stdyn.model import truncated
 from stdyn.model.activations import Activation, find
+from stdyn.model.thresholds import Threshold, powers
 
-_HERMITE = 96  # terms of an expansion in Hermite polynomials
-_NODES = 160  # of Gauss-Legendre quadrature on either side of 0, where g may have a kink
+Thresholds = Sequence[Threshold]
+
+
+class Rule(NamedTuple):
+    """How finely the averages without a closed form are taken."""
+
+    terms: int  # of an expansion in Hermite polynomials
+    panels: int  # of Gauss-Legendre quadrature on either side of 0
+
+
+_FINE, _FINER = Rule(96, 4), Rule(384, 16)  # the second where the first is not enough
+_NODES = 40  # in a panel
+_ENOUGH = 1e-9  # relative to <g^2>
+_ROUNDING = 4e-16
 _FURTHEST = 14.0  # where exp(-x^2/4) is 1e-21
 
 
@@ -59,8 +75,8 @@ def I2(C: ArrayLike, activation: Any = "erf") -> Array:
     erf: (2/pi) asin(C_ac / sqrt((1 + C_aa)(1 + C_cc))), in (-1, 1). linear: C_ac. Saad & Solla, PRE 52, 4225 (1995).
     relu: [sqrt(C_aa C_cc - C_ac^2) + C_ac (pi/2 + asin rho)] / 2 pi. Cho & Saul, NeurIPS 2009.
     Any other: sum_n g_n(a) g_n(c) rho^n, with the coefficients g_n(a) = <g(sqrt(C_aa) x) He_n(x)> / sqrt(n!) of
-    Mehler's formula: 96 terms, exact to rounding if g is smooth on the scale of its argument but for a kink at 0 (that
-    of a ReLU, which is split off). With kinks elsewhere, or variances so large that g is steep: to 1e-4.
+    Mehler's formula, 96 terms; jumps of g and of its derivatives are split off, and averaged in closed form. Exact to
+    rounding if what is left is smooth on the scale of its argument; else `eps_g_error` says what it makes of eps_g.
     """
     C = _covariance(C)
     P = C.shape[-1]
@@ -68,69 +84,171 @@ def I2(C: ArrayLike, activation: Any = "erf") -> Array:
     each = [find(one) for one in activation] if several else [find(activation)] * P
     if len(each) != P:
         raise InputError(f"activation must be one or a sequence of P = {P}, but has {len(each)}")
-    kinds = list(dict.fromkeys(each))
     variance, average = _diagonal(C), np.empty(C.shape)
-    for one, other in product(kinds, repeat=2):
-        a, c = (np.array([n for n in range(P) if each[n] == kind]) for kind in (one, other))
-        block = (..., a[:, None], c)
-        average[block] = _I2(C[block], variance[..., a, None], variance[..., None, c], one, other)
+    where = {kind: np.array([n for n, one in enumerate(each) if one == kind]) for kind in dict.fromkeys(each)}
+    fields = {kind: _Fields(kind, variance[..., units]) for kind, units in where.items()}
+    for one, other in combinations_with_replacement(where, 2):
+        a, c = where[one], where[other]
+        block, _ = _I2(C[..., a[:, None], c], fields[one], fields[other])
+        average[..., a[:, None], c] = block
+        average[..., c[:, None], a] = np.swapaxes(block, -1, -2)
     return average
 
 
-def _I2(C_ac: Array, C_aa: Array, C_cc: Array, one: Activation, other: Activation) -> Array:
-    """I2 between fields of two activations."""
+@dataclass(frozen=True, eq=False)
+class _Fields:
+    """Fields of one activation, their variances (..., P), and how their averages are taken."""
+
+    activation: Activation
+    variance: Array
+    rule: Rule = _FINE
+
+    def finer(self, rows: Array) -> "_Fields":
+        """Those of some rows of the leading axes, by the finer rule."""
+        return _Fields(self.activation, self.variance[rows], _FINER)
+
+    @cached_property
+    def coefficients(self) -> "_Coefficients":
+        """Computed once for every different variance."""
+        different, where = np.unique(self.variance, return_inverse=True)
+        where, thresholds = where.reshape(self.variance.shape), self.activation.thresholds
+        sigma, (x, weights) = np.sqrt(np.maximum(different, 0)), _hermite_rule(self.rule)
+        left, squares = np.empty((self.rule.terms, len(sigma))), np.empty(len(sigma))
+        for part in np.array_split(np.arange(len(sigma)), len(sigma) // 2**14 + 1):
+            z = sigma[part, None] * x
+            values = self.activation(z)[0]
+            if thresholds:
+                values -= (sigma[part, None] > 0) * powers(z, thresholds)
+            left[:, part] = (values @ weights).T
+            squares[part] = values**2 @ weights[:, 0]
+        missing = _beyond(left)
+        lost = squares - np.sum(left**2, axis=0)  # by Parseval, if it is more than rounding
+        missing = np.maximum(missing, np.where(lost > 1e-13 * squares, lost, 0.0))
+        of_left = left[:, where], np.sqrt(missing)[where], _ROUNDING * squares[where]
+        if not thresholds:
+            return _Coefficients(*of_left, np.zeros(where.shape))
+        split = np.zeros_like(left)
+        for t, jumps in thresholds:
+            split += truncated.hermite(*_in_units(t, jumps, different), self.rule.terms)
+        return _Coefficients(*of_left, np.sqrt(_beyond(split))[where], split[:, where])
+
+
+class _Coefficients(NamedTuple):
+    """g_n = <g(sqrt(variance) x) He_n(x)> / sqrt(n!) for x ~ N(0, 1), of shape (terms, ..., P), in two parts.
+
+    And norms (..., P) of what is beyond the last term, of either part; what rounding does to squares of the first.
+    """
+
+    left: Array
+    left_beyond: Array
+    rounding: Array
+    split_beyond: Array
+    split: Array | None = None  # of what is split off at thresholds
+
+    @property
+    def whole(self) -> Array:
+        """Both together."""
+        return self.left if self.split is None else self.left + self.split
+
+
+def _beyond(g: Array) -> Array:
+    """About sum_n g_n^2 over n beyond the last term, not less: it falls at least as the square of a step's, n^-3/2."""
+    return 5 * np.sum(g[len(g) * 2 // 3 :] ** 2, axis=0)
+
+
+def _I2(C_ac: Array, a: _Fields, c: _Fields) -> tuple[Array, Array]:
+    """I2 (..., P, P') between fields a (P) and c (P'), and by how much it may be wrong."""
+    one, other = a.activation, c.activation
+    C_aa, C_cc = a.variance[..., :, None], c.variance[..., None, :]
+    exact = np.zeros(C_ac.shape)
     if one.terms is not None and other.terms is not None:
         return _total(
             c * c_ * _I2_erf(s * s_ * C_ac, s**2 * C_aa, s_**2 * C_cc)
             for (c, s), (c_, s_) in product(one.terms.tolist(), other.terms.tolist())
-        )
+        ), exact
     if one.code == other.code == Code.LINEAR:
-        return C_ac
+        return C_ac, exact
     if one.code == other.code == Code.RELU:
         root, theta = _relu_angle(C_ac, C_aa, C_cc)
-        return (root + C_ac * (np.pi / 2 + theta)) / (2 * np.pi)
-    kink_a, kink_c = one.kink, other.kink
-    scale = np.sqrt(np.maximum(C_aa * C_cc, 0))
-    rho = np.clip(np.divide(C_ac, scale, out=np.zeros_like(C_ac), where=scale > 0), -1, 1)
-    g_a, g_c = _hermite_coefficients(one, C_aa), _hermite_coefficients(other, C_cc)
-    if kink_a and kink_c:  # the series of the two ReLU in them, which converges slowly, is known in closed form
-        relu = find("relu")
-        relu_a, relu_c = kink_a * _hermite_coefficients(relu, C_aa), kink_c * _hermite_coefficients(relu, C_cc)
-        closed = kink_a * kink_c * _I2(C_ac, C_aa, C_cc, relu, relu)
-        return closed + _mehler(g_a - relu_a, g_c, rho) + _mehler(relu_a, g_c - relu_c, rho)
-    return _mehler(g_a, g_c, rho)
+        return (root + C_ac * (np.pi / 2 + theta)) / (2 * np.pi), exact
+    average, error, poor = _series(C_ac, a, c)
+    if poor.any():
+        finer = a.finer(poor)
+        average[poor], error[poor], _ = _series(C_ac[poor], finer, finer if a is c else c.finer(poor))
+    return average, error
+
+
+def _series(C_ac: Array, a: _Fields, c: _Fields) -> tuple[Array, Array, Array]:
+    """I2 by Mehler's formula, by how much it may be wrong, and in which rows (...) that is not good enough."""
+    C_aa, C_cc = a.variance[..., :, None], c.variance[..., None, :]
+    scale = np.sqrt(np.maximum(C_aa, 0) * np.maximum(C_cc, 0))
+    rho = np.clip(np.divide(C_ac, scale, out=np.zeros_like(C_ac), where=scale != 0), -1, 1)
+    of_a, of_c = a.coefficients, c.coefficients
+    if of_a.split is None or of_c.split is None:
+        average = _mehler(of_a.whole, of_c.whole, rho)
+    else:  # the series of what was split off, which converges slowly, is known in closed form
+        root = np.sqrt(np.maximum((scale - np.abs(C_ac)) * (scale + np.abs(C_ac)), 0))
+        root = np.divide(root, scale, out=np.ones_like(root), where=scale != 0)
+        average = _mehler(of_a.left, of_c.whole, rho) + _mehler(of_a.split, of_c.left, rho) + _sharp(a, c, rho, root)
+    error = (of_a.left_beyond + of_a.split_beyond)[..., :, None] * of_c.left_beyond[..., None, :]
+    error += of_a.left_beyond[..., :, None] * of_c.split_beyond[..., None, :]
+    if of_a.split is None or of_c.split is None:
+        error += of_a.split_beyond[..., :, None] * of_c.split_beyond[..., None, :]
+    size = [np.sqrt(np.sum(each.whole**2, axis=0)) for each in (of_a, of_c)]
+    poor = error > _ENOUGH * size[0][..., :, None] * size[1][..., None, :]
+    error += np.sqrt(of_a.rounding[..., :, None] * of_c.rounding[..., None, :])
+    return average, error, poor.any(axis=(-2, -1))
 
 
 def _mehler(g_a: Array, g_c: Array, rho: Array) -> Array:
     """sum_n g_n(a) g_n(c) rho^n"""
+    sizes = [np.fmax.reduce(np.abs(g).reshape(len(g), -1), axis=1, initial=0) for g in (g_a, g_c)]  # diverged runs: NaN
+    above = [size > _ROUNDING * size.max() for size in sizes]  # others, of polynomials most, are rounding
     total = np.zeros_like(rho)
-    for n in range(_HERMITE - 1, -1, -1):
-        total = total * rho + g_a[n] * g_c[n]
+    for n in range(max(np.flatnonzero(above[0] & above[1]), default=-1), -1, -1):
+        total = total * rho + g_a[n][..., :, None] * g_c[n][..., None, :]
     return total
+
+
+def _sharp(a: _Fields, c: _Fields, rho: Array, root: Array) -> Array:
+    """<S(a) S(c)> of what is split off at the thresholds; nothing is where a field does not vary."""
+    i, k = np.triu_indices(rho.shape[-1]) if a is c else np.indices(rho.shape[-2:]).reshape(2, -1)
+    pairs, rho, root = np.zeros(rho[..., i, k].shape), rho[..., i, k], root[..., i, k]
+    for (s, jumps), (t, jumps_c) in product(a.activation.thresholds, c.activation.thresholds):
+        s_a, c_a = _in_units(s, jumps, a.variance[..., i])
+        s_c, c_c = _in_units(t, jumps_c, c.variance[..., k])
+        moments = truncated.pair(s_a, s_c, rho, root, (len(c_a), len(c_c)))
+        for p, q in product(np.flatnonzero(jumps), np.flatnonzero(jumps_c)):
+            pairs += c_a[p] * c_c[q] * moments[p][q]
+    average = np.empty((*rho.shape[:-1], a.variance.shape[-1], c.variance.shape[-1]))
+    average[..., i, k] = pairs
+    if a is c:
+        average[..., k, i] = pairs
+    return average
+
+
+def _in_units(t: float, jumps: Sequence[float], variance: Array) -> tuple[Array, list[Array]]:
+    """A threshold and its jumps in units of the standard deviation; no jumps where that is zero."""
+    varies = variance > 0
+    sigma = np.sqrt(np.where(varies, variance, 1.0))
+    return t / sigma, [np.where(varies, jump * sigma**k, 0.0) for k, jump in enumerate(jumps)]
 
 
 def _I2_erf(C_ac: Array, C_aa: Array, C_cc: Array) -> Array:
     return 2 / np.pi * np.arcsin(C_ac / np.sqrt((1 + C_aa) * (1 + C_cc)))
 
 
-def _hermite_coefficients(activation: Activation, variance: Array) -> Array:
-    """g_n = <g(sqrt(variance) x) He_n(x)> / sqrt(n!) for x ~ N(0, 1), in front of the axes of `variance`."""
-    different, where = np.unique(variance, return_inverse=True)
-    x, weights = _hermite_rule()
-    parts = np.array_split(np.sqrt(np.maximum(different, 0)), len(different) // 2**14 + 1)
-    coefficients = np.concatenate([activation(part[:, None] * x)[0] @ weights for part in parts])
-    return np.moveaxis(coefficients[where.reshape(variance.shape)], -1, 0)
-
-
 @functools.cache
-def _hermite_rule() -> tuple[Array, Array]:
+def _hermite_rule(rule: Rule) -> tuple[Array, Array]:
     """Nodes x, and weights (nodes, n) of the averages over He_n(x)/sqrt(n!) times a function."""
     nodes, weights = np.polynomial.legendre.leggauss(_NODES)
-    x = np.concatenate([_FURTHEST / 2 * (nodes - 1), _FURTHEST / 2 * (nodes + 1)])
-    density = _FURTHEST / 2 * np.tile(weights, 2) * np.exp(-(x**2) / 2) / np.sqrt(2 * np.pi)
-    h = np.empty((_HERMITE, len(x)))
+    edges = np.linspace(-_FURTHEST, _FURTHEST, 2 * rule.panels + 1)  # one is 0
+    x = ((edges[:-1] + edges[1:]) / 2 + np.diff(edges) / 2 * nodes[:, None]).ravel()
+    density = np.repeat(weights, 2 * rule.panels) * np.exp(-(x**2) / 2)
+    density /= density.sum()
+    h = np.empty((rule.terms, len(x)))
     h[0], h[1] = 1, x
-    for n in range(2, _HERMITE):
+    for n in range(2, rule.terms):
         h[n] = (x * h[n - 1] - np.sqrt(n - 1) * h[n - 2]) / np.sqrt(n)
     return x, (h * density).T
 
@@ -276,8 +394,27 @@ def eps_g(R: Array, Q: Array, T: Array, v: Array, v_teacher: Array, activation: 
 
 def eps_g_formula(R: Array, Q: Array, T: Array, v: Array, v_teacher: Array, activation: Any = "erf") -> Array:
     """`eps_g` with what rounding leaves below zero, smooth in its arguments: for derivatives."""
-    K, M = R.shape[-2:]
-    student, teacher = activation if isinstance(activation, tuple) else (activation, activation)
-    u = np.concatenate((v, -np.broadcast_to(v_teacher, (*v.shape[:-2], *v_teacher.shape))), axis=-2)
-    average = I2(covariance(R, Q, T), [student] * K + [teacher] * M)
-    return np.einsum("...ao,...co,...ac->...", u, u, average, optimize=True) / 2
+    return _eps_g(R, Q, T, v, v_teacher, activation)[0]
+
+
+def eps_g_error(R: Array, Q: Array, T: Array, v: Array, v_teacher: Array, activation: Any = "erf") -> Array:
+    """By how much `eps_g` may be wrong, shape (...): a bound of what is beyond the last terms, and rounding."""
+    return _eps_g(R, Q, T, v, v_teacher, activation)[1]
+
+
+def _eps_g(R: Array, Q: Array, T: Array, v: Array, v_teacher: Array, activation: Any) -> tuple[Array, Array]:
+    """Half the sum over students, over teachers, and over pairs of both, whose sign is the other one; and its error."""
+    student, teacher = map(find, activation if isinstance(activation, tuple) else (activation, activation))
+    R, Q, T = (np.asarray(each, dtype=float) for each in (R, Q, T))
+    variance, teachers = _diagonal(T), (*R.shape[:-2], R.shape[-1])
+    x, y = _Fields(student, _diagonal(Q)), _Fields(teacher, variance)
+    total, error = np.zeros(R.shape[:-2]), np.zeros(R.shape[:-2])
+    for sign, one, other, (average, wrong) in (
+        (0.5, v, v, _I2(Q, x, x)),
+        (0.5, v_teacher, v_teacher, _I2(T, y, y)),
+        (-1.0, v, v_teacher, _I2(R, x, _Fields(teacher, np.broadcast_to(variance, teachers)))),
+    ):
+        products = np.einsum("...io,...ko->...ik", one, other)
+        total = total + sign * np.einsum("...ik,...ik->...", products, average)
+        error = error + abs(sign) * np.einsum("...ik,...ik->...", np.abs(products), wrong)
+    return total, error

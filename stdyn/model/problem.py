@@ -1,12 +1,13 @@
 """What is to be solved: the order parameters of a starting point, and the problem they are the start of."""
 
+import warnings
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
 import numpy as np
 
 from stdyn.checks import Array, frozen_array, integer, number
-from stdyn.errors import InputError
+from stdyn.errors import InputError, NoGradientWarning
 from stdyn.kernels.averages import table
 from stdyn.kernels.parameters import RATES, Plain
 from stdyn.model.activations import Activation, codes, find, law_of
@@ -46,6 +47,11 @@ class Problem:
     ------
     InputError
         Naming the argument, its value and what was expected.
+
+    Warns
+    -----
+    NoGradientWarning
+        If eta > 0, but g' of the student is zero everywhere: its first layer never learns.
     """
 
     start: OrderParameters
@@ -92,6 +98,13 @@ class Problem:
             checked[name] = number(name, getattr(self, name))
         for name, value in checked.items():
             object.__setattr__(self, name, value)
+        if self.eta > 0 and self.activation.flat:
+            warnings.warn(
+                f"no gradient reaches the first layer, which never learns: g' of {self.activation} is zero everywhere"
+                f" and eta = {self.eta:g} changes nothing (such a g is one for teachers; eta = 0 says it is meant)",
+                NoGradientWarning,
+                stacklevel=3,
+            )
 
     @property
     def outputs(self) -> int:
@@ -127,7 +140,7 @@ class Problem:
     def smooth(self) -> bool:
         """Whether the averages, as they are computed, are smooth functions of the order parameters.
 
-        They are not if the points of a quadrature cross a jump of g' as the order parameters change.
+        They are not if the points of a quadrature cross a jump of g or g' as the order parameters change.
         """
         return not self.by_quadrature or self.activation.smooth
 

@@ -143,9 +143,19 @@ class Trajectory:
         """Generalization error 1/2 <|Delta|^2>, without label noise."""
         if self.eps_g_read is not None and self.eps_g_read.shape == self.R.shape[:-2]:
             return self.eps_g_read
+        return averages.eps_g(*self._of_eps_g)
+
+    @property
+    def eps_g_error(self) -> Array:
+        """By how much the formula of eps_g may be wrong at these order parameters: rounding, if g is smooth."""
+        return averages.eps_g_error(*self._of_eps_g)
+
+    @property
+    def _of_eps_g(self) -> tuple[Any, ...]:
+        """The arguments of averages.eps_g."""
         start, O = self.problem.start, self.problem.outputs
         v, v_teacher = self.v.reshape(*self.R.shape[:-1], O), start.v_teacher.reshape(start.M, O)
-        return averages.eps_g(self.R, self.Q, start.T, v, v_teacher, self.problem.activations)
+        return self.R, self.Q, start.T, v, v_teacher, self.problem.activations
 
     def positions(self, alphas: Array) -> np.ndarray:
         """Where what was asked for at these alphas stands among its own; -1 if it ends before.

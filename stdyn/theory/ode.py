@@ -124,7 +124,10 @@ def _quadrature_error(problem: Problem, alphas: Array, y: Array, method: str, rt
             trajectory = _trajectory(problem, alphas, each)
             for name in trajectory.names:
                 found.setdefault(name, []).append(getattr(trajectory, name))
-        return {name: np.std(values, axis=0, ddof=1) / np.sqrt(quadrature.SETS) for name, values in found.items()}
+        errors = {name: np.std(values, axis=0, ddof=1) / np.sqrt(quadrature.SETS) for name, values in found.items()}
+    if len(alphas):
+        errors["eps_g"] = np.hypot(errors["eps_g"], _trajectory(problem, alphas, y).eps_g_error)
+    return errors
 
 
 def solve(

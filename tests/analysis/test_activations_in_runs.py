@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from own_activations import ERF, SHIFTED, specialising
+from own_activations import ERF, HARD, SHIFTED, SIGN, specialising
 
 from stdyn import compare, fluctuations, integrate, simulate_network, simulate_reduced
 
@@ -23,6 +23,7 @@ CASES = [
     pytest.param(specialising(2, 1, activation="hermite3", eta=0.1, N=5000), "erf", id="hermite3, fa"),
     pytest.param(specialising(1, 2, rule="bp", activation="hermite3", eta=0.1, N=5000), "erf", id="hermite3, bp"),
     pytest.param(specialising(3, 2, activation="relu", activation_teacher="erf"), "tanh", id="relu of erf, fa"),
+    pytest.param(specialising(2, 3, activation=HARD, activation_teacher=SIGN), "erf", id="hard tanh of sign, fa"),
     pytest.param(specialising(2, 3, rule="bp", activation="erf", activation_teacher="tanh"), "tanh", id="erf of tanh"),
 ]
 

@@ -6,8 +6,9 @@ from dataclasses import FrozenInstanceError, replace
 import numpy as np
 import pytest
 from conftest import random_overlaps, random_problem
+from own_activations import ELU, HARD, SIGN
 
-from stdyn import InputError, OrderParameters, Problem, initial
+from stdyn import InputError, NoGradientWarning, OrderParameters, Problem, activation, initial, integrate
 
 ONE = {"R": [[0.1]], "Q": [[0.2]], "T": [[1.0]], "v": [1.0], "v_teacher": [1.0]}
 TWO = {"R": np.zeros((2, 3)), "Q": np.eye(2), "T": np.eye(3), "v": np.ones(2), "v_teacher": np.ones(3)}
@@ -144,6 +145,37 @@ def test_initial_random_weights_have_the_law_of_iid_gaussian_weights():
     assert smallest_p(1.1 * q) < 1e-6 / 8
     with pytest.raises(InputError, match=r"N must be at least K \+ M = 4, but is 3"):
         initial.random_weights(2, 2, 3, 0.2, rng)
+
+
+def test_a_student_that_cannot_move_says_so():
+    """g' of a sign is zero: a warning if eta > 0, and indeed R and Q stay; none with eta = 0, nor for a teacher.
+
+    A step that is soft between two of the 23 points where activations are known can move.
+    """
+    start = initial.prepared(2, 2, r=0.1, v=[0.5, -0.3])
+    with pytest.warns(NoGradientWarning, match="never learns: g' of sign is zero everywhere and eta = 0.5"):
+        problem = Problem(start, activation=SIGN, eta=0.5, eta_v=0.1)
+    theory = integrate(problem, [1.0])
+    np.testing.assert_array_equal(theory.R[0], start.R)
+    np.testing.assert_array_equal(theory.Q[0], start.Q)
+    assert np.abs(theory.v[0] - start.v).max() > 0.01
+    Problem(start, activation=SIGN, eta=0.0, eta_v=0.1)
+    Problem(start, activation="erf", activation_teacher=SIGN, eta=0.5, eta_v=0.1)
+    soft = activation(
+        lambda x: min(max(10 * (x - 0.5), 0.0), 1.0), lambda x: 10.0 if 0.5 < x < 0.6 else 0.0, name="soft step"
+    )
+    assert not soft.values[1].any()
+    Problem(start, activation=soft, eta=0.5, eta_v=0.1)
+
+
+def test_averages_over_a_student_that_jumps_are_not_smooth():
+    """Jumps of g or g' of the student, by quadrature; those of the teacher, whose fields stay, do not matter."""
+    start = initial.prepared(1, 1)
+    for student, teacher, smooth in (
+        (SIGN, "erf", False), (HARD, "erf", False), ("relu", "erf", False), ("relu", None, True), ("gelu", SIGN, True),
+        (ELU, "erf", True),
+    ):  # fmt: skip
+        assert Problem(start, activation=student, activation_teacher=teacher, eta=0, eta_v=0.1).smooth == smooth
 
 
 @pytest.mark.parametrize(("K", "M", "N"), [(1, 1, 2), (2, 3, 5), (5, 5, 500)])
