@@ -13,7 +13,8 @@ import h5py
 import numpy as np
 
 from stdyn.errors import InputError
-from stdyn.files import reading
+from stdyn.files.reading import NotRead
+from stdyn.files.reading import attributes as attributes_in
 
 if TYPE_CHECKING:
     import xarray
@@ -50,7 +51,7 @@ def fill(file: h5py.File, variables: Variables, attributes: Mapping[str, Any]) -
 
 def attributes_of(path: Path, file: h5py.File) -> dict[str, Any]:
     """The attributes of an open file as values of Python; refuses one that is not stdyn's, or of another format."""
-    attributes = reading.attributes(file)
+    attributes = attributes_in(file)
     if attributes.get("format") != "stdyn":
         raise InputError(f"{path} is an HDF5 file, but was not written by stdyn (it has no attribute format = stdyn)")
     version = attributes.get("format_version")
@@ -77,7 +78,7 @@ def damage_named(path: Path) -> Iterator[None]:
     """Say of a file that HDF5 cannot read what is wrong with it."""
     try:
         yield
-    except InputError:
+    except (InputError, NotRead):
         raise
     except Exception as error:  # HDF5 meets damage with OSError, KeyError, RuntimeError, ValueError or TypeError
         with open(path, "rb") as file:

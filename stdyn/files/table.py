@@ -18,18 +18,7 @@ from stdyn.errors import InputError
 from stdyn.files.format import Variables, attributes_of, check_kind, damage_named, fill
 from stdyn.files.journal import JournaledFile, journal_of, settled
 from stdyn.files.paths import check_target, move_into_place, readable
-from stdyn.files.reading import (
-    ALWAYS,
-    TIMES,
-    Points,
-    attribute,
-    check_inside,
-    count,
-    is_counted,
-    is_readable,
-    memory,
-    values,
-)
+from stdyn.files.reading import ALWAYS, TIMES, NotRead, Points, Variable, attribute, variable
 
 Columns = dict[str, tuple[tuple[str, ...], type, str]]  # name -> (axes after that of the points, type, what it is)
 Value = np.ndarray | float | str
@@ -82,7 +71,7 @@ class Table:
 
     def __init__(self, path: str | os.PathLike[str], writable: bool = False) -> None:
         self.path = readable(path)
-        self._names: list[str] | None = None
+        self._known: dict[str, Variable] = {}
         self._taken: dict[str, int] = {}  # bytes of memory by variable
         try:
             self._raw = JournaledFile(self.path, writable)
@@ -110,30 +99,25 @@ class Table:
 
     def names(self) -> list[str]:
         """The names of all variables: the data sets of numbers or texts at the root."""
-        if self._names is None:
-            with damage_named(self.path):
-                self._names = [name for name in self._file if self._is_data(name) and is_readable(self._file[name])]
-        return list(self._names)
+        with damage_named(self.path):
+            return [name for name in self._file if self._is_variable(name)]
 
     def shape(self, name: str) -> tuple[int, ...]:
         """The lengths of the axes of a variable."""
-        with damage_named(self.path):
-            return self._dataset(name).shape
+        return self._variable(name).shape
 
     def dtype(self, name: str) -> np.dtype:
         """The type of the values of a variable as `read` gives them; object for texts."""
-        with damage_named(self.path):
-            found = self._dataset(name).dtype
-            return np.dtype(object) if found.kind == "S" else found.newbyteorder("=")
+        return self._variable(name).dtype
 
     def axes(self, name: str) -> tuple[str, ...]:
         """The names of the axes of a variable."""
+        dataset = self._variable(name).dataset
         with damage_named(self.path):
-            dataset = self._dataset(name)
             if dataset.is_scale:
                 return (name,)
             if not all(len(axis) for axis in dataset.dims):
-                raise InputError(f"{self.path} holds {name!r} without the names of its axes")
+                raise InputError(f"{self.path}: {name!r} does not say what its axes are")
             return tuple(axis[0].name.removeprefix("/") for axis in dataset.dims)
 
     def read(self, name: str, points: Points = ()) -> Any:
@@ -145,40 +129,10 @@ class Table:
             If there is no such variable, it is not in this file, or would take more memory than a file of this size
             has reason to.
         """
+        variable = self._variable(name)
         with damage_named(self.path):
-            dataset = self._dataset(name)
-            if is_counted(dataset):
-                self._account(name, dataset, ())
-                return np.arange(dataset.shape[0])[points]
-            check_inside(self.path, name, dataset)
-            self._account(name, dataset, points)
-            return values(dataset, points)
-
-    def _is_data(self, name: str) -> bool:
-        """Whether a data set of this name is at the root, and is no link to elsewhere."""
-        root, key = self._file.id, name.encode(errors="surrogateescape")
-        if not root.links.exists(key) or root.links.get_info(key).type != h5py.h5l.TYPE_HARD:
-            return False
-        return h5py.h5o.get_info(root, key).type == h5py.h5o.TYPE_DATASET
-
-    def _dataset(self, name: str) -> h5py.Dataset:
-        if "/" in name or not self._is_data(name):
-            raise InputError(f"{self.path} holds no {name!r}")
-        dataset = self._file[name]
-        if not is_readable(dataset):
-            raise InputError(f"{self.path} holds {name!r}, but as neither numbers nor texts")
-        return dataset
-
-    def _account(self, name: str, dataset: h5py.Dataset, points: Points) -> None:
-        """Refuse to read what makes all that has been read of this file more than it has reason to be."""
-        needed = memory(dataset, count(self.path, name, dataset, points))
-        self._taken[name] = min(self._taken.get(name, 0) + needed, max(needed, memory(dataset, dataset.size)))
-        taken, size = sum(self._taken.values()), self._raw.seek(0, os.SEEK_END)
-        if taken > max(ALWAYS, TIMES * size):
-            raise InputError(
-                f"{self.path} has {size} bytes, but declares {name!r} of shape {dataset.shape}, with which it would"
-                f" take {taken} bytes of memory: more than {ALWAYS} and than {TIMES} times its size"
-            )
+            self._account(name, variable, points)
+            return variable.read(points)
 
     def variables(self) -> Variables:
         """Everything in the file: (axes, values, what it is) by name."""
@@ -186,8 +140,37 @@ class Table:
 
     def _meaning(self, name: str) -> str:
         with damage_named(self.path):
-            dataset = self._dataset(name)
-            return str(attribute(dataset, "long_name")) if "long_name" in dataset.attrs else ""
+            return str(attribute(self._variable(name).dataset.id, b"long_name") or "")
+
+    def _is_variable(self, name: str) -> bool:
+        try:
+            self._variable(name)
+        except InputError:
+            return False
+        return True
+
+    def _variable(self, name: str) -> Variable:
+        if name not in self._known:
+            try:
+                with damage_named(self.path):
+                    found = variable(self._file, name)
+            except NotRead as reason:
+                raise InputError(f"{self.path}: {name!r} {reason}") from None
+            if found is None:
+                raise InputError(f"{self.path} holds no {name!r}")
+            self._known[name] = found
+        return self._known[name]
+
+    def _account(self, name: str, variable: Variable, points: Points) -> None:
+        """Refuse to read what makes all that has been read of this file more than it has reason to be."""
+        needed = variable.memory(points)
+        self._taken[name] = min(self._taken.get(name, 0) + needed, max(needed, variable.memory()))
+        taken, size = sum(self._taken.values()), self._raw.seek(0, os.SEEK_END)
+        if taken > max(ALWAYS, TIMES * size):
+            raise InputError(
+                f"{self.path} has {size} bytes, but declares {name!r} of shape {variable.shape}, with which it would"
+                f" take {taken} bytes of memory: more than {ALWAYS}, and than {TIMES} times its size"
+            )
 
     def put(self, rows: Mapping[int, Mapping[str, Value]]) -> None:
         """The values of every column for some points: {point: {column: value}}."""
