@@ -5,6 +5,8 @@ with the size of the file before room is made for it (docs/format.md).
 """
 
 import math
+import re
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +14,8 @@ from typing import Any
 import h5py
 import numpy as np
 from h5py import h5a, h5d, h5o, h5s, h5t, h5z
+
+from stdyn.files.guard import GuardedFile
 
 Points = int | slice | Sequence[int] | np.ndarray | tuple[()]  # some of the points; () are all
 
@@ -23,6 +27,13 @@ _TEXT = 64  # bytes of memory for a short text
 _NUMERIC = (h5t.INTEGER, h5t.FLOAT, h5t.ENUM)
 # Gzip, shuffle and Fletcher's checksum, as in netCDF, and h5py's LZF. Others set aside what the file tells them to.
 _FILTERS = {h5z.FILTER_DEFLATE, h5z.FILTER_SHUFFLE, h5z.FILTER_FLETCHER32, h5z.FILTER_LZF}
+_INFLATION = 1032  # times the size that gzip makes of something, at most
+_REFERENCE = np.dtype([("length", "<u4"), ("address", "<u8"), ("number", "<u4")])  # to a text
+# Types of variable length as `encode` gives them: class 9 and version, what it is, 16 or 8 bytes; that of the elements.
+_TEXTS = re.compile(
+    rb"..[\x19\x29\x39\x49\x59][\x01\x11\x21][\0\x01]\0.{4}[\x10\x13\x20\x23\x30\x33].{3}\x01\0{3}", re.S
+)
+_LISTS = re.compile(rb"..[\x19\x29\x39\x49\x59]\0{3}.{4}[\x17\x27\x37\x47\x57]\0{3}\x08\0{3}", re.S)
 _NO_VARIABLE = "This is a netCDF dimension but not a netCDF variable"
 
 
@@ -54,6 +65,8 @@ def attribute(owner: Any, name: bytes) -> Any:
     if kind == h5t.STRING and space.get_simple_extent_type() == h5s.NULL:
         return ""
     size = space.get_simple_extent_npoints()
+    if kind == h5t.STRING and not _is_sound(found.get_type()):
+        return None
     if not (size == 1 if kind == h5t.STRING else kind in _NUMERIC and 1 <= size <= _NUMBERS):
         return None
     dtype = found.dtype
@@ -62,6 +75,28 @@ def attribute(owner: Any, name: bytes) -> Any:
     if kind == h5t.STRING:
         return decoded(values.item())
     return values.item() if size == 1 else values.ravel().tolist()
+
+
+def axes(dataset: h5py.Dataset) -> tuple[str, ...]:
+    """The names of the axes of a data set. (Not by HDF5's H5DS functions, which free memory twice in damaged files.)"""
+    if attribute(dataset.id, b"CLASS") == "DIMENSION_SCALE":
+        return (dataset.name.removeprefix("/"),)
+    if not dataset.shape:
+        return ()
+    if not h5a.exists(dataset.id, b"DIMENSION_LIST"):
+        raise NotRead("does not say which its axes are")
+    found = h5a.open(dataset.id, b"DIMENSION_LIST")
+    if found.shape != (dataset.ndim,) or not _LISTS.match(found.get_type().encode()):
+        raise NotRead("does not say which its axes are")
+    scales = dataset.attrs["DIMENSION_LIST"]
+    if not all(len(each) == 1 for each in scales):
+        raise NotRead("does not say which its axes are")
+    return tuple(dataset.file[each[0]].name.removeprefix("/") for each in scales)
+
+
+def _is_sound(text: h5t.TypeID) -> bool:
+    """Whether a type is one of texts. HDF5 believes that it is, and may crash."""
+    return not text.is_variable_str() or _TEXTS.match(text.encode()) is not None
 
 
 def decoded(text: bytes | str) -> str:
@@ -81,24 +116,29 @@ class Variable:
 
     Attributes
     ----------
+    file : GuardedFile
     dataset : h5py.Dataset
     shape : tuple of int
     dtype : numpy.dtype
         Of what `read` returns.
-    is_text : bool
-    is_counted : bool
-        Whether it is an axis of netCDF's without values: they are 0, 1, …
-    bytes_of_one, bytes_of_chunk : int
-        The memory that a value takes, and a chunk of them.
+    is_text, is_counted : bool
+        Whether it holds texts; whether it is an axis of netCDF's without values: they are 0, 1, …
+    bytes_of_one : int
+        The memory that a value takes, but for the letters of texts.
+    chunk : tuple of int or None
+    filters : tuple of int
+        By which its values are coded.
     """
 
+    file: GuardedFile
     dataset: h5py.Dataset
     shape: tuple[int, ...]
     dtype: np.dtype
     is_text: bool
     is_counted: bool
     bytes_of_one: int
-    bytes_of_chunk: int
+    chunk: tuple[int, ...] | None
+    filters: tuple[int, ...]
 
     def read(self, points: Points) -> Any:
         """Some values: numbers in the machine's byte order, texts as str."""
@@ -114,9 +154,9 @@ class Variable:
         return texts.reshape(found.shape)
 
     def memory(self, points: Points = ()) -> int:
-        """The bytes of memory that it takes to read some values."""
+        """The bytes of memory that it takes to read some values, as far as it is declared."""
         count = self.count(points)
-        return max(count * self.bytes_of_one, self.bytes_of_chunk if count else 0)
+        return self.bytes_of_one * max(count, math.prod(self.chunk) if self.chunk and count else 0)
 
     def count(self, points: Points) -> int:
         """How many values some points have."""
@@ -134,8 +174,68 @@ class Variable:
             raise NotRead(f"has {n} points, but point {wanted.max()} was asked for")
         return wanted.size * of_each
 
+    def unpacked(self, points: Points, size: int) -> int:
+        """The bytes of memory that are seen in what is stored only: the letters of texts, and what gets inflated.
 
-def variable(file: h5py.File, name: str) -> Variable | None:
+        `size` is that of the file.
+        """
+        if self.is_text and self.dataset.dtype.kind == "O":
+            lengths = [self._lengths(stored) for stored in self._stored(points)]
+            largest = max((int(each.max(initial=0)) for each in lengths), default=0)
+            if largest > size:
+                raise NotRead(f"has a text of {largest} bytes in a file of {size}")
+            return sum(int(each.sum()) for each in lengths)
+        if h5z.FILTER_DEFLATE in self.filters and size * _INFLATION > ALWAYS:
+            for stored in self._stored(points):
+                self._check_inflated(stored)
+        return 0
+
+    def _check_inflated(self, stored: Any) -> None:
+        """Refuse a chunk that does not end where it must: HDF5 inflates it to its end."""
+        if stored.size * _INFLATION > ALWAYS:
+            whole = self.bytes_of_one * math.prod(self.chunk or ())
+            found = len(self._content(stored, whole + 1))
+            if found > whole:
+                raise NotRead(
+                    f"has a chunk that must have {whole} bytes, but has more in the {stored.size} that it takes"
+                )
+
+    def _stored(self, points: Points) -> list[Any]:
+        """Where the chunks that hold some points are: `byte_offset` and `size`."""
+        id = self.dataset.id
+        if self.chunk is None:
+            at = id.get_offset()
+            return [] if at is None else [h5d.StoreInfo(None, 0, at, id.get_storage_size())]
+        found: list[Any] = []
+        if isinstance(points, int | np.integer) and self.chunk[1:] == self.shape[1:]:
+            first = int(points) % self.shape[0] // self.chunk[0] * self.chunk[0]
+            found.append(id.get_chunk_info_by_coord((first, *(0 for _ in self.shape[1:]))))
+        else:
+            id.chunk_iter(found.append)
+        return [each for each in found if each.byte_offset is not None]
+
+    def _lengths(self, stored: Any) -> np.ndarray:
+        """The lengths of the texts in a chunk, from what refers to them."""
+        content = self._content(stored, _REFERENCE.itemsize * math.prod(self.chunk or self.shape))
+        whole = len(content) // _REFERENCE.itemsize * _REFERENCE.itemsize
+        return np.frombuffer(content[:whole], _REFERENCE)["length"].astype(np.int64)
+
+    def _content(self, stored: Any, limit: int) -> bytes:
+        """What is in a chunk, as far as some bytes."""
+        content = self.file.peek(stored.byte_offset, stored.size)
+        for filter_ in () if stored.filter_mask else reversed(self.filters):
+            if filter_ == h5z.FILTER_FLETCHER32:
+                content = content[:-4]
+            elif filter_ == h5z.FILTER_DEFLATE:
+                content = zlib.decompressobj().decompress(content, limit)
+            elif filter_ == h5z.FILTER_SHUFFLE and self.is_text:
+                content = np.frombuffer(content, np.uint8).reshape(_REFERENCE.itemsize, -1).T.tobytes()
+            elif filter_ == h5z.FILTER_LZF:
+                raise NotRead("holds texts coded by LZF, which are not read")
+        return content
+
+
+def variable(file: h5py.File, raw: GuardedFile, name: str) -> Variable | None:
     """The variable of this name; None if no data set at the root has it.
 
     Raises
@@ -151,30 +251,30 @@ def variable(file: h5py.File, name: str) -> Variable | None:
     found = h5o.open(file.id, key)
     if not isinstance(found, h5d.DatasetID):
         return None
-    _check_inside(found)
+    filters = _filters(found)
     dataset, shape, dtype = h5py.Dataset(found, readonly=file.mode == "r"), found.shape, found.dtype
-    is_text = h5py.check_string_dtype(dtype) is not None
+    is_text = h5py.check_string_dtype(dtype) is not None and _is_sound(found.get_type())
     if shape is None or not (is_text or dtype.kind in "biufc"):
         raise NotRead("holds neither numbers nor texts")
+    returned = np.dtype(object) if is_text else dtype.newbyteorder("=")
     of_one = _TEXT + dtype.itemsize if is_text else dtype.itemsize
-    is_counted = dtype.str == ">f4" and len(shape) == 1 and _is_without_values(found)
-    chunk = of_one * math.prod(dataset.chunks) if dataset.chunks and not is_counted else 0
-    returned = np.dtype(object if is_text else np.int64 if is_counted else dtype.newbyteorder("="))
-    return Variable(dataset, shape, returned, is_text, is_counted, 8 if is_counted else of_one, chunk)
+    if dtype.str == ">f4" and len(shape) == 1 and str(attribute(found, b"NAME")).startswith(_NO_VARIABLE):
+        return Variable(raw, dataset, shape, np.dtype(np.int64), False, True, 8, None, ())
+    return Variable(raw, dataset, shape, returned, is_text, False, of_one, dataset.chunks, filters)
 
 
-def _is_without_values(dataset: h5d.DatasetID) -> bool:
-    return str(attribute(dataset, b"NAME")).startswith(_NO_VARIABLE)
-
-
-def _check_inside(dataset: h5d.DatasetID) -> None:
-    """Refuse values that are not in this file, or are coded in a way that is not read."""
+def _filters(dataset: h5d.DatasetID) -> tuple[int, ...]:
+    """By what the values are coded; refuses values that are not in this file, or are coded in another way."""
     made = dataset.get_create_plist()
     layout = made.get_layout()
     if layout == h5d.VIRTUAL:
         raise NotRead("is a virtual data set, the values of which are in other files, and not followed")
     if layout == h5d.CONTIGUOUS and made.get_external_count():
-        raise NotRead(f"has its values in another file, {made.get_external(0)[0]!r}, which is not followed")
-    for filter_ in (made.get_filter(j) for j in range(made.get_nfilters())):
-        if filter_[0] not in _FILTERS:
-            raise NotRead(f"is coded by HDF5's filter number {filter_[0]}, which is not read")
+        raise NotRead(f"has its values in another file, {decoded(made.get_external(0)[0])!r}, which is not followed")
+    if layout == h5d.COMPACT and dataset.dtype.kind == "O":
+        raise NotRead("has texts in its header, which are not read")
+    filters = tuple(made.get_filter(j)[0] for j in range(made.get_nfilters()))
+    other = [each for each in filters if each not in _FILTERS]
+    if other or len(filters) > len(set(filters)):
+        raise NotRead(f"is coded by HDF5's filters number {', '.join(map(str, filters))}, which are not read")
+    return filters

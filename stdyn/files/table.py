@@ -16,9 +16,10 @@ import numpy as np
 
 from stdyn.errors import InputError
 from stdyn.files.format import Variables, attributes_of, check_kind, damage_named, fill
-from stdyn.files.journal import JournaledFile, journal_of, settled
+from stdyn.files.guard import GuardedFile
+from stdyn.files.journal import journal_of, settled
 from stdyn.files.paths import check_target, move_into_place, readable
-from stdyn.files.reading import ALWAYS, TIMES, NotRead, Points, Variable, attribute, variable
+from stdyn.files.reading import ALWAYS, TIMES, NotRead, Points, Variable, attribute, axes, variable
 
 Columns = dict[str, tuple[tuple[str, ...], type, str]]  # name -> (axes after that of the points, type, what it is)
 Value = np.ndarray | float | str
@@ -74,7 +75,7 @@ class Table:
         self._known: dict[str, Variable] = {}
         self._taken: dict[str, int] = {}  # bytes of memory by variable
         try:
-            self._raw = JournaledFile(self.path, writable)
+            self._raw = GuardedFile(self.path, writable)
         except OSError as error:
             raise InputError(f"{path} cannot be opened: {error.strerror}") from None
         try:
@@ -112,13 +113,8 @@ class Table:
 
     def axes(self, name: str) -> tuple[str, ...]:
         """The names of the axes of a variable."""
-        dataset = self._variable(name).dataset
-        with damage_named(self.path):
-            if dataset.is_scale:
-                return (name,)
-            if not all(len(axis) for axis in dataset.dims):
-                raise InputError(f"{self.path}: {name!r} does not say what its axes are")
-            return tuple(axis[0].name.removeprefix("/") for axis in dataset.dims)
+        with self._said_of(name):
+            return axes(self._variable(name).dataset)
 
     def read(self, name: str, points: Points = ()) -> Any:
         """The values of a variable, or those of some points; texts as str.
@@ -129,10 +125,10 @@ class Table:
             If there is no such variable, it is not in this file, or would take more memory than a file of this size
             has reason to.
         """
-        variable = self._variable(name)
-        with damage_named(self.path):
-            self._account(name, variable, points)
-            return variable.read(points)
+        found = self._variable(name)
+        with self._said_of(name):
+            self._account(name, found, points)
+            return found.read(points)
 
     def variables(self) -> Variables:
         """Everything in the file: (axes, values, what it is) by name."""
@@ -151,25 +147,32 @@ class Table:
 
     def _variable(self, name: str) -> Variable:
         if name not in self._known:
-            try:
-                with damage_named(self.path):
-                    found = variable(self._file, name)
-            except NotRead as reason:
-                raise InputError(f"{self.path}: {name!r} {reason}") from None
+            with self._said_of(name):
+                found = variable(self._file, self._raw, name)
             if found is None:
                 raise InputError(f"{self.path} holds no {name!r}")
             self._known[name] = found
         return self._known[name]
 
-    def _account(self, name: str, variable: Variable, points: Points) -> None:
+    @contextmanager
+    def _said_of(self, name: str) -> Iterator[None]:
+        """Say of a variable that cannot be read what is wrong."""
+        try:
+            with damage_named(self.path):
+                yield
+        except NotRead as reason:
+            raise InputError(f"{self.path}: {name!r} {reason}") from None
+
+    def _account(self, name: str, wanted: Variable, points: Points) -> None:
         """Refuse to read what makes all that has been read of this file more than it has reason to be."""
-        needed = variable.memory(points)
-        self._taken[name] = min(self._taken.get(name, 0) + needed, max(needed, variable.memory()))
-        taken, size = sum(self._taken.values()), self._raw.seek(0, os.SEEK_END)
+        size = self._raw.seek(0, os.SEEK_END)
+        needed = wanted.memory(points) + wanted.unpacked(points, size)
+        self._taken[name] = min(self._taken.get(name, 0) + needed, max(needed, wanted.memory()))
+        taken = sum(self._taken.values())
         if taken > max(ALWAYS, TIMES * size):
-            raise InputError(
-                f"{self.path} has {size} bytes, but declares {name!r} of shape {variable.shape}, with which it would"
-                f" take {taken} bytes of memory: more than {ALWAYS}, and than {TIMES} times its size"
+            raise NotRead(
+                f"of shape {wanted.shape} would take {taken} bytes of memory, with what was read before, but the file"
+                f" has {size} bytes: refused is what takes more than {ALWAYS}, and than {TIMES} times the file"
             )
 
     def put(self, rows: Mapping[int, Mapping[str, Value]]) -> None:
