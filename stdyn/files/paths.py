@@ -8,6 +8,14 @@ from uuid import uuid4
 
 from stdyn.errors import InputError
 
+_ALWAYS = 2**29  # bytes of memory that the values of any file may take
+_TIMES = 64  # the size of the file, which those of a larger one may take
+
+
+def largest(size: int) -> int:
+    """The bytes of memory that what a file of some size declares may take: see docs/format.md."""
+    return max(_ALWAYS, _TIMES * size)
+
 
 def check_target(path: str | os.PathLike[str], overwrite: bool) -> Path:
     """`path`, if a file can be written there: no file there yet (unless `overwrite`), in a folder that can hold it."""

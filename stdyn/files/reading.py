@@ -19,15 +19,12 @@ from stdyn.files.guard import GuardedFile
 
 Points = int | slice | Sequence[int] | np.ndarray | tuple[()]  # some of the points; () are all
 
-ALWAYS = 2**29  # bytes of memory that the values of any file may take
-TIMES = 64  # the size of the file, which those of a larger one may take
-
 _NUMBERS = 2**10  # in an attribute, at most
 _TEXT = 64  # bytes of memory for a short text
 _NUMERIC = (h5t.INTEGER, h5t.FLOAT, h5t.ENUM)
 # Gzip, shuffle and Fletcher's checksum, as in netCDF, and h5py's LZF. Others set aside what the file tells them to.
 _FILTERS = {h5z.FILTER_DEFLATE, h5z.FILTER_SHUFFLE, h5z.FILTER_FLETCHER32, h5z.FILTER_LZF}
-_INFLATION = 1032  # times the size that gzip makes of something, at most
+_PACKED = 2**19  # bytes of a chunk from which on it is looked at: gzip makes up to 1032 times as much of them
 _REFERENCE = np.dtype([("length", "<u4"), ("address", "<u8"), ("number", "<u4")])  # to a text
 # Types of variable length as `encode` gives them: class 9 and version, what it is, 16 or 8 bytes; that of the elements.
 _TEXTS = re.compile(
@@ -181,24 +178,23 @@ class Variable:
         """
         if self.is_text and self.dataset.dtype.kind == "O":
             lengths = [self._lengths(stored) for stored in self._stored(points)]
-            largest = max((int(each.max(initial=0)) for each in lengths), default=0)
-            if largest > size:
-                raise NotRead(f"has a text of {largest} bytes in a file of {size}")
+            longest = max((int(each.max(initial=0)) for each in lengths), default=0)
+            if longest > size:
+                raise NotRead(f"has a text of {longest} bytes in a file of {size}")
             return sum(int(each.sum()) for each in lengths)
-        if h5z.FILTER_DEFLATE in self.filters and size * _INFLATION > ALWAYS:
+        if h5z.FILTER_DEFLATE in self.filters and size > _PACKED:
             for stored in self._stored(points):
-                self._check_inflated(stored)
+                if stored.size > _PACKED:
+                    self._check_inflated(stored)
         return 0
 
     def _check_inflated(self, stored: Any) -> None:
         """Refuse a chunk that does not end where it must: HDF5 inflates it to its end."""
-        if stored.size * _INFLATION > ALWAYS:
-            whole = self.bytes_of_one * math.prod(self.chunk or ())
-            found = len(self._content(stored, whole + 1))
-            if found > whole:
-                raise NotRead(
-                    f"has a chunk that must have {whole} bytes, but has more in the {stored.size} that it takes"
-                )
+        whole = self.bytes_of_one * math.prod(self.chunk or ())
+        if len(self._content(stored, whole + 1)) > whole:
+            raise NotRead(
+                f"has a chunk of {whole} bytes, but there are more in the {stored.size} that are stored of it"
+            )
 
     def _stored(self, points: Points) -> list[Any]:
         """Where the chunks that hold some points are: `byte_offset` and `size`."""

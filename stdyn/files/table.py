@@ -18,8 +18,8 @@ from stdyn.errors import InputError
 from stdyn.files.format import Variables, attributes_of, check_kind, damage_named, fill
 from stdyn.files.guard import GuardedFile
 from stdyn.files.journal import journal_of, settled
-from stdyn.files.paths import check_target, move_into_place, readable
-from stdyn.files.reading import ALWAYS, TIMES, NotRead, Points, Variable, attribute, axes, variable
+from stdyn.files.paths import check_target, largest, move_into_place, readable
+from stdyn.files.reading import NotRead, Points, Variable, attribute, axes, variable
 
 Columns = dict[str, tuple[tuple[str, ...], type, str]]  # name -> (axes after that of the points, type, what it is)
 Value = np.ndarray | float | str
@@ -169,10 +169,10 @@ class Table:
         needed = wanted.memory(points) + wanted.unpacked(points, size)
         self._taken[name] = min(self._taken.get(name, 0) + needed, max(needed, wanted.memory()))
         taken = sum(self._taken.values())
-        if taken > max(ALWAYS, TIMES * size):
+        if taken > largest(size):
             raise NotRead(
                 f"of shape {wanted.shape} would take {taken} bytes of memory, with what was read before, but the file"
-                f" has {size} bytes: refused is what takes more than {ALWAYS}, and than {TIMES} times the file"
+                f" has {size} bytes: refused is what takes more than {largest(size)}"
             )
 
     def put(self, rows: Mapping[int, Mapping[str, Value]]) -> None:
