@@ -15,6 +15,7 @@ import h5py
 import numpy as np
 
 from stdyn.errors import InputError
+from stdyn.files.guard import GuardedFile
 from stdyn.files.reading import NotRead
 from stdyn.files.reading import attributes as attributes_in
 
@@ -53,9 +54,9 @@ def fill(file: h5py.File, variables: Variables, attributes: Mapping[str, Any]) -
                 dataset.dims[position].attach_scale(file[axis])
 
 
-def attributes_of(path: Path, file: h5py.File) -> dict[str, Any]:
+def attributes_of(path: Path, raw: GuardedFile, file: h5py.File) -> dict[str, Any]:
     """The attributes of an open file as values of Python; refuses one that is not stdyn's, or of another format."""
-    attributes = attributes_in(file)
+    attributes = attributes_in(raw, file)
     if attributes.get("format") != "stdyn":
         raise InputError(f"{path} is an HDF5 file, but was not written by stdyn (it has no attribute format = stdyn)")
     version = attributes.get("format_version")

@@ -8,47 +8,64 @@ file format specification, version 3.0, III.E, IV.A.2.d and VIII.)
 import math
 import re
 import struct
+from pathlib import Path
+
+import numpy as np
 
 from stdyn.errors import InputError
 from stdyn.files.journal import JournaledFile
 
 _STRUCTURE = 2**16  # bytes, at most, that HDF5 reads at a time of what is no array
 _COLLECTION = re.compile(rb"GCOL\x01\0\0\0(.{8})", re.DOTALL)
-_OBJECT = struct.Struct("<HH4xQ")  # number, references to it, bytes
+_COLLECTION_START = 16  # bytes of that
+_HUGE = 2**63
 _REFERENCE = struct.Struct("<IQI")  # bytes or elements, address of the collection, number in it
 
-# A datatype of variable length in an attribute: class 9 and version, what it is (a text, or elements), size; the type
-# of its elements, a character's or a reference's, which may be filled up to 8 bytes; the shape, version 1 or 2.
-_ATTRIBUTE = re.compile(
-    rb"[\x19\x29\x39\x49\x59][\x00\x01\x10\x11\x20\x21][\0\x01].{5}(?:[\x10\x20\x30\x40\x50].{7}.{4}(?:\0{4})?|[^\x10\x20\x30\x40\x50].{7})"
-    rb"(?:\x01(?P<rank1>[\0-\x20])(?P<more1>[\0\x01]).{5}|\x02(?P<rank2>[\0-\x20])(?P<more2>[\0\x01])[\0\x01])",
-    re.DOTALL,
+# A type of variable length: class 9 and version; elements or a text. In an attribute there is in front of it: version,
+# flags, sizes of name, type and shape (in version 3: coding of the name), name. In version 1 each is filled to 8 bytes.
+_TYPE = re.compile(rb"[\x19\x29\x39\x49\x59](?<=\0.)[\x00\x01\x11\x21][\0\x01]\0", re.DOTALL)
+_START = re.compile(
+    rb"(?:[\x01\x02][\0-\x03].\0.\0.\0|\x03[\0-\x03].\0.\0.\0[\0\x01])(?P<name>[^\0]{1,254})\0{1,8}\Z", re.DOTALL
 )
-_REACH = 2**11  # bytes that such a thing may have, at most
+_SIZES = struct.Struct("<BxHHH")
+_LONGEST = 2**9  # bytes of all that is in front
 
 
 class GuardedFile(JournaledFile):
     """A file that is read by HDF5, and refused where HDF5 would loop or fill the memory."""
 
-    def __init__(self, path, writable: bool = False) -> None:  # type: ignore[no-untyped-def]
+    def __init__(self, path: Path, writable: bool = False) -> None:
+        self.watching = True  # not, while numbers are read
         self._sound: set[int] = set()  # addresses of collections
-        self._before = (0, b"")  # where the last read ended, and its last bytes
+        self._tail = (0, b"")  # where the last read ended, and its last bytes
+        self._read: list[tuple[int, int]] = []  # where attributes may be that were not looked at
         super().__init__(path, writable)
 
     def readinto(self, buffer) -> int:  # type: ignore[no-untyped-def]
         at = self._at
         count = super().readinto(buffer)
-        if count <= _STRUCTURE:
-            end, tail = self._before
-            if end != at:
-                tail = b""
-            seen = tail + bytes(memoryview(buffer).cast("B")[:count])
-            self._before = at + count, seen[-64:]
+        if self.watching and count <= _STRUCTURE:
+            end, tail = self._tail
+            seen = (tail if end == at else b"") + bytes(memoryview(buffer).cast("B")[:count])
+            self._tail = at + count, seen[-_COLLECTION_START:]
+            self._read.append((at, at + count))
             for found in _COLLECTION.finditer(seen):
-                self._check_collection(at - len(tail) + found.start(), *struct.unpack("<Q", found[1]))
-            for found in _ATTRIBUTE.finditer(seen):
-                self._check_attribute(at - len(tail), found)
+                self._check_collection(at + count - len(seen) + found.start(), *struct.unpack("<Q", found[1]))
         return count
+
+    def check_attributes(self) -> None:
+        """Look at what HDF5 has read since the last time, before it is told to read a text or list in an attribute."""
+        while self._read:
+            self._read.sort()
+            start, end = self._read.pop(0)
+            while self._read and self._read[0][0] <= end:
+                end = max(end, self._read.pop(0)[1])
+            seen = self.peek(start, end - start)
+            for found in _TYPE.finditer(seen):
+                first = max(0, found.start() - _LONGEST)
+                attribute = _START.search(seen[first : found.start()])
+                if attribute:
+                    self._check_attribute(start + first + attribute.start(), attribute)
 
     def peek(self, at: int, count: int) -> bytes:
         """Some bytes of the file."""
@@ -64,30 +81,38 @@ class GuardedFile(JournaledFile):
             return
         if address + size > self._size:
             self._refuse(f"texts at byte {address} that would end at byte {address + size}")
-        content, at = self.peek(address, size), 16
-        while at + _OBJECT.size <= size:
-            number, _, length = _OBJECT.unpack_from(content, at)
-            step = length if number == 0 else _OBJECT.size + 8 * -(-length // 8)
-            if step < _OBJECT.size or at + step > size:
-                self._refuse(
-                    f"a text of {length} bytes at byte {address + at}, in a collection that ends {size - at} on"
-                )
-            at += step
+        words = np.frombuffer(self.peek(address, size), "<u8", size // 8)
+        odd = (words[1:] == 0) & (words[:-1] & 0xFFFF == 0) | (words[1:] >= _HUGE)  # like an object that has no end
+        if odd.any():
+            self._walk(address, words.tolist())
         self._sound.add(address)
 
-    def _check_attribute(self, start: int, found: re.Match[bytes]) -> None:
-        version = 1 if found["rank1"] is not None else 2
-        rank, more = found[f"rank{version}"][0], found[f"more{version}"][0]
-        here = start + found.end()
-        lengths = 8 * rank * (1 + more)
-        content = self.peek(here, lengths + 16 * _REACH)
-        if len(content) < lengths:
+    def _walk(self, address: int, words: list[int]) -> None:
+        """Step through a collection as HDF5 does: an object has its number, which is 0 of what is free, and its size."""
+        at = 2
+        while at + 2 <= len(words):
+            size = words[at + 1]
+            step = 2 + -(-size // 8) if words[at] & 0xFFFF else size // 8
+            if step < 2 or at + step > len(words):
+                self._refuse(f"a text of {size} bytes at byte {address + 8 * at}, where it has no place")
+            at += step
+
+    def _check_attribute(self, address: int, found: re.Match[bytes]) -> None:
+        version, of_name, of_type, of_shape = _SIZES.unpack_from(found[0])
+        if of_name != len(found["name"]) + 1:
             return
-        number = math.prod(struct.unpack_from(f"<{rank}Q", content))
-        for at in range(lengths, min(len(content) - 15, lengths + 16 * number), 16):
+        sizes = [-(-size // 8) * 8 if version == 1 else size for size in (of_name, of_type, of_shape)]
+        shape_at = address + _SIZES.size + (version == 3) + sum(sizes[:2])
+        content = self.peek(shape_at, sizes[2] + 16 * 2**5)
+        shape_version, rank, flags = (*content[:3], 0, 0, 0)[:3]
+        start = {1: 8, 2: 4}.get(shape_version, 0)
+        if not start or of_shape != start + 8 * rank * (1 + (flags & 1)):
+            return
+        number = math.prod(struct.unpack_from(f"<{rank}Q", content, start))
+        for at in range(sizes[2], min(len(content) - 15, sizes[2] + 16 * number), 16):
             length = _REFERENCE.unpack_from(content, at)[0]
             if length > self._size:
-                self._refuse(f"a text of {length} bytes in an attribute at byte {here + at}")
+                self._refuse(f"a text of {length} bytes in an attribute at byte {shape_at + at}")
 
     def _refuse(self, what: str) -> None:
         raise InputError(f"{self.path} is a damaged HDF5 file: it has {self._size} bytes, but {what}")

@@ -91,10 +91,12 @@ class JournaledFile(io.RawIOBase):
         there = max(0, min(count, self._valid - self._at))
         self._file.seek(self._at)
         _read_into(self._file, target[:there])
-        target[there:count] = bytes(count - there)
-        for number, inside, outside in _parts(self._at, count):
-            if number in self._pages:
-                target[outside] = self._pages[number][inside]
+        if there < count:
+            target[there:count] = bytes(count - there)
+        if self._pages:
+            for number, inside, outside in _parts(self._at, count):
+                if number in self._pages:
+                    target[outside] = self._pages[number][inside]
         self._at += count
         return count
 

@@ -20,6 +20,8 @@ from stdyn.files.guard import GuardedFile
 Points = int | slice | Sequence[int] | np.ndarray | tuple[()]  # some of the points; () are all
 
 _NUMBERS = 2**10  # in an attribute, at most
+_NAME = 254  # bytes of the name of an attribute, at most
+_AXES = 8  # of a text, at most
 _TEXT = 64  # bytes of memory for a short text
 _NUMERIC = (h5t.INTEGER, h5t.FLOAT, h5t.ENUM)
 # Gzip, shuffle and Fletcher's checksum, as in netCDF, and h5py's LZF. Others set aside what the file tells them to.
@@ -42,20 +44,20 @@ class NotRead(Exception):
 # Attributes
 
 
-def attributes(owner: h5py.File) -> dict[str, Any]:
+def attributes(raw: GuardedFile, owner: h5py.File) -> dict[str, Any]:
     """All attributes that are numbers or texts, as values of Python."""
     names: list[bytes] = []
     h5a.iterate(owner.id, lambda name, *_: names.append(name))
-    found = {decoded(name): attribute(owner.id, name) for name in names}
+    found = {decoded(name): attribute(raw, owner.id, name) for name in names}
     return {name: value for name, value in found.items() if value is not None}
 
 
-def attribute(owner: Any, name: bytes) -> Any:
+def attribute(raw: GuardedFile, owner: Any, name: bytes) -> Any:
     """An attribute as a number, text, or list of numbers; None if there is none, or it holds anything else.
 
     A vector of one is its element, as netCDF libraries make one of every number.
     """
-    if not h5a.exists(owner, name):
+    if len(name) > _NAME or not h5a.exists(owner, name):
         return None
     found = h5a.open(owner, name)
     kind, space = found.get_type().get_class(), found.get_space()
@@ -64,27 +66,32 @@ def attribute(owner: Any, name: bytes) -> Any:
     size = space.get_simple_extent_npoints()
     if kind == h5t.STRING and not _is_sound(found.get_type()):
         return None
-    if not (size == 1 if kind == h5t.STRING else kind in _NUMERIC and 1 <= size <= _NUMBERS):
+    if not (
+        size == 1 and len(found.shape) <= _AXES if kind == h5t.STRING else kind in _NUMERIC and 1 <= size <= _NUMBERS
+    ):
         return None
     dtype = found.dtype
     values = np.zeros(found.shape, dtype)
+    raw.check_attributes()
     found.read(values, mtype=h5t.py_create(dtype))
     if kind == h5t.STRING:
         return decoded(values.item())
     return values.item() if size == 1 else values.ravel().tolist()
 
 
-def axes(dataset: h5py.Dataset) -> tuple[str, ...]:
+def axes(raw: GuardedFile, dataset: h5py.Dataset) -> tuple[str, ...]:
     """The names of the axes of a data set. (Not by HDF5's H5DS functions, which free memory twice in damaged files.)"""
-    if attribute(dataset.id, b"CLASS") == "DIMENSION_SCALE":
+    if attribute(raw, dataset.id, b"CLASS") == "DIMENSION_SCALE":
         return (dataset.name.removeprefix("/"),)
     if not dataset.shape:
         return ()
     if not h5a.exists(dataset.id, b"DIMENSION_LIST"):
         raise NotRead("does not say which its axes are")
     found = h5a.open(dataset.id, b"DIMENSION_LIST")
-    if found.shape != (dataset.ndim,) or not _LISTS.match(found.get_type().encode()):
+    kind = found.get_type()
+    if found.shape != (dataset.ndim,) or kind.committed() or not _LISTS.match(kind.encode()):
         raise NotRead("does not say which its axes are")
+    raw.check_attributes()
     scales = dataset.attrs["DIMENSION_LIST"]
     if not all(len(each) == 1 for each in scales):
         raise NotRead("does not say which its axes are")
@@ -93,7 +100,7 @@ def axes(dataset: h5py.Dataset) -> tuple[str, ...]:
 
 def _is_sound(text: h5t.TypeID) -> bool:
     """Whether a type is one of texts. HDF5 believes that it is, and may crash."""
-    return not text.is_variable_str() or _TEXTS.match(text.encode()) is not None
+    return not text.is_variable_str() or (not text.committed() and _TEXTS.match(text.encode()) is not None)
 
 
 def decoded(text: bytes | str) -> str:
@@ -141,14 +148,13 @@ class Variable:
         """Some values: numbers in the machine's byte order, texts as str."""
         if self.is_counted:
             return np.arange(self.shape[0])[points]
-        found = self.dataset[points]
-        if not self.is_text:
-            return found.astype(self.dtype, copy=False)
-        if not isinstance(found, np.ndarray):
-            return decoded(found)
-        texts = np.empty(found.size, object)
-        texts[:] = [decoded(text) for text in found.flat]
-        return texts.reshape(found.shape)
+        if self.is_text:
+            return self.dataset.asstr("utf-8", "replace")[points]
+        self.file.watching = False
+        try:
+            return self.dataset[points].astype(self.dtype, copy=False)
+        finally:
+            self.file.watching = True
 
     def memory(self, points: Points = ()) -> int:
         """The bytes of memory that it takes to read some values, as far as it is declared."""
@@ -240,27 +246,31 @@ def variable(file: h5py.File, raw: GuardedFile, name: str) -> Variable | None:
         If it is not in this file, or nothing that stdyn writes.
     """
     key = name.encode(errors="surrogateescape")
-    if "/" in name or name == "." or not file.id.links.exists(key):
+    try:
+        link = file.id.links.get_info(key).type if "/" not in name and name != "." else None
+    except KeyError:
+        link = None
+    if link is None:
         return None
-    if file.id.links.get_info(key).type != h5py.h5l.TYPE_HARD:
+    if link != h5py.h5l.TYPE_HARD:
         raise NotRead("is a link to somewhere else, which is not followed")
     found = h5o.open(file.id, key)
     if not isinstance(found, h5d.DatasetID):
         return None
-    filters = _filters(found)
+    chunk, filters = _storage(found)
     dataset, shape, dtype = h5py.Dataset(found, readonly=file.mode == "r"), found.shape, found.dtype
     is_text = h5py.check_string_dtype(dtype) is not None and _is_sound(found.get_type())
     if shape is None or not (is_text or dtype.kind in "biufc"):
         raise NotRead("holds neither numbers nor texts")
     returned = np.dtype(object) if is_text else dtype.newbyteorder("=")
     of_one = _TEXT + dtype.itemsize if is_text else dtype.itemsize
-    if dtype.str == ">f4" and len(shape) == 1 and str(attribute(found, b"NAME")).startswith(_NO_VARIABLE):
+    if dtype.str == ">f4" and len(shape) == 1 and str(attribute(raw, found, b"NAME")).startswith(_NO_VARIABLE):
         return Variable(raw, dataset, shape, np.dtype(np.int64), False, True, 8, None, ())
-    return Variable(raw, dataset, shape, returned, is_text, False, of_one, dataset.chunks, filters)
+    return Variable(raw, dataset, shape, returned, is_text, False, of_one, chunk, filters)
 
 
-def _filters(dataset: h5d.DatasetID) -> tuple[int, ...]:
-    """By what the values are coded; refuses values that are not in this file, or are coded in another way."""
+def _storage(dataset: h5d.DatasetID) -> tuple[tuple[int, ...] | None, tuple[int, ...]]:
+    """Chunk and filters; refuses values that are not in this file, or are coded in another way."""
     made = dataset.get_create_plist()
     layout = made.get_layout()
     if layout == h5d.VIRTUAL:
@@ -269,8 +279,9 @@ def _filters(dataset: h5d.DatasetID) -> tuple[int, ...]:
         raise NotRead(f"has its values in another file, {decoded(made.get_external(0)[0])!r}, which is not followed")
     if layout == h5d.COMPACT and dataset.dtype.kind == "O":
         raise NotRead("has texts in its header, which are not read")
+    if layout != h5d.CHUNKED:
+        return None, ()
     filters = tuple(made.get_filter(j)[0] for j in range(made.get_nfilters()))
-    other = [each for each in filters if each not in _FILTERS]
-    if other or len(filters) > len(set(filters)):
+    if not set(filters) <= _FILTERS or len(filters) > len(set(filters)):
         raise NotRead(f"is coded by HDF5's filters number {', '.join(map(str, filters))}, which are not read")
-    return filters
+    return made.get_chunk(), filters

@@ -81,7 +81,7 @@ class Table:
         try:
             with damage_named(self.path):
                 self._file = h5py.File(self._raw, "r+" if writable else "r", track_order=True)
-                self.attributes = attributes_of(self.path, self._file)
+                self.attributes = attributes_of(self.path, self._raw, self._file)
         except BaseException:
             self._raw.close()
             raise
@@ -114,7 +114,7 @@ class Table:
     def axes(self, name: str) -> tuple[str, ...]:
         """The names of the axes of a variable."""
         with self._said_of(name):
-            return axes(self._variable(name).dataset)
+            return axes(self._raw, self._variable(name).dataset)
 
     def read(self, name: str, points: Points = ()) -> Any:
         """The values of a variable, or those of some points; texts as str.
@@ -136,14 +136,17 @@ class Table:
 
     def _meaning(self, name: str) -> str:
         with damage_named(self.path):
-            return str(attribute(self._variable(name).dataset.id, b"long_name") or "")
+            return str(attribute(self._raw, self._variable(name).dataset.id, b"long_name") or "")
 
     def _is_variable(self, name: str) -> bool:
+        """Whether it is nothing that somebody else has put into the file."""
         try:
-            self._variable(name)
-        except InputError:
+            found = self._known.get(name) or variable(self._file, self._raw, name)
+        except NotRead:
             return False
-        return True
+        if found is not None:
+            self._known[name] = found
+        return found is not None
 
     def _variable(self, name: str) -> Variable:
         if name not in self._known:
