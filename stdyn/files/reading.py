@@ -45,10 +45,10 @@ class NotRead(Exception):
 
 
 def attributes(raw: GuardedFile, owner: h5py.File) -> dict[str, Any]:
-    """All attributes that are numbers or texts, as values of Python."""
+    """All attributes that are numbers or texts, as values of Python, but for those of netCDF's own (_NCProperties)."""
     names: list[bytes] = []
     h5a.iterate(owner.id, lambda name, *_: names.append(name))
-    found = {decoded(name): attribute(raw, owner.id, name) for name in names}
+    found = {decoded(name): attribute(raw, owner.id, name) for name in names if not name.startswith(b"_")}
     return {name: value for name, value in found.items() if value is not None}
 
 
@@ -237,6 +237,13 @@ class Variable:
         return content
 
 
+def is_dataset(file: h5py.File, name: str) -> bool:
+    """Whether there is a data set of this name at the root; links to elsewhere are not followed."""
+    key = name.encode(errors="surrogateescape")
+    is_here = file.id.links.get_info(key).type == h5py.h5l.TYPE_HARD
+    return is_here and isinstance(h5o.open(file.id, key), h5d.DatasetID)
+
+
 def variable(file: h5py.File, raw: GuardedFile, name: str) -> Variable | None:
     """The variable of this name; None if no data set at the root has it.
 
@@ -246,13 +253,9 @@ def variable(file: h5py.File, raw: GuardedFile, name: str) -> Variable | None:
         If it is not in this file, or nothing that stdyn writes.
     """
     key = name.encode(errors="surrogateescape")
-    try:
-        link = file.id.links.get_info(key).type if "/" not in name and name != "." else None
-    except KeyError:
-        link = None
-    if link is None:
+    if "/" in name or name == "." or not file.id.links.exists(key):
         return None
-    if link != h5py.h5l.TYPE_HARD:
+    if file.id.links.get_info(key).type != h5py.h5l.TYPE_HARD:
         raise NotRead("is a link to somewhere else, which is not followed")
     found = h5o.open(file.id, key)
     if not isinstance(found, h5d.DatasetID):
