@@ -130,8 +130,8 @@ class Variable:
     bytes_of_one : int
         The memory that a value takes, but for the letters of texts.
     chunk : tuple of int or None
-    filters : tuple of int
-        By which its values are coded.
+    filters : dict
+        By which its values are coded, in this order: the parameters of each by its number.
     """
 
     file: GuardedFile
@@ -142,7 +142,7 @@ class Variable:
     is_counted: bool
     bytes_of_one: int
     chunk: tuple[int, ...] | None
-    filters: tuple[int, ...]
+    filters: dict[int, tuple[int, ...]]
 
     def read(self, points: Points) -> Any:
         """Some values: numbers in the machine's byte order, texts as str."""
@@ -231,7 +231,7 @@ class Variable:
             elif filter_ == h5z.FILTER_DEFLATE:
                 content = zlib.decompressobj().decompress(content, limit)
             elif filter_ == h5z.FILTER_SHUFFLE and self.is_text:
-                content = np.frombuffer(content, np.uint8).reshape(_REFERENCE.itemsize, -1).T.tobytes()
+                content = np.frombuffer(content, np.uint8).reshape(self.filters[filter_][0], -1).T.tobytes()
             elif filter_ == h5z.FILTER_LZF:
                 raise NotRead("holds texts coded by LZF, which are not read")
         return content
@@ -268,11 +268,11 @@ def variable(file: h5py.File, raw: GuardedFile, name: str) -> Variable | None:
     returned = np.dtype(object) if is_text else dtype.newbyteorder("=")
     of_one = _TEXT + dtype.itemsize if is_text else dtype.itemsize
     if dtype.str == ">f4" and len(shape) == 1 and str(attribute(raw, found, b"NAME")).startswith(_NO_VARIABLE):
-        return Variable(raw, dataset, shape, np.dtype(np.int64), False, True, 8, None, ())
+        return Variable(raw, dataset, shape, np.dtype(np.int64), False, True, 8, None, {})
     return Variable(raw, dataset, shape, returned, is_text, False, of_one, chunk, filters)
 
 
-def _storage(dataset: h5d.DatasetID) -> tuple[tuple[int, ...] | None, tuple[int, ...]]:
+def _storage(dataset: h5d.DatasetID) -> tuple[tuple[int, ...] | None, dict[int, tuple[int, ...]]]:
     """Chunk and filters; refuses values that are not in this file, or are coded in another way."""
     made = dataset.get_create_plist()
     layout = made.get_layout()
@@ -283,8 +283,8 @@ def _storage(dataset: h5d.DatasetID) -> tuple[tuple[int, ...] | None, tuple[int,
     if layout == h5d.COMPACT and dataset.dtype.kind == "O":
         raise NotRead("has texts in its header, which are not read")
     if layout != h5d.CHUNKED:
-        return None, ()
-    filters = tuple(made.get_filter(j)[0] for j in range(made.get_nfilters()))
-    if not set(filters) <= _FILTERS or len(filters) > len(set(filters)):
+        return None, {}
+    filters = {made.get_filter(j)[0]: made.get_filter(j)[2] for j in range(made.get_nfilters())}
+    if not filters.keys() <= _FILTERS or len(filters) < made.get_nfilters():
         raise NotRead(f"is coded by HDF5's filters number {', '.join(map(str, filters))}, which are not read")
     return made.get_chunk(), filters
