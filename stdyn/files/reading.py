@@ -225,7 +225,9 @@ class Variable:
     def _content(self, stored: Any, limit: int) -> bytes:
         """What is in a chunk, as far as some bytes."""
         content = self.file.peek(stored.byte_offset, stored.size)
-        for filter_ in () if stored.filter_mask else reversed(self.filters):
+        for position, filter_ in reversed([*enumerate(self.filters)]):
+            if stored.filter_mask >> position & 1:
+                continue
             if filter_ == h5z.FILTER_FLETCHER32:
                 content = content[:-4]
             elif filter_ == h5z.FILTER_DEFLATE:
