@@ -6,7 +6,6 @@ import os
 import shutil
 
 import h5py
-import numpy as np
 import pytest
 from test_store import assert_same, solved
 
