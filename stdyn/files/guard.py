@@ -67,10 +67,15 @@ class GuardedFile(JournaledFile):
                 if attribute:
                     self._check_attribute(start + first + attribute.start(), attribute)
 
+    @property
+    def size(self) -> int:
+        """The bytes that it has."""
+        return self._size
+
     def peek(self, at: int, count: int) -> bytes:
-        """Some bytes of the file."""
+        """Some bytes of the file, as far as it has them."""
         there, self._at = self._at, at
-        target = bytearray(count)
+        target = bytearray(max(0, min(count, self._size - at)))
         try:
             return bytes(target[: super().readinto(target)])
         finally:
