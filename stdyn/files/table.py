@@ -5,7 +5,7 @@ import json
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -15,14 +15,15 @@ import h5py
 import numpy as np
 
 from stdyn.errors import InputError
-from stdyn.files.format import Variables, attributes_of, check_kind, damage_named, fill
-from stdyn.files.journal import JournaledFile, journal_of, settled
-from stdyn.files.paths import check_target, move_into_place, readable
+from stdyn.files.format import Variables, attributes_of, check_kind, damage_named, fill, kind_of
+from stdyn.files.guard import GuardedFile
+from stdyn.files.journal import journal_of, settled
+from stdyn.files.paths import check_target, largest, move_into_place, readable
+from stdyn.files.reading import NotRead, Points, Variable, attribute, axes, is_dataset, variable
 
 Columns = dict[str, tuple[tuple[str, ...], type, str]]  # name -> (axes after that of the points, type, what it is)
 Value = np.ndarray | float | str
 Row = dict[str, Value]  # what is written of a point, by column
-Points = int | slice | Sequence[int] | np.ndarray | tuple[()]  # some of the points; () are all
 
 _CHUNK = 2**14  # bytes: a point with as much gets chunks of its own, which are written once
 _TOGETHER = 2**10  # points in a chunk of single numbers
@@ -71,17 +72,29 @@ class Table:
 
     def __init__(self, path: str | os.PathLike[str], writable: bool = False) -> None:
         self.path = readable(path)
+        self._known: dict[str, Variable] = {}
+        self._taken: dict[str, int] = {}  # bytes of memory by variable
         try:
-            self._raw = JournaledFile(self.path, writable)
+            self._raw = GuardedFile(self.path, writable)
         except OSError as error:
             raise InputError(f"{path} cannot be opened: {error.strerror}") from None
         try:
             with damage_named(self.path):
                 self._file = h5py.File(self._raw, "r+" if writable else "r", track_order=True)
-                self.attributes = attributes_of(self.path, self._file)
+                self.attributes = attributes_of(self.path, self._raw, self._file)
+            if kind_of(self.attributes) in ("scan", "training") and "coordinates" not in self.attributes:
+                self._restore_coordinates()
         except BaseException:
             self._raw.close()
             raise
+
+    def _restore_coordinates(self) -> None:
+        """Make the attribute `coordinates` of what xarray has made of it: one of every variable that has the axis."""
+        for name in self.readable():
+            found = self._attribute(name, b"coordinates")
+            if found:
+                self.attributes["coordinates"] = found
+                return
 
     def __enter__(self) -> "Table":
         return self
@@ -96,25 +109,93 @@ class Table:
         return json.loads(str(self.read("description")))
 
     def names(self) -> list[str]:
-        """The names of all variables."""
-        return list(self._file)
+        """The names of all data sets at the root; what else somebody may have put there is not ours."""
+        with damage_named(self.path):
+            return [name for name in self._file if is_dataset(self._file, name)]
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """The lengths of the axes of a variable."""
+        return self._variable(name).shape
+
+    def dtype(self, name: str) -> np.dtype:
+        """The type of the values of a variable as `read` gives them; object for texts."""
+        return self._variable(name).dtype
 
     def axes(self, name: str) -> tuple[str, ...]:
         """The names of the axes of a variable."""
-        dataset = self._file[name]
-        return (name,) if dataset.is_scale else tuple(axis[0].name.removeprefix("/") for axis in dataset.dims)
+        with self._said_of(name):
+            return axes(self._raw, self._variable(name).dataset)
 
-    def read(self, name: str, points: Points = ()) -> np.ndarray:
-        """The values of a variable, or those of some points; texts as str."""
-        with damage_named(self.path):
-            dataset = self._file[name]
-            is_text = h5py.check_string_dtype(dataset.dtype) is not None
-            return (dataset.asstr() if is_text else dataset)[points]
+    def read(self, name: str, points: Points = ()) -> Any:
+        """The values of a variable, or those of some points; texts as str.
+
+        Raises
+        ------
+        InputError
+            If there is no such variable, it is not in this file, or would take more memory than a file of this size
+            has reason to.
+        """
+        found = self._variable(name)
+        with self._said_of(name):
+            self._account(name, found, points)
+            return found.read(points)
 
     def variables(self) -> Variables:
         """Everything in the file: (axes, values, what it is) by name."""
-        meanings = {name: str(dataset.attrs.get("long_name", "")) for name, dataset in self._file.items()}
-        return {name: (self.axes(name), self.read(name), meaning) for name, meaning in meanings.items()}
+        return {
+            name: (self.axes(name), self.read(name), self._attribute(name, b"long_name")) for name in self.readable()
+        }
+
+    def readable(self) -> list[str]:
+        """The names of all data sets that `read` reads: of numbers or texts, in this file."""
+        with damage_named(self.path):
+            return [name for name in self.names() if self._is_readable(name)]
+
+    def _attribute(self, name: str, key: bytes) -> str:
+        """An attribute of a variable that is a text."""
+        with damage_named(self.path):
+            return str(attribute(self._raw, self._variable(name).dataset.id, key) or "")
+
+    def _is_readable(self, name: str) -> bool:
+        try:
+            self._variable(name)
+        except InputError as error:
+            if isinstance(error.__cause__, NotRead):
+                return False
+            raise
+        return True
+
+    def _variable(self, name: str) -> Variable:
+        if name not in self._known:
+            with self._said_of(name):
+                found = variable(self._file, self._raw, name)
+            if found is None:
+                raise InputError(f"{self.path} holds no {name!r}")
+            self._known[name] = found
+        return self._known[name]
+
+    @contextmanager
+    def _said_of(self, name: str) -> Iterator[None]:
+        """Say of a variable that cannot be read what is wrong."""
+        try:
+            with damage_named(self.path):
+                yield
+        except NotRead as reason:
+            raise InputError(f"{self.path}: {name!r} {reason}") from reason
+
+    def _account(self, name: str, wanted: Variable, points: Points) -> None:
+        """Refuse to read what makes all that has been read of this file more than it has reason to be."""
+        for needed in (wanted.memory, wanted.letters):  # letters are looked for only if the texts are not too many
+            self._take(name, wanted, needed(points))
+
+    def _take(self, name: str, wanted: Variable, needed: int) -> None:
+        self._taken[name] = min(self._taken.get(name, 0) + needed, max(needed, wanted.memory()))
+        taken, size = sum(self._taken.values()), self._raw.size
+        if taken > largest(size):
+            raise NotRead(
+                f"of shape {wanted.shape} would take {taken} bytes of memory, with what was read before, but the file"
+                f" has {size} bytes: refused is what takes more than {largest(size)}"
+            )
 
     def put(self, rows: Mapping[int, Mapping[str, Value]]) -> None:
         """The values of every column for some points: {point: {column: value}}."""
@@ -122,8 +203,8 @@ class Table:
         for run in np.split(points, np.flatnonzero(np.diff(points) != 1) + 1):  # points that follow each other
             for name in rows[run[0]] if len(run) else ():
                 dataset = self._file[name]
-                values = [rows[point][name] for point in run]
-                dataset[run[0] : run[-1] + 1] = np.array(values, dtype=object if dataset.dtype == object else None)
+                found = [rows[point][name] for point in run]
+                dataset[run[0] : run[-1] + 1] = np.array(found, dtype=object if dataset.dtype == object else None)
 
     def commit(self) -> None:
         """Make what was put permanent; an OSError leaves the file as it was after the last commit."""
