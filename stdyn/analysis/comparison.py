@@ -151,11 +151,11 @@ def compare(
         An ensemble of at least 2 runs; a single one will do if `theory` is Fluctuations. Alphas from which on a run has
         diverged are left out.
     theory : Trajectory or Fluctuations
-        The ODEs at the alphas of the runs, or at more of them. A run records after whole steps: where that shifts its alphas (by up to half a
-        step, 1/2N), the theory is moved to them by a cubic spline. With Fluctuations the mean is held to the ODEs and
-        the bias of order 1/N, in standard errors that are predicted; alphas where linear noise is not valid, and eps_g
-        where it is not for eps_g, are left out. If averages are by quadrature, its error is part of the standard
-        errors, and a note says how much of them.
+        The ODEs at the alphas of the runs, or at more of them. A run records after whole steps: where that shifts its
+        alphas (by up to half a step, 1/2N), the theory is moved to them by a cubic spline. With Fluctuations the mean
+        is held to the ODEs and the bias of order 1/N, in standard errors that are predicted; alphas where linear noise
+        is not valid, and eps_g where it is not for eps_g, are left out. If averages are by quadrature, its error is
+        part of the standard errors, and a note says how much of them.
     false_alarm : float, default 1e-3
         Probability with which the verdict is "disagrees" although runs and theory have the same mean.
     bias : float, default 0

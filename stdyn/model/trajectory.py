@@ -164,10 +164,10 @@ class Trajectory:
         """
         if not len(self.alphas):
             return np.full(len(alphas), -1)
-        middles = (self.alphas[1:] + self.alphas[:-1]) / 2
-        step = 0.0 if self.method == "ode" else 0.5 / self.problem.N
-        ends = alphas > (self.alphas[-1] + step) * (1 + 1e-12)
-        return np.where(ends, -1, np.searchsorted(middles, alphas))
+        N = self.problem.N
+        wanted = alphas if self.method == "ode" else np.rint(alphas * N) / N
+        nearest = np.searchsorted((self.alphas[1:] + self.alphas[:-1]) / 2, wanted)
+        return np.where(wanted > self.alphas[-1] * (1 + 1e-12), -1, nearest)
 
     def at(self, position: int, run: int | None = None) -> OrderParameters:
         """The order parameters at alphas[position] (of one run of an ensemble), e.g. to start from.
