@@ -31,7 +31,8 @@ from .scans.scanning import scan
 from .scans.studies import Study, study
 from .scans.variations import Variations
 from .simulation.runs import simulate_network, simulate_reduced
-from .theory.fixedpoints import FixedPoint, critical_eta, fixed_points
+from .theory.critical import critical_eta
+from .theory.fixedpoints import FixedPoint, fixed_points
 from .theory.fluctuations import Fluctuations, fluctuations, load_fluctuations
 from .theory.ode import integrate
 

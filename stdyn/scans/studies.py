@@ -14,7 +14,8 @@ from stdyn.model.problem import Problem
 from stdyn.model.trajectory import Trajectory
 from stdyn.scans.variations import Variations
 from stdyn.text import columns
-from stdyn.theory.fixedpoints import FixedPoint, critical_eta, fixed_point, perfect_learning
+from stdyn.theory.critical import critical_eta
+from stdyn.theory.fixedpoints import FixedPoint, fixed_point, perfect_learning
 from stdyn.theory.ode import integrate
 
 _SETTLED = 0.01  # relative difference of an eps_g that no longer changes

@@ -1,4 +1,4 @@
-"""Where the order parameters do not move: fixed points of the ODEs, their spectra, and the critical learning rate.
+"""Where the order parameters do not move: fixed points of the ODEs and their spectra.
 
 Theory.md, section 9. Roots are found in the coordinates of `expansion.Expansion` and given for R, Q and v.
 """
@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import pairwise
 
 import numpy as np
 import scipy.optimize
@@ -26,7 +25,7 @@ _NEWTON = 50  # steps at most
 _IMPOSSIBLE = -1e-9  # an eigenvalue of Q_across below this: no weights have such overlaps
 _LARGEST = 100.0  # a Q_ik above this, in units of T, counts as infinite: nothing moves there, as g' is zero
 _SAME = 1e-6  # order parameters of one fixed point, found twice
-_ZERO = 1e-7  # an eigenvalue that is no more than this, relative to the largest, counts as zero
+ZERO = 1e-7  # an eigenvalue that is no more than this, relative to the largest, counts as zero
 _RANK = 1e-9  # relative to the largest: singular values below it are those of zero modes
 _LONGEST = 1000.0  # alpha up to which a random start may be integrated before a root is looked for
 
@@ -61,7 +60,7 @@ class FixedPoint:
 
     @cached_property
     def _zero(self) -> float:
-        return _ZERO * float(np.abs(self.eigenvalues).max())
+        return ZERO * float(np.abs(self.eigenvalues).max())
 
     @property
     def unstable(self) -> int:
@@ -176,7 +175,7 @@ def merged(points: Iterable[FixedPoint]) -> list[FixedPoint]:
 
 def fixed_point(problem: Problem, start: OrderParameters) -> FixedPoint | None:
     """The fixed point that Powell's hybrid method and Newton's reach from a start; None if there is none."""
-    _check_state("starts", problem, start)
+    check_state("starts", problem, start)
     if frozen(problem):
         start = replace(start, v=problem.start.v)
     expansion = Expansion(problem)
@@ -184,7 +183,7 @@ def fixed_point(problem: Problem, start: OrderParameters) -> FixedPoint | None:
     return None if w is None else at_state(expansion, w)
 
 
-def _check_state(name: str, problem: Problem, state: OrderParameters) -> None:
+def check_state(name: str, problem: Problem, state: OrderParameters) -> None:
     """Refuse a state of another teacher or other shapes."""
     if not isinstance(state, OrderParameters):
         raise InputError(f"{name} must be OrderParameters, but is or contains {type(state).__name__}")
@@ -196,7 +195,7 @@ def _check_state(name: str, problem: Problem, state: OrderParameters) -> None:
 
 def at_state(expansion: Expansion, w: Array) -> FixedPoint | None:
     """The fixed point at a root w; None if no weights have its overlaps."""
-    problem, free = expansion.problem, _free(expansion.problem)
+    problem, free = expansion.problem, free_places(expansion.problem)
     eigenvalues = np.linalg.eigvalsh(expansion.parts(w)[1])
     if eigenvalues[0] < _IMPOSSIBLE * max(1.0, eigenvalues[-1]):
         return None
@@ -216,7 +215,7 @@ def frozen(problem: Problem) -> bool:
     return problem.eta_v == 0 and problem.decay_v == 0
 
 
-def _free(problem: Problem) -> np.ndarray:
+def free_places(problem: Problem) -> np.ndarray:
     """The places in the state of what moves."""
     still = ("eta_v",) if frozen(problem) else ()
     places = problem.layout.places
@@ -231,7 +230,7 @@ def _rates(problem: Problem) -> Array:
 
 def _root(expansion: Expansion, w: Array, orbits: Orbits) -> Array | None:
     """A zero of the drift near w that has the symmetries of `orbits`, polished; None if none is reached."""
-    free, rate = _free(expansion.problem), _rates(expansion.problem)
+    free, rate = free_places(expansion.problem), _rates(expansion.problem)
     s, moving = orbits.reduce(w), np.unique(orbits.orbit[free][orbits.sign[free] != 0])
     expand = np.zeros((len(w), len(s)))
     expand[np.arange(len(w)), orbits.orbit] = orbits.sign
@@ -289,10 +288,6 @@ def _same(one: FixedPoint, other: FixedPoint) -> bool:
     return equivalent(mine, theirs, _SAME)
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# The critical learning rate
-
-
 def perfect_learning(problem: Problem) -> OrderParameters:
     """The state in which student unit i is teacher unit i, with the sign that the feedback weights ask for.
 
@@ -317,63 +312,3 @@ def perfect_learning(problem: Problem) -> OrderParameters:
     return OrderParameters(
         sign[:, None] * T, np.outer(sign, sign) * T, T, perfect.reshape(start.v.shape), start.v_teacher
     )
-
-
-def critical_eta(problem: Problem, at: OrderParameters | None = None) -> float:
-    """The learning rate of the first layer above which perfect learning is unstable.
-
-    Parameters
-    ----------
-    problem : Problem
-        Its own eta is of no account; sigma, decay and decay_v must be 0.
-    at : OrderParameters, optional
-        The fixed point instead of `perfect_learning(problem)`; one at every eta.
-
-    Returns
-    -------
-    float
-        The smallest eta at which the largest real part of an eigenvalue (zero modes aside) changes its sign: between
-        two of 81 values from 1e-4 to 1e4, then by Brent's method to 1e-10 of its value (of ReLU and with averages by
-        quadrature 1e-6, beside the error of the quadrature). 0 if the point is unstable at 1e-4 already, infinity if it
-        is stable at 1e4.
-
-    Raises
-    ------
-    InputError
-        If there is noise or decay, so that nothing is learned perfectly, or the state is no fixed point.
-    """
-    for name in ("sigma", "decay", "decay_v"):
-        if getattr(problem, name):
-            raise InputError(
-                f"{name} must be 0 for perfect learning to be a fixed point, but is {getattr(problem, name)}"
-            )
-    state = perfect_learning(problem) if at is None else at
-    _check_state("at", problem, state)
-    moved = np.abs(_at(problem, state, 1.0)[1]).max()
-    if moved > 1e-9:
-        raise InputError(
-            f"at must be a fixed point at every eta, but at eta = 1 its order parameters move by {moved:.2g}"
-        )
-
-    def growth(log_eta: float) -> float:
-        eta = float(np.exp(log_eta))
-        J = _at(problem, state, eta)[0]
-        real = np.linalg.eigvals(J).real / eta
-        return float(real[np.argsort(np.abs(real))[zero_modes:]].max())
-
-    grid = np.log(np.geomspace(1e-4, 1e4, 81))
-    real = np.linalg.eigvals(_at(problem, state, 1e-4)[0]).real
-    zero_modes = int(np.sum(np.abs(real) <= _ZERO * np.abs(real).max()))
-    if growth(grid[0]) > 0:
-        return 0.0
-    for low, high in pairwise(grid):
-        if growth(high) > 0:
-            return float(np.exp(scipy.optimize.brentq(growth, low, high, xtol=1e-12)))
-    return np.inf
-
-
-def _at(problem: Problem, state: OrderParameters, eta: float) -> tuple[Array, Array]:
-    """Jacobian, among what moves, and drift at a state with this learning rate."""
-    expansion = Expansion(replace(problem, start=state, eta=eta))
-    w, free = expansion.coordinates(state), _free(problem)
-    return expansion.jacobian(w)[np.ix_(free, free)], expansion.drift(w)[free]

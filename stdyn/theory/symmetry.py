@@ -6,6 +6,7 @@ what they are. Its orbits say which order parameters stay equal, opposite or zer
 automorphisms of a graph with coloured edges whose vertices are units and outputs with either sign (automorphisms.py).
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,8 +50,11 @@ class Orbits:
         return s[..., self.orbit] * self.sign
 
 
-def find_orbits(problem: Problem, tolerance: float = 0.0) -> Orbits:
-    """The orbits of the order parameters under the start's symmetries, values within `tolerance` taken as equal."""
+def find_orbits(problem: Problem, tolerance: float = 0.0, fixed: int | None = None) -> Orbits:
+    """The orbits of the order parameters under the start's symmetries, values within `tolerance` taken as equal.
+
+    With `fixed` the number of an order parameter: under those that leave both units it is of where they are.
+    """
     parities, L = _unit_parities(problem), problem.layout.size
     V, outputs = len(parities), problem.start.K + problem.start.M
     kind, rows, columns = _vertices(problem)
@@ -58,7 +62,8 @@ def find_orbits(problem: Problem, tolerance: float = 0.0) -> Orbits:
     entry[kind, rows, columns] = entry[kind, columns, rows] = np.arange(L)
     seen = (columns < outputs) | (parities[rows] != 1)  # v of a unit with an even g does not turn with it
     links = []
-    for permutation in generators(problem, tolerance):
+    still = () if fixed is None else (rows[fixed], columns[fixed])
+    for permutation in generators(problem, tolerance, still):
         vertex, negative = permutation[:V] % V, permutation[:V] >= V
         image = entry[kind, vertex[rows], vertex[columns]]
         turned = (negative[rows] & seen) ^ negative[columns]
@@ -91,10 +96,16 @@ def _vertices(problem: Problem) -> np.ndarray:
     return np.concatenate(found, axis=1)
 
 
-def generators(problem: Problem, tolerance: float = 0.0) -> list[Permutation]:
-    """Generators of the group of the start's symmetries, values within `tolerance` taken as equal."""
+def generators(problem: Problem, tolerance: float = 0.0, fixed: Iterable[int] = ()) -> list[Permutation]:
+    """Generators of the group of the start's symmetries, values within `tolerance` taken as equal.
+
+    Of those alone that leave the vertices `fixed` where they are.
+    """
     edges = _coloured_graph([problem], tolerance)
-    return stabiliser(edges, refine(edges, np.unique(np.diag(edges), return_inverse=True)[1]))
+    colours = refine(edges, np.unique(np.diag(edges), return_inverse=True)[1])
+    for vertex in fixed:
+        colours = single_out(edges, colours, vertex)
+    return stabiliser(edges, colours)
 
 
 def equivalent(one: Problem, other: Problem, tolerance: float) -> bool:
