@@ -8,6 +8,7 @@ from .errors import (
     Interrupted,
     ScanInterrupted,
     ScanStopped,
+    NothingFoundWarning,
     SymmetryWarning,
     TrainingInterrupted,
     TrainingStopped,
@@ -94,5 +95,6 @@ __all__ = [
     "TrainingInterrupted",
     "TrainingStopped",
     "DivergenceWarning",
+    "NothingFoundWarning",
     "SymmetryWarning",
 ]

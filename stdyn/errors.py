@@ -15,6 +15,10 @@ class SymmetryWarning(RuntimeWarning):
     """A start that is symmetric but for rounding: beyond the named alpha the trajectory is set by round-off."""
 
 
+class NothingFoundWarning(RuntimeWarning):
+    """No fixed point was found from any start; the message says how the searches ended."""
+
+
 class Interrupted(KeyboardInterrupt):
     """Ctrl-C during a simulation; `trajectory` holds what was recorded until then."""
 

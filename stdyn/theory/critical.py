@@ -14,7 +14,7 @@ from stdyn.model.problem import Problem
 from stdyn.model.state import OrderParameters
 from stdyn.theory.expansion import Expansion
 from stdyn.theory.fixedpoints import ZERO, check_state, free_places, perfect_learning
-from stdyn.theory.symmetry import find_orbits
+from stdyn.theory.symmetry import orbits_around
 
 _STEP = 3e-4  # of first differences: errors h^4 f^(5)/30 and 1e-16/h, both below 1e-10 here
 _BORDER = 1e-6  # a step inside that would be smaller: differences are taken to one side
@@ -99,13 +99,13 @@ def _blocks(problem: Problem) -> Iterator[_Block]:
     every irreducible part of it has a vector that is fixed by all that fixes that entry: among what is fixed so, all
     eigenvalues of that part are seen. For an isotropic teacher there is one block, of a size that K does not change.
     """
-    orbits, free = find_orbits(problem), free_places(problem)
+    orbits, free = orbits_around(problem), free_places(problem)
     size = np.bincount(orbits.orbit)
     found, seen = [], np.zeros(len(size), dtype=bool)
     for entry in free[np.argsort(-size[orbits.orbit[free]], kind="stable")]:
         if seen[orbits.orbit[entry]]:
             continue
-        fixed = find_orbits(problem, fixed=int(entry))
+        fixed = orbits_around(problem, int(entry))
         alone = (np.bincount(fixed.orbit)[fixed.orbit] == 1) & (fixed.sign != 0)
         seen[orbits.orbit[alone]] = True
         basis = np.zeros((len(fixed.orbit), len(np.bincount(fixed.orbit))))
