@@ -33,7 +33,7 @@ _LARGEST = 100.0  # a Q_ik above this, in units of T, counts as infinite: nothin
 _SAME = 1e-6  # order parameters of one fixed point, found twice
 ZERO = 1e-7  # an eigenvalue that is no more than this, relative to the largest, counts as zero
 _RANK = 1e-10  # relative to the largest: singular values below it are those of zero modes
-_LONGEST = 1000.0  # alpha up to which a random start may be integrated before a root is looked for
+_LONGEST = 1000.0  # alpha (eta alpha, if eta < 1) up to which the ODEs may lead a random start
 
 # Why nothing is found from a start
 FAR = "ran off to infinity"
@@ -80,7 +80,10 @@ class FixedPoint:
 
     @property
     def zero_modes(self) -> int:
-        """The number of directions in which, to first order, nothing happens: the point is one of a family."""
+        """The number of directions in which, to first order, nothing happens: the point is one of a family.
+
+        These are rates of at most 1e-7 of the largest: below eta = 0.001 also those of order eta^2 may be among them.
+        """
         return int(np.sum(np.abs(self.eigenvalues.real) <= self._zero))
 
     @property
@@ -321,7 +324,7 @@ def _random_start(problem: Problem, rng: np.random.Generator, led: bool) -> Orde
     if not frozen(problem):
         v = np.sqrt(np.mean(start.v_teacher**2)) * rng.standard_normal(v.shape)
     state = OrderParameters(R, W @ W.T, start.T, v, start.v_teacher)
-    alpha = float(np.exp(rng.uniform(0, np.log(_LONGEST))))
+    alpha = float(np.exp(rng.uniform(0, np.log(_LONGEST)))) / min(1.0, problem.eta)
     if not led:
         return state
     expansion = Expansion(problem)
