@@ -86,9 +86,7 @@ def plateaus(trajectory: Trajectory) -> list[Plateau]:
             wait = _escape_from(saddle, trajectory.at(nearest), stretch.level)
             predicted = float(trajectory.alphas[nearest]) + wait
         found.append(
-            Plateau(
-                stretch.start, stretch.at, stretch.end, stretch.height, stretch.level, saddle, distance, predicted
-            )
+            Plateau(stretch.start, stretch.at, stretch.end, stretch.height, stretch.level, saddle, distance, predicted)
         )
     return found
 

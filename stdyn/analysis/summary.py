@@ -16,8 +16,8 @@ SUMMARY = {
     "alignment_start": "cosine of v and b at alpha = 0; NaN for backpropagation",
     "alignment_final": "cosine of v and b at the last alpha; NaN for backpropagation, or if it diverged before",
     "plateau_height": "eps_g where d log eps_g / d log alpha is nearest to zero; NaN without a plateau",
-    "plateau_start": "last alpha before that at which the fall that leads there is half done, eps_g at most twice the height",
-    "plateau_end": "alpha after that at which the fall that follows is half done, eps_g at least half the height; or inf",
+    "plateau_start": "last alpha before that at which half of the fall to it was to come, or eps_g is twice as high",
+    "plateau_end": "first alpha after that at which half of the fall from it is done, or eps_g is half of it; or inf",
     "plateau_length": "plateau_end - plateau_start",
     "specialised": "student units whose weights have a cosine of 0.9 or more with a teacher unit's at the last alpha",
     "diverged_at": "alpha at which it diverged; inf if it did not",
@@ -25,8 +25,9 @@ SUMMARY = {
 
 WINDOW = np.log(1.25)  # the slope at alpha is that of a straight line through all alphas within a factor of 1.25
 STEEPER = 2.0  # a fall is at least so many times as steep as what is flat on either side of it
-LEAST = 0.125  # steepness |s| of a curve that is flat whatever is on either side of it
-FLAT, RESTING = 1.0, 0.5  # the most that a plateau may have; and one that is not left, as it has a fall on one side only
+LEAST = 0.1  # steepness |s| of a curve that is flat whatever is on either side of it
+FLAT = 1.0  # the most that a plateau may have
+RESTING = 0.5  # and one that is not left, as it has a fall on one side only
 FALL = np.log(1.2)  # by which log eps_g goes down between two plateaus, at least
 SEEN = 4.0  # and so many times the scatter of log eps_g around its fits
 LEARNED = 1e-7  # an eps_g below this is no plateau: the student has learned
@@ -106,7 +107,7 @@ def flat_stretches(alphas: Array, eps_g: Array) -> list[Stretch]:
     if (alphas > 0).sum() < 3:
         return []
     x = np.log(np.where(alphas > 0, alphas, alphas[1] / 2))  # alpha = 0 counts as half of the first one after it
-    y = np.log(np.maximum(eps_g, 1e-16))
+    y, first = np.log(np.maximum(eps_g, 1e-16)), float(np.log(alphas[alphas > 0][0]))
     s, fitted, scatter = fits(x, y)
     rests = [at for at in _rests(s, fitted, scatter) if y[at] > np.log(LEARNED)]
     found = []
@@ -115,21 +116,25 @@ def flat_stretches(alphas: Array, eps_g: Array) -> list[Stretch]:
         below = np.log(2) if after is None else min(np.log(2), (y[at] - y[after]) / 2)
         end = _crossing(x[at:], y[at:], y[at] - below)
         begin = _crossing(x[at::-1], -y[at::-1], -y[at] - above)
-        begin = max(begin, np.log(alphas[alphas > 0][0])) if np.isfinite(begin) else np.log(alphas[alphas > 0][0])
-        values = (float(np.exp(each)) for each in (begin, x[at], y[at], end, y[at] - below))
-        found.append(Stretch(*values, float(abs(s[at]))))
+        begin = max(begin, first) if np.isfinite(begin) else first
+        start, flattest, height, left, level = (float(np.exp(z)) for z in (begin, x[at], y[at], end, y[at] - below))
+        found.append(Stretch(start, flattest, height, left, level, float(abs(s[at]))))
     return found
 
 
 def _rests(s: Array, y: Array, scatter: Array) -> list[int]:
     """Where a curve of slopes s is flattest between falls (docs/scans.md)."""
-    steepness = np.maximum(-s, LEAST)
+    steepness, highest = np.maximum(-s, LEAST), np.maximum.accumulate(y)
+
+    def fallen(height: float, since: int, at: int) -> bool:
+        return height - y[at] >= max(FALL, SEEN * float(np.hypot(scatter[since], scatter[at])))
+
     rests: list[int] = []
     for first, last, left in _valleys(steepness):
         at = first + int(np.abs(s[first : last + 1]).argmin())
-        if steepness[at] > (FLAT if left else RESTING):
+        if steepness[at] > (FLAT if left else RESTING) or not fallen(highest[at], at, at):
             continue
-        if rests and y[rests[-1]] - y[at] < max(FALL, SEEN * np.hypot(scatter[rests[-1]], scatter[at])):  # no fall
+        if rests and not fallen(y[rests[-1]], rests[-1], at):
             at = min(rests.pop(), at, key=lambda each: abs(s[each]))
         rests.append(at)
     return rests

@@ -84,7 +84,8 @@ class _Block:
 
     def real_parts(self, eta: float) -> Array:
         """Of the eigenvalues, in units of eta."""
-        return np.linalg.eigvals(self.constant / eta + self.linear + eta * self.square).real
+        J = self.constant / eta + self.linear + eta * self.square
+        return np.asarray(np.linalg.eigvals(J).real, dtype=float)
 
     def growth(self, eta: float) -> float:
         """The largest real part, zero modes aside."""

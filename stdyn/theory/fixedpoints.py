@@ -257,8 +257,8 @@ def free_places(problem: Problem) -> np.ndarray:
 def _scales(problem: Problem) -> tuple[Array, Array]:
     """The units of the entries of the state, and of their drift: in these all numbers near a root are of order 1.
 
-    Q_across is of order eta where eta is small, and moves the more slowly. The drift of v is measured in eta_v, or where
-    that is zero in its decay, or 1.
+    Q_across is of order eta where eta is small, and moves the more slowly. The drift of v is measured in eta_v, or
+    where that is zero in its decay, or 1.
     """
     small, eta_v = min(1.0, problem.eta), problem.eta_v or problem.decay_v or 1.0
     units = {"R": (1.0, problem.eta), "Q": (small, problem.eta * small), "v": (1.0, eta_v)}
@@ -285,14 +285,12 @@ def _root(expansion: Expansion, w: Array, orbits: Orbits) -> Array | str:
         return reduce @ expansion.jacobian(rest + expand @ x) @ expand
 
     with np.errstate(all="ignore"):
-        x = scipy.optimize.root(drift, s[moving] / units, jac=jacobian, options={"xtol": 1e-12}).x
-        x = _newton(drift, jacobian, x, units)
+        near = scipy.optimize.root(drift, s[moving] / units, jac=jacobian, options={"xtol": 1e-12}).x
+        x = _newton(drift, jacobian, near, units)
     return x if isinstance(x, str) else rest + expand @ x
 
 
-def _newton(
-    drift: Callable[[Array], Array], jacobian: Callable[[Array], Array], x: Array, units: Array
-) -> Array | str:
+def _newton(drift: Callable[[Array], Array], jacobian: Callable[[Array], Array], x: Array, units: Array) -> Array | str:
     """The zero that Newton's method polishes x to; if there is none, why. `units` are those of x.
 
     It ends where a step is below _POLISHED, or where the drift is rounding and gets no smaller. The latter comes first
@@ -337,8 +335,8 @@ def _random_start(problem: Problem, rng: np.random.Generator, led: bool) -> Orde
 def alike(problem: Problem) -> list[OrderParameters]:
     """Two states in which all students are alike, but for signs that the feedback weights or a frozen v ask for.
 
-    All w_i are along the sum of v~_n w~_n (of |v~_n| w~_n, if that is zero), of the length with the least eps_g: that is
-    the symmetric saddle of Saad and Solla as eta -> 0. The students are the same vector, or have in addition
+    All w_i are along the sum of v~_n w~_n (of |v~_n| w~_n, if that is zero), of the length with the least eps_g: that
+    is the symmetric saddle of Saad and Solla as eta -> 0. The students are the same vector, or have in addition
     vectors across the teacher's space that are orthogonal to each other, of squared length eta.
     """
     start, K, M = problem.start, problem.start.K, problem.start.M
@@ -360,7 +358,7 @@ def alike(problem: Problem) -> list[OrderParameters]:
 
     longest = 2 * np.sqrt(np.trace(start.T))
     R = scipy.optimize.minimize_scalar(error, bounds=(0, longest), method="bounded").x * along
-    Q = np.outer(sign, sign) * (R[0] @ np.linalg.pinv(start.T) @ R[0])
+    Q = np.asarray(np.outer(sign, sign) * (R[0] @ np.linalg.pinv(start.T) @ R[0]), dtype=float)
     v = v.reshape(start.v.shape)
     return [
         OrderParameters(R, Q + across * np.eye(K), start.T, v, start.v_teacher)

@@ -5,7 +5,7 @@ import pytest
 from conftest import random_problem
 
 from stdyn import DivergenceWarning, OrderParameters, Problem, integrate, simulate_reduced
-from stdyn.analysis.summary import SUMMARY, WINDOW, fits, flat_stretches, plateau, summarise
+from stdyn.analysis.summary import SUMMARY, WINDOW, fits, plateau, summarise
 from stdyn.model.experiment import Experiment
 from stdyn.model.trajectory import Trajectory
 
