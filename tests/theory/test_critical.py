@@ -100,7 +100,7 @@ def problems():
 @pytest.mark.parametrize("problem", list(problems()), ids=lambda problem: f"{problem.rule}{problem.start.v.shape}")
 @pytest.mark.parametrize("activation", ["erf", "relu"])
 def test_the_blocks_have_the_eigenvalues_of_the_whole_jacobian(problem, activation):
-    """Each of the ones has one of the others within 1e-8 (ReLU, by differences at its singularity, 1e-4), at two eta."""
+    """Each has one of the others within 1e-8 (ReLU, by differences at its singularity, 1e-4), at two eta."""
     problem = replace(problem, activation=activation)
     problem = replace(problem, start=perfect_learning(problem))
     free, blocks = free_places(problem), list(_blocks(problem))
