@@ -357,11 +357,11 @@ def alike(problem: Problem) -> list[OrderParameters]:
         return float(averages.eps_g(length * along, Q, start.T, v, v_teacher, problem.activations))
 
     longest = 2 * np.sqrt(np.trace(start.T))
-    R = scipy.optimize.minimize_scalar(error, bounds=(0, longest), method="bounded").x * along
-    Q = np.asarray(np.outer(sign, sign) * (R[0] @ np.linalg.pinv(start.T) @ R[0]), dtype=float)
-    v = v.reshape(start.v.shape)
+    length = float(scipy.optimize.minimize_scalar(error, bounds=(0, longest), method="bounded").x)
+    R, Q = length * along, length**2 * np.outer(sign, sign)
+    weights = v.reshape(start.v.shape)
     return [
-        OrderParameters(R, Q + across * np.eye(K), start.T, v, start.v_teacher)
+        OrderParameters(R, Q + across * np.eye(K), start.T, weights, start.v_teacher)
         for across in (0.0, min(1.0, problem.eta))
     ]
 
