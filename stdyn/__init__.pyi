@@ -7,6 +7,7 @@ from .errors import (
     InputError,
     Interrupted,
     NoGradientWarning,
+    NothingFoundWarning,
     ScanInterrupted,
     ScanStopped,
     SymmetryWarning,
@@ -32,7 +33,8 @@ from .scans.scanning import scan
 from .scans.studies import Study, study
 from .scans.variations import Variations
 from .simulation.runs import simulate_network, simulate_reduced
-from .theory.fixedpoints import FixedPoint, critical_eta, fixed_points
+from .theory.critical import critical_eta
+from .theory.fixedpoints import FixedPoint, fixed_points
 from .theory.fluctuations import Fluctuations, fluctuations, load_fluctuations
 from .theory.ode import integrate
 
@@ -95,5 +97,6 @@ __all__ = [
     "TrainingStopped",
     "DivergenceWarning",
     "NoGradientWarning",
+    "NothingFoundWarning",
     "SymmetryWarning",
 ]

@@ -19,6 +19,10 @@ class NoGradientWarning(RuntimeWarning):
     """A student whose g' is zero everywhere: no gradient reaches its first layer, which never learns."""
 
 
+class NothingFoundWarning(RuntimeWarning):
+    """No fixed point was found from any start; the message says how the searches ended."""
+
+
 class Interrupted(KeyboardInterrupt):
     """Ctrl-C during a simulation; `trajectory` holds what was recorded until then."""
 

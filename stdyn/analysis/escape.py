@@ -36,9 +36,12 @@ class Plateau:
     Attributes
     ----------
     start, end : float
-        alpha at which eps_g comes within twice the height, and falls below half of it; infinity if it does not.
+        alpha at which half of the fall before it and half of the fall after it is done (docs/scans.md); `end` is
+        infinity if it is not left.
     height : float
         eps_g at the flattest alpha, `at`.
+    level : float
+        eps_g at which it ends: half the height, or more if the fall that follows is smaller.
     saddle : FixedPoint or None
         The saddle that the trajectory comes nearest to while it is there, of those that are reached from alphas of the
         plateau by root finding, have its height within a factor of 1.25, and are within a distance of 1; None if there
@@ -54,6 +57,7 @@ class Plateau:
     at: float
     end: float
     height: float
+    level: float
     saddle: FixedPoint | None
     distance: float
     predicted_end: float
@@ -79,9 +83,11 @@ def plateaus(trajectory: Trajectory) -> list[Plateau]:
         saddle, distance, nearest = _saddle(trajectory, inside, stretch.height)
         predicted = np.nan
         if saddle is not None:
-            wait = _escape_from(saddle, trajectory.at(nearest), stretch.height / 2)
+            wait = _escape_from(saddle, trajectory.at(nearest), stretch.level)
             predicted = float(trajectory.alphas[nearest]) + wait
-        found.append(Plateau(stretch.start, stretch.at, stretch.end, stretch.height, saddle, distance, predicted))
+        found.append(
+            Plateau(stretch.start, stretch.at, stretch.end, stretch.height, stretch.level, saddle, distance, predicted)
+        )
     return found
 
 

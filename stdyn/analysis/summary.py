@@ -16,15 +16,20 @@ SUMMARY = {
     "alignment_start": "cosine of v and b at alpha = 0; NaN for backpropagation",
     "alignment_final": "cosine of v and b at the last alpha; NaN for backpropagation, or if it diverged before",
     "plateau_height": "eps_g where d log eps_g / d log alpha is nearest to zero; NaN without a plateau",
-    "plateau_start": "last alpha before that at which eps_g is twice the height",
-    "plateau_end": "first alpha after that at which eps_g is half the height; inf if that was not reached",
+    "plateau_start": "last alpha before that at which half of the fall to it was to come, or eps_g is twice as high",
+    "plateau_end": "first alpha after that at which half of the fall from it is done, or eps_g is half of it; or inf",
     "plateau_length": "plateau_end - plateau_start",
     "specialised": "student units whose weights have a cosine of 0.9 or more with a teacher unit's at the last alpha",
     "diverged_at": "alpha at which it diverged; inf if it did not",
 }
 
-WINDOW = np.log(1.6)  # the slope at alpha is that of a straight line through all alphas within a factor of 1.6
-FALLING = 0.5  # eps_g falls where it goes down faster than alpha^-1/2, else it is flat
+WINDOW = np.log(1.25)  # the slope at alpha is that of a straight line through all alphas within a factor of 1.25
+STEEPER = 2.0  # a fall is at least so many times as steep as what is flat on either side of it
+LEAST = 0.1  # steepness |s| of a curve that is flat whatever is on either side of it
+FLAT = 1.0  # the most that a plateau may have
+RESTING = 0.5  # and one that is not left, as it has a fall on one side only
+FALL = np.log(1.2)  # by which log eps_g goes down between two plateaus, at least
+SEEN = 4.0  # and so many times the scatter of log eps_g around its fits
 LEARNED = 1e-7  # an eps_g below this is no plateau: the student has learned
 SPECIALISED = 0.9  # on a symmetric plateau the cosine is at most 1/sqrt 2, for K = 2
 
@@ -76,12 +81,16 @@ def plateau(alphas: Array, eps_g: Array) -> tuple[float, float, float]:
 
 @dataclass(frozen=True)
 class Stretch:
-    """A flat stretch of a curve eps_g(alpha); `slope` is |d log eps_g / d log alpha| at its flattest alpha, `at`."""
+    """A flat stretch of a curve eps_g(alpha).
+
+    `slope` is |d log eps_g / d log alpha| at its flattest alpha, `at`; `level` the eps_g at which it ends.
+    """
 
     start: float
     at: float
     height: float
     end: float
+    level: float
     slope: float
 
 
@@ -89,46 +98,90 @@ def flat_stretches(alphas: Array, eps_g: Array) -> list[Stretch]:
     """The plateaus of one curve, in order (docs/scans.md).
 
     With x = log alpha and y = log eps_g, let s(x) be the slope of the straight line fitted to all alphas within a
-    factor of 1.6. The curve falls where s < -1/2 and is flat elsewhere. Each flat stretch after the first fall hangs on
-    its flattest alpha; eps_g there, which must exceed 1e-7, is its height. It starts at the last alpha before at which
-    eps_g is twice the height (else the first alpha there is) and ends at the first alpha after at which eps_g is half
-    of it, or at infinity.
+    factor of 1.25. Each plateau hangs on an alpha where the curve is flattest between falls that are at least twice as
+    steep: one before it and, unless it is not left, one after it. Its height is eps_g there, which must exceed 1e-7. It
+    starts and ends where half of the fall is done, in y, or where eps_g is twice and half the height if that is nearer.
     """
-    there = (alphas > 0) & np.isfinite(eps_g)
-    if there.sum() < 3:
+    there = np.isfinite(eps_g)
+    alphas, eps_g = alphas[there], eps_g[there]
+    if (alphas > 0).sum() < 3:
         return []
-    x, y = np.log(alphas[there]), np.log(np.maximum(eps_g[there], 1e-16))
-    s = slopes(x, y)
-    flat = s >= -FALLING
-    flat[: np.argmin(flat)] = False  # before the first fall
-    if flat.all():
-        return []
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], flat, [False]]).astype(int)))
+    x = np.log(np.where(alphas > 0, alphas, alphas[1] / 2))  # alpha = 0 counts as half of the first one after it
+    y, first = np.log(np.maximum(eps_g, 1e-16)), float(np.log(alphas[alphas > 0][0]))
+    s, fitted, scatter = fits(x, y)
+    rests = [at for at in _rests(s, fitted, scatter) if y[at] > np.log(LEARNED)]
     found = []
-    for first, last in edges.reshape(-1, 2):
-        at = first + int(np.abs(s[first:last]).argmin())
-        if y[at] > np.log(LEARNED):
-            end = _crossing(x[at:], y[at:], y[at] - np.log(2))
-            begin = _crossing(x[at::-1], -y[at::-1], -y[at] - np.log(2))
-            begin = x[0] if np.isinf(begin) else begin
-            start, flattest, height, end = (float(np.exp(each)) for each in (begin, x[at], y[at], end))
-            found.append(Stretch(start, flattest, height, end, float(abs(s[at]))))
+    for before, at, after in zip([None, *rests], rests, [*rests[1:], None], strict=False):
+        above = np.log(2) if before is None else min(np.log(2), (y[before] - y[at]) / 2)
+        below = np.log(2) if after is None else min(np.log(2), (y[at] - y[after]) / 2)
+        end = _crossing(x[at:], y[at:], y[at] - below)
+        begin = _crossing(x[at::-1], -y[at::-1], -y[at] - above)
+        begin = max(begin, first) if np.isfinite(begin) else first
+        start, flattest, height, left, level = (float(np.exp(z)) for z in (begin, x[at], y[at], end, y[at] - below))
+        found.append(Stretch(start, flattest, height, left, level, float(abs(s[at]))))
     return found
 
 
-def slopes(x: Array, y: Array) -> Array:
-    """The slope at every x of the line fitted by least squares to the points within WINDOW of it, at least to 3."""
+def _rests(s: Array, y: Array, scatter: Array) -> list[int]:
+    """Where a curve of slopes s is flattest between falls (docs/scans.md)."""
+    steepness, highest = np.maximum(-s, LEAST), np.maximum.accumulate(y)
+
+    def fallen(height: float, since: int, at: int) -> bool:
+        return height - y[at] >= max(FALL, SEEN * float(np.hypot(scatter[since], scatter[at])))
+
+    rests: list[int] = []
+    for first, last, left in _valleys(steepness):
+        at = first + int(np.abs(s[first : last + 1]).argmin())
+        if steepness[at] > (FLAT if left else RESTING) or not fallen(highest[at], at, at):
+            continue
+        if rests and not fallen(y[rests[-1]], rests[-1], at):
+            at = min(rests.pop(), at, key=lambda each: abs(s[each]))
+        rests.append(at)
+    return rests
+
+
+def _valleys(steepness: Array) -> list[tuple[int, int, bool]]:
+    """Where it is least between maxima that are at least STEEPER times as high: from, to, and whether one follows.
+
+    There must be a maximum before. Most have one lowest point; those that are as low as LEAST, many.
+    """
+    found = []
+    falling, first, last = True, 0, 0  # `first`: the highest point or the lowest so far; it is met again at `last`
+    for n, value in enumerate(steepness.tolist()):
+        extremum = steepness[first]
+        if falling and value * STEEPER <= extremum:
+            falling, first, last = False, n, n
+        elif (value > extremum) if falling else (value < extremum):
+            first = last = n
+        elif not falling and value == extremum:
+            last = n
+        elif not falling and value >= STEEPER * extremum:
+            found.append((first, last, True))
+            falling, first = True, n
+    return found if falling else [*found, (first, last, False)]
+
+
+def fits(x: Array, y: Array) -> tuple[Array, Array, Array]:
+    """Lines fitted by least squares to the points within WINDOW of every x, at least to 3.
+
+    Returns their slopes, their values there, and the standard deviation of the points from them.
+    """
     n = np.arange(len(x))
     low = np.clip(np.minimum(np.searchsorted(x, x - WINDOW), n - 1), 0, max(len(x) - 3, 0))
     high = np.clip(np.maximum(np.searchsorted(x, x + WINDOW, side="right"), n + 2), min(3, len(x)), len(x))
-    x, y = x - x.mean(), y - y.mean()
+    origin = y.mean()
+    x, y = x - x.mean(), y - origin
 
     def sums(values: Array) -> Array:
         total = np.concatenate([[0.0], np.cumsum(values)])
         return total[high] - total[low]
 
-    count = high - low
-    return (sums(x * y) - sums(x) * sums(y) / count) / (sums(x * x) - sums(x) ** 2 / count)
+    count, sum_x, sum_y = high - low, sums(x), sums(y)
+    covariance, variance = sums(x * y) - sum_x * sum_y / count, sums(x * x) - sum_x**2 / count
+    slopes = covariance / variance
+    rest = sums(y * y) - sum_y**2 / count - slopes * covariance
+    values = origin + sum_y / count + slopes * (x - sum_x / count)
+    return slopes, values, np.sqrt(np.maximum(rest, 0) / np.maximum(count - 2, 1))
 
 
 def _crossing(x: Array, y: Array, level: float) -> float:

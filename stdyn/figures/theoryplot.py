@@ -176,7 +176,7 @@ def error_with_plateaus(ax: Axes, theory: Trajectory, found: list[Plateau]) -> A
         if plateau.saddle is not None:
             ax.axhline(plateau.saddle.eps_g, ls=(0, (1, 1)), color=colour, lw=0.9, label=f"{name}, its saddle")
         if np.isfinite(plateau.predicted_end):
-            ax.plot(plateau.predicted_end, plateau.height / 2, marker, color=colour, mfc="white", ms=6,
+            ax.plot(plateau.predicted_end, plateau.level, marker, color=colour, mfc="white", ms=6,
                     label=f"{name}, predicted end")  # fmt: skip
     style.error_axis(ax)
     style.time_axis(ax, theory.alphas)

@@ -14,7 +14,8 @@ from stdyn.model.problem import Problem
 from stdyn.model.trajectory import Trajectory
 from stdyn.scans.variations import Variations
 from stdyn.text import columns
-from stdyn.theory.fixedpoints import FixedPoint, critical_eta, fixed_point, perfect_learning
+from stdyn.theory.critical import critical_eta
+from stdyn.theory.fixedpoints import FixedPoint, fixed_point, perfect_learning
 from stdyn.theory.ode import integrate
 
 _SETTLED = 0.01  # relative difference of an eps_g that no longer changes
@@ -90,7 +91,8 @@ def report(theory: Trajectory, found: list[Plateau], points: list[FixedPoint]) -
     saddles = [plateau.saddle for plateau in found if plateau.saddle is not None]
     moves = [f"the saddle of eps_g = {saddle.eps_g:.5g} is left along {saddle.moves()}" for saddle in saddles]
     plateaus = columns(rows) if found else "no plateau"
-    return "\n".join([f"{problem.rule}:", plateaus, "", columns(more), *moves, critical])
+    fixed = columns(more) if points else "no fixed point was found"
+    return "\n".join([f"{problem.rule}:", plateaus, "", fixed, *moves, critical])
 
 
 def study(variations: Variations, alphas: Array, *, progress: bool = False) -> Study:

@@ -1,19 +1,21 @@
-"""Where the order parameters do not move: fixed points of the ODEs, their spectra, and the critical learning rate.
+"""Where the order parameters do not move: fixed points of the ODEs and their spectra.
 
 Theory.md, section 9. Roots are found in the coordinates of `expansion.Expansion` and given for R, Q and v.
 """
 
-from collections.abc import Iterable
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import pairwise
 
 import numpy as np
 import scipy.optimize
 
 from stdyn.checks import Array, check_rng, check_type, integer, number
-from stdyn.errors import InputError
+from stdyn.errors import InputError, NothingFoundWarning
+from stdyn.model import averages
 from stdyn.model.initial import root
 from stdyn.model.problem import Problem
 from stdyn.model.state import OrderParameters
@@ -21,14 +23,22 @@ from stdyn.theory.expansion import Expansion
 from stdyn.theory.ode import solve
 from stdyn.theory.symmetry import Orbits, equivalent, find_orbits
 
-_POLISHED = 1e-12  # the last Newton step, relative to 1 + the largest order parameter
+_POLISHED = 1e-12  # the last Newton step, relative to 1 + the largest order parameter, in the units of _scales
+_ROUNDING = 4e-15  # of averages of order 1, of which the drift is made
+_PATIENCE = 5  # steps that do not make it smaller, by which it is
 _NEWTON = 50  # steps at most
-_IMPOSSIBLE = -1e-9  # an eigenvalue of Q_across below this: no weights have such overlaps
+_IMPOSSIBLE = -1e-9  # an eigenvalue of Q_across below this, in the same units: no weights have such overlaps
+_EXACT = 1e-13  # but this may be rounding
 _LARGEST = 100.0  # a Q_ik above this, in units of T, counts as infinite: nothing moves there, as g' is zero
 _SAME = 1e-6  # order parameters of one fixed point, found twice
-_ZERO = 1e-7  # an eigenvalue that is no more than this, relative to the largest, counts as zero
-_RANK = 1e-9  # relative to the largest: singular values below it are those of zero modes
-_LONGEST = 1000.0  # alpha up to which a random start may be integrated before a root is looked for
+ZERO = 1e-7  # an eigenvalue that is no more than this, relative to the largest, counts as zero
+_RANK = 1e-10  # relative to the largest: singular values below it are those of zero modes
+_LONGEST = 1000.0  # alpha (eta alpha, if eta < 1) up to which the ODEs may lead a random start
+
+# Why nothing is found from a start
+FAR = "ran off to infinity"
+IMPOSSIBLE = "ended at overlaps that no weights have"
+UNSETTLED = "did not converge"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -61,7 +71,7 @@ class FixedPoint:
 
     @cached_property
     def _zero(self) -> float:
-        return _ZERO * float(np.abs(self.eigenvalues).max())
+        return ZERO * float(np.abs(self.eigenvalues).max())
 
     @property
     def unstable(self) -> int:
@@ -70,7 +80,10 @@ class FixedPoint:
 
     @property
     def zero_modes(self) -> int:
-        """The number of directions in which, to first order, nothing happens: the point is one of a family."""
+        """The number of directions in which, to first order, nothing happens: the point is one of a family.
+
+        These are rates of at most 1e-7 of the largest: below eta = 0.001 also those of order eta^2 may be among them.
+        """
         return int(np.sum(np.abs(self.eigenvalues.real) <= self._zero))
 
     @property
@@ -127,7 +140,8 @@ def fixed_points(
         Its rule, rates, teacher and feedback weights; with eta_v = decay_v = 0 also its v, which does not move.
     starts : iterable of OrderParameters, optional
         Where to look for roots from. One that has a symmetry is looked for among the states with this symmetry only.
-        Default: the problem's start, `number_of_starts` random ones and, if K = M, perfect learning.
+        Default: the problem's start, `number_of_starts` random ones, two in which all students are alike, which are
+        near the saddles of symmetric plateaus, and, if K = M, perfect learning.
     number_of_starts : int, default 200
         Random starts: weights of random length, half of them as they are, half after the ODEs have led them on for a
         while, towards what trajectories come near.
@@ -139,6 +153,11 @@ def fixed_points(
     list of FixedPoint
         Polished by Newton's method to steps of 1e-12. Images under the symmetries of the problem (permutations of units
         and changes of sign) are merged, and of a continuous family one member is kept. Nothing says that all are found.
+
+    Warns
+    -----
+    NothingFoundWarning
+        No fixed point is found; the message says how the starts ended, and how many of them each way.
 
     Raises
     ------
@@ -155,10 +174,16 @@ def fixed_points(
         assert rng is not None
         count = integer("number_of_starts", number_of_starts, 0)
         starts = [problem.start, *(_random_start(problem, rng, led=n % 2 == 1) for n in range(count))]
+        starts += alike(problem)
         with suppress(InputError):  # K != M, or a frozen v that is not the teacher's
             starts.append(perfect_learning(problem))
-    points = (fixed_point(problem, start) for start in starts)
-    return merged([point for point in points if point is not None])
+    reached = [_reached(problem, start) for start in starts]
+    points = [point for point in reached if not isinstance(point, str)]
+    if not points:
+        counts = Counter(why for why in reached if isinstance(why, str))
+        ends = ", ".join(f"{count} {why}" for why, count in counts.most_common()) or "there were none"
+        warnings.warn(f"no fixed point was found from {len(reached)} starts: {ends}", NothingFoundWarning, stacklevel=2)
+    return merged(points)
 
 
 def merged(points: Iterable[FixedPoint]) -> list[FixedPoint]:
@@ -176,15 +201,21 @@ def merged(points: Iterable[FixedPoint]) -> list[FixedPoint]:
 
 def fixed_point(problem: Problem, start: OrderParameters) -> FixedPoint | None:
     """The fixed point that Powell's hybrid method and Newton's reach from a start; None if there is none."""
-    _check_state("starts", problem, start)
+    point = _reached(problem, start)
+    return None if isinstance(point, str) else point
+
+
+def _reached(problem: Problem, start: OrderParameters) -> FixedPoint | str:
+    """The fixed point that is reached from a start; if there is none, why."""
+    check_state("starts", problem, start)
     if frozen(problem):
         start = replace(start, v=problem.start.v)
     expansion = Expansion(problem)
     w = _root(expansion, expansion.coordinates(start), find_orbits(replace(problem, start=start)))
-    return None if w is None else at_state(expansion, w)
+    return w if isinstance(w, str) else _at(expansion, w)
 
 
-def _check_state(name: str, problem: Problem, state: OrderParameters) -> None:
+def check_state(name: str, problem: Problem, state: OrderParameters) -> None:
     """Refuse a state of another teacher or other shapes."""
     if not isinstance(state, OrderParameters):
         raise InputError(f"{name} must be OrderParameters, but is or contains {type(state).__name__}")
@@ -194,14 +225,14 @@ def _check_state(name: str, problem: Problem, state: OrderParameters) -> None:
             raise InputError(f"{name} must have the problem's teacher and shapes, but {part} differs")
 
 
-def at_state(expansion: Expansion, w: Array) -> FixedPoint | None:
-    """The fixed point at a root w; None if no weights have its overlaps."""
-    problem, free = expansion.problem, _free(expansion.problem)
+def _at(expansion: Expansion, w: Array) -> FixedPoint | str:
+    """The fixed point at a root w; if it is none of weights, why."""
+    problem, free = expansion.problem, free_places(expansion.problem)
     eigenvalues = np.linalg.eigvalsh(expansion.parts(w)[1])
-    if eigenvalues[0] < _IMPOSSIBLE * max(1.0, eigenvalues[-1]):
-        return None
+    if eigenvalues[0] < min(_IMPOSSIBLE * max(min(1.0, problem.eta), eigenvalues[-1]), -_EXACT):
+        return IMPOSSIBLE
     if np.abs(expansion.order_parameters(w)[1]).max() > _LARGEST * np.abs(expansion.T).max():
-        return None
+        return FAR
     state = expansion.state(w)
     w = expansion.coordinates(state)
     values, vectors = np.linalg.eig(expansion.jacobian(w)[np.ix_(free, free)])
@@ -216,45 +247,70 @@ def frozen(problem: Problem) -> bool:
     return problem.eta_v == 0 and problem.decay_v == 0
 
 
-def _free(problem: Problem) -> np.ndarray:
+def free_places(problem: Problem) -> np.ndarray:
     """The places in the state of what moves."""
     still = ("eta_v",) if frozen(problem) else ()
     places = problem.layout.places
     return np.concatenate([np.r_[places[block.name]] for block in problem.layout.blocks if block.rate not in still])
 
 
-def _rates(problem: Problem) -> Array:
-    """The learning rate of every entry of the state; where that of the second layer is zero, its decay, or 1."""
-    rates = {"eta": problem.eta, "eta_v": problem.eta_v or problem.decay_v or 1.0}
-    return np.concatenate([np.full(len(block.entries[0]), rates[block.rate]) for block in problem.layout.blocks])
+def _scales(problem: Problem) -> tuple[Array, Array]:
+    """The units of the entries of the state, and of their drift: in these all numbers near a root are of order 1.
+
+    Q_across is of order eta where eta is small, and moves the more slowly. The drift of v is measured in eta_v, or
+    where that is zero in its decay, or 1.
+    """
+    small, eta_v = min(1.0, problem.eta), problem.eta_v or problem.decay_v or 1.0
+    units = {"R": (1.0, problem.eta), "Q": (small, problem.eta * small), "v": (1.0, eta_v)}
+    blocks = [np.tile(units[block.name], (len(block.entries[0]), 1)) for block in problem.layout.blocks]
+    unit, rate = np.concatenate(blocks).T
+    return unit, rate
 
 
-def _root(expansion: Expansion, w: Array, orbits: Orbits) -> Array | None:
-    """A zero of the drift near w that has the symmetries of `orbits`, polished; None if none is reached."""
-    free, rate = _free(expansion.problem), _rates(expansion.problem)
+def _root(expansion: Expansion, w: Array, orbits: Orbits) -> Array | str:
+    """A zero of the drift near w that has the symmetries of `orbits`, polished; if none is reached, why."""
+    free, (unit, rate) = free_places(expansion.problem), _scales(expansion.problem)
     s, moving = orbits.reduce(w), np.unique(orbits.orbit[free][orbits.sign[free] != 0])
     expand = np.zeros((len(w), len(s)))
     expand[np.arange(len(w)), orbits.orbit] = orbits.sign
     reduce = expand.T / np.bincount(orbits.orbit)[:, None]
     expand, rest = expand[:, moving], expand @ s - expand[:, moving] @ s[moving]
-    reduce = reduce[moving]
+    reduce, expand = reduce[moving] / rate, unit[:, None] * expand
+    units = np.abs(expand).max(axis=0, initial=0)
 
     def drift(x: Array) -> Array:
-        return reduce @ (expansion.drift(rest + expand @ x) / rate)
+        return reduce @ expansion.drift(rest + expand @ x)
 
     def jacobian(x: Array) -> Array:
-        return reduce @ (expansion.jacobian(rest + expand @ x) / rate[:, None]) @ expand
+        return reduce @ expansion.jacobian(rest + expand @ x) @ expand
 
     with np.errstate(all="ignore"):
-        x = scipy.optimize.root(drift, s[moving], jac=jacobian, options={"xtol": 1e-12}).x
-        for _ in range(_NEWTON):
-            if not np.abs(x).max(initial=0) < np.inf or not np.isfinite(J := jacobian(x)).all():
-                return None
-            step = np.linalg.lstsq(J, -drift(x), rcond=_RANK)[0]
-            x = x + step
-            if np.abs(step).max(initial=0) <= _POLISHED * (1 + np.abs(x).max(initial=0)):
-                return rest + expand @ x
-    return None
+        near = scipy.optimize.root(drift, s[moving] / units, jac=jacobian, options={"xtol": 1e-12}).x
+        x = _newton(drift, jacobian, near, units)
+    return x if isinstance(x, str) else rest + expand @ x
+
+
+def _newton(drift: Callable[[Array], Array], jacobian: Callable[[Array], Array], x: Array, units: Array) -> Array | str:
+    """The zero that Newton's method polishes x to; if there is none, why. `units` are those of x.
+
+    It ends where a step is below _POLISHED, or where the drift is rounding and gets no smaller. The latter comes first
+    where J is nearly singular, as at small eta, where equal students part with a rate of eta^2.
+    """
+    best, least, when = x, np.inf, 0
+    for n in range(_NEWTON):
+        if not np.abs(x).max(initial=0) < np.inf or not np.isfinite(J := jacobian(x)).all():
+            return FAR
+        here, scale = drift(x), 1 + np.abs(units * x).max(initial=0)
+        rounding = np.abs(units * here).max(initial=0) / (_ROUNDING * scale)
+        if rounding < least:
+            best, least, when = x, rounding, n
+        elif least <= 1 and n - when >= _PATIENCE:
+            return best
+        step = np.linalg.lstsq(J, -here, rcond=_RANK)[0]
+        x = x + step
+        if np.abs(units * step).max(initial=0) <= _POLISHED * scale:
+            return x
+    return best if least <= 1 else UNSETTLED
 
 
 def _random_start(problem: Problem, rng: np.random.Generator, led: bool) -> OrderParameters:
@@ -266,7 +322,7 @@ def _random_start(problem: Problem, rng: np.random.Generator, led: bool) -> Orde
     if not frozen(problem):
         v = np.sqrt(np.mean(start.v_teacher**2)) * rng.standard_normal(v.shape)
     state = OrderParameters(R, W @ W.T, start.T, v, start.v_teacher)
-    alpha = float(np.exp(rng.uniform(0, np.log(_LONGEST))))
+    alpha = float(np.exp(rng.uniform(0, np.log(_LONGEST)))) / min(1.0, problem.eta)
     if not led:
         return state
     expansion = Expansion(problem)
@@ -274,6 +330,40 @@ def _random_start(problem: Problem, rng: np.random.Generator, led: bool) -> Orde
     if not len(y):
         return state
     return expansion.state(expansion.to_w(y[-1]))
+
+
+def alike(problem: Problem) -> list[OrderParameters]:
+    """Two states in which all students are alike, but for signs that the feedback weights or a frozen v ask for.
+
+    All w_i are along the sum of v~_n w~_n (of |v~_n| w~_n, if that is zero), of the length with the least eps_g: that
+    is the symmetric saddle of Saad and Solla as eta -> 0. The students are the same vector, or have in addition
+    vectors across the teacher's space that are orthogonal to each other, of squared length eta.
+    """
+    start, K, M = problem.start, problem.start.K, problem.start.M
+    v, v_teacher = start.v.reshape(K, -1), start.v_teacher.reshape(M, -1)
+    total = v_teacher.sum(axis=0)
+    towards = v if frozen(problem) else np.ones((K, 1)) * total if problem.b is None else problem.b.reshape(K, -1)
+    sign = np.where((towards @ total < 0) & (problem.activations[0].parity == -1), -1.0, 1.0)
+    if not frozen(problem):
+        v = sign[:, None] * total / K
+    direction = v_teacher @ total if total.any() else np.linalg.norm(v_teacher, axis=1)
+    squared = direction @ start.T @ direction
+    if not squared > 0:  # nothing to learn
+        return []
+    along = np.outer(sign, start.T @ direction) / np.sqrt(squared)
+
+    def error(length: float) -> float:
+        Q = length**2 * np.outer(sign, sign)
+        return float(averages.eps_g(length * along, Q, start.T, v, v_teacher, problem.activations))
+
+    longest = 2 * np.sqrt(np.trace(start.T))
+    length = float(scipy.optimize.minimize_scalar(error, bounds=(0, longest), method="bounded").x)
+    R, Q = length * along, length**2 * np.outer(sign, sign)
+    weights = v.reshape(start.v.shape)
+    return [
+        OrderParameters(R, Q + across * np.eye(K), start.T, weights, start.v_teacher)
+        for across in (0.0, min(1.0, problem.eta))
+    ]
 
 
 def _same(one: FixedPoint, other: FixedPoint) -> bool:
@@ -287,10 +377,6 @@ def _same(one: FixedPoint, other: FixedPoint) -> bool:
         return True
     mine, theirs = (replace(point.problem, start=point.state) for point in (one, other))
     return equivalent(mine, theirs, _SAME)
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# The critical learning rate
 
 
 def perfect_learning(problem: Problem) -> OrderParameters:
@@ -317,63 +403,3 @@ def perfect_learning(problem: Problem) -> OrderParameters:
     return OrderParameters(
         sign[:, None] * T, np.outer(sign, sign) * T, T, perfect.reshape(start.v.shape), start.v_teacher
     )
-
-
-def critical_eta(problem: Problem, at: OrderParameters | None = None) -> float:
-    """The learning rate of the first layer above which perfect learning is unstable.
-
-    Parameters
-    ----------
-    problem : Problem
-        Its own eta is of no account; sigma, decay and decay_v must be 0.
-    at : OrderParameters, optional
-        The fixed point instead of `perfect_learning(problem)`; one at every eta.
-
-    Returns
-    -------
-    float
-        The smallest eta at which the largest real part of an eigenvalue (zero modes aside) changes its sign: between
-        two of 81 values from 1e-4 to 1e4, then by Brent's method to 1e-10 of its value (of ReLU and with averages by
-        quadrature 1e-6, beside the error of the quadrature). 0 if the point is unstable at 1e-4 already, infinity if it
-        is stable at 1e4.
-
-    Raises
-    ------
-    InputError
-        If there is noise or decay, so that nothing is learned perfectly, or the state is no fixed point.
-    """
-    for name in ("sigma", "decay", "decay_v"):
-        if getattr(problem, name):
-            raise InputError(
-                f"{name} must be 0 for perfect learning to be a fixed point, but is {getattr(problem, name)}"
-            )
-    state = perfect_learning(problem) if at is None else at
-    _check_state("at", problem, state)
-    moved = np.abs(_at(problem, state, 1.0)[1]).max()
-    if moved > 1e-9:
-        raise InputError(
-            f"at must be a fixed point at every eta, but at eta = 1 its order parameters move by {moved:.2g}"
-        )
-
-    def growth(log_eta: float) -> float:
-        eta = float(np.exp(log_eta))
-        J = _at(problem, state, eta)[0]
-        real = np.linalg.eigvals(J).real / eta
-        return float(real[np.argsort(np.abs(real))[zero_modes:]].max())
-
-    grid = np.log(np.geomspace(1e-4, 1e4, 81))
-    real = np.linalg.eigvals(_at(problem, state, 1e-4)[0]).real
-    zero_modes = int(np.sum(np.abs(real) <= _ZERO * np.abs(real).max()))
-    if growth(grid[0]) > 0:
-        return 0.0
-    for low, high in pairwise(grid):
-        if growth(high) > 0:
-            return float(np.exp(scipy.optimize.brentq(growth, low, high, xtol=1e-12)))
-    return np.inf
-
-
-def _at(problem: Problem, state: OrderParameters, eta: float) -> tuple[Array, Array]:
-    """Jacobian, among what moves, and drift at a state with this learning rate."""
-    expansion = Expansion(replace(problem, start=state, eta=eta))
-    w, free = expansion.coordinates(state), _free(problem)
-    return expansion.jacobian(w)[np.ix_(free, free)], expansion.drift(w)[free]

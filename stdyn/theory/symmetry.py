@@ -6,6 +6,7 @@ what they are. Its orbits say which order parameters stay equal, opposite or zer
 automorphisms of a graph with coloured edges whose vertices are units and outputs with either sign (automorphisms.py).
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,15 +51,32 @@ class Orbits:
 
 
 def find_orbits(problem: Problem, tolerance: float = 0.0) -> Orbits:
-    """The orbits of the order parameters under the start's symmetries, values within `tolerance` taken as equal."""
+    """The orbits of the order parameters under the start's symmetries, values within `tolerance` taken as equal.
+
+    Students that are the same vector, with equal weights both ways, stay so: their Q_ik are of the orbit of Q_ii.
+    """
+    return _orbits(problem, generators(problem, tolerance), _identical(problem, tolerance))
+
+
+def orbits_around(problem: Problem, fixed: int | None = None) -> Orbits:
+    """The orbits of displacements from the start under its symmetries, which may part students that are the same.
+
+    With `fixed`, the number of an order parameter: under those that leave both the units it is of where they are.
+    """
+    units = () if fixed is None else _vertices(problem)[1:, fixed]
+    return _orbits(problem, generators(problem, fixed=units), [])
+
+
+def _orbits(problem: Problem, permutations: list[Permutation], equal: list[tuple[int, int, bool]]) -> Orbits:
+    """The orbits under permutations of vertices, and of pairs of entries that are equal or opposite."""
     parities, L = _unit_parities(problem), problem.layout.size
     V, outputs = len(parities), problem.start.K + problem.start.M
     kind, rows, columns = _vertices(problem)
     entry = np.empty((kind[-1] + 1, V, V), dtype=int)  # where the order parameter of two vertices stands in the state
     entry[kind, rows, columns] = entry[kind, columns, rows] = np.arange(L)
     seen = (columns < outputs) | (parities[rows] != 1)  # v of a unit with an even g does not turn with it
-    links = []
-    for permutation in generators(problem, tolerance):
+    links = [np.array([[one, one + L], [other + L * turned, other + L * (not turned)]]) for one, other, turned in equal]
+    for permutation in permutations:
         vertex, negative = permutation[:V] % V, permutation[:V] >= V
         image = entry[kind, vertex[rows], vertex[columns]]
         turned = (negative[rows] & seen) ^ negative[columns]
@@ -72,6 +90,23 @@ def find_orbits(problem: Problem, tolerance: float = 0.0) -> Orbits:
     positive, negated = labels[:L], labels[L:]
     sign = np.where(positive == negated, 0, np.where(positive < negated, 1, -1))
     return Orbits(np.unique(np.minimum(positive, negated), return_inverse=True)[1], sign)
+
+
+def _identical(problem: Problem, tolerance: float) -> list[tuple[int, int, bool]]:
+    """Of students that are the same vector or opposite ones, and learn so: where Q_ii and Q_ik stand, if opposite."""
+    start, K = problem.start, problem.start.K
+    parity = problem.activations[0].parity
+    second = [start.v.reshape(K, -1)] + ([] if problem.b is None else [problem.b.reshape(K, -1)])
+    found = []
+    for sign in (1, -1) if parity else (1,):
+        same = np.abs(start.C[:K, None] - sign * start.C[None, :K]).max(axis=2) <= tolerance
+        for weights in second:
+            turned = sign if parity == -1 else 1
+            same &= np.abs(weights[:, None] - turned * weights[None]).max(axis=2) <= tolerance
+        places = np.empty((K, K), dtype=int)
+        places[np.triu_indices(K)] = np.r_[problem.layout.places["Q"]]
+        found += [(int(places[i, i]), int(places[i, k]), sign == -1) for i, k in np.argwhere(np.triu(same, 1))]
+    return found
 
 
 def _vertices(problem: Problem) -> np.ndarray:
@@ -91,10 +126,16 @@ def _vertices(problem: Problem) -> np.ndarray:
     return np.concatenate(found, axis=1)
 
 
-def generators(problem: Problem, tolerance: float = 0.0) -> list[Permutation]:
-    """Generators of the group of the start's symmetries, values within `tolerance` taken as equal."""
+def generators(problem: Problem, tolerance: float = 0.0, fixed: Iterable[int] = ()) -> list[Permutation]:
+    """Generators of the group of the start's symmetries, values within `tolerance` taken as equal.
+
+    Of those alone that leave the vertices `fixed` where they are.
+    """
     edges = _coloured_graph([problem], tolerance)
-    return stabiliser(edges, refine(edges, np.unique(np.diag(edges), return_inverse=True)[1]))
+    colours = refine(edges, np.unique(np.diag(edges), return_inverse=True)[1])
+    for vertex in fixed:
+        colours = single_out(edges, colours, vertex)
+    return stabiliser(edges, colours)
 
 
 def equivalent(one: Problem, other: Problem, tolerance: float) -> bool:
