@@ -55,8 +55,9 @@ def integrate(
     method : str, default "DOP853"
         A method of scipy.integrate.solve_ivp.
     rtol, atol : float
-        Tolerances of the error of one step; atol is rtol / 100 (1e-11 at the default rtol) unless given. Quadrature of
-        a student's g with kinks makes the right-hand side jump by what its error is: there rtol is at least 1e-5.
+        Tolerances of the error of one step; atol is rtol / 100 (1e-11 at the default rtol) unless given. That of
+        Q - R T^+ R^T shrinks with it, so that eps_g has no floor (theory.md, section 3). Quadrature of a student's g
+        with kinks makes the right-hand side jump by what its error is: there rtol is at least 1e-5.
     error : bool, default True
         Whether to solve with each set of points too, for the `error` of averages by quadrature.
 
