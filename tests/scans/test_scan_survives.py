@@ -15,6 +15,7 @@ import pytest
 import xarray
 
 from stdyn import open_scan
+from stdyn.files.journal import JournaledFile
 
 pytestmark = pytest.mark.slow
 
@@ -67,8 +68,8 @@ def finish(folder, *options, **more):
 
 
 def variables(path):
-    """Every variable of the file, read by h5py."""
-    with h5py.File(path) as file:
+    """Every variable of the file, read by h5py; of one killed within a commit, as the journal beside it completes it."""
+    with JournaledFile(path) as whole, h5py.File(whole) as file:
         return {name: np.asarray(dataset[()]) for name, dataset in file.items()}
 
 
@@ -96,7 +97,7 @@ def alive(session):
 
 def assert_what_is_done_is_right(path, whole):
     """The file opens in h5py and xarray; each point marked done is bit by bit that of the whole scan. Counts them."""
-    with xarray.open_dataset(path, engine="h5netcdf") as data:
+    with JournaledFile(path) as whole_file, xarray.open_dataset(whole_file, engine="h5netcdf") as data:
         assert data.sizes["point"] == POINTS
     there = variables(path)
     done = there["state"] == 1
