@@ -301,5 +301,5 @@ def activation_variables(problem: Problem) -> Variables:
     return {
         name: (("function", "probe"), each.values, "g and g' at 23 points")
         for name, each in named.items()
-        if each is not None and each.functions_needed
+        if each is not None and each.functions_needed and each.values.size
     }
