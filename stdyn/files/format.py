@@ -13,6 +13,7 @@ import h5py
 import numpy as np
 
 from stdyn.errors import InputError
+from stdyn.files import reading
 
 if TYPE_CHECKING:
     import xarray
@@ -48,8 +49,8 @@ def fill(file: h5py.File, variables: Variables, attributes: Mapping[str, Any]) -
 
 
 def attributes_of(path: Path, file: h5py.File) -> dict[str, Any]:
-    """The attributes of an open file; refuses one that is not stdyn's, or of another format."""
-    attributes = {name: value.item() if isinstance(value, np.generic) else value for name, value in file.attrs.items()}
+    """The attributes of an open file as values of Python; refuses one that is not stdyn's, or of another format."""
+    attributes = reading.attributes(file)
     if attributes.get("format") != "stdyn":
         raise InputError(f"{path} is an HDF5 file, but was not written by stdyn (it has no attribute format = stdyn)")
     version = attributes.get("format_version")

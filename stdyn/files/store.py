@@ -9,9 +9,9 @@ from typing import Any
 import h5py
 import numpy as np
 
-from stdyn.files.format import Variables, attributes_of, check_kind, damage_named, fill, kind_of
-from stdyn.files.paths import check_target, move_into_place, readable
-from stdyn.files.table import look
+from stdyn.files.format import Variables, check_kind, fill, kind_of
+from stdyn.files.paths import check_target, move_into_place
+from stdyn.files.table import Table, look
 
 
 def write(
@@ -27,16 +27,21 @@ def write(
 
 def read(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """All arrays and attributes of a file written by `write`; anything else is refused with what is wrong with it."""
-    path = readable(path)
-    with damage_named(path), h5py.File(path, "r") as file:
-        attributes = attributes_of(path, file)
-        return {name: dataset[()] for name, dataset in file.items()}, attributes
+    return look(path, _everything)
+
+
+def _everything(table: Table) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    return {name: table.read(name) for name in table.names()}, table.attributes
 
 
 def read_kind(path: str | os.PathLike[str], wanted: str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Arrays and attributes of a file of this kind."""
-    check_kind(Path(path), {"kind": kind(path)}, wanted)
-    return read(path)
+
+    def of_this_kind(table: Table) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        check_kind(table.path, table.attributes, wanted)
+        return _everything(table)
+
+    return look(path, of_this_kind)
 
 
 def kind(path: str | os.PathLike[str]) -> str:

@@ -5,7 +5,7 @@ import json
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -18,11 +18,22 @@ from stdyn.errors import InputError
 from stdyn.files.format import Variables, attributes_of, check_kind, damage_named, fill
 from stdyn.files.journal import JournaledFile, journal_of, settled
 from stdyn.files.paths import check_target, move_into_place, readable
+from stdyn.files.reading import (
+    ALWAYS,
+    TIMES,
+    Points,
+    attribute,
+    check_inside,
+    count,
+    is_counted,
+    is_readable,
+    memory,
+    values,
+)
 
 Columns = dict[str, tuple[tuple[str, ...], type, str]]  # name -> (axes after that of the points, type, what it is)
 Value = np.ndarray | float | str
 Row = dict[str, Value]  # what is written of a point, by column
-Points = int | slice | Sequence[int] | np.ndarray | tuple[()]  # some of the points; () are all
 
 _CHUNK = 2**14  # bytes: a point with as much gets chunks of its own, which are written once
 _TOGETHER = 2**10  # points in a chunk of single numbers
@@ -71,6 +82,8 @@ class Table:
 
     def __init__(self, path: str | os.PathLike[str], writable: bool = False) -> None:
         self.path = readable(path)
+        self._names: list[str] | None = None
+        self._taken: dict[str, int] = {}  # bytes of memory by variable
         try:
             self._raw = JournaledFile(self.path, writable)
         except OSError as error:
@@ -96,25 +109,85 @@ class Table:
         return json.loads(str(self.read("description")))
 
     def names(self) -> list[str]:
-        """The names of all variables."""
-        return list(self._file)
+        """The names of all variables: the data sets of numbers or texts at the root."""
+        if self._names is None:
+            with damage_named(self.path):
+                self._names = [name for name in self._file if self._is_data(name) and is_readable(self._file[name])]
+        return list(self._names)
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """The lengths of the axes of a variable."""
+        with damage_named(self.path):
+            return self._dataset(name).shape
+
+    def dtype(self, name: str) -> np.dtype:
+        """The type of the values of a variable as `read` gives them; object for texts."""
+        with damage_named(self.path):
+            found = self._dataset(name).dtype
+            return np.dtype(object) if found.kind == "S" else found.newbyteorder("=")
 
     def axes(self, name: str) -> tuple[str, ...]:
         """The names of the axes of a variable."""
-        dataset = self._file[name]
-        return (name,) if dataset.is_scale else tuple(axis[0].name.removeprefix("/") for axis in dataset.dims)
-
-    def read(self, name: str, points: Points = ()) -> np.ndarray:
-        """The values of a variable, or those of some points; texts as str."""
         with damage_named(self.path):
-            dataset = self._file[name]
-            is_text = h5py.check_string_dtype(dataset.dtype) is not None
-            return (dataset.asstr() if is_text else dataset)[points]
+            dataset = self._dataset(name)
+            if dataset.is_scale:
+                return (name,)
+            if not all(len(axis) for axis in dataset.dims):
+                raise InputError(f"{self.path} holds {name!r} without the names of its axes")
+            return tuple(axis[0].name.removeprefix("/") for axis in dataset.dims)
+
+    def read(self, name: str, points: Points = ()) -> Any:
+        """The values of a variable, or those of some points; texts as str.
+
+        Raises
+        ------
+        InputError
+            If there is no such variable, it is not in this file, or would take more memory than a file of this size
+            has reason to.
+        """
+        with damage_named(self.path):
+            dataset = self._dataset(name)
+            if is_counted(dataset):
+                self._account(name, dataset, ())
+                return np.arange(dataset.shape[0])[points]
+            check_inside(self.path, name, dataset)
+            self._account(name, dataset, points)
+            return values(dataset, points)
+
+    def _is_data(self, name: str) -> bool:
+        """Whether a data set of this name is at the root, and is no link to elsewhere."""
+        root, key = self._file.id, name.encode(errors="surrogateescape")
+        if not root.links.exists(key) or root.links.get_info(key).type != h5py.h5l.TYPE_HARD:
+            return False
+        return h5py.h5o.get_info(root, key).type == h5py.h5o.TYPE_DATASET
+
+    def _dataset(self, name: str) -> h5py.Dataset:
+        if "/" in name or not self._is_data(name):
+            raise InputError(f"{self.path} holds no {name!r}")
+        dataset = self._file[name]
+        if not is_readable(dataset):
+            raise InputError(f"{self.path} holds {name!r}, but as neither numbers nor texts")
+        return dataset
+
+    def _account(self, name: str, dataset: h5py.Dataset, points: Points) -> None:
+        """Refuse to read what makes all that has been read of this file more than it has reason to be."""
+        needed = memory(dataset, count(self.path, name, dataset, points))
+        self._taken[name] = min(self._taken.get(name, 0) + needed, max(needed, memory(dataset, dataset.size)))
+        taken, size = sum(self._taken.values()), self._raw.seek(0, os.SEEK_END)
+        if taken > max(ALWAYS, TIMES * size):
+            raise InputError(
+                f"{self.path} has {size} bytes, but declares {name!r} of shape {dataset.shape}, with which it would"
+                f" take {taken} bytes of memory: more than {ALWAYS} and than {TIMES} times its size"
+            )
 
     def variables(self) -> Variables:
         """Everything in the file: (axes, values, what it is) by name."""
-        meanings = {name: str(dataset.attrs.get("long_name", "")) for name, dataset in self._file.items()}
-        return {name: (self.axes(name), self.read(name), meaning) for name, meaning in meanings.items()}
+        return {name: (self.axes(name), self.read(name), self._meaning(name)) for name in self.names()}
+
+    def _meaning(self, name: str) -> str:
+        with damage_named(self.path):
+            dataset = self._dataset(name)
+            return str(attribute(dataset, "long_name")) if "long_name" in dataset.attrs else ""
 
     def put(self, rows: Mapping[int, Mapping[str, Value]]) -> None:
         """The values of every column for some points: {point: {column: value}}."""
@@ -122,8 +195,8 @@ class Table:
         for run in np.split(points, np.flatnonzero(np.diff(points) != 1) + 1):  # points that follow each other
             for name in rows[run[0]] if len(run) else ():
                 dataset = self._file[name]
-                values = [rows[point][name] for point in run]
-                dataset[run[0] : run[-1] + 1] = np.array(values, dtype=object if dataset.dtype == object else None)
+                found = [rows[point][name] for point in run]
+                dataset[run[0] : run[-1] + 1] = np.array(found, dtype=object if dataset.dtype == object else None)
 
     def commit(self) -> None:
         """Make what was put permanent; an OSError leaves the file as it was after the last commit."""
