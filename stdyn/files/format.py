@@ -14,6 +14,7 @@ import numpy as np
 
 from stdyn.errors import InputError
 from stdyn.files import reading
+from stdyn.text import printable, shown
 
 if TYPE_CHECKING:
     import xarray
@@ -55,20 +56,25 @@ def attributes_of(path: Path, file: h5py.File) -> dict[str, Any]:
         raise InputError(f"{path} is an HDF5 file, but was not written by stdyn (it has no attribute format = stdyn)")
     version = attributes.get("format_version")
     if version != FORMAT:
-        raise InputError(f"{path} has stdyn file format {version}, but this version of stdyn reads format {FORMAT}")
+        raise InputError(
+            f"{path} has stdyn file format {shown(version)}, but this version of stdyn reads format {FORMAT}"
+        )
     return attributes
 
 
-def kind_of(attributes: Mapping[str, Any]) -> str:
+def kind_of(path: Path, attributes: Mapping[str, Any]) -> str:
     """What a file with these attributes holds, one of READERS."""
-    return str(attributes.get("kind", "trajectory"))
+    there = attributes.get("kind", "trajectory")
+    if there not in READERS:
+        raise InputError(f"{path}: kind must be one of {', '.join(READERS)}, but is {shown(there)}")
+    return str(there)
 
 
 def check_kind(path: Path, attributes: Mapping[str, Any], wanted: str, overwritten: bool = False) -> None:
     """Refuse a file that holds something else than what is wanted."""
-    there = kind_of(attributes)
+    there = kind_of(path, attributes)
     if there != wanted:
-        more = ", and is not overwritten" if overwritten else f"; stdyn.{READERS.get(there, 'load')} reads it"
+        more = ", and is not overwritten" if overwritten else f"; stdyn.{READERS[there]} reads it"
         raise InputError(f"{path} holds a {there}, not a {wanted}{more}")
 
 
@@ -83,7 +89,7 @@ def damage_named(path: Path) -> Iterator[None]:
         with open(path, "rb") as file:
             is_hdf5 = file.read(8) == b"\x89HDF\r\n\x1a\n"
         what = "is a damaged or truncated HDF5 file" if is_hdf5 else "is not an HDF5 file"
-        raise InputError(f"{path} {what} ({str(error).partition(chr(10))[0]})") from None
+        raise InputError(f"{path} {what} ({printable(str(error).partition(chr(10))[0])})") from None
 
 
 def to_dataset(variables: Variables, attributes: Mapping[str, Any] | None = None) -> "xarray.Dataset":

@@ -11,20 +11,20 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 
 from stdyn.errors import InputError
 from stdyn.files.format import check_kind
-from stdyn.files.table import Points, Table, look
+from stdyn.files.reading import Points
+from stdyn.files.table import Table, look
 from stdyn.text import shown
 
+AnyPath = str | os.PathLike[str]
 Sizes = dict[str, int]  # the lengths of axes, by name
 
-INTEGERS = {"least": 0, "most": 2**53}
+INTEGERS: dict[str, Any] = {"least": 0, "most": 2**53}
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,8 @@ class Expected:
         What a text may be, if not everything.
     first : int, optional
         The numbers are first, first + 1, …, as those of an axis that counts.
+    dtype : type
+        In which numbers come.
     """
 
     holds: str = "number"
@@ -58,6 +60,7 @@ class Expected:
     inf: bool = False
     choices: tuple[str, ...] = ()
     first: int | None = None
+    dtype: type = np.float64
 
     @property
     def words(self) -> str:
@@ -70,8 +73,12 @@ class Expected:
             )
         of = "an integer" if self.holds == "integer" else "a number" if self.inf else "a finite number"
         low, high = (f"{end:g}" if np.isfinite(end) else "" for end in (self.least, self.most))
-        span = f" from {low} to {high}" if low and high else f" of at least {low}" if low else f" up to {high}" * bool(
-            high
+        span = (
+            f" from {low} to {high}"
+            if low and high
+            else f" of at least {low}"
+            if low
+            else f" up to {high}" * bool(high)
         )
         return of + span + " or NaN" * self.nan
 
@@ -103,9 +110,7 @@ def check(table: Table, schema: Schema) -> tuple[dict[str, Any], Sizes]:
     return attributes, checked_shapes(table, schema)
 
 
-def read_all(
-    path: str | os.PathLike[str], schema_of: Callable[[Table], Schema]
-) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+def read_all(path: AnyPath, schema_of: Callable[[Table], Schema]) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Every variable of a file that its schema knows, and all its attributes, checked."""
 
     def of(table: Table) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
@@ -147,13 +152,14 @@ def checked_shapes(table: Table, schema: Schema) -> Sizes:
     return sizes
 
 
-def _lacking(path: Path, name: str, schema: Schema) -> str:
-    return f"{path} is a stdyn file, but holds no {name!r}, which a file of the kind {schema.kind} needs"
+def _lacking(path: AnyPath, name: str, schema: Schema) -> str:
+    who = "fluctuations need" if schema.kind == "fluctuations" else f"a {schema.kind} needs"
+    return f"{path} is a stdyn file, but holds no {name!r}, which {who}"
 
 
-def _check_type(path: Path, name: str, dtype: np.dtype, holds: str) -> None:
-    text, number = h5py.check_string_dtype(dtype) is not None, dtype.kind in "iuf"
-    fits = {"number": number, "integer": number, "anything": text or number}.get(holds, text)
+def _check_type(path: AnyPath, name: str, dtype: np.dtype, holds: str) -> None:
+    text, number = dtype.kind == "O", dtype.kind in "iuf"
+    fits = {"number": number, "integer": number, "anything": text or number or dtype.kind == "b"}.get(holds, text)
     if not fits:
         there = "texts" if text else f"values of the type {dtype}"
         wanted = {"number": "numbers", "integer": "integers", "anything": "numbers or texts"}.get(holds, "texts")
@@ -164,7 +170,7 @@ def _check_type(path: Path, name: str, dtype: np.dtype, holds: str) -> None:
 # Values
 
 
-def checked_values(path: Path, name: str, values: Any, expected: Expected) -> np.ndarray:
+def checked_values(path: AnyPath, name: str, values: Any, expected: Expected) -> np.ndarray:
     """The values of a variable: texts as objects, integers as int64, numbers as float64."""
     if expected.holds in ("text", "JSON", "date"):
         return _checked_texts(path, name, np.asarray(values, dtype=object), expected)
@@ -180,13 +186,13 @@ def checked_values(path: Path, name: str, values: Any, expected: Expected) -> np
             wrong |= ~(np.abs(values.astype(float)) <= 2**63 - 2**10)
     if wrong.any():
         _refuse(path, name, values, np.argwhere(wrong)[0], expected)
-    values = values.astype(np.int64 if expected.holds == "integer" else np.float64, copy=False)
+    values = values.astype(np.int64 if expected.holds == "integer" else expected.dtype, copy=False)
     if expected.first is not None and not np.array_equal(values, expected.first + np.arange(len(values))):
         raise InputError(f"{path}: {name} must count from {expected.first}, but is {shown(values.tolist())}")
     return values
 
 
-def _checked_texts(path: Path, name: str, values: np.ndarray, expected: Expected) -> np.ndarray:
+def _checked_texts(path: AnyPath, name: str, values: np.ndarray, expected: Expected) -> np.ndarray:
     if expected.choices:
         for where in np.ndindex(values.shape):
             if values[where] not in expected.choices:
@@ -194,17 +200,20 @@ def _checked_texts(path: Path, name: str, values: np.ndarray, expected: Expected
     return values
 
 
-def _refuse(path: Path, name: str, values: np.ndarray, where: Any, expected: Expected) -> None:
+def _refuse(path: AnyPath, name: str, values: np.ndarray, where: Any, expected: Expected) -> None:
     at = tuple(map(int, where))
     entry, value = f"{name}{list(at)}" if at else name, values[at]
-    raise InputError(f"{path}: {entry} must be {expected.words}, but is {shown(getattr(value, 'tolist', lambda: value)())}")
+    value = value.item() if isinstance(value, np.generic) else value
+    raise InputError(
+        f"{path}: {entry} must be {expected.words}, but is {shown(getattr(value, 'tolist', lambda: value)())}"
+    )
 
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Attributes
 
 
-def checked_attributes(path: Path, attributes: Mapping[str, Any], schema: Schema) -> dict[str, Any]:
+def checked_attributes(path: AnyPath, attributes: Mapping[str, Any], schema: Schema) -> dict[str, Any]:
     """All attributes of a file, those that the schema knows as it has them."""
     found = dict(attributes)
     for name, expected in schema.attributes.items():
@@ -215,7 +224,7 @@ def checked_attributes(path: Path, attributes: Mapping[str, Any], schema: Schema
     return found
 
 
-def _checked_attribute(path: Path, name: str, value: Any, expected: Expected) -> Any:
+def _checked_attribute(path: AnyPath, name: str, value: Any, expected: Expected) -> Any:
     number = isinstance(value, int | float | np.number) and not isinstance(value, bool | complex | np.complexfloating)
     if number != (expected.holds in ("number", "integer")) or not (number or isinstance(value, str)):
         raise InputError(f"{path}: {name} must be {expected.words}, but is {shown(value)}")
@@ -227,7 +236,7 @@ def _checked_attribute(path: Path, name: str, value: Any, expected: Expected) ->
     return found.item() if number else value
 
 
-def _check_date(path: Path, name: str, value: str, expected: Expected) -> None:
+def _check_date(path: AnyPath, name: str, value: str, expected: Expected) -> None:
     try:
         datetime.fromisoformat(value)
     except ValueError:
@@ -238,7 +247,7 @@ def _check_date(path: Path, name: str, value: str, expected: Expected) -> None:
 # What is said in JSON
 
 
-def json_object(path: Path, name: str, text: str) -> dict[str, Any]:
+def json_object(path: AnyPath, name: str, text: str) -> dict[str, Any]:
     """The JSON object that a text of a file is."""
     try:
         value = json.loads(text)
@@ -248,7 +257,7 @@ def json_object(path: Path, name: str, text: str) -> dict[str, Any]:
     return entry(path, name, value, dict)
 
 
-def entry(path: Path, name: str, value: Any, *kinds: type) -> Any:
+def entry(path: AnyPath, name: str, value: Any, *kinds: type) -> Any:
     """A value of a description, refused if it is of another type; true and false are no numbers."""
     if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
         names = {dict: "an object", list: "a list", str: "a text", int: "an integer", float: "a number"}
@@ -257,7 +266,7 @@ def entry(path: Path, name: str, value: Any, *kinds: type) -> Any:
     return value
 
 
-def numbers(path: Path, name: str, value: Any, expected: Expected, ndim: int = 1) -> np.ndarray:
+def numbers(path: AnyPath, name: str, value: Any, expected: Expected, ndim: int = 1) -> np.ndarray:
     """A list of numbers of a description, or a list of lists."""
     try:
         array = np.array(entry(path, name, value, list))
@@ -269,7 +278,7 @@ def numbers(path: Path, name: str, value: Any, expected: Expected, ndim: int = 1
 
 
 @contextmanager
-def refusing(path: str | os.PathLike[str]) -> Iterator[None]:
+def refusing(path: AnyPath) -> Iterator[None]:
     """Say of which file it is that a class refuses what it is to be made of.
 
     The classes check their arguments for themselves, and say what was expected. Values that got as far as this are of

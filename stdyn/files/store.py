@@ -46,4 +46,4 @@ def read_kind(path: str | os.PathLike[str], wanted: str) -> tuple[dict[str, np.n
 
 def kind(path: str | os.PathLike[str]) -> str:
     """What is in a file of stdyn's, finished or being written: "trajectory", "scan", "training" or "fluctuations"."""
-    return look(path, lambda table: kind_of(table.attributes))
+    return look(path, lambda table: kind_of(table.path, table.attributes))
