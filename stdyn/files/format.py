@@ -65,9 +65,9 @@ def attributes_of(path: Path, file: h5py.File) -> dict[str, Any]:
 def kind_of(path: Path, attributes: Mapping[str, Any]) -> str:
     """What a file with these attributes holds, one of READERS."""
     there = attributes.get("kind", "trajectory")
-    if there not in READERS:
+    if not isinstance(there, str) or there not in READERS:
         raise InputError(f"{path}: kind must be one of {', '.join(READERS)}, but is {shown(there)}")
-    return str(there)
+    return there
 
 
 def check_kind(path: Path, attributes: Mapping[str, Any], wanted: str, overwritten: bool = False) -> None:

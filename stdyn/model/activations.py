@@ -277,6 +277,8 @@ def known(name: str, values: Array | None) -> Activation:
     """
     if name in BUILT_IN:
         return _built_in(name)
+    if not name:
+        raise InputError("activation must have a name, but has ''")
     here = _known.get(name)
     if values is None:
         if here is not None and here.usable:

@@ -279,6 +279,11 @@ def from_arrays(path: str | os.PathLike[str], arrays: dict[str, np.ndarray], att
             if name in attributes:
                 scalars[name] = known(attributes.pop(name), arrays.get(f"{name}_values"))
         problem = Problem(start, b=arrays.get("b"), **scalars)
+        if problem.by_quadrature and "quadrature" not in scalars:
+            raise InputError("holds no 'quadrature', the points of averages without a closed form")
+        if attributes.get("order_parameters", problem.layout.size) != problem.layout.size:
+            there = attributes["order_parameters"]
+            raise InputError(f"order_parameters must be {problem.layout.size}, as many as there are, but is {there}")
     state, method = {name: arrays[name] for name in problem.layout.places}, attributes.pop("method")
     for name in ("format", "format_version", "kind"):
         attributes.pop(name, None)

@@ -33,9 +33,9 @@ ATTRIBUTES = {
     **{name: Expected(each.holds, needed=False) for name, each in PROVENANCE.items()},
     "wall_time": Expected(needed=False, least=0),
     "ode_method": Expected("text", needed=False, choices=METHODS),
-    "rtol": Expected(needed=False, least=0),
-    "atol": Expected(needed=False, least=0),
-    "order_parameters": Expected("integer", needed=False, **INTEGERS),
+    "rtol": Expected(needed=False, least=1e-16, most=1),
+    "atol": Expected(needed=False, least=1e-30),
+    "order_parameters": Expected("integer", needed=False, least=1, most=2**53),
     "orbits": Expected("integer", needed=False, **INTEGERS),
     "seed": Expected("JSON", needed=False),
     "normals": Expected("text", needed=False, choices=NORMALS),
@@ -75,8 +75,9 @@ def variables(table: Table) -> dict[str, Expected]:
         "error_eps_g": Expected(axes=time, needed=False, **positive),
     }
     expected |= {f"error_{name}": Expected(axes=expected[name].axes, needed=False, **positive) for name in of}
-    for name in ("activation", "activation_teacher"):
-        expected[f"{name}_values"] = Expected(axes=("function", "probe"), needed=False)
+    values = [f"{name}_values" for name in ("activation", "activation_teacher") if f"{name}_values" in there]
+    expected |= {name: Expected(axes=("function", "probe")) for name in values}
+    expected |= {axis: counted(axis) for axis in ("function", "probe") if values}
     if feedback:
         expected |= {
             "b": Expected(axes=of["v"], least=-_TEACHER, most=_TEACHER),
@@ -104,14 +105,19 @@ def check_together(path: AnyPath, arrays: Arrays, attributes: dict[str, Any]) ->
     if not arrays["R_start"].size or (runs and not len(arrays["R"])):
         raise InputError(f"{path}: R must be of at least one run and unit, but has shape {arrays['R'].shape}")
     for name in ("activation", "activation_teacher"):
-        if attributes.get(name) == "":
-            raise InputError(f"{path}: {name} must be a name, but is ''")
         values = arrays.get(f"{name}_values")
         if values is not None and values.shape != (2, 23):
             raise InputError(f"{path}: {name}_values must have shape (2, 23), but has shape {values.shape}")
     _check_order(path, arrays["alpha"], strictly=not runs)
     states = {name: arrays[name] if runs else arrays[name][None] for name in ("R", "Q", "v")}
-    check_states(path, states, arrays.get("diverged_at", np.inf))
+    diverged_at = np.atleast_1d(arrays.get("diverged_at", np.inf))
+    gone = check_states(path, states, diverged_at)
+    _check_ends(path, gone, arrays["alpha"], diverged_at, 2 / attributes["N"])
+    wrong = np.argwhere(np.isnan(arrays["eps_g"]) != gone.reshape(arrays["eps_g"].shape))
+    if wrong.size:
+        raise InputError(
+            f"{path}: eps_g must be NaN where R is, and only there, but at {wrong[0].tolist()} it is not so"
+        )
     if "seed" in attributes:
         _check_seed(path, attributes["seed"])
 
@@ -126,17 +132,18 @@ def _check_order(path: AnyPath, alphas: np.ndarray, strictly: bool) -> None:
         )
 
 
-def check_states(path: AnyPath, states: Arrays, diverged_at: np.ndarray | float) -> None:
+def check_states(path: AnyPath, states: Arrays, diverged_at: np.ndarray | float) -> np.ndarray:
     """Refuse order parameters (runs, A, …) that no solution has.
 
-    Runs are NaN from where they diverged on, all of R, Q and v, and say that they did. Q is symmetric.
+    Runs are NaN from where they diverged on, all of R, Q and v, and say that they did. Q is symmetric. Returns where
+    they are, (runs, A).
     """
     if not states["R"].size:
-        return
+        return np.zeros(states["R"].shape[:2], dtype=bool)
     _check_symmetry(path, states["Q"])
     shape = states["R"].shape[:2]
     missing: Arrays = {name: np.isnan(each.reshape(*shape, -1)) for name, each in states.items()}
-    gone: np.ndarray = missing["R"].any(axis=-1)
+    gone = np.any(missing["R"], axis=-1, keepdims=True)[..., 0]
     for name, each in missing.items():
         partly = np.argwhere((each.any(axis=-1) != gone) | (each.all(axis=-1) != gone))
         if partly.size:
@@ -149,6 +156,20 @@ def check_states(path: AnyPath, states: Arrays, diverged_at: np.ndarray | float)
     unsaid = np.flatnonzero(gone.any(axis=1) & ~np.isfinite(diverged_at))
     if unsaid.size:
         raise InputError(f"{path}: R must be finite in runs that did not diverge, but run {unsaid[0]} holds NaN")
+    return gone
+
+
+def _check_ends(path: AnyPath, gone: np.ndarray, alphas: np.ndarray, diverged_at: np.ndarray, step: float) -> None:
+    """Runs are NaN from diverged_at on and not before, up to some steps."""
+    ends = diverged_at[:, None]
+    with np.errstate(invalid="ignore"):
+        wrong = np.argwhere(np.where(gone, alphas < ends - step, alphas > ends + step))
+    if wrong.size:
+        run, j = wrong[0]
+        raise InputError(
+            f"{path}: diverged_at must say from where R is NaN, but is {diverged_at[run]:g} of run {run}, which at"
+            f" alpha = {alphas[j]:g} is {'NaN' if gone[run, j] else 'not'}"
+        )
 
 
 def _check_symmetry(path: AnyPath, Q: np.ndarray) -> None:

@@ -18,7 +18,7 @@ from stdyn.errors import InputError
 from stdyn.files.format import Variables, check_kind, to_dataset
 from stdyn.files.provenance import provenance
 from stdyn.files.reading import Points
-from stdyn.files.schema import read, refusing
+from stdyn.files.schema import checked_values, read, refusing
 from stdyn.files.table import Columns, Table, create_table, look, writing
 from stdyn.model.problem import Problem
 from stdyn.model.state import OrderParameters
@@ -34,7 +34,7 @@ from stdyn.scans.parameters import (
     texts_as_objects,
 )
 from stdyn.scans.points import DONE, FAILED, STATES, Solve, counted
-from stdyn.scans.scanschema import CURVES, KEEP, Checked
+from stdyn.scans.scanschema import CURVES, KEEP, Checked, check_coordinates, check_summary
 from stdyn.scans.variations import NUMBERS, Variations, plain
 from stdyn.text import listing
 
@@ -186,13 +186,18 @@ class Scan:
     def coordinates(self) -> dict[str, np.ndarray]:
         """The varied quantities by name: (points,) values."""
         names = self.attributes["coordinates"].split()
-        return self._look(lambda table: {name: self._read(table, name) for name in names})
+        found = self._look(lambda table: {name: self._read(table, name) for name in names})
+        if "experiment" in self.description["problems"]:
+            check_coordinates(self.path, self.description["problems"], found)
+        return found
 
     @cached_property
     def summary(self) -> dict[str, np.ndarray]:
         """The numbers of `stdyn.summary.SUMMARY`, (points,) or (points, runs); NaN where a point is not done."""
         names = [name for name in SUMMARY if name in self.names]
-        return self._look(lambda table: {name: self._read(table, name) for name in names})
+        found = self._look(lambda table: {name: self._read(table, name) for name in names})
+        check_summary(self.path, self.state == DONE, found)
+        return found
 
     @cached_property
     def message(self) -> np.ndarray:
@@ -260,7 +265,10 @@ class Scan:
     def _method(self, index: int, theory: bool) -> str:
         """By which method a point was solved."""
         if "method" in self.names and "method" not in self.coordinates:
-            return str(self.read("method", index))
+            method = str(self.read("method", index))
+            if not method:
+                raise InputError(f"{self.path}: method[{index}] must be by what the point was solved, but is ''")
+            return method
         if theory:  # files of before there was this column: as far as the name of the solver says it
             return "ode"
         return "reduced" if self.description["solve"]["function"].endswith("simulate_reduced") else "network"
@@ -270,7 +278,13 @@ class Scan:
 
         xarray.open_dataset(path, engine="h5netcdf") gives the same without reading it all.
         """
-        return self._look(lambda table: to_dataset(table.variables())).set_coords(list(self.coordinates))
+        return self._look(self._dataset).set_coords(list(self.coordinates))
+
+    def _dataset(self, table: Table) -> "xarray.Dataset":
+        found = table.variables()
+        for name in found.keys() & self._expected.keys():
+            checked_values(self.path, name, found[name][1], self._expected[name])
+        return to_dataset(found)
 
     def __repr__(self) -> str:
         return f"<stdyn.Scan>\n{self.text()}"

@@ -16,16 +16,19 @@ from stdyn.files.schema import (
     Schema,
     Sizes,
     check,
+    checked_values,
     counted,
     entry,
     json_object,
     numbers,
     read,
+    refusing,
 )
 from stdyn.files.table import Table
 from stdyn.model.experiment import Experiment
 from stdyn.model.problem import RATES
 from stdyn.scans.parameters import STORED
+from stdyn.scans.variations import axis_values, is_sampled
 from stdyn.text import shown
 
 KEEP = ("all", "curves", "summary")
@@ -117,7 +120,9 @@ def _schema(table: Table, coordinates: tuple[str, ...], recipe: bool, keep: Any)
     for name in "RQv":
         needed = keep not in ("curves", "summary")
         expected[name] = Expected("number", ("point", *run, "alpha", *_AXES[name]), needed, -1e20, 1e20, nan=True)
-    expected |= {} if recipe else {name: _of_problem(name) for name in STORED}
+    if not recipe:
+        expected |= {name: _of_problem(name) for name in STORED}
+        expected |= {axis: counted(axis) for axis in ("function", "probe")}
     if "output" not in there:
         expected = {
             name: replace(each, axes=tuple(axis for axis in each.axes if axis != "output"))
@@ -165,6 +170,9 @@ def check_description(path: AnyPath, description: dict[str, Any], sizes: Sizes) 
         if found.shape != (2, 23):
             raise InputError(f"{path}: description: activations must have shape (2, 23), but one has {found.shape}")
     problems = _problems(path, description)
+    for axis in ("student", "teacher"):
+        if sizes.get(f"{axis}_2", sizes.get(axis)) != sizes.get(axis):
+            raise InputError(f"{path}: {axis}_2 must have the length of {axis}, but they are of {shown(sizes)}")
     points = _declared(path, problems, sizes) if "experiment" in problems else problems.get("points")
     if sizes["point"] == 0:
         raise InputError(f"{path}: point must have at least one value, but has none")
@@ -216,7 +224,56 @@ def _check_names(path: AnyPath, recipe: dict[str, Any], coordinates: tuple[str, 
         raise InputError(f"{path}: coordinates must be what varies, {shown(sorted(varied))}, but are {there}")
 
 
+def check_coordinates(path: AnyPath, recipe: dict[str, Any], coordinates: Mapping[str, np.ndarray]) -> None:
+    """Refuse values of what varies that are not those of the recipe."""
+    every: dict[str, Any] = {name.replace(" ", ""): (name, values) for name, values in recipe.get("vary", {}).items()}
+    if "rule" not in every and "rule" in coordinates:
+        every["rule"] = "rule", ["fa", "bp"]
+    with refusing(path):
+        axes = {name: axis_values(*each) for name, each in every.items() if not is_sampled(*each)}
+        points = len(next(iter(coordinates.values()), ()))
+        lengths = [len(values) for values in axes.values()]
+        at = np.unravel_index(np.arange(points), (points // max(int(np.prod(lengths)), 1), *lengths))
+        for j, (name, values) in enumerate(axes.items(), 1):
+            _check_values(path, name, coordinates[name], values[at[j]])
+        for name in every.keys() - axes.keys():
+            _check_sampled(path, name, coordinates[name], every[name][1])
+
+
+def _check_values(path: AnyPath, name: str, there: np.ndarray, expected: np.ndarray) -> None:
+    """Texts are those of the recipe, numbers too, but for the last bits, which another machine may have made."""
+    if there.dtype.kind in "iuf" and expected.dtype.kind in "iuf":
+        wrong = ~np.isclose(there, expected, rtol=1e-12, atol=0)
+    else:
+        wrong = np.array([mine != other for mine, other in zip(there.tolist(), expected.tolist(), strict=True)])
+    if wrong.any():
+        where = int(np.flatnonzero(wrong)[0])
+        value, other = there.tolist()[where], expected.tolist()[where]
+        raise InputError(f"{path}: {name}[{where}] must be {shown(other)}, as in description, but is {shown(value)}")
+
+
+def _check_sampled(path: AnyPath, name: str, there: np.ndarray, table: Any) -> None:
+    """Sampled values are between the ends."""
+    first, last = (1, len(there)) if isinstance(table, str) else sorted((table["from"], table["to"]))
+    margin = 1e-9 * max(abs(first), abs(last))
+    checked_values(path, name, there, Expected(least=first - margin, most=last + margin))
+
+
 def _only(path: AnyPath, name: str, values: Mapping[str, Any], keys: Any) -> None:
     for key in values:
         if key not in keys:
             raise InputError(f"{path}: {name} must have no keys but {', '.join(keys)}, but has {shown(key)}")
+
+
+def check_summary(path: AnyPath, done: np.ndarray, summary: Mapping[str, np.ndarray]) -> None:
+    """Refuse numbers that are missing of points that are done: the last eps_g is that of what has not diverged."""
+    diverged_at = summary["diverged_at"]
+    ended = np.isfinite(diverged_at)
+    for name, may_lack in (("diverged_at", False), ("eps_g_start", False), ("eps_g_final", ended)):
+        if name in summary:
+            lacking = np.isnan(summary[name]) & ~np.asarray(may_lack)
+            wrong = np.flatnonzero(done & lacking.reshape(len(done), -1).any(axis=1))
+            if wrong.size:
+                raise InputError(
+                    f"{path}: {name} must be known of points that are done, but is NaN of point {wrong[0]}"
+                )

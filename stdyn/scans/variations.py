@@ -76,7 +76,8 @@ class Variations(Sequence[Problem]):
             raise InputError(f"experiment must be an Experiment, but is {type(self.experiment).__name__}")
         if not isinstance(self.vary, Mapping):
             raise InputError(f"vary must be a mapping of quantities to values, but is {self.vary!r}")
-        replace(self.experiment, **{name: self.find(each, name) for name, each in self._named.items()}).check()
+        named: dict[str, Any] = {name: self.find(each, name) for name, each in self._named.items()}
+        replace(self.experiment, **named).check()
         _ = self.axes, self.samples  # checks every value
 
     def find(self, name: Any, argument: str = "activation") -> Activation:
@@ -107,8 +108,8 @@ class Variations(Sequence[Problem]):
             named += map(str.strip, name.split("="))
             if isinstance(values, Mapping):
                 _check_keys(name, values, _KEYS)
-            if not _is_sampled(name, values):
-                axes[name] = _values(name, values)
+            if not is_sampled(name, values):
+                axes[name] = axis_values(name, values)
                 for part in _of_activations(name):
                     for each in axes[name]:
                         self.find(each, part)
@@ -122,7 +123,7 @@ class Variations(Sequence[Problem]):
     @cached_property
     def samples(self) -> dict[str, np.ndarray]:
         """The sampled quantities: {quantity: (samples,) values}."""
-        names = [name for name, values in self.vary.items() if _is_sampled(name, values)]
+        names = [name for name, values in self.vary.items() if is_sampled(name, values)]
         if not names:
             if self.number is not None:
                 raise InputError(
@@ -323,13 +324,13 @@ def _of_activations(name: str) -> list[str]:
     return [part for part in map(str.strip, name.split("=")) if part in _ACTIVATIONS]
 
 
-def _is_sampled(name: str, values: object) -> bool:
+def is_sampled(name: str, values: object) -> bool:
     if name == "draw":
         return isinstance(values, str) and values == "each"
     return isinstance(values, Mapping) and "number" not in values
 
 
-def _values(name: str, values: object) -> np.ndarray:
+def axis_values(name: str, values: object) -> np.ndarray:
     """The values of an axis of the grid, checked."""
     if isinstance(values, Mapping):
         if "number" not in values:  # only draw, of which a range is no sample
