@@ -1,5 +1,6 @@
 """What the file of a scan must hold (docs/format.md): its schema, and what its description must say."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import fields, replace
 from typing import Any
@@ -114,6 +115,8 @@ def _schema(table: Table, coordinates: tuple[str, ...], recipe: bool, keep: Any)
     for name in SUMMARY:
         needed, limits = name == "diverged_at", _RANGES.get(name, _NOT_NEGATIVE)
         expected[name] = Expected("number", ("point", *run), needed, **limits)
+    units = math.prod(table.shape("student")) if "student" in there else 10**4
+    expected["specialised"] = replace(expected["specialised"], most=units)
     for name in CURVES:
         needed = name == "eps_g" and keep != "summary"
         expected[name] = Expected("number", ("point", *run, "alpha"), needed, **_RANGES[name])
