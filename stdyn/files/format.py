@@ -4,6 +4,8 @@ Every file is a netCDF-4 data set: each axis has an HDF5 dimension scale, so tha
 `xarray.open_dataset(path, engine="h5netcdf")` opens it.
 """
 
+import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +15,9 @@ import h5py
 import numpy as np
 
 from stdyn.errors import InputError
-from stdyn.files import reading
+from stdyn.files.guard import GuardedFile
+from stdyn.files.reading import NotRead
+from stdyn.files.reading import attributes as attributes_in
 from stdyn.text import printable, shown
 
 if TYPE_CHECKING:
@@ -27,6 +31,8 @@ READERS = {
     "training": "open_training",
     "fluctuations": "load_fluctuations",
 }  # of each kind of file
+
+_SUPERBLOCK = 96  # bytes that an HDF5 file begins with
 
 Variables = dict[str, tuple[tuple[str, ...], np.ndarray, str]]  # name -> (axes, values, what it is)
 
@@ -49,9 +55,9 @@ def fill(file: h5py.File, variables: Variables, attributes: Mapping[str, Any]) -
                 dataset.dims[position].attach_scale(file[axis])
 
 
-def attributes_of(path: Path, file: h5py.File) -> dict[str, Any]:
+def attributes_of(path: Path, raw: GuardedFile, file: h5py.File) -> dict[str, Any]:
     """The attributes of an open file as values of Python; refuses one that is not stdyn's, or of another format."""
-    attributes = reading.attributes(file)
+    attributes = attributes_in(raw, file)
     if attributes.get("format") != "stdyn":
         raise InputError(f"{path} is an HDF5 file, but was not written by stdyn (it has no attribute format = stdyn)")
     version = attributes.get("format_version")
@@ -80,16 +86,52 @@ def check_kind(path: Path, attributes: Mapping[str, Any], wanted: str, overwritt
 
 @contextmanager
 def damage_named(path: Path) -> Iterator[None]:
-    """Say of a file that HDF5 cannot read what is wrong with it."""
+    """Say of a file that cannot be read what is wrong with it; "damaged" only if nothing else is."""
     try:
         yield
-    except InputError:
+    except (InputError, NotRead):
         raise
+    except MemoryError:
+        raise InputError(f"{path} holds more than there is memory for") from None
     except Exception as error:  # HDF5 meets damage with OSError, KeyError, RuntimeError, ValueError or TypeError
-        with open(path, "rb") as file:
-            is_hdf5 = file.read(8) == b"\x89HDF\r\n\x1a\n"
-        what = "is a damaged or truncated HDF5 file" if is_hdf5 else "is not an HDF5 file"
-        raise InputError(f"{path} {what} ({printable(str(error).partition(chr(10))[0])})") from None
+        raise InputError(f"{path} {_reason(path, error)}") from None
+
+
+def _reason(path: Path, error: Exception) -> str:
+    """Why a file could not be read."""
+    said = str(error.args[0] if isinstance(error, KeyError) and error.args else error)
+    said = printable(said.partition("\n")[0])
+    if isinstance(error, OSError) and error.errno is not None:  # of the system, not of HDF5
+        return f"cannot be read: {error.strerror}"
+    try:
+        start, size = _start(path)
+    except OSError as unreadable:
+        return f"cannot be read: {unreadable.strerror}"
+    if start is None:
+        return f"is not an HDF5 file ({said})" if size else "is not an HDF5 file, but empty"
+    found = re.search(r"truncated file: eof = (\d+), sblock->base_addr = (\d+), stored_eof = (\d+)", said)
+    if found:
+        there, base, end = map(int, found.groups())
+        return f"is truncated: it has {there} bytes of {base + end}"
+    if size < start + _SUPERBLOCK:
+        return f"is truncated: it has {size} bytes"
+    if "already open for write" in said or "consistency flags" in said:
+        return f"is open in a program that writes it, or was when that was killed; h5clear -s mends it ({said})"
+    if "bad superblock version" in said:
+        return f"is an HDF5 file of a version that this HDF5, {h5py.version.hdf5_version}, does not know ({said})"
+    return f"is a damaged HDF5 file ({said})"
+
+
+def _start(path: Path) -> tuple[int | None, int]:
+    """Where an HDF5 file begins, None if it is none; and its size. What is in front is someone else's."""
+    with open(path, "rb") as file:
+        size, at = os.fstat(file.fileno()).st_size, 0
+        while at < size:
+            file.seek(at)
+            if file.read(8) == b"\x89HDF\r\n\x1a\n":
+                return at, size
+            at = max(512, 2 * at)
+    return None, size
 
 
 def to_dataset(variables: Variables, attributes: Mapping[str, Any] | None = None) -> "xarray.Dataset":

@@ -8,9 +8,11 @@ dropped, for then no old page had been touched.
 """
 
 import contextlib
+import errno
 import hashlib
 import io
 import os
+import stat
 import struct
 import time
 from collections.abc import Iterator
@@ -89,10 +91,12 @@ class JournaledFile(io.RawIOBase):
         there = max(0, min(count, self._valid - self._at))
         self._file.seek(self._at)
         _read_into(self._file, target[:there])
-        target[there:count] = bytes(count - there)
-        for number, inside, outside in _parts(self._at, count):
-            if number in self._pages:
-                target[outside] = self._pages[number][inside]
+        if there < count:
+            target[there:count] = bytes(count - there)
+        if self._pages:
+            for number, inside, outside in _parts(self._at, count):
+                if number in self._pages:
+                    target[outside] = self._pages[number][inside]
         self._at += count
         return count
 
@@ -169,37 +173,74 @@ class JournaledFile(io.RawIOBase):
         inode = os.fstat(self._file.fileno()).st_ino
         body = _HEADER.pack(inode, self._size, len(pages))
         body += b"".join(_NUMBER.pack(number) + page for number, page in sorted(pages.items()))
-        with open(self.journal, "wb", buffering=0) as file:
+        with self._new_journal() as file:
             _write(file, memoryview(_MAGIC + hashlib.sha256(body).digest() + body))
             os.fsync(file.fileno())
 
+    def _new_journal(self) -> io.FileIO:
+        """The journal, made anew: what is at its name, be it a link to somewhere else, is not written to."""
+        with contextlib.suppress(FileExistsError):
+            return open(self.journal, "xb", buffering=0)
+        self.journal.unlink(missing_ok=True)
+        return open(self.journal, "xb", buffering=0)
+
     def _recover(self) -> None:
         """Take over a commit cut off after its journal was whole: into memory and, if writable, onto the disk."""
-        try:
-            content = self.journal.read_bytes()
-        except FileNotFoundError:
-            return
-        start = len(_MAGIC) + 32
-        body = content[start:]
-        whole = content[:start] == _MAGIC + hashlib.sha256(body).digest()
-        if whole:
-            inode, size, count = _HEADER.unpack_from(body)
-            if inode == os.fstat(self._file.fileno()).st_ino:
-                step = _NUMBER.size + _PAGE
-                for at in range(_HEADER.size, _HEADER.size + count * step, step):
-                    (number,) = _NUMBER.unpack_from(body, at)
-                    self._pages[number] = bytearray(body[at + _NUMBER.size : at + step])
-                self._size = size
+        body = self._whole_journal()
+        if body is not None:
+            _, self._size, count = _HEADER.unpack_from(body)
+            step = _NUMBER.size + _PAGE
+            for at in range(_HEADER.size, _HEADER.size + count * step, step):
+                (number,) = _NUMBER.unpack_from(body, at)
+                self._pages[number] = bytearray(body[at + _NUMBER.size : at + step])
         if self._writable:
             if self._pages:
                 self._apply(self._pages)
                 self._pages.clear()
-            self.journal.unlink(missing_ok=True)
+            if os.path.lexists(self.journal):
+                self.journal.unlink(missing_ok=True)
+
+    def _whole_journal(self) -> bytes | None:
+        """What a journal holds, if there is a whole one of this file: it changes pages that the file has."""
+        try:
+            with open(self.journal, "rb", buffering=0, opener=_open_regular) as file:
+                there = os.fstat(self._file.fileno())
+                start = file.read(len(_MAGIC) + 32)
+                header = file.read(_HEADER.size)
+                if start[: len(_MAGIC)] != _MAGIC or len(header) < _HEADER.size:
+                    return None
+                inode, size, count = _HEADER.unpack(header)
+                length = count * (_NUMBER.size + _PAGE)
+                fits = size <= there.st_size and count <= -(-size // _PAGE)
+                if inode != there.st_ino or not fits or os.fstat(file.fileno()).st_size != file.tell() + length:
+                    return None
+                pages = bytearray(length)
+                _read_into(file, memoryview(pages))
+        except FileNotFoundError:
+            return None
+        body = header + bytes(pages)
+        numbers = range(_HEADER.size, len(body), _NUMBER.size + _PAGE)
+        inside = all(_NUMBER.unpack_from(body, at)[0] * _PAGE < size for at in numbers)
+        return body if inside and hashlib.sha256(body).digest() == start[len(_MAGIC) :] else None
 
     def close(self) -> None:
         """Close without a commit: what was not committed is dropped."""
         self._file.close()
         super().close()
+
+
+def _open_regular(path: str, flags: int) -> int:
+    """Open a file, but no link, and without waiting for the other end of a pipe; nothing else is there for us."""
+    try:
+        descriptor = os.open(path, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.EMLINK, errno.ENXIO):  # a link, or a socket
+            raise FileNotFoundError from None
+        raise
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise FileNotFoundError
+    return descriptor
 
 
 def journal_of(path: Path) -> Path:

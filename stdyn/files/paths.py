@@ -8,14 +8,27 @@ from uuid import uuid4
 
 from stdyn.errors import InputError
 
+_ALWAYS = 2**29  # bytes of memory that the values of any file may take
+_TIMES = 64  # the size of the file, which those of a larger one may take
+
+
+def largest(size: int) -> int:
+    """The bytes of memory that what a file of some size declares may take: see docs/format.md."""
+    return max(_ALWAYS, _TIMES * size)
+
 
 def check_target(path: str | os.PathLike[str], overwrite: bool) -> Path:
     """`path`, if a file can be written there: no file there yet (unless `overwrite`), in a folder that can hold it."""
     path = Path(path)
     check_folder(path.parent, path.name)
-    if path.is_dir():
+    try:
+        is_folder = path.is_dir()
+        there = is_folder or path.exists()
+    except OSError as error:
+        raise InputError(f"{path} cannot be written: {error.strerror}") from None
+    if is_folder:
         raise InputError(f"{path} is a folder; the name of a file was expected")
-    if path.exists() and not overwrite:
+    if there and not overwrite:
         raise InputError(f"{path} exists and is not overwritten unless asked (overwrite=True, or --force)")
     return path
 
@@ -26,6 +39,8 @@ def check_folder(folder: Path, name: str) -> None:
         found = folder.is_dir()
     except PermissionError:
         raise InputError(f"the folder {folder} cannot be searched (wanted for {name})") from None
+    except OSError as error:
+        raise InputError(f"the folder {folder} cannot be reached: {error.strerror} (wanted for {name})") from None
     if not found:
         raise InputError(f"the folder {folder} does not exist (wanted for {name})")
     try:
@@ -38,8 +53,13 @@ def check_folder(folder: Path, name: str) -> None:
 def readable(path: str | os.PathLike[str]) -> Path:
     """`path`, if a file is there that may be read."""
     path = Path(path)
-    if not path.is_file():
-        raise InputError(f"{path} is not there" if not path.exists() else f"{path} is not a file")
+    try:
+        is_file = path.is_file()
+        there = is_file or path.exists()
+    except OSError as error:
+        raise InputError(f"{path} cannot be reached: {error.strerror}") from None
+    if not is_file:
+        raise InputError(f"{path} is not a file" if there else f"{path} is not there")
     if not os.access(path, os.R_OK):
         raise InputError(f"{path} cannot be read: permission denied")
     return path

@@ -16,20 +16,10 @@ import numpy as np
 
 from stdyn.errors import InputError
 from stdyn.files.format import Variables, attributes_of, check_kind, damage_named, fill
-from stdyn.files.journal import JournaledFile, journal_of, settled
-from stdyn.files.paths import check_target, move_into_place, readable
-from stdyn.files.reading import (
-    ALWAYS,
-    TIMES,
-    Points,
-    attribute,
-    check_inside,
-    count,
-    is_counted,
-    is_readable,
-    memory,
-    values,
-)
+from stdyn.files.guard import GuardedFile
+from stdyn.files.journal import journal_of, settled
+from stdyn.files.paths import check_target, largest, move_into_place, readable
+from stdyn.files.reading import NotRead, Points, Variable, attribute, axes, variable
 
 Columns = dict[str, tuple[tuple[str, ...], type, str]]  # name -> (axes after that of the points, type, what it is)
 Value = np.ndarray | float | str
@@ -82,16 +72,16 @@ class Table:
 
     def __init__(self, path: str | os.PathLike[str], writable: bool = False) -> None:
         self.path = readable(path)
-        self._names: list[str] | None = None
+        self._known: dict[str, Variable] = {}
         self._taken: dict[str, int] = {}  # bytes of memory by variable
         try:
-            self._raw = JournaledFile(self.path, writable)
+            self._raw = GuardedFile(self.path, writable)
         except OSError as error:
             raise InputError(f"{path} cannot be opened: {error.strerror}") from None
         try:
             with damage_named(self.path):
                 self._file = h5py.File(self._raw, "r+" if writable else "r", track_order=True)
-                self.attributes = attributes_of(self.path, self._file)
+                self.attributes = attributes_of(self.path, self._raw, self._file)
         except BaseException:
             self._raw.close()
             raise
@@ -110,31 +100,21 @@ class Table:
 
     def names(self) -> list[str]:
         """The names of all variables: the data sets of numbers or texts at the root."""
-        if self._names is None:
-            with damage_named(self.path):
-                self._names = [name for name in self._file if self._is_data(name) and is_readable(self._file[name])]
-        return list(self._names)
+        with damage_named(self.path):
+            return [name for name in self._file if self._is_variable(name)]
 
     def shape(self, name: str) -> tuple[int, ...]:
         """The lengths of the axes of a variable."""
-        with damage_named(self.path):
-            return self._dataset(name).shape
+        return self._variable(name).shape
 
     def dtype(self, name: str) -> np.dtype:
         """The type of the values of a variable as `read` gives them; object for texts."""
-        with damage_named(self.path):
-            found = self._dataset(name).dtype
-            return np.dtype(object) if found.kind == "S" else found.newbyteorder("=")
+        return self._variable(name).dtype
 
     def axes(self, name: str) -> tuple[str, ...]:
         """The names of the axes of a variable."""
-        with damage_named(self.path):
-            dataset = self._dataset(name)
-            if dataset.is_scale:
-                return (name,)
-            if not all(len(axis) for axis in dataset.dims):
-                raise InputError(f"{self.path} holds {name!r} without the names of its axes")
-            return tuple(axis[0].name.removeprefix("/") for axis in dataset.dims)
+        with self._said_of(name):
+            return axes(self._raw, self._variable(name).dataset)
 
     def read(self, name: str, points: Points = ()) -> Any:
         """The values of a variable, or those of some points; texts as str.
@@ -145,40 +125,10 @@ class Table:
             If there is no such variable, it is not in this file, or would take more memory than a file of this size
             has reason to.
         """
-        with damage_named(self.path):
-            dataset = self._dataset(name)
-            if is_counted(dataset):
-                self._account(name, dataset, ())
-                return np.arange(dataset.shape[0])[points]
-            check_inside(self.path, name, dataset)
-            self._account(name, dataset, points)
-            return values(dataset, points)
-
-    def _is_data(self, name: str) -> bool:
-        """Whether a data set of this name is at the root, and is no link to elsewhere."""
-        root, key = self._file.id, name.encode(errors="surrogateescape")
-        if not root.links.exists(key) or root.links.get_info(key).type != h5py.h5l.TYPE_HARD:
-            return False
-        return h5py.h5o.get_info(root, key).type == h5py.h5o.TYPE_DATASET
-
-    def _dataset(self, name: str) -> h5py.Dataset:
-        if "/" in name or not self._is_data(name):
-            raise InputError(f"{self.path} holds no {name!r}")
-        dataset = self._file[name]
-        if not is_readable(dataset):
-            raise InputError(f"{self.path} holds {name!r}, but as neither numbers nor texts")
-        return dataset
-
-    def _account(self, name: str, dataset: h5py.Dataset, points: Points) -> None:
-        """Refuse to read what makes all that has been read of this file more than it has reason to be."""
-        needed = memory(dataset, count(self.path, name, dataset, points))
-        self._taken[name] = min(self._taken.get(name, 0) + needed, max(needed, memory(dataset, dataset.size)))
-        taken, size = sum(self._taken.values()), self._raw.seek(0, os.SEEK_END)
-        if taken > max(ALWAYS, TIMES * size):
-            raise InputError(
-                f"{self.path} has {size} bytes, but declares {name!r} of shape {dataset.shape}, with which it would"
-                f" take {taken} bytes of memory: more than {ALWAYS} and than {TIMES} times its size"
-            )
+        found = self._variable(name)
+        with self._said_of(name):
+            self._account(name, found, points)
+            return found.read(points)
 
     def variables(self) -> Variables:
         """Everything in the file: (axes, values, what it is) by name."""
@@ -186,8 +136,47 @@ class Table:
 
     def _meaning(self, name: str) -> str:
         with damage_named(self.path):
-            dataset = self._dataset(name)
-            return str(attribute(dataset, "long_name")) if "long_name" in dataset.attrs else ""
+            return str(attribute(self._raw, self._variable(name).dataset.id, b"long_name") or "")
+
+    def _is_variable(self, name: str) -> bool:
+        """Whether it is nothing that somebody else has put into the file."""
+        try:
+            found = self._known.get(name) or variable(self._file, self._raw, name)
+        except NotRead:
+            return False
+        if found is not None:
+            self._known[name] = found
+        return found is not None
+
+    def _variable(self, name: str) -> Variable:
+        if name not in self._known:
+            with self._said_of(name):
+                found = variable(self._file, self._raw, name)
+            if found is None:
+                raise InputError(f"{self.path} holds no {name!r}")
+            self._known[name] = found
+        return self._known[name]
+
+    @contextmanager
+    def _said_of(self, name: str) -> Iterator[None]:
+        """Say of a variable that cannot be read what is wrong."""
+        try:
+            with damage_named(self.path):
+                yield
+        except NotRead as reason:
+            raise InputError(f"{self.path}: {name!r} {reason}") from None
+
+    def _account(self, name: str, wanted: Variable, points: Points) -> None:
+        """Refuse to read what makes all that has been read of this file more than it has reason to be."""
+        size = self._raw.seek(0, os.SEEK_END)
+        needed = wanted.memory(points) + wanted.unpacked(points, size)
+        self._taken[name] = min(self._taken.get(name, 0) + needed, max(needed, wanted.memory()))
+        taken = sum(self._taken.values())
+        if taken > largest(size):
+            raise NotRead(
+                f"of shape {wanted.shape} would take {taken} bytes of memory, with what was read before, but the file"
+                f" has {size} bytes: refused is what takes more than {largest(size)}"
+            )
 
     def put(self, rows: Mapping[int, Mapping[str, Value]]) -> None:
         """The values of every column for some points: {point: {column: value}}."""

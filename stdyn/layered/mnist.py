@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from stdyn.checks import integer
 from stdyn.errors import InputError
+from stdyn.files.paths import largest
 
 VARIABLE = "STDYN_MNIST"
 MIRRORS = (
@@ -158,7 +159,7 @@ def read(folder: Path, other: bool = False) -> Images:
     arrays = []
     for name, (shape, digest) in FILES.items():
         path = _find(folder, name)
-        content = _content(path)
+        content = _content(path, len(shape))
         array = _idx(path, content, len(shape))
         if array.shape == shape and not other and hashlib.sha256(content).hexdigest() != digest:
             raise InputError(
@@ -181,33 +182,46 @@ def _find(folder: Path, name: str) -> Path:
     raise InputError(f"the folder {folder} holds neither {names[0]} nor {names[1]}, which MNIST consists of")
 
 
-def _content(path: Path) -> bytes:
-    """The uncompressed bytes of a file."""
+def _content(path: Path, ndim: int) -> bytes:
+    """The uncompressed bytes of an IDX file: as many as it declares, and one more if there are more."""
     try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from None
-    if content[:2] != b"\x1f\x8b":
-        return content
-    try:
-        return gzip.decompress(content)
-    except (OSError, EOFError, zlib.error) as error:
+        with open(path, "rb") as raw:
+            packed = os.fstat(raw.fileno()).st_size
+            is_gzip = raw.read(2) == b"\x1f\x8b"
+            raw.seek(0)
+            with gzip.GzipFile(fileobj=raw) if is_gzip else raw as file:
+                header = file.read(4 + 4 * ndim)
+                shape = _shape(path, header, ndim)
+                size = math.prod(shape)
+                if size > largest(packed):
+                    raise InputError(
+                        f"{path} has {packed} bytes, but declares the shape {shape}, {size} bytes: more than a file of"
+                        f" this size has reason to, {largest(packed)}"
+                    )
+                return header + file.read(size + 1)
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise InputError(f"{path} is damaged or cut off: {error}") from None
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror or error}") from None
+
+
+def _shape(path: Path, header: bytes, ndim: int) -> tuple[int, ...]:
+    """That of the array in an IDX file of unsigned bytes: 0, 0, 8, number of axes, their lengths (big-endian)."""
+    if header[:4] != bytes([0, 0, 8, ndim]):
+        raise InputError(
+            f"{path} is no IDX file of bytes with {ndim} axes: it begins with {header[:4].hex() or 'nothing'}"
+        )
+    return tuple(int.from_bytes(header[at : at + 4], "big") for at in range(4, 4 + 4 * ndim, 4))
 
 
 def _idx(path: Path, content: bytes, ndim: int) -> Bytes:
-    """The array in an IDX file of unsigned bytes: 0, 0, 8, number of axes, their lengths (big-endian), values."""
-    if content[:4] != bytes([0, 0, 8, ndim]):
-        raise InputError(
-            f"{path} is no IDX file of bytes with {ndim} axes: it begins with {content[:4].hex() or 'nothing'}"
-        )
-    start = 4 + 4 * ndim
-    shape = tuple(int.from_bytes(content[at : at + 4], "big") for at in range(4, start, 4))
+    """The array in an IDX file of unsigned bytes, which follow its header."""
+    shape, start = _shape(path, content, ndim), 4 + 4 * ndim
     size = math.prod(shape)
     if len(content) != start + size:
         raise InputError(
-            f"{path} must have {start + size} bytes with shape {shape}, but has {len(content)}"
-            f" ({'it is cut off' if len(content) < start + size else 'too many'})"
+            f"{path} must have {start + size} bytes with shape {shape}, but has "
+            + ("more (too many)" if len(content) > start + size else f"{len(content)} (it is cut off)")
         )
     return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
 
@@ -288,15 +302,15 @@ def _download(url: str, name: str, folder: Path, progress: bool) -> Path:
         raise InputError(f"no answer within {_TIMEOUT} s") from None
     except requests.RequestException as error:
         raise InputError(f"no connection ({_reason(error)})") from None
-    content = _content_of_download(path)
+    content = _content_of_download(path, len(FILES[name][0]))
     if hashlib.sha256(content).hexdigest() != FILES[name][1]:
         raise InputError(f"what came ({len(content)} bytes uncompressed) does not have MNIST's SHA-256")
     return path
 
 
-def _content_of_download(path: Path) -> bytes:
+def _content_of_download(path: Path, ndim: int) -> bytes:
     try:
-        return _content(path)
+        return _content(path, ndim)
     except InputError:
         raise InputError("what came is damaged or cut off") from None
 

@@ -136,9 +136,9 @@ class Scissors:
                 cut()
                 return super().truncate(size)
 
-        def opened(name, mode="r", buffering=-1):
+        def opened(name, mode="r", buffering=-1, opener=None):
             if "b" in mode and buffering == 0:
-                return File(name, mode.replace("b", ""))
+                return File(name, mode.replace("b", ""), opener=opener)
             return real_open(name, mode, buffering)
 
         monkeypatch.setattr(os, "fsync", patched(real_fsync))

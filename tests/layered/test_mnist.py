@@ -74,7 +74,7 @@ def damage(folder, name, change):
         (NAMES[0], lambda b: b[: len(b) // 2], r"train-images-idx3-ubyte.gz is damaged or cut off"),
         (NAMES[1], lambda b: b[:15] + b"\xff\x00" + b[17:], r"train-labels-idx1-ubyte.gz is damaged or cut off"),
         (NAMES[0], lambda b: gzip.decompress(b)[:-1], r"must have 736 bytes .* but has 735 \(it is cut off\)"),
-        (NAMES[0], lambda b: gzip.decompress(b) + b"1", r"must have 736 bytes .* but has 737 \(too many\)"),
+        (NAMES[0], lambda b: gzip.decompress(b) + b"1", r"must have 736 bytes .* but has more \(too many\)"),
         (NAMES[2], lambda b: b"", r"t10k-images-idx3-ubyte.gz is no IDX file .* nothing"),
         (NAMES[2], lambda b: b"<html>", r"is no IDX file of bytes with 3 axes: it begins with 3c68746d"),
         (NAMES[1], lambda b: idx(np.zeros(21)), "train_labels must be as many as train_images, 20, but are 21"),
