@@ -238,7 +238,8 @@ def load_fluctuations(path: str | os.PathLike[str]) -> Fluctuations:
         raise InputError(f"{path}: covariance must be of {L} order parameters, but has shape {of['covariance'].shape}")
     known = np.isfinite(of["nonlinearity"])
     for name in (name for name in arrays if name == "covariance" or name.startswith(("std_", "bias_"))):
-        wrong = np.flatnonzero(np.isnan(arrays[name]).reshape(len(known), -1).any(axis=1) & known) if len(known) else []
+        gaps = np.isnan(arrays[name]).reshape(len(known), int(np.prod(arrays[name].shape[1:]))).any(axis=1)
+        wrong = np.flatnonzero(gaps & known)
         if len(wrong):
             raise InputError(f"{path}: {name} must be known where nonlinearity is, but is NaN at alpha[{wrong[0]}]")
     return Fluctuations(theory, **of)

@@ -191,3 +191,11 @@ def _read_scan(found):
         found.problem(point)
         if "R" in found.names and "R" not in found.coordinates:
             found.trajectory(point)
+
+
+def evil(path):
+    """A file of Python that leaves a trace where it is run."""
+    path.write_text(
+        f"open({str(path.parent / 'ran')!r}, 'w').close()\nimport stdyn\n"
+        "f = stdyn.activation(lambda x: 3 * x, lambda x: 3.0, name='evil')\n"
+    )
