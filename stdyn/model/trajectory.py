@@ -279,7 +279,8 @@ def from_arrays(path: str | os.PathLike[str], arrays: dict[str, np.ndarray], att
             if name in attributes:
                 scalars[name] = known(attributes.pop(name), arrays.get(f"{name}_values"))
         problem = Problem(start, b=arrays.get("b"), **scalars)
-        if problem.by_quadrature and "quadrature" not in scalars:
+        known_here = all(each.usable for each in problem.activations)
+        if known_here and problem.by_quadrature and "quadrature" not in scalars:
             raise InputError("holds no 'quadrature', the points of averages without a closed form")
         if attributes.get("order_parameters", problem.layout.size) != problem.layout.size:
             there = attributes["order_parameters"]
@@ -288,7 +289,6 @@ def from_arrays(path: str | os.PathLike[str], arrays: dict[str, np.ndarray], att
     for name in ("format", "format_version", "kind"):
         attributes.pop(name, None)
     error = {name.removeprefix("error_"): array for name, array in arrays.items() if name.startswith("error_")}
-    known_here = all(each.usable for each in problem.activations)
     return Trajectory.of(
         problem, arrays["alpha"], state, method, diverged_at=arrays.get("diverged_at"), attributes=attributes,
         error=error or None, eps_g_read=None if known_here else arrays["eps_g"],

@@ -60,6 +60,7 @@ def _replaced(make):
         values = make(np.asarray(file[name][()]))
         if values is None:
             return False
+        values = np.asarray(values)
         del file[name]
         file.create_dataset(name, data=values, dtype=h5py.string_dtype() if values.dtype.kind in "OU" else None)
         return True
@@ -100,7 +101,7 @@ VARIABLES = {
     "one shorter": _replaced(lambda values: values[:-1] if values.ndim else None),
     "last axis longer": _of_numbers(lambda values: np.repeat(values, 2, axis=-1) if values.ndim else None),
     "empty": _replaced(lambda values: values[:0] if values.ndim else np.zeros(0)),
-    "scalar": _replaced(lambda values: values.ravel()[0].reshape(()) if values.ndim and values.size and values.dtype.kind != "O" else None),
+    "scalar": _replaced(lambda values: values.ravel()[0] if values.ndim and values.size else None),
     "NaN": _of_numbers(lambda values: np.full_like(values, np.nan)),
     "one NaN": _of_numbers(_one(np.nan)),
     "infinite": _of_numbers(lambda values: np.full_like(values, np.inf)),

@@ -10,7 +10,7 @@ import re
 
 import h5py
 import pytest
-from damage import cases, command, damage, evil, read, specimens
+from damage import cases, command, damage, evil, read
 
 import stdyn
 from stdyn import Experiment, InputError, Training, Variations
@@ -26,7 +26,7 @@ CHOICE = "deleted, a text, a number, nothing, many, a path, code, control"
 SAID = "a text, a number, nothing, many, a path, control, a list, nested"
 RATES = "@eta, @eta_v, @sigma, @decay, @decay_v"
 
-# What must be refused of every file: by name, ways to damage what has it. What has the wrong type for a way is left out.
+# What must be refused of every file: by name, ways to damage what has it, where it can be damaged in this way.
 REFUSED = {
     "theory": {
         "alpha, R, Q, v, T, v_teacher, R_start, Q_start, v_start, b, eps_g": f"{ALL}, one shorter, last axis longer",
@@ -36,9 +36,11 @@ REFUSED = {
         "Q, Q_start, T, eps_g": "negative",
         "R_start": "fractions",
         "F, alignment": "text, complex, truth, one more axis, one longer, one shorter, empty, scalar",
-        "@N": INTEGER, RATES: NUMBER, "@rule, @method": CHOICE, "@activation": "deleted, a text, a number, nothing, many",
+        "@N": INTEGER, RATES: NUMBER, "@rule, @method": CHOICE,
+        "@activation": "deleted, a text, a number, nothing, many",
         "@versions, @created": SAID, "@ode_method": SAID, "@rtol, @atol, @wall_time": "a text, NaN, infinite, -1",
-        "@order_parameters, @orbits": "a text, a number, -1, NaN, huge", "@format, @format_version, @kind": "a text, many",
+        "@order_parameters, @orbits": "a text, a number, -1, NaN, huge",
+        "@format, @format_version, @kind": "a text, many",
     },
     "runs": {
         "R, Q, v, R_start, Q_start, v_start, T, v_teacher, b": f"{ALL}, {STATE}",
@@ -46,7 +48,10 @@ REFUSED = {
         "F_per_output, alignment_per_output": "text, complex, one longer, scalar",
         "@seed": SAID, "@normals": SAID, "@workers": "a text, a number, -1, 0", "@method": CHOICE,
     },
-    "diverged": {"diverged_at": "text, complex, one longer, empty, scalar, NaN, one NaN, negative", "R": "infinite, one -infinite"},
+    "diverged": {
+        "diverged_at": "text, complex, one longer, empty, scalar, NaN, one NaN, negative",
+        "R": "infinite, one -infinite",
+    },
     "own": {
         "activation_values": "text, complex, one longer, empty, NaN, one NaN, infinite",
         "error_R, error_eps_g": "text, complex, one longer, negative, infinite",
@@ -59,7 +64,8 @@ REFUSED = {
         "@quadrature_error": "deleted, a text, -1, NaN", "R": f"{ALL}, {STATE}",
     },
     "scan": {
-        "state": f"{ALL}, NaN, negative, huge, fractions, one shorter", "message": "deleted, numbers, one longer, empty",
+        "state": f"{ALL}, NaN, negative, huge, fractions, one shorter",
+        "message": "deleted, numbers, one longer, empty",
         "eta, rule": f"{ALL}, NaN, one NaN, huge, reversed, fractions, a path, code, control, one shorter",
         "description": f"{ALL}, a path, a list, an object, nested", "point": f"{ALL}, NaN, reversed",
         "diverged_at, eps_g, R, Q, v, alpha": "deleted, text, complex, one more axis, one longer, empty, scalar",
@@ -74,9 +80,11 @@ REFUSED = {
     },
     "training": {
         "rule": f"{ALL}, a path, code, control", "seed": f"{ALL}, NaN, negative, fractions, huge",
-        "epochs_done": f"{ALL}, NaN, negative, fractions, huge, one huge", "run, epoch, layer, unit_0": f"{ALL}, NaN, reversed",
+        "epochs_done": f"{ALL}, NaN, negative, fractions, huge, one huge",
+        "run, epoch, layer, unit_0": f"{ALL}, NaN, reversed",
         "diverged_epoch, diverged_batch": "deleted, text, one longer, negative, NaN, huge, one huge",
-        "train_error, test_error": f"{ALL}, one NaN, negative, huge", "train_loss": "negative, text, one NaN, one shorter",
+        "train_error, test_error": f"{ALL}, one NaN, negative, huge",
+        "train_loss": "negative, text, one NaN, one shorter",
         "weight_angle, update_angle, alignment": "text, complex, one longer, negative, infinite, huge, scalar",
         "W1, W2, b1, b2": f"{ALL}, NaN, one NaN, huge, one shorter, last axis longer",
         "description": f"{ALL}, a path, a list, an object, nested", "alpha": "deleted, text, NaN, negative, one longer",
@@ -85,15 +93,9 @@ REFUSED = {
 }  # fmt: skip
 
 
-@pytest.fixture(scope="session")
-def whole(tmp_path_factory, image_folder):
-    """A file of every kind: {name: bytes}."""
-    return specimens(tmp_path_factory.mktemp("whole"), image_folder)
-
-
-def test_whole_files_are_read(whole, tmp_path):
+def test_whole_files_are_read(whole_files, tmp_path):
     """And drawn."""
-    for name, content in whole.items():
+    for name, content in whole_files.items():
         (tmp_path / "file.h5").write_bytes(content)
         assert read(tmp_path / "file.h5") is None, name
 
@@ -123,30 +125,30 @@ def _refused(content, path, listed):
     return count
 
 
-def test_what_cannot_be_is_refused(whole, tmp_path):
+def test_what_cannot_be_is_refused(whole_files, tmp_path):
     """Every fourth of the cases below."""
     path = tmp_path / "file.h5"
-    every = {name: _listed(whole[name], path, name)[::4] for name in REFUSED}
-    assert sum(_refused(whole[name], path, listed) for name, listed in every.items()) >= 300
+    every = {name: _listed(whole_files[name], path, name)[::4] for name in REFUSED}
+    assert sum(_refused(whole_files[name], path, listed) for name, listed in every.items()) >= 300
 
 
 @pytest.mark.slow
-def test_everything_that_cannot_be_is_refused(whole, tmp_path):
+def test_everything_that_cannot_be_is_refused(whole_files, tmp_path):
     """With an InputError in one printable line that has the name of the file, which stays as it is."""
     path = tmp_path / "file.h5"
-    every = {name: _listed(whole[name], path, name) for name in REFUSED}
-    assert sum(_refused(whole[name], path, listed) for name, listed in every.items()) >= 1200
+    every = {name: _listed(whole_files[name], path, name) for name in REFUSED}
+    assert sum(_refused(whole_files[name], path, listed) for name, listed in every.items()) >= 1200
 
 
 @pytest.mark.slow
-def test_whatever_is_damaged_commands_work_or_refuse(whole, tmp_path, monkeypatch):
+def test_whatever_is_damaged_commands_work_or_refuse(whole_files, tmp_path, monkeypatch):
     """Every variable and attribute in 1000 ways, of all there are: no traceback, and nothing is run."""
     monkeypatch.chdir(tmp_path)
     evil(tmp_path / "evil.py")
     path = tmp_path / "file.h5"
-    every = [(name, *case) for name in whole for case in cases(whole[name], path)]
+    every = [(name, *case) for name in whole_files for case in cases(whole_files[name], path)]
     for name, what, how in random.Random(1).sample(every, 1000):
-        path.write_bytes(whole[name])
+        path.write_bytes(whole_files[name])
         if damage(path, what, how) and command("info", path) is None:
             command("plot", path)
     assert not (tmp_path / "ran").exists()
@@ -193,7 +195,7 @@ SCANS = {
     "alphas that go down": (_set("alphas", to=[2.0, 1.0, 0.0]), "alphas must increase"),
     "alphas of texts": (_set("alphas", to=["a"] * 6), "alphas must be a list of numbers"),
     "NaN among alphas": (_set("alphas", to=[0.0, float("nan")]), "alphas[1] must be a finite number"),
-    "no alphas": (_set("alphas", to=[]), "alphas must be a list of numbers"),
+    "no alphas": (_set("alphas", to=[]), "alphas must increase, but is []"),
     "kept what is not": (_set("keep", to="everything"), "keep must be one of all, curves, summary"),
     "kept no more than a summary": (_set("keep", to="summary"), "keep says 0 alphas"),
     "no solver": (_set("solve", to={}), "solve.function must be a text"),
@@ -205,10 +207,10 @@ SCANS = {
     "many outputs": (_set(*EXPERIMENT, "outputs", to=10**9), "outputs is 1000000000, but the file holds 1"),
     "many alphas": (_set(*EXPERIMENT, "points", to=10**12), "points must be at most 1000000"),
     "a text for a rate": (_set(*EXPERIMENT, "eta", to="fast"), "eta must be a number"),
-    "an unknown rule": (_set(*EXPERIMENT, "rule", to="../bp"), "rule"),
+    "an unknown rule": (_set(*EXPERIMENT, "rule", to="../bp"), "problems are 2, but the file holds 4"),
     "no number": (_set("problems", "vary", "eta", to={"from": 0, "to": 1, "number": 10**9}), "hold"),
     "many samples": (_set("problems", "number", to=10**9), "problems are 4000000000"),
-    "no values": (_set("problems", "vary", "eta", to=5), "eta must be a list or an object or a text"),
+    "no values": (_set("problems", "vary", "eta", to=5), "must be a list or an object or a text, but is 5"),
     "another quantity": (_set("problems", "vary", to={"sigma": [0.1, 0.2]}), "coordinates must be what varies"),
     "other values": (_set("problems", "vary", "eta", to=[0.2, 0.5]), "must be 0.5, as in description, but is 0.4"),
     "values of no activation": (_set("activations", to={"f": [[1], [2]]}), "shape (2, 23)"),
@@ -217,10 +219,10 @@ SCANS = {
 
 
 @pytest.mark.parametrize(("edit", "message"), SCANS.values(), ids=SCANS)
-def test_a_description_that_is_none_of_a_scan_is_refused(whole, tmp_path, edit, message):
+def test_a_description_that_is_none_of_a_scan_is_refused(whole_files, tmp_path, edit, message):
     """Before room is made for what it says, and by whoever goes on with the scan, who changes nothing."""
     path = tmp_path / "scan.h5"
-    path.write_bytes(whole["scan"])
+    path.write_bytes(whole_files["scan"])
     _edited(path, "description", edit)
     content = path.read_bytes()
     refused = read(path)
@@ -246,10 +248,10 @@ TRAININGS = {
 
 
 @pytest.mark.parametrize(("edit", "message"), TRAININGS.values(), ids=TRAININGS)
-def test_a_description_that_is_none_of_a_training_is_refused(whole, tmp_path, image_folder, edit, message):
+def test_a_description_that_is_none_of_a_training_is_refused(whole_files, tmp_path, image_folder, edit, message):
     """And not gone on with."""
     path = tmp_path / "training.h5"
-    path.write_bytes(whole["training"])
+    path.write_bytes(whole_files["training"])
     _edited(path, "description", edit)
     content = path.read_bytes()
     refused = read(path)
@@ -263,13 +265,13 @@ def test_a_description_that_is_none_of_a_training_is_refused(whole, tmp_path, im
 
 
 @pytest.mark.parametrize(("what", "how"), [("epochs_done", "one huge"), ("W1", "NaN"), ("test_error", "one NaN")])
-def test_a_damaged_training_is_not_gone_on_with(whole, tmp_path, image_folder, what, how):
+def test_a_damaged_training_is_not_gone_on_with(whole_files, tmp_path, image_folder, what, how):
     """Nothing is written; what is there may be mended."""
     path = tmp_path / "training.h5"
-    path.write_bytes(whole["training"])
+    path.write_bytes(whole_files["training"])
     assert damage(path, what, how)
     content = path.read_bytes()
+    more = Training(rule=("bp", "fa"), widths=(5, 4), epochs=2, seeds=1, batch=30, measured=2)
     with pytest.raises(InputError, match=what):
-        more = Training(rule=("bp", "fa"), widths=(5, 4), epochs=2, seeds=1, batch=30, measured=2)
         stdyn.train(more, path, image_folder)
     assert path.read_bytes() == content
