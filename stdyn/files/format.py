@@ -115,8 +115,6 @@ def _reason(path: Path, error: Exception) -> str:
         return f"is truncated: it has {there} bytes of {base + end}"
     if size < start + _SUPERBLOCK:
         return f"is truncated: it has {size} bytes"
-    if "already open for write" in said or "consistency flags" in said:
-        return f"is open in a program that writes it, or was when that was killed; h5clear -s mends it ({said})"
     if "bad superblock version" in said:
         return f"is an HDF5 file of a version that this HDF5, {h5py.version.hdf5_version}, does not know ({said})"
     return f"is a damaged HDF5 file ({said})"

@@ -88,12 +88,12 @@ class GuardedFile(JournaledFile):
         self._sound.add(address)
 
     def _walk(self, address: int, words: list[int]) -> None:
-        """Step through a collection as HDF5 does: an object has its number, which is 0 of what is free, and its size."""
-        at = 2
-        while at + 2 <= len(words):
+        """Step through a collection as HDF5 does: an object has its number, 0 of what is free, and its size."""
+        at, end = 2, len(words)
+        while at + 2 <= end:
             size = words[at + 1]
-            step = 2 + -(-size // 8) if words[at] & 0xFFFF else size // 8
-            if step < 2 or at + step > len(words):
+            step = (size + 23) // 8 if words[at] & 0xFFFF else size // 8
+            if step < 2 or at + step > end:
                 self._refuse(f"a text of {size} bytes at byte {address + 8 * at}, where it has no place")
             at += step
 

@@ -45,10 +45,10 @@ class NotRead(Exception):
 
 
 def attributes(raw: GuardedFile, owner: h5py.File) -> dict[str, Any]:
-    """All attributes that are numbers or texts, as values of Python."""
+    """All attributes that are numbers or texts, as values of Python, but for those of netCDF's own (_NCProperties)."""
     names: list[bytes] = []
     h5a.iterate(owner.id, lambda name, *_: names.append(name))
-    found = {decoded(name): attribute(raw, owner.id, name) for name in names}
+    found = {decoded(name): attribute(raw, owner.id, name) for name in names if not name.startswith(b"_")}
     return {name: value for name, value in found.items() if value is not None}
 
 
@@ -130,8 +130,8 @@ class Variable:
     bytes_of_one : int
         The memory that a value takes, but for the letters of texts.
     chunk : tuple of int or None
-    filters : tuple of int
-        By which its values are coded.
+    filters : dict
+        By which its values are coded, in this order: the parameters of each by its number.
     """
 
     file: GuardedFile
@@ -142,7 +142,7 @@ class Variable:
     is_counted: bool
     bytes_of_one: int
     chunk: tuple[int, ...] | None
-    filters: tuple[int, ...]
+    filters: dict[int, tuple[int, ...]]
 
     def read(self, points: Points) -> Any:
         """Some values: numbers in the machine's byte order, texts as str."""
@@ -225,16 +225,25 @@ class Variable:
     def _content(self, stored: Any, limit: int) -> bytes:
         """What is in a chunk, as far as some bytes."""
         content = self.file.peek(stored.byte_offset, stored.size)
-        for filter_ in () if stored.filter_mask else reversed(self.filters):
+        for position, filter_ in reversed([*enumerate(self.filters)]):
+            if stored.filter_mask >> position & 1:
+                continue
             if filter_ == h5z.FILTER_FLETCHER32:
                 content = content[:-4]
             elif filter_ == h5z.FILTER_DEFLATE:
                 content = zlib.decompressobj().decompress(content, limit)
             elif filter_ == h5z.FILTER_SHUFFLE and self.is_text:
-                content = np.frombuffer(content, np.uint8).reshape(_REFERENCE.itemsize, -1).T.tobytes()
+                content = np.frombuffer(content, np.uint8).reshape(self.filters[filter_][0], -1).T.tobytes()
             elif filter_ == h5z.FILTER_LZF:
                 raise NotRead("holds texts coded by LZF, which are not read")
         return content
+
+
+def is_dataset(file: h5py.File, name: str) -> bool:
+    """Whether there is a data set of this name at the root; links to elsewhere are not followed."""
+    key = name.encode(errors="surrogateescape")
+    is_here = file.id.links.get_info(key).type == h5py.h5l.TYPE_HARD
+    return is_here and isinstance(h5o.open(file.id, key), h5d.DatasetID)
 
 
 def variable(file: h5py.File, raw: GuardedFile, name: str) -> Variable | None:
@@ -246,13 +255,9 @@ def variable(file: h5py.File, raw: GuardedFile, name: str) -> Variable | None:
         If it is not in this file, or nothing that stdyn writes.
     """
     key = name.encode(errors="surrogateescape")
-    try:
-        link = file.id.links.get_info(key).type if "/" not in name and name != "." else None
-    except KeyError:
-        link = None
-    if link is None:
+    if "/" in name or name == "." or not file.id.links.exists(key):
         return None
-    if link != h5py.h5l.TYPE_HARD:
+    if file.id.links.get_info(key).type != h5py.h5l.TYPE_HARD:
         raise NotRead("is a link to somewhere else, which is not followed")
     found = h5o.open(file.id, key)
     if not isinstance(found, h5d.DatasetID):
@@ -265,11 +270,11 @@ def variable(file: h5py.File, raw: GuardedFile, name: str) -> Variable | None:
     returned = np.dtype(object) if is_text else dtype.newbyteorder("=")
     of_one = _TEXT + dtype.itemsize if is_text else dtype.itemsize
     if dtype.str == ">f4" and len(shape) == 1 and str(attribute(raw, found, b"NAME")).startswith(_NO_VARIABLE):
-        return Variable(raw, dataset, shape, np.dtype(np.int64), False, True, 8, None, ())
+        return Variable(raw, dataset, shape, np.dtype(np.int64), False, True, 8, None, {})
     return Variable(raw, dataset, shape, returned, is_text, False, of_one, chunk, filters)
 
 
-def _storage(dataset: h5d.DatasetID) -> tuple[tuple[int, ...] | None, tuple[int, ...]]:
+def _storage(dataset: h5d.DatasetID) -> tuple[tuple[int, ...] | None, dict[int, tuple[int, ...]]]:
     """Chunk and filters; refuses values that are not in this file, or are coded in another way."""
     made = dataset.get_create_plist()
     layout = made.get_layout()
@@ -280,8 +285,8 @@ def _storage(dataset: h5d.DatasetID) -> tuple[tuple[int, ...] | None, tuple[int,
     if layout == h5d.COMPACT and dataset.dtype.kind == "O":
         raise NotRead("has texts in its header, which are not read")
     if layout != h5d.CHUNKED:
-        return None, ()
-    filters = tuple(made.get_filter(j)[0] for j in range(made.get_nfilters()))
-    if not set(filters) <= _FILTERS or len(filters) > len(set(filters)):
+        return None, {}
+    filters = {made.get_filter(j)[0]: made.get_filter(j)[2] for j in range(made.get_nfilters())}
+    if not filters.keys() <= _FILTERS or len(filters) < made.get_nfilters():
         raise NotRead(f"is coded by HDF5's filters number {', '.join(map(str, filters))}, which are not read")
     return made.get_chunk(), filters

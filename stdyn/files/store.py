@@ -31,7 +31,7 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray], dict[str,
 
 
 def _everything(table: Table) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    return {name: table.read(name) for name in table.names()}, table.attributes
+    return {name: table.read(name) for name in table.readable()}, table.attributes
 
 
 def read_kind(path: str | os.PathLike[str], wanted: str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:

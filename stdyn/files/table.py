@@ -15,11 +15,11 @@ import h5py
 import numpy as np
 
 from stdyn.errors import InputError
-from stdyn.files.format import Variables, attributes_of, check_kind, damage_named, fill
+from stdyn.files.format import Variables, attributes_of, check_kind, damage_named, fill, kind_of
 from stdyn.files.guard import GuardedFile
 from stdyn.files.journal import journal_of, settled
 from stdyn.files.paths import check_target, largest, move_into_place, readable
-from stdyn.files.reading import NotRead, Points, Variable, attribute, axes, variable
+from stdyn.files.reading import NotRead, Points, Variable, attribute, axes, is_dataset, variable
 
 Columns = dict[str, tuple[tuple[str, ...], type, str]]  # name -> (axes after that of the points, type, what it is)
 Value = np.ndarray | float | str
@@ -82,9 +82,19 @@ class Table:
             with damage_named(self.path):
                 self._file = h5py.File(self._raw, "r+" if writable else "r", track_order=True)
                 self.attributes = attributes_of(self.path, self._raw, self._file)
+            if kind_of(self.attributes) in ("scan", "training") and "coordinates" not in self.attributes:
+                self._restore_coordinates()
         except BaseException:
             self._raw.close()
             raise
+
+    def _restore_coordinates(self) -> None:
+        """Make the attribute `coordinates` of what xarray has made of it: one of every variable that has the axis."""
+        for name in self.readable():
+            found = self._attribute(name, b"coordinates")
+            if found:
+                self.attributes["coordinates"] = found
+                return
 
     def __enter__(self) -> "Table":
         return self
@@ -99,9 +109,9 @@ class Table:
         return json.loads(str(self.read("description")))
 
     def names(self) -> list[str]:
-        """The names of all variables: the data sets of numbers or texts at the root."""
+        """The names of all data sets at the root; what else somebody may have put there is not ours."""
         with damage_named(self.path):
-            return [name for name in self._file if self._is_variable(name)]
+            return [name for name in self._file if is_dataset(self._file, name)]
 
     def shape(self, name: str) -> tuple[int, ...]:
         """The lengths of the axes of a variable."""
@@ -132,21 +142,28 @@ class Table:
 
     def variables(self) -> Variables:
         """Everything in the file: (axes, values, what it is) by name."""
-        return {name: (self.axes(name), self.read(name), self._meaning(name)) for name in self.names()}
+        return {
+            name: (self.axes(name), self.read(name), self._attribute(name, b"long_name")) for name in self.readable()
+        }
 
-    def _meaning(self, name: str) -> str:
+    def readable(self) -> list[str]:
+        """The names of all data sets that `read` reads: of numbers or texts, in this file."""
         with damage_named(self.path):
-            return str(attribute(self._raw, self._variable(name).dataset.id, b"long_name") or "")
+            return [name for name in self.names() if self._is_readable(name)]
 
-    def _is_variable(self, name: str) -> bool:
-        """Whether it is nothing that somebody else has put into the file."""
+    def _attribute(self, name: str, key: bytes) -> str:
+        """An attribute of a variable that is a text."""
+        with damage_named(self.path):
+            return str(attribute(self._raw, self._variable(name).dataset.id, key) or "")
+
+    def _is_readable(self, name: str) -> bool:
         try:
-            found = self._known.get(name) or variable(self._file, self._raw, name)
-        except NotRead:
-            return False
-        if found is not None:
-            self._known[name] = found
-        return found is not None
+            self._variable(name)
+        except InputError as error:
+            if isinstance(error.__cause__, NotRead):
+                return False
+            raise
+        return True
 
     def _variable(self, name: str) -> Variable:
         if name not in self._known:
@@ -164,7 +181,7 @@ class Table:
             with damage_named(self.path):
                 yield
         except NotRead as reason:
-            raise InputError(f"{self.path}: {name!r} {reason}") from None
+            raise InputError(f"{self.path}: {name!r} {reason}") from reason
 
     def _account(self, name: str, wanted: Variable, points: Points) -> None:
         """Refuse to read what makes all that has been read of this file more than it has reason to be."""

@@ -1,9 +1,12 @@
 """A file that changes all at once: against a plain file, and cut off at every single operation on the disk."""
 
+import hashlib
 import io
 import multiprocessing
 import os
 import shutil
+import socket
+import sys
 
 import h5py
 import numpy as np
@@ -257,3 +260,91 @@ def test_hdf5_works_in_it(tmp_path):
         assert not file["R"][600:].any()
         assert file["text"].asstr()[550] == "point 500"
         assert file["text"].asstr()[650] == ""
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# What others have put at its name
+
+
+def test_a_link_at_the_journals_name_is_not_written_through(path, tmp_path):
+    """A commit makes a journal of its own; what the link leads to stays as it is."""
+    victim = tmp_path / "victim"
+    victim.write_bytes(b"precious")
+    new = changed(path)
+    path.with_name(f".{path.name}.journal").symlink_to(victim)
+    with JournaledFile(path, writable=True) as file:
+        assert not os.path.lexists(file.journal)
+    with JournaledFile(path, writable=True) as file:
+        file.journal.symlink_to(victim)  # while it is open
+        write(file, 100, b"first")
+        write(file, 8190, b"two pages!")
+        write(file, file.seek(0, os.SEEK_END), b"x" * 9000)
+        file.commit()
+    assert victim.read_bytes() == b"precious"
+    assert path.read_bytes() == new
+    assert sorted(each.name for each in tmp_path.iterdir()) == [path.name, "victim"]
+
+
+def left_journal(path):
+    """The journal of a commit that was cut off after it was whole."""
+    with pytest.MonkeyPatch.context() as patch:
+        Scissors(patch, 6)
+        with pytest.raises(Cut):
+            change(path)
+    return path.with_name(f".{path.name}.journal")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs pipes and links")
+@pytest.mark.parametrize("what", ["link", "pipe", "socket", "dangling link"])
+def test_what_is_no_file_at_the_journals_name_is_not_read(path, what, monkeypatch):
+    """Not even a link to a journal that is whole; nor does a reader or writer wait for a pipe."""
+    before, left = path.read_bytes(), path.with_name(f".{path.name}.journal")
+    if what == "link":
+        left = left_journal(path)
+        left.rename(path.with_name("elsewhere"))
+        left.symlink_to(path.with_name("elsewhere"))
+        before = path.read_bytes()
+    elif what == "pipe":
+        os.mkfifo(left)
+    elif what == "socket":
+        monkeypatch.chdir(path.parent)  # the path of a socket must be short
+        with socket.socket(socket.AF_UNIX) as there:
+            there.bind(left.name)
+    else:
+        left.symlink_to(path.with_name("nowhere"))
+    assert content(path) == before
+    with JournaledFile(path, writable=True) as file:
+        assert file.read() == before
+    assert not os.path.lexists(left)
+
+
+def journal_with(content, **changes):
+    """A journal with another header, whose digest is right."""
+    start = len(journal._MAGIC) + 32
+    inode, size, count = journal._HEADER.unpack_from(content, start)
+    header = journal._HEADER.pack(*({"inode": inode, "size": size, "count": count} | changes).values())
+    body = header + content[start + journal._HEADER.size :]
+    return journal._MAGIC + hashlib.sha256(body).digest() + body
+
+
+@pytest.mark.parametrize("changes", [{"size": 2**60}, {"count": 2**50}, {"count": 3}, {"size": 100}])
+def test_a_journal_that_its_file_cannot_have_is_not_applied(path, changes):
+    """It would make the file an exabyte long, or is longer than what it says; its digest is right."""
+    left = left_journal(path)
+    before = path.read_bytes()
+    left.write_bytes(journal_with(left.read_bytes(), **changes))
+    assert content(path) == before
+    with JournaledFile(path, writable=True):
+        pass
+    assert path.read_bytes() == before
+
+
+def test_a_journal_is_read_as_far_as_its_file_can_need(path):
+    """One of 8 TB of nothing is left alone at once, whether or not its header says so many pages."""
+    left = left_journal(path)
+    before = path.read_bytes()
+    whole = left.read_bytes()
+    for count in (2, 2**31):
+        left.write_bytes(journal_with(whole, count=count))
+        os.truncate(left, len(journal._MAGIC) + 32 + journal._HEADER.size + 2**31 * 4104)
+        assert content(path) == before

@@ -7,6 +7,7 @@ import http.server
 import os
 import socket
 import threading
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -87,6 +88,31 @@ def test_a_damaged_file_is_named(folder, name, change, message):
     damage(folder, name, change)
     with pytest.raises(InputError, match=message):
         mnist.load(folder)
+
+
+def header(*shape):
+    """What an IDX file with this shape begins with."""
+    return bytes([0, 0, 8, len(shape)]) + b"".join(n.to_bytes(4, "big") for n in shape)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (header(2**32 - 1), r"declares the shape \(4294967295,\), 4294967295 bytes"),
+        (header(20) + bytes(2**26), r"must have 28 bytes with shape \(20,\), but has more"),
+    ],
+)
+def test_a_file_of_labels_that_expands_to_gigabytes_is_not_unpacked(folder, content, message):
+    """It is read as far as its header says, and that is compared with the size of the file."""
+    (folder / f"{NAMES[1]}.gz").write_bytes(gzip.compress(content, 1))
+    tracemalloc.start()
+    try:
+        with pytest.raises(InputError, match=message) as error:
+            mnist.load(folder)
+        assert tracemalloc.get_traced_memory()[1] < 2**22
+    finally:
+        tracemalloc.stop()
+    assert f"{NAMES[1]}.gz" in str(error.value)
 
 
 def test_a_missing_file_is_named(folder):
