@@ -82,7 +82,7 @@ class Table:
             with damage_named(self.path):
                 self._file = h5py.File(self._raw, "r+" if writable else "r", track_order=True)
                 self.attributes = attributes_of(self.path, self._raw, self._file)
-            if kind_of(self.attributes) in ("scan", "training") and "coordinates" not in self.attributes:
+            if kind_of(self.path, self.attributes) in ("scan", "training") and "coordinates" not in self.attributes:
                 self._restore_coordinates()
         except BaseException:
             self._raw.close()
