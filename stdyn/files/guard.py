@@ -17,6 +17,7 @@ from stdyn.files.journal import JournaledFile
 
 _STRUCTURE = 2**16  # bytes, at most, that HDF5 reads at a time of what is no array
 _COLLECTION = re.compile(rb"GCOL\x01\0\0\0(.{8})", re.DOTALL)
+_READS = 2**12  # that are kept in mind
 _COLLECTION_START = 16  # bytes of that
 _HUGE = 2**63
 _REFERENCE = struct.Struct("<IQI")  # bytes or elements, address of the collection, number in it
@@ -49,6 +50,8 @@ class GuardedFile(JournaledFile):
             seen = (tail if end == at else b"") + bytes(memoryview(buffer).cast("B")[:count])
             self._tail = at + count, seen[-_COLLECTION_START:]
             self._read.append((at, at + count))
+            if len(self._read) > _READS:
+                self.check_attributes()
             for found in _COLLECTION.finditer(seen):
                 self._check_collection(at + count - len(seen) + found.start(), *struct.unpack("<Q", found[1]))
         return count
@@ -67,10 +70,15 @@ class GuardedFile(JournaledFile):
                 if attribute:
                     self._check_attribute(start + first + attribute.start(), attribute)
 
+    @property
+    def size(self) -> int:
+        """The bytes that it has."""
+        return self._size
+
     def peek(self, at: int, count: int) -> bytes:
-        """Some bytes of the file."""
+        """Some bytes of the file, as far as it has them."""
         there, self._at = self._at, at
-        target = bytearray(count)
+        target = bytearray(max(0, min(count, self._size - at)))
         try:
             return bytes(target[: super().readinto(target)])
         finally:
@@ -82,7 +90,8 @@ class GuardedFile(JournaledFile):
         if address + size > self._size:
             self._refuse(f"texts at byte {address} that would end at byte {address + size}")
         words = np.frombuffer(self.peek(address, size), "<u8", size // 8)
-        odd = (words[1:] == 0) & (words[:-1] & 0xFFFF == 0) | (words[1:] >= _HUGE)  # like an object that has no end
+        sizes, is_free = words[1:], words[:-1] & 0xFFFF == 0
+        odd = is_free & ((sizes == 0) | (sizes & 7 != 0)) | (sizes >= _HUGE)  # if it is the start of an object
         if odd.any():
             self._walk(address, words.tolist())
         self._sound.add(address)
@@ -92,8 +101,9 @@ class GuardedFile(JournaledFile):
         at, end = 2, len(words)
         while at + 2 <= end:
             size = words[at + 1]
-            step = (size + 23) // 8 if words[at] & 0xFFFF else size // 8
-            if step < 2 or at + step > end:
+            is_free = words[at] & 0xFFFF == 0
+            step = size // 8 if is_free else (size + 23) // 8
+            if step < 2 or at + step > end or (is_free and size % 8):
                 self._refuse(f"a text of {size} bytes at byte {address + 8 * at}, where it has no place")
             at += step
 

@@ -60,21 +60,21 @@ def attribute(raw: GuardedFile, owner: Any, name: bytes) -> Any:
     if len(name) > _NAME or not h5a.exists(owner, name):
         return None
     found = h5a.open(owner, name)
-    kind, space = found.get_type().get_class(), found.get_space()
-    if kind == h5t.STRING and space.get_simple_extent_type() == h5s.NULL:
+    type_, space = found.get_type(), found.get_space()
+    is_text, size = type_.get_class() == h5t.STRING, space.get_simple_extent_npoints()
+    if is_text and space.get_simple_extent_type() == h5s.NULL:
         return ""
-    size = space.get_simple_extent_npoints()
-    if kind == h5t.STRING and not _is_sound(found.get_type()):
-        return None
-    if not (
-        size == 1 and len(found.shape) <= _AXES if kind == h5t.STRING else kind in _NUMERIC and 1 <= size <= _NUMBERS
-    ):
+    if is_text:
+        is_ours = size == 1 and len(found.shape) <= _AXES and _is_sound(type_)
+    else:
+        is_ours = type_.get_class() in _NUMERIC and 1 <= size <= _NUMBERS
+    if not is_ours or found.get_storage_size() > raw.size:
         return None
     dtype = found.dtype
     values = np.zeros(found.shape, dtype)
     raw.check_attributes()
     found.read(values, mtype=h5t.py_create(dtype))
-    if kind == h5t.STRING:
+    if is_text:
         return decoded(values.item())
     return values.item() if size == 1 else values.ravel().tolist()
 
@@ -173,15 +173,14 @@ class Variable:
         wanted = np.atleast_1d(points)
         if wanted.dtype == bool:
             return int(wanted.sum()) * of_each
-        if wanted.size and not (-n <= wanted.min() and wanted.max() < n):
-            raise NotRead(f"has {n} points, but point {wanted.max()} was asked for")
+        for point in (wanted.min(initial=0), wanted.max(initial=-n)):
+            if not -n <= point < n and wanted.size:
+                raise NotRead(f"has {n} points, but point {point} was asked for")
         return wanted.size * of_each
 
-    def unpacked(self, points: Points, size: int) -> int:
-        """The bytes of memory that are seen in what is stored only: the letters of texts, and what gets inflated.
-
-        `size` is that of the file.
-        """
+    def letters(self, points: Points) -> int:
+        """The bytes of memory that the letters of texts take; refuses what would be unpacked to more than declared."""
+        size = self.file.size
         if self.is_text and self.dataset.dtype.kind == "O":
             lengths = [self._lengths(stored) for stored in self._stored(points)]
             longest = max((int(each.max(initial=0)) for each in lengths), default=0)

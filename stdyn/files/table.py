@@ -185,10 +185,12 @@ class Table:
 
     def _account(self, name: str, wanted: Variable, points: Points) -> None:
         """Refuse to read what makes all that has been read of this file more than it has reason to be."""
-        size = self._raw.seek(0, os.SEEK_END)
-        needed = wanted.memory(points) + wanted.unpacked(points, size)
+        for needed in (wanted.memory, wanted.letters):  # letters are looked for only if the texts are not too many
+            self._take(name, wanted, needed(points))
+
+    def _take(self, name: str, wanted: Variable, needed: int) -> None:
         self._taken[name] = min(self._taken.get(name, 0) + needed, max(needed, wanted.memory()))
-        taken = sum(self._taken.values())
+        taken, size = sum(self._taken.values()), self._raw.size
         if taken > largest(size):
             raise NotRead(
                 f"of shape {wanted.shape} would take {taken} bytes of memory, with what was read before, but the file"

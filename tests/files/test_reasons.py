@@ -1,12 +1,12 @@
 """Why a file cannot be read or written is said as it is: "damaged" only of what is damaged."""
 
 import errno
-import multiprocessing
 import os
 import shutil
+import subprocess
+import sys
 
 import h5py
-import numpy as np
 import pytest
 from test_store import assert_same, solved
 
@@ -65,24 +65,23 @@ def test_without_locks_files_are_read_and_written(saved, points, monkeypatch):
     assert settled(path)[1] == path.stat().st_size
 
 
-def _hold(path, holds, go_on):
-    with h5py.File(path, "a") as file:
-        file.attrs["seen"] = "by somebody"
-        file.flush()
-        holds.set()
-        go_on.wait(60)
+HOLD = """
+import sys, h5py
+with h5py.File(sys.argv[1], "a") as file:
+    file.attrs["seen"] = "by somebody"
+    file.flush()
+    print("open", flush=True)
+    sys.stdin.read()
+"""
 
 
 @pytest.mark.parametrize("kind", ["trajectory", "scan"])
 def test_a_file_that_another_program_has_open_for_writing_is_read(saved, points, kind):
     """A process with h5py in mode "a" holds HDF5's lock; h5py itself refuses then."""
-    context = multiprocessing.get_context("spawn")
-    holds, go_on = context.Event(), context.Event()
     path = saved if kind == "trajectory" else points[0]
-    process = context.Process(target=_hold, args=(path, holds, go_on))
-    process.start()
-    try:
-        assert holds.wait(60)
+    command = [sys.executable, "-c", HOLD, path]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "open\n"
         with pytest.raises(BlockingIOError):
             h5py.File(path, locking=True)
         if kind == "trajectory":
@@ -90,9 +89,7 @@ def test_a_file_that_another_program_has_open_for_writing_is_read(saved, points,
         else:
             assert (open_scan(path).state == 1).all()
             assert "is being written by another process" in reason(lambda: scan(*points[1:], path))
-    finally:
-        go_on.set()
-        process.join()
+        process.communicate("")
 
 
 def test_a_link_to_a_file_is_read(saved, tmp_path):

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from types import SimpleNamespace
 
 import h5py
 import numpy as np
@@ -14,6 +15,7 @@ import pytest
 import xarray
 
 from stdyn import DivergenceWarning, InputError, OrderParameters, Problem, integrate, load, simulate_network
+from stdyn.files import paths
 
 ARRAYS = (
     "alphas",
@@ -262,6 +264,18 @@ def test_a_folder_that_cannot_take_the_file_is_refused(tmp_path, monkeypatch):
         with pytest.raises(InputError, match=reason):
             trajectory.save(path)
     assert not list(closed.iterdir())
+
+
+def test_a_link_at_the_temporary_files_name_is_not_written_through(saved, tmp_path, monkeypatch):
+    """Even if somebody knew the name beforehand."""
+    monkeypatch.setattr(paths, "uuid4", lambda: SimpleNamespace(hex="known"))
+    before, victim = saved.read_bytes(), tmp_path / "victim"
+    victim.write_bytes(b"precious")
+    (tmp_path / ".runs.h5.known.tmp").symlink_to(victim)
+    with pytest.raises(FileExistsError):
+        solved().save(saved, overwrite=True)
+    assert victim.read_bytes() == b"precious"
+    assert saved.read_bytes() == before
 
 
 # ---------------------------------------------------------------------------------------------------------------------
