@@ -1,7 +1,6 @@
 """Files that are written point by point, each commit whole or not at all, and can be read meanwhile."""
 
 import io
-import json
 import os
 import signal
 import threading
@@ -102,11 +101,6 @@ class Table:
     def __exit__(self, *_: object) -> None:
         self._file.close()
         self._raw.close()
-
-    @property
-    def description(self) -> dict[str, Any]:
-        """What the file says it is of: the variable "description", which is JSON."""
-        return json.loads(str(self.read("description")))
 
     def names(self) -> list[str]:
         """The names of all data sets at the root; what else somebody may have put there is not ours."""
