@@ -71,6 +71,7 @@ class Table:
 
     def __init__(self, path: str | os.PathLike[str], writable: bool = False) -> None:
         self.path = readable(path)
+        self._names: list[str] | None = None
         self._known: dict[str, Variable] = {}
         self._taken: dict[str, int] = {}  # bytes of memory by variable
         try:
@@ -104,8 +105,10 @@ class Table:
 
     def names(self) -> list[str]:
         """The names of all data sets at the root; what else somebody may have put there is not ours."""
-        with damage_named(self.path):
-            return [name for name in self._file if is_dataset(self._file, name)]
+        if self._names is None:
+            with damage_named(self.path):
+                self._names = [name for name in self._file if is_dataset(self._file, name)]
+        return list(self._names)
 
     def shape(self, name: str) -> tuple[int, ...]:
         """The lengths of the axes of a variable."""
