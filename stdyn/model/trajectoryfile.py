@@ -10,6 +10,7 @@ from stdyn.errors import InputError
 from stdyn.files.schema import INTEGERS, PROVENANCE, Expected, Schema, counted, json_object
 from stdyn.files.table import Table
 from stdyn.kernels.parameters import RATES
+from stdyn.model.state import Layout
 from stdyn.text import shown
 
 Arrays = dict[str, np.ndarray]
@@ -46,6 +47,11 @@ ATTRIBUTES = {
 }
 
 
+def state_axes(output: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    """The axes of every order parameter, with those of its second layer as they are: ("output",) or ()."""
+    return {block.name: block.axes for block in Layout.of(1, 1, (1,) * len(output)).blocks}
+
+
 def is_ensemble(table: Table) -> bool:
     """Whether the file of a trajectory holds runs."""
     return "R" in table.names() and len(table.shape("R")) == 4
@@ -58,7 +64,7 @@ def variables(table: Table) -> dict[str, Expected]:
     output = ("output",) if "v_start" in there and len(table.shape("v_start")) == 2 else ()
     time = ("run", "alpha") if runs else ("alpha",)
     feedback = table.attributes.get("rule") == "fa"
-    of = {"R": ("student", "teacher"), "Q": ("student", "student_2"), "v": ("student", *output)}
+    of = state_axes(output)
     order: dict[str, Any] = {"least": -_LARGEST, "most": _LARGEST}
     positive: dict[str, Any] = {"least": 0.0, "nan": True}
     expected = {axis: counted(axis) for axis in ("student", "student_2", "teacher", "teacher_2")}
@@ -109,7 +115,7 @@ def check_together(path: AnyPath, arrays: Arrays, attributes: dict[str, Any]) ->
         if values is not None and values.shape != (2, 23):
             raise InputError(f"{path}: {name}_values must have shape (2, 23), but has shape {values.shape}")
     _check_order(path, arrays["alpha"], strictly=not runs)
-    states = {name: arrays[name] if runs else arrays[name][None] for name in ("R", "Q", "v")}
+    states = {name: arrays[name] if runs else arrays[name][None] for name in state_axes(())}
     diverged_at = np.atleast_1d(arrays.get("diverged_at", np.inf))
     gone = check_states(path, states, diverged_at)
     _check_ends(path, gone, arrays["alpha"], diverged_at, 2 / attributes["N"])

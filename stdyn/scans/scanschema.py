@@ -28,6 +28,7 @@ from stdyn.files.schema import (
 from stdyn.files.table import Table
 from stdyn.model.experiment import Experiment
 from stdyn.model.problem import RATES
+from stdyn.model.trajectoryfile import state_axes
 from stdyn.scans.parameters import STORED
 from stdyn.scans.variations import axis_values, is_sampled
 from stdyn.text import shown
@@ -43,10 +44,11 @@ METHODS = ("ode", "network", "reduced")
 _ATTRIBUTES = {"coordinates": Expected("text"), **PROVENANCE}
 _ALPHAS = Expected(least=0, most=1e30)
 _POINTS = 10**6  # alphas of an experiment, at most
+_STATE = state_axes(("output",))
 _AXES = {
-    "R": ("student", "teacher"), "Q": ("student", "student_2"), "v": ("student", "output"),
-    "R_start": ("student", "teacher"), "Q_start": ("student", "student_2"), "v_start": ("student", "output"),
-    "T": ("teacher", "teacher_2"), "v_teacher": ("teacher", "output"), "b": ("student", "output"),
+    **_STATE,
+    **{f"{name}_start": axes for name, axes in _STATE.items()},
+    "T": ("teacher", "teacher_2"), "v_teacher": ("teacher", "output"), "b": _STATE["v"],
     "activation_values": ("function", "probe"), "activation_teacher_values": ("function", "probe"),
 }  # fmt: skip  # of a problem's arrays
 _NOT_NEGATIVE: dict[str, Any] = {"least": 0.0, "nan": True, "inf": True}
@@ -120,7 +122,7 @@ def _schema(table: Table, coordinates: tuple[str, ...], recipe: bool, keep: Any)
     for name in CURVES:
         needed = name == "eps_g" and keep != "summary"
         expected[name] = Expected("number", ("point", *run, "alpha"), needed, **_RANGES[name])
-    for name in "RQv":
+    for name in _STATE:
         needed = keep not in ("curves", "summary")
         expected[name] = Expected("number", ("point", *run, "alpha", *_AXES[name]), needed, -1e20, 1e20, nan=True)
     if not recipe:
