@@ -19,7 +19,6 @@ _STRUCTURE = 2**16  # bytes, at most, that HDF5 reads at a time of what is no ar
 _COLLECTION = re.compile(rb"GCOL\x01\0\0\0(.{8})", re.DOTALL)
 _READS = 2**12  # that are kept in mind
 _COLLECTION_START = 16  # bytes of that
-_HUGE = 2**63
 _REFERENCE = struct.Struct("<IQI")  # bytes or elements, address of the collection, number in it
 
 # A type of variable length: class 9 and version; elements or a text. In an attribute there is in front of it: version,
@@ -90,22 +89,20 @@ class GuardedFile(JournaledFile):
         if address + size > self._size:
             self._refuse(f"texts at byte {address} that would end at byte {address + size}")
         words = np.frombuffer(self.peek(address, size), "<u8", size // 8)
-        sizes, is_free = words[1:], words[:-1] & 0xFFFF == 0
-        odd = is_free & ((sizes == 0) | (sizes & 7 != 0)) | (sizes >= _HUGE)  # if it is the start of an object
-        if odd.any():
-            self._walk(address, words.tolist())
-        self._sound.add(address)
-
-    def _walk(self, address: int, words: list[int]) -> None:
-        """Step through a collection as HDF5 does: an object has its number, 0 of what is free, and its size."""
-        at, end = 2, len(words)
+        sizes, is_free, end = (
+            words[1:],
+            words[:-1] & 0xFFFF == 0,
+            len(words),
+        )  # of every word as if an object began there
+        nowhere = is_free & ((sizes < 16) | (sizes & 7 != 0)) | (sizes > size)
+        steps = np.where(is_free, sizes, sizes + 23) // 8
+        after = np.where(nowhere, end, np.arange(end - 1, dtype=np.uint64) + steps).tolist() if end else []
+        at = start = 2
         while at + 2 <= end:
-            size = words[at + 1]
-            is_free = words[at] & 0xFFFF == 0
-            step = size // 8 if is_free else (size + 23) // 8
-            if step < 2 or at + step > end or (is_free and size % 8):
-                self._refuse(f"a text of {size} bytes at byte {address + 8 * at}, where it has no place")
-            at += step
+            start, at = at, after[at]
+        if at > end or (start < len(nowhere) and nowhere[start]):
+            self._refuse(f"a text of {sizes[start]} bytes at byte {address + 8 * start}, where it has no place")
+        self._sound.add(address)
 
     def _check_attribute(self, address: int, found: re.Match[bytes]) -> None:
         version, of_name, of_type, of_shape = _SIZES.unpack_from(found[0])
