@@ -142,12 +142,12 @@ def test_everything_that_cannot_be_is_refused(whole_files, tmp_path):
 
 @pytest.mark.slow
 def test_whatever_is_damaged_commands_work_or_refuse(whole_files, tmp_path, monkeypatch):
-    """Every variable and attribute in 1000 ways, of all there are: no traceback, and nothing is run."""
+    """Every variable and attribute in 500 ways, of 9000 there are: no traceback, and nothing is run."""
     monkeypatch.chdir(tmp_path)
     evil(tmp_path / "evil.py")
     path = tmp_path / "file.h5"
     every = [(name, *case) for name in whole_files for case in cases(whole_files[name], path)]
-    for name, what, how in random.Random(1).sample(every, 1000):
+    for name, what, how in random.Random(1).sample(every, 500):
         path.write_bytes(whole_files[name])
         if damage(path, what, how) and command("info", path) is None:
             command("plot", path)

@@ -40,23 +40,23 @@ def _say_everywhere(path, text):
                 del file[name]
 
 
-def _look_at(folder, content, *commands):
-    """Look at a file that names a file of Python, in its own folder and elsewhere."""
+def _look_at(folder, content, place, *commands):
+    """Look at a file that names a function in a file of Python."""
     evil(folder / "evil.py")
     path = folder / "file.h5"
-    for place in ("evil.py:f", f"{folder}/evil.py:f"):
-        path.write_bytes(content)
-        _say_everywhere(path, place)
-        assert read(path) is None
-        assert [command(each, path) for each in commands] == [None] * len(commands)
-        assert not (folder / "ran").exists()
+    path.write_bytes(content)
+    _say_everywhere(path, place)
+    assert read(path) is None
+    assert [command(each, path) for each in commands] == [None] * len(commands)
+    assert not (folder / "ran").exists()
 
 
 @pytest.mark.parametrize("name", ["theory", "own", "sampled", "listed"])
 def test_no_file_of_functions_is_run(whole_files, tmp_path, monkeypatch, name):
     """Whatever the file says, by its reader, stdyn info, and the problems and trajectories of a scan."""
     monkeypatch.chdir(tmp_path)
-    _look_at(tmp_path, whole_files[name], "info")
+    for place in ("evil.py:f", f"{tmp_path}/evil.py:f"):
+        _look_at(tmp_path, whole_files[name], place, "info")
 
 
 @pytest.mark.slow
@@ -64,7 +64,7 @@ def test_no_file_of_functions_is_run_to_draw(whole_files, tmp_path, monkeypatch)
     """By stdyn plot, of every kind of file but trainings, which have no activation."""
     monkeypatch.chdir(tmp_path)
     for name in whole_files.keys() - {"training", "flat"}:
-        _look_at(tmp_path, whole_files[name], "info", "plot")
+        _look_at(tmp_path, whole_files[name], f"{tmp_path}/evil.py:f", "info", "plot")
 
 
 def test_a_function_that_is_known_by_its_name_says_how_to_get_it(whole_files, tmp_path):
