@@ -100,6 +100,14 @@ def image_folder(tmp_path_factory):
     return write_images(tmp_path_factory.mktemp("images"), noise=150)
 
 
+@pytest.fixture(scope="session")
+def whole_files(tmp_path_factory, image_folder):
+    """A file of every kind and of every variant: {name: bytes}."""
+    from damage import specimens  # of tests/files, which asks for it
+
+    return specimens(tmp_path_factory.mktemp("whole_files"), image_folder)
+
+
 @pytest.fixture
 def start_process():
     """start_process(command, folder, …) runs it in a session of its own, of which nothing is left after the test."""

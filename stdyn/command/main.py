@@ -12,6 +12,7 @@ from stdyn.command import compare, info, integrate, mnist, plot, scan, simulate,
 from stdyn.command.group import cli
 from stdyn.command.solving import Stopped
 from stdyn.errors import InputError
+from stdyn.text import printable
 
 
 def main() -> None:
@@ -21,10 +22,10 @@ def main() -> None:
         cli.main(prog_name="stdyn", standalone_mode=False)
     except (InputError, click.ClickException) as error:
         text = error.format_message() if isinstance(error, click.ClickException) else str(error)
-        click.echo(f"stdyn: error: {text}", err=True)
+        click.echo(f"stdyn: error: {printable(text)}", err=True)
         sys.exit(2)
     except (Stopped, OSError, MemoryError) as error:
-        click.echo(f"stdyn: {error}", err=True)
+        click.echo(f"stdyn: {printable(str(error))}", err=True)
         sys.exit(1)
     except (KeyboardInterrupt, click.Abort):
         click.echo("stdyn: interrupted", err=True)
@@ -32,4 +33,4 @@ def main() -> None:
 
 
 def _say_warning(message: Warning | str, *_: object, **__: object) -> None:
-    click.echo(f"stdyn: warning: {message}", err=True)
+    click.echo(f"stdyn: warning: {printable(str(message))}", err=True)

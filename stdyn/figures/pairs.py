@@ -7,6 +7,7 @@ from stdyn.errors import InputError
 from stdyn.figures import style
 from stdyn.model.problem import RATES, Problem
 from stdyn.model.trajectory import Trajectory
+from stdyn.text import without_markup
 
 _FEWEST_SIZES = 3  # of one problem, to be drawn against N
 
@@ -83,7 +84,7 @@ def distinctions(pairs: list[Pair]) -> list[str]:
     values = [{"O": pair.problem.outputs} | {name: getattr(pair.problem, name) for name in names[1:]} for pair in pairs]
     differ = [name for name in names if len({value[name] for value in values}) > 1]
     return [
-        ", ".join(f"{name} = {value[name]}" for name in differ) or f"start {number}"
+        ", ".join(f"{name} = {without_markup(str(value[name]))}" for name in differ) or f"start {number}"
         for number, value in enumerate(values, 1)
     ]
 

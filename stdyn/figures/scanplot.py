@@ -12,6 +12,7 @@ from stdyn.errors import InputError
 from stdyn.figures import style
 from stdyn.figures.scanpoints import by_rule, curve, done, example, finite, numbers, pairs, there, unlimited, varied
 from stdyn.scans.scanfile import Scan
+from stdyn.text import without_markup
 
 _CURVES = 60  # faint ones in the figure of trajectories
 _PICKED = (0.05, 0.25, 0.5, 0.75, 0.95)  # quantiles of the length of the plateau
@@ -261,14 +262,15 @@ def caption(scan: Scan) -> str:
     problem, solved = example(scan), scan.description["solve"]
     solver = solved["function"].rpartition(".")[2]
     how = {"integrate": "ODEs", "simulate_network": "network runs", "simulate_reduced": "reduced runs"}
-    named = how.get(solver, solver)
+    named = how.get(solver) or without_markup(solver)
     varying = {part for name in scan.coordinates for part in name.split("=")}
     parts = [f"{int(done(scan).sum())} points", *style.units(problem)]
     for name in ("eta", "eta_v", "sigma"):
         value = getattr(problem, name)
         parts += [f"{style.label(name)} = {value:g}"] if name not in varying and (name != "sigma" or value) else []
     parts += [f"N = {problem.N}"] if named != "ODEs" and "N" not in varying else []
-    parts.append(f"median of {solved['runs']} {named}" if "runs" in solved else named)
+    runs = without_markup(str(solved.get("runs", "")))
+    parts.append(f"median of {runs} {named}" if runs else named)
     return f"{', '.join(parts)} to $\\alpha$ = {scan.alphas[-1]:g}"
 
 

@@ -16,6 +16,7 @@ from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from stdyn.checks import Array
 from stdyn.model.problem import Problem
+from stdyn.text import without_markup
 
 if TYPE_CHECKING:
     from matplotlib.typing import RcKeyType
@@ -74,7 +75,7 @@ LABELS = {
 
 def label(name: str) -> str:
     """How a quantity is written on an axis."""
-    return LABELS.get(name, name)
+    return LABELS.get(name) or without_markup(name)
 
 
 def colour(i: int) -> str:
@@ -192,7 +193,7 @@ def units(problem: Problem, outputs: bool = True) -> list[str]:
     start = problem.start
     parts = [f"K = M = {start.K}" if start.K == start.M else f"K = {start.K}, M = {start.M}"]
     parts += [f"O = {problem.outputs}"] if problem.outputs > 1 and outputs else []
-    return [*parts, problem.activations_text]
+    return [*parts, without_markup(problem.activations_text)]
 
 
 def parameters(problem: Problem, without: str = "") -> str:

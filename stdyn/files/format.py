@@ -18,6 +18,7 @@ from stdyn.errors import InputError
 from stdyn.files.guard import GuardedFile
 from stdyn.files.reading import NotRead
 from stdyn.files.reading import attributes as attributes_in
+from stdyn.text import printable, shown
 
 if TYPE_CHECKING:
     import xarray
@@ -61,20 +62,25 @@ def attributes_of(path: Path, raw: GuardedFile, file: h5py.File) -> dict[str, An
         raise InputError(f"{path} is an HDF5 file, but was not written by stdyn (it has no attribute format = stdyn)")
     version = attributes.get("format_version")
     if version != FORMAT:
-        raise InputError(f"{path} has stdyn file format {version}, but this version of stdyn reads format {FORMAT}")
+        raise InputError(
+            f"{path} has stdyn file format {shown(version)}, but this version of stdyn reads format {FORMAT}"
+        )
     return attributes
 
 
-def kind_of(attributes: Mapping[str, Any]) -> str:
+def kind_of(path: Path, attributes: Mapping[str, Any]) -> str:
     """What a file with these attributes holds, one of READERS."""
-    return str(attributes.get("kind", "trajectory"))
+    there = attributes.get("kind", "trajectory")
+    if not isinstance(there, str) or there not in READERS:
+        raise InputError(f"{path}: kind must be one of {', '.join(READERS)}, but is {shown(there)}")
+    return there
 
 
 def check_kind(path: Path, attributes: Mapping[str, Any], wanted: str, overwritten: bool = False) -> None:
     """Refuse a file that holds something else than what is wanted."""
-    there = kind_of(attributes)
+    there = kind_of(path, attributes)
     if there != wanted:
-        more = ", and is not overwritten" if overwritten else f"; stdyn.{READERS.get(there, 'load')} reads it"
+        more = ", and is not overwritten" if overwritten else f"; stdyn.{READERS[there]} reads it"
         raise InputError(f"{path} holds a {there}, not a {wanted}{more}")
 
 
@@ -93,7 +99,8 @@ def damage_named(path: Path) -> Iterator[None]:
 
 def _reason(path: Path, error: Exception) -> str:
     """Why a file could not be read."""
-    said = str(error.args[0] if isinstance(error, KeyError) and error.args else error).partition("\n")[0]
+    said = str(error.args[0] if isinstance(error, KeyError) and error.args else error)
+    said = printable(said.partition("\n")[0])
     if isinstance(error, OSError) and error.errno is not None:  # of the system, not of HDF5
         return f"cannot be read: {error.strerror}"
     try:

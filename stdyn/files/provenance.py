@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from stdyn.errors import InputError
+from stdyn.text import printable, shown
 
 
 @cache
@@ -33,11 +34,12 @@ def check_same(path: Path, attributes: Mapping[str, Any], there: dict[str, Any],
     if found is not None:
         raise InputError(
             f"{path} holds another {attributes['kind']} and is not overwritten unless asked"
-            f" (overwrite=True, or --force): {found}"
+            f" (overwrite=True, or --force): {printable(found)}"
         )
     made, now = (json.loads(text) for text in (attributes["versions"], _versions()))
     if made != now:
-        changed = ", ".join(f"{name} {made.get(name)} -> {now[name]}" for name in now if made.get(name) != now[name])
+        there = {name: shown(made.get(name)).strip("'") for name in now}
+        changed = ", ".join(f"{name} {there[name]} -> {now[name]}" for name in now if made.get(name) != now[name])
         warnings.warn(f"{path} was begun with other versions ({changed}): the last bits may differ", stacklevel=3)
 
 
@@ -58,5 +60,8 @@ def difference(there: object, here: object, name: str = "") -> str | None:
 
 
 def _short(value: object) -> str:
-    text = json.dumps(value)
+    try:
+        text = json.dumps(value)
+    except RecursionError:
+        text = "nested without end"
     return text if len(text) <= 60 else f"{text[:57]}…"

@@ -9,7 +9,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from stdyn.files.format import Variables, check_kind, fill, kind_of
+from stdyn.files.format import Variables, fill, kind_of
 from stdyn.files.paths import check_target, move_into_place
 from stdyn.files.table import Table, look
 
@@ -34,16 +34,6 @@ def _everything(table: Table) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     return {name: table.read(name) for name in table.readable()}, table.attributes
 
 
-def read_kind(path: str | os.PathLike[str], wanted: str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """Arrays and attributes of a file of this kind."""
-
-    def of_this_kind(table: Table) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-        check_kind(table.path, table.attributes, wanted)
-        return _everything(table)
-
-    return look(path, of_this_kind)
-
-
 def kind(path: str | os.PathLike[str]) -> str:
     """What is in a file of stdyn's, finished or being written: "trajectory", "scan", "training" or "fluctuations"."""
-    return look(path, lambda table: kind_of(table.attributes))
+    return look(path, lambda table: kind_of(table.path, table.attributes))

@@ -1,7 +1,6 @@
 """Files that are written point by point, each commit whole or not at all, and can be read meanwhile."""
 
 import io
-import json
 import os
 import signal
 import threading
@@ -72,6 +71,7 @@ class Table:
 
     def __init__(self, path: str | os.PathLike[str], writable: bool = False) -> None:
         self.path = readable(path)
+        self._names: list[str] | None = None
         self._known: dict[str, Variable] = {}
         self._taken: dict[str, int] = {}  # bytes of memory by variable
         try:
@@ -82,7 +82,7 @@ class Table:
             with damage_named(self.path):
                 self._file = h5py.File(self._raw, "r+" if writable else "r", track_order=True)
                 self.attributes = attributes_of(self.path, self._raw, self._file)
-            if kind_of(self.attributes) in ("scan", "training") and "coordinates" not in self.attributes:
+            if kind_of(self.path, self.attributes) in ("scan", "training") and "coordinates" not in self.attributes:
                 self._restore_coordinates()
         except BaseException:
             self._raw.close()
@@ -103,15 +103,12 @@ class Table:
         self._file.close()
         self._raw.close()
 
-    @property
-    def description(self) -> dict[str, Any]:
-        """What the file says it is of: the variable "description", which is JSON."""
-        return json.loads(str(self.read("description")))
-
     def names(self) -> list[str]:
         """The names of all data sets at the root; what else somebody may have put there is not ours."""
-        with damage_named(self.path):
-            return [name for name in self._file if is_dataset(self._file, name)]
+        if self._names is None:
+            with damage_named(self.path):
+                self._names = [name for name in self._file if is_dataset(self._file, name)]
+        return list(self._names)
 
     def shape(self, name: str) -> tuple[int, ...]:
         """The lengths of the axes of a variable."""

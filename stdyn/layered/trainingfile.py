@@ -32,6 +32,7 @@ from stdyn.layered.history import (
 from stdyn.layered.mnist import Images
 from stdyn.layered.network import Network
 from stdyn.layered.training import Training
+from stdyn.layered.trainingschema import Checked
 from stdyn.text import columns, listing
 
 if TYPE_CHECKING:
@@ -61,40 +62,42 @@ class Histories:
 
     def _open(self, table: Table) -> None:
         check_kind(self.path, table.attributes, "training")
-        self.attributes = table.attributes
-        self.description = table.description
-        self.rules, self.seeds = table.read("rule").tolist(), table.read("seed").tolist()
-        self.epochs = len(table.read("epoch")) - 1
-        self.epochs_done = table.read("epochs_done")
+        self._checked = Checked(table)
+        self.attributes, self.description = self._checked.attributes, self._checked.description
+        of = self._checked.columns
+        self.rules, self.seeds, self.epochs_done = of["rule"].tolist(), of["seed"].tolist(), of["epochs_done"]
         self.diverged = [
             (int(epoch), int(batch)) if epoch else None
-            for epoch, batch in zip(table.read("diverged_epoch"), table.read("diverged_batch"), strict=True)
+            for epoch, batch in zip(of["diverged_epoch"], of["diverged_batch"], strict=True)
         ]
-        self.wall_time = table.read("wall_time")
-        self.widths = _widths(table)
+        self.wall_time, self.epochs, self.widths = of["wall_time"], self._checked.epochs, self._checked.widths
 
     def __len__(self) -> int:
         return len(self.rules)
 
-    @cached_property
+    @property
     def training(self) -> Training:
         """The parameters; if rules and seeds were added later, not all of their combinations may be there."""
-        values = {name: value for name, value in self.description.items() if name != "images"}
-        return Training(rule=list(dict.fromkeys(self.rules)), seeds=list(dict.fromkeys(self.seeds)), epochs=self.epochs,
-                        **values)  # fmt: skip
+        return self._checked.training
 
     @cached_property
     def histories(self) -> list[History]:
         """The history of every network that has begun."""
-        return look(self.path, lambda table: [self._history(table, run) for run in range(len(self))
-                                              if not np.isnan(table.read("test_error", run)[0])])  # fmt: skip
+        return look(self.path, self._histories)
 
-    def _history(self, table: Table, run: int) -> History:
-        return history_until(
-            int(table.read("epochs_done")[run]), _records(table, run), table.read("alpha"),
-            self.attributes["training_examples"], _network(table, run), rule=self.rules[run], seed=self.seeds[run],
-            lr=self.description["lr"], batch=self.description["batch"], diverged=self.diverged[run],
-        )  # fmt: skip
+    def _histories(self, table: Table) -> list[History]:
+        self._open(table)  # epochs may have been added
+        every = [_records(table, self._checked, run) for run in range(len(self))]
+        alphas, P = self._checked.read(table, "alpha"), self.attributes["training_examples"]
+        return [
+            history_until(
+                int(self.epochs_done[run]), records, alphas, P, _network(table, self._checked, run),
+                rule=self.rules[run], seed=self.seeds[run], lr=self.training.lr, batch=self.training.batch,
+                diverged=self.diverged[run],
+            )
+            for run, records in enumerate(every)
+            if not np.isnan(records["test_error"][0])
+        ]  # fmt: skip
 
     def feedback(self, run: int) -> tuple[Array, ...] | None:
         """The feedback matrices of a network; None for backpropagation."""
@@ -171,14 +174,14 @@ class State:
 
     def __init__(self, table: Table) -> None:
         self.table, self.next = table, 0.0
-        self.rules, self.seeds = table.read("rule").tolist(), table.read("seed").tolist()
-        self.done = table.read("epochs_done")
-        self.diverged = table.read("diverged_epoch") > 0
-        self.seconds = table.read("wall_time")
-        self.epochs = len(table.read("epoch")) - 1
-        self.records = [_records(table, run) for run in range(len(self.rules))]
+        checked = Checked(table)
+        of = checked.columns
+        self.rules, self.seeds = of["rule"].tolist(), of["seed"].tolist()
+        self.done, self.diverged, self.seconds = of["epochs_done"], of["diverged_epoch"] > 0, of["wall_time"]
+        self.epochs = checked.epochs
+        self.records = [_records(table, checked, run) for run in range(len(self.rules))]
         begun = [not np.isnan(records["test_error"][0]) for records in self.records]
-        self.networks = [_network(table, run) if there else None for run, there in enumerate(begun)]
+        self.networks = [_network(table, checked, run) if there else None for run, there in enumerate(begun)]
 
     def position(self, rule: str, seed: int) -> int:
         return list(zip(self.rules, self.seeds, strict=True)).index((rule, seed))
@@ -238,9 +241,10 @@ def opened(path: Path, training: Training, images: Images, overwrite: bool) -> I
         with writing(path, "training"):  # so that nobody else is
             create(path, training.runs, training, images, overwrite)
     with writing(path, "training") as table:
-        check_same(path, table.attributes, table.description, _description(training, images))
-        runs = list(zip(table.read("rule").tolist(), table.read("seed").tolist(), strict=True))
-        epochs = len(table.read("epoch")) - 1
+        there = Checked(table)
+        check_same(path, there.attributes, there.description, _description(training, images))
+        runs = list(zip(there.columns["rule"].tolist(), there.columns["seed"].tolist(), strict=True))
+        epochs = there.epochs
         if training.epochs < epochs:
             raise InputError(f"epochs must be at least the {epochs} that {path} holds, but is {training.epochs}")
         further = [run for run in training.runs if run not in runs]
@@ -328,19 +332,16 @@ def _grow(path: Path, table: Table, runs: list[tuple[str, int]], training: Train
         larger.unlink(missing_ok=True)
 
 
-def _records(table: Table, run: int) -> Records:
+def _records(table: Table, checked: Checked, run: int) -> Records:
     """All records of a network."""
-    values = blank_records(_widths(table), len(table.read("epoch")) - 1, len(table.read("alpha")))
-    return {name: table.read(name, run) if name in table.names() else empty for name, empty in values.items()}
+    values = blank_records(checked.widths, checked.epochs, checked.sizes["alpha"])
+    found = {name: checked.read(table, name, run) if name in table.names() else empty for name, empty in values.items()}
+    checked.check_records(table.path, run, found)
+    return found
 
 
-def _widths(table: Table) -> tuple[int, ...]:
-    """(n_0, …, n_L)."""
-    return tuple(len(table.read(f"unit_{l}")) for l in range(len(table.read("layer")) + 1))
-
-
-def _network(table: Table, run: int) -> Network:
+def _network(table: Table, checked: Checked, run: int) -> Network:
     """The network after its last epoch."""
-    layers = table.read("layer").tolist()
-    W, biases = (tuple(table.read(f"{name}{l}", run) for l in layers) for name in "Wb")
+    layers = range(1, len(checked.widths))
+    W, biases = (tuple(checked.read(table, f"{name}{l}", run) for l in layers) for name in "Wb")
     return Network(W, biases)

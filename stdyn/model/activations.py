@@ -1,6 +1,6 @@
 """Activation functions g and g': those with closed-form averages, others by name, and any that numba compiles."""
 
-import runpy
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
@@ -251,15 +251,18 @@ def _compile(name: str, g: Callable, g_prime: Callable) -> Activation:
 
 
 def find(name: Any, argument: str = "activation") -> Activation:
-    """The activation itself, or that of a name: a built-in one, one made in this process, or "file.py:name"."""
+    """The activation itself, or that of a name: a built-in one, one made in this process, or "file.py:name".
+
+    The name is the user's: what a file says is for `known`, which runs nothing.
+    """
     if isinstance(name, Activation):
         return name
     if not isinstance(name, str):
         raise InputError(f"{argument} must be a name or a stdyn.Activation, but is {name!r}")
     if name in BUILT_IN:
         return _built_in(name)
-    here = _known.get(name)
-    if ".py:" in name and not (here and here.usable) and (here is None or Path(name.rpartition(":")[0]).is_file()):
+    here, place = _known.get(name), _PLACE.fullmatch(name)
+    if place and not (here and here.usable) and (here is None or Path(place[1]).is_file()):
         return _from_file(name, argument)
     if here is not None:
         return here
@@ -269,33 +272,50 @@ def find(name: Any, argument: str = "activation") -> Activation:
     )
 
 
+_PLACE = re.compile(r"(.+\.py):(\w+)")  # of an activation: a file of Python source, and a name in it
+
+
 def _from_file(place: str, argument: str) -> Activation:
-    """The activation called `name` in a Python file, which is run."""
+    """The activation called `name` in a file of Python source, which is run."""
     path, _, name = place.rpartition(":")
     if not Path(path).is_file():
         raise InputError(f"{argument} must be file.py:name, but there is no file {path}")
+    found: dict[str, Any] = {"__name__": "<run_path>", "__file__": path}  # no module: functions are sent by value
     try:
-        found = runpy.run_path(path).get(name)
+        exec(compile(Path(path).read_bytes(), path, "exec"), found)
     except Exception as error:
         raise InputError(f"{argument} is to come from {path}, but running it fails: {error!r}") from None
-    if not isinstance(found, Activation):
+    made = found.get(name)
+    if not isinstance(made, Activation):
         raise InputError(f"{argument} must be an activation made by stdyn.activation, but {path} has no such {name!r}")
-    _known[place] = Activation(place, found.code, found.functions, found.values)
+    _known[place] = Activation(place, made.code, made.functions, made.values)
     return _known[place]
 
 
 def known(name: str, values: Array | None) -> Activation:
-    """The activation of a file, with its values there if it is not built in: as `find` has it, or these only.
+    """The activation of a file, with its values there if it is not built in: as this process has it, or these only.
 
-    Raises InputError if this process knows another one by the name.
+    Nothing is run: of a "file.py:name" that no one has asked for in this process no more is known than the file says.
+    Raises InputError if this process knows another one by the name, or if the file has no values of it.
     """
-    if values is None or name in BUILT_IN:
-        return find(name)
+    if name in BUILT_IN:
+        return _built_in(name)
+    if not name:
+        raise InputError("activation must have a name, but has ''")
     here = _known.get(name)
-    if here is not None and np.allclose(here.values, values, rtol=1e-9, atol=1e-12):
-        return here
-    if here is not None and here.usable:
-        raise InputError(f"activation {name!r} is another one here than in the file: g or g' have other values")
+    if values is None:
+        if here is not None and here.usable:
+            return here
+        if _PLACE.fullmatch(name) is None:
+            raise InputError(
+                f"activation must be one of {', '.join(BUILT_IN)}, or its values must be in the file, but is {name!r}"
+            )
+        return Activation(name, Code.COMPILED, None, np.zeros((2, 0)))
+    if here is not None and here.values.shape == values.shape:
+        if np.allclose(here.values, values, rtol=1e-9, atol=1e-12):
+            return here
+        if here.usable:
+            raise InputError(f"activation {name!r} is another one here than in the file: g or g' have other values")
     _known[name] = Activation(name, Code.COMPILED, None, values)
     return _known[name]
 

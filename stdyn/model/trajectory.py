@@ -13,7 +13,8 @@ from stdyn.checks import Array
 from stdyn.errors import InputError
 from stdyn.files import store
 from stdyn.files.format import Variables, to_dataset
-from stdyn.model import averages
+from stdyn.files.schema import read_all, refusing
+from stdyn.model import averages, trajectoryfile
 from stdyn.model.activations import known
 from stdyn.model.problem import RATES, Problem
 from stdyn.model.state import OrderParameters
@@ -286,33 +287,32 @@ def load(path: str | os.PathLike[str]) -> Trajectory:
     InputError
         If there is no such file, or it is truncated, not from stdyn, or of a format this version does not know.
     """
-    return from_arrays(path, *store.read_kind(path, "trajectory"))
+    return from_arrays(path, *read_all(path, trajectoryfile.schema))
 
 
 def from_arrays(path: str | os.PathLike[str], arrays: dict[str, np.ndarray], attributes: dict[str, Any]) -> Trajectory:
-    """The trajectory that these arrays and attributes of a file describe."""
-    try:
-        start = OrderParameters(
-            arrays["R_start"], arrays["Q_start"], arrays["T"], arrays["v_start"], arrays["v_teacher"]
-        )
+    """The trajectory that these arrays and attributes of a file describe, which its schema has checked."""
+    trajectoryfile.check_together(path, arrays, attributes)
+    with refusing(path):
+        start = OrderParameters(*(arrays[name] for name in ("R_start", "Q_start", "T", "v_start", "v_teacher")))
         scalars = {name: attributes.pop(name) for name in Trajectory._SCALARS}
-        scalars["activation"] = known(attributes.pop("activation"), arrays.get("activation_values"))
-        if "activation_teacher" in attributes:
-            values = arrays.get("activation_teacher_values")
-            scalars["activation_teacher"] = known(attributes.pop("activation_teacher"), values)
-        if "quadrature" in attributes:
-            scalars["quadrature"] = attributes.pop("quadrature")
+        scalars |= {name: attributes.pop(name) for name in ("quadrature",) if name in attributes}
+        for name in ("activation", "activation_teacher"):
+            if name in attributes:
+                scalars[name] = known(attributes.pop(name), arrays.get(f"{name}_values"))
         problem = Problem(start, b=arrays.get("b"), **scalars)
-        alphas, state = arrays["alpha"], {name: arrays[name] for name in problem.layout.places}
-        method = attributes.pop("method")
-    except KeyError as missing:
-        raise InputError(f"{path} is a stdyn file, but holds no {missing}, which a trajectory needs") from None
+        known_here = all(each.usable for each in problem.activations)
+        if known_here and problem.by_quadrature and "quadrature" not in scalars:
+            raise InputError("holds no 'quadrature', the points of averages without a closed form")
+        if attributes.get("order_parameters", problem.layout.size) != problem.layout.size:
+            there = attributes["order_parameters"]
+            raise InputError(f"order_parameters must be {problem.layout.size}, as many as there are, but is {there}")
+    state, method = {name: arrays[name] for name in problem.layout.places}, attributes.pop("method")
     for name in ("format", "format_version", "kind"):
         attributes.pop(name, None)
     error = {name.removeprefix("error_"): array for name, array in arrays.items() if name.startswith("error_")}
-    known_here = all(each.usable for each in problem.activations)
     return Trajectory.of(
-        problem, alphas, state, method, diverged_at=arrays.get("diverged_at"), attributes=attributes,
+        problem, arrays["alpha"], state, method, diverged_at=arrays.get("diverged_at"), attributes=attributes,
         error=error or None, eps_g_read=None if known_here else arrays["eps_g"],
     )  # fmt: skip
 
@@ -323,5 +323,5 @@ def activation_variables(problem: Problem) -> Variables:
     return {
         name: (("function", "probe"), each.values, "g and g' at 23 points")
         for name, each in named.items()
-        if each is not None and each.functions_needed
+        if each is not None and each.functions_needed and each.values.size
     }

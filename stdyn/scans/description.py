@@ -11,7 +11,6 @@ from numpy.typing import ArrayLike
 
 from stdyn.checks import Array
 from stdyn.errors import InputError
-from stdyn.model.activations import find
 from stdyn.model.problem import Problem
 from stdyn.scans.parameters import parameters
 from stdyn.scans.points import Solve
@@ -61,11 +60,10 @@ def _activations(problems: Sequence[Problem]) -> dict[str, Any]:
     """The values of activations that a recipe names and that are not built in, by which they are told from others."""
     if not isinstance(problems, Variations):
         return {}
-    names = {getattr(problems.experiment, name) for name in ("activation", "activation_teacher")}
-    for name in ("activation", "activation_teacher"):
-        names |= set(problems.axes.get(name, ()))
-    made = {str(name): find(name) for name in names if name is not None}
-    values = {name: each.values.tolist() for name, each in sorted(made.items()) if each.functions_needed}
+    made = {name: each for name, each in sorted(problems.activations.items()) if each.functions_needed}
+    for each in made.values():
+        _ = each.address  # refuses what is known by its name only: no point could be solved
+    values = {name: each.values.tolist() for name, each in made.items()}
     return {"activations": values} if values else {}
 
 

@@ -17,11 +17,13 @@ from stdyn.checks import Array, frozen_array, integer, time_grid
 from stdyn.errors import InputError
 from stdyn.files.format import Variables, check_kind, to_dataset
 from stdyn.files.provenance import provenance
-from stdyn.files.table import Columns, Points, Table, create_table, look, writing
-from stdyn.model.activations import known
+from stdyn.files.reading import Points
+from stdyn.files.schema import checked_values, read, refusing
+from stdyn.files.table import Columns, Table, create_table, look, writing
 from stdyn.model.problem import Problem
 from stdyn.model.state import OrderParameters
 from stdyn.model.trajectory import Trajectory
+from stdyn.model.trajectoryfile import check_states
 from stdyn.scans.parameters import (
     SCALARS,
     STORED,
@@ -32,18 +34,12 @@ from stdyn.scans.parameters import (
     texts_as_objects,
 )
 from stdyn.scans.points import DONE, FAILED, STATES, Solve, counted
+from stdyn.scans.scanschema import CURVES, KEEP, Checked, check_coordinates, check_summary
 from stdyn.scans.variations import NUMBERS, Variations, plain
 from stdyn.text import listing
 
 if TYPE_CHECKING:
     import xarray
-
-KEEP = ("all", "curves", "summary")
-CURVES = {
-    "eps_g": "generalization error",
-    "F": "overlap of second layer and feedback weights v.b; NaN for backpropagation",
-    "alignment": "cosine of the angle between v and b; NaN for backpropagation",
-}
 
 T = TypeVar("T")
 
@@ -157,19 +153,21 @@ class Scan:
         self._look(self._open)
 
     def _open(self, table: Table) -> None:
-        self.attributes = table.attributes
-        self.description = table.description
+        check_kind(self.path, table.attributes, "scan")
+        checked = Checked(table)
+        self.attributes, self.description, self.state = checked.attributes, checked.description, checked.state
         self.names = tuple(table.names())
-        self.state = table.read("state")
+        self._expected = checked.schema.variables
 
     def _look(self, function: Callable[[Table], T]) -> T:
         """function(table) of the open file."""
+        return look(self.path, function)
 
-        def of_a_scan(table: Table) -> T:
-            check_kind(self.path, table.attributes, "scan")
-            return function(table)
-
-        return look(self.path, of_a_scan)
+    def _read(self, table: Table, name: str, points: Points = ()) -> np.ndarray:
+        """A variable of the open file, checked if it is one of a scan."""
+        if name not in self._expected:
+            return table.read(name, points)
+        return read(table, name, self._expected[name], points)
 
     def __len__(self) -> int:
         return len(self.state)
@@ -188,13 +186,18 @@ class Scan:
     def coordinates(self) -> dict[str, np.ndarray]:
         """The varied quantities by name: (points,) values."""
         names = self.attributes["coordinates"].split()
-        return self._look(lambda table: {name: table.read(name) for name in names})
+        found = self._look(lambda table: {name: self._read(table, name) for name in names})
+        if "experiment" in self.description["problems"]:
+            check_coordinates(self.path, self.description["problems"], found)
+        return found
 
     @cached_property
     def summary(self) -> dict[str, np.ndarray]:
         """The numbers of `stdyn.summary.SUMMARY`, (points,) or (points, runs); NaN where a point is not done."""
         names = [name for name in SUMMARY if name in self.names]
-        return self._look(lambda table: {name: table.read(name) for name in names})
+        found = self._look(lambda table: {name: self._read(table, name) for name in names})
+        check_summary(self.path, self.state == DONE, found)
+        return found
 
     @cached_property
     def message(self) -> np.ndarray:
@@ -205,21 +208,23 @@ class Scan:
         """A variable of the file (docs/format.md), or some points of it."""
         if name not in self.names:
             raise InputError(f"{self.path} holds no {name!r}, but {', '.join(self.names)}")
-        return self._look(lambda table: table.read(name, points))
+        return self._look(lambda table: self._read(table, name, points))
 
     @cached_property
     def _problems(self) -> Variations | None:
-        for name, values in self.description.get("activations", {}).items():
-            known(name, np.array(values))  # so that points can be looked at where nobody has made it
-        recipe = self.description["problems"]
-        return Variations.from_description(recipe) if "experiment" in recipe else None
+        recipe, activations = self.description["problems"], self.description.get("activations")
+        if "experiment" not in recipe:
+            return None
+        with refusing(self.path):
+            return Variations.from_description(recipe, activations)
 
     def problem(self, index: int) -> Problem:
         """The problem of a point."""
         index = range(len(self))[index]
-        if self._problems is not None:
-            return self._problems[index]
-        return problem_of(self._look(lambda table: {name: table.read(name, index) for name in STORED}))
+        with refusing(self.path):
+            if self._problems is not None:
+                return self._problems[index]
+            return problem_of(self._look(lambda table: {name: self._read(table, name, index) for name in STORED}))
 
     def trajectory(self, index: int) -> Trajectory:
         """The trajectory of a point that is done, at the alphas that were kept.
@@ -236,13 +241,15 @@ class Scan:
             raise InputError(f"{self.path} kept no order parameters (keep = {self.description['keep']!r})")
         problem = self.problem(index)
         names = list(problem.layout.places)
-        alphas, *kept = self._look(lambda table: [table.read("alpha"), *(table.read(name, index) for name in names)])
+        alphas, *kept = self._look(
+            lambda table: [self._read(table, "alpha"), *(self._read(table, name, index) for name in names)]
+        )
         arrays: dict[str, Any] = dict(zip(names, kept, strict=True))
-        R = arrays["R"]
+        R, ended = arrays["R"], self.summary["diverged_at"][index]
         axis = R.ndim - 3  # that of alpha
+        check_states(self.path, {name: each if axis else each[None] for name, each in arrays.items()}, ended)
         there = int(np.isfinite(R[..., 0, 0]).reshape(-1, R.shape[axis]).any(axis=0).sum())
         arrays = {name: np.take(array, range(there), axis=axis) for name, array in arrays.items()}
-        ended = self.summary["diverged_at"][index]
         diverged_at = ended if np.any(np.isfinite(ended)) else None
         attributes = {
             "scan": str(self.path),
@@ -258,7 +265,10 @@ class Scan:
     def _method(self, index: int, theory: bool) -> str:
         """By which method a point was solved."""
         if "method" in self.names and "method" not in self.coordinates:
-            return str(self.read("method", index))
+            method = str(self.read("method", index))
+            if not method:
+                raise InputError(f"{self.path}: method[{index}] must be by what the point was solved, but is ''")
+            return method
         if theory:  # files of before there was this column: as far as the name of the solver says it
             return "ode"
         return "reduced" if self.description["solve"]["function"].endswith("simulate_reduced") else "network"
@@ -268,7 +278,13 @@ class Scan:
 
         xarray.open_dataset(path, engine="h5netcdf") gives the same without reading it all.
         """
-        return self._look(lambda table: to_dataset(table.variables())).set_coords(list(self.coordinates))
+        return self._look(self._dataset).set_coords(list(self.coordinates))
+
+    def _dataset(self, table: Table) -> "xarray.Dataset":
+        found = table.variables()
+        for name in found.keys() & self._expected.keys():
+            checked_values(self.path, name, found[name][1], self._expected[name])
+        return to_dataset(found)
 
     def __repr__(self) -> str:
         return f"<stdyn.Scan>\n{self.text()}"

@@ -24,6 +24,7 @@ from stdyn.model.problem import Problem
 from stdyn.scans.description import describe
 from stdyn.scans.points import DONE, FAILED, TODO, Solve, Task, counted, failed, generator, solve_point
 from stdyn.scans.scanfile import Scan, create, kept_positions
+from stdyn.scans.scanschema import Checked
 from stdyn.scans.variations import Variations
 from stdyn.theory.ode import integrate
 
@@ -114,8 +115,9 @@ def scan(
     if overwrite or not target.exists():
         create(target, problems, alphas[kept], solve, description, coordinates, overwrite)
     with writing(target, "scan") as table:
-        check_same(target, table.attributes, table.description, description)
-        state = table.read("state")
+        there = Checked(table)
+        check_same(target, there.attributes, there.description, description)
+        state = there.state
         todo = np.flatnonzero((state == TODO) | ((state == FAILED) & retry_failed))
         arrays = tuple(name for name in table.names() if "alpha" in table.axes(name)[1:])
         runs = len(table.read("run")) if "run" in table.axes("diverged_at") else None
@@ -133,7 +135,7 @@ def scan(
             ) as bar,
         ):  # fmt: skip
             ignore_warnings()
-            _run(work, todo, executor, in_flight, _Writer(table, bar))
+            _run(work, todo, executor, in_flight, _Writer(table, there, bar))
     return Scan(target)
 
 
@@ -226,12 +228,12 @@ def _result(future: Future[Row]) -> Row:
 class _Writer:
     """Collects rows and commits them to the table every now and then."""
 
-    def __init__(self, table: Table, bar: tqdm) -> None:
+    def __init__(self, table: Table, there: Checked, bar: tqdm) -> None:
         self.table, self.path, self.bar = table, table.path, bar
-        self.columns = set(table.names()) - set(table.attributes["coordinates"].split())
+        self.columns = set(table.names()) - set(there.coordinates)
         self.rows: dict[int, Row] = {}
         self.bytes = 0
-        self.state = table.read("state")
+        self.state = there.state
         self.next = 0.0
 
     def add(self, index: int, row: Row) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from stdyn.checks import Array, integer, number
 from stdyn.errors import InputError
-from stdyn.model.activations import find
+from stdyn.model.activations import Activation, find, known
 from stdyn.model.experiment import Experiment
 from stdyn.model.problem import RATES, Problem
 from stdyn.model.state import OrderParameters
@@ -69,14 +69,34 @@ class Variations(Sequence[Problem]):
     vary: Mapping[str, Any] = field(default_factory=dict)
     sample: str = "random"
     number: int | None = None
+    _of_a_file: Mapping[str, Activation] | None = field(default=None, repr=False)  # names are those of a file
 
     def __post_init__(self) -> None:
         if not isinstance(self.experiment, Experiment):
             raise InputError(f"experiment must be an Experiment, but is {type(self.experiment).__name__}")
         if not isinstance(self.vary, Mapping):
             raise InputError(f"vary must be a mapping of quantities to values, but is {self.vary!r}")
-        self.experiment.check()
+        named: dict[str, Any] = {name: self.find(each, name) for name, each in self._named.items()}
+        replace(self.experiment, **named).check()
         _ = self.axes, self.samples  # checks every value
+
+    def find(self, name: Any, argument: str = "activation") -> Activation:
+        """The activation of a name. If a file has named it nothing is run, and its functions may be unknown."""
+        if self._of_a_file is None or not isinstance(name, str):
+            return find(name, argument)
+        return self._of_a_file[name] if name in self._of_a_file else known(name, None)
+
+    @property
+    def _named(self) -> dict[str, Any]:
+        """The activations that the experiment names."""
+        named = {name: getattr(self.experiment, name) for name in _ACTIVATIONS}
+        return {name: each for name, each in named.items() if each is not None}
+
+    @property
+    def activations(self) -> dict[str, Activation]:
+        """All that the problems have, by name."""
+        varied = (each for quantity, values in self.axes.items() if _of_activations(quantity) for each in values)
+        return {str(name): self.find(name) for name in {*self._named.values(), *varied}}
 
     @cached_property
     def axes(self) -> dict[str, np.ndarray]:
@@ -88,8 +108,11 @@ class Variations(Sequence[Problem]):
             named += map(str.strip, name.split("="))
             if isinstance(values, Mapping):
                 _check_keys(name, values, _KEYS)
-            if not _is_sampled(name, values):
-                axes[name] = _values(name, values)
+            if not is_sampled(name, values):
+                axes[name] = axis_values(name, values)
+                for part in _of_activations(name):
+                    for each in axes[name]:
+                        self.find(each, part)
         if len(set(named)) < len(named):
             twice = next(name for name in named if named.count(name) > 1)
             raise InputError(f"{twice} must vary once, but is named twice: {', '.join(self.vary)}")
@@ -100,7 +123,7 @@ class Variations(Sequence[Problem]):
     @cached_property
     def samples(self) -> dict[str, np.ndarray]:
         """The sampled quantities: {quantity: (samples,) values}."""
-        names = [name for name, values in self.vary.items() if _is_sampled(name, values)]
+        names = [name for name, values in self.vary.items() if is_sampled(name, values)]
         if not names:
             if self.number is not None:
                 raise InputError(
@@ -163,12 +186,9 @@ class Variations(Sequence[Problem]):
 
         It has activations instead of their names: another process may not know what was made in this one.
         """
-        values = self.values(index)
-        there = {name: getattr(self.experiment, name) for name in _ACTIVATIONS}
-        named = {
-            name: values.get(name, there[name]) for name in _ACTIVATIONS if values.get(name, there[name]) is not None
-        }
-        return partial(problem_at, self.experiment, values | {name: find(each) for name, each in named.items()})
+        values = self._named | self.values(index)
+        found = {name: self.find(each) for name, each in values.items() if _of_activations(name)}
+        return partial(problem_at, self.experiment, values | found)
 
     def __iter__(self) -> Iterator[Problem]:
         return (self[index] for index in range(len(self)))
@@ -184,10 +204,16 @@ class Variations(Sequence[Problem]):
         }
 
     @classmethod
-    def from_description(cls, description: Mapping[str, Any]) -> "Variations":
-        """The points that `description` describes."""
+    def from_description(
+        cls, description: Mapping[str, Any], activations: Mapping[str, Any] | None = None
+    ) -> "Variations":
+        """The points that `description` describes; `activations` are the values of g and g' that a file has, by name.
+
+        No name is looked up in a "file.py": the description is that of a file, which may be anybody's.
+        """
+        named = {name: known(name, np.asarray(values, dtype=float)) for name, values in (activations or {}).items()}
         rest = {name: value for name, value in description.items() if name != "experiment"}
-        return cls(from_values(description["experiment"], Experiment), **rest)
+        return cls(from_values(description["experiment"], Experiment), **rest, _of_a_file=named)
 
     # -----------------------------------------------------------------------------------------------------------------
 
@@ -293,13 +319,18 @@ def _check_entry(experiment: Experiment, entry: re.Match[str]) -> None:
         raise InputError(f"{entry[0]} is no entry of {entry[1]}, which has shape {shape} and is counted from 0")
 
 
-def _is_sampled(name: str, values: object) -> bool:
+def _of_activations(name: str) -> list[str]:
+    """The parts of a quantity's name that are activations."""
+    return [part for part in map(str.strip, name.split("=")) if part in _ACTIVATIONS]
+
+
+def is_sampled(name: str, values: object) -> bool:
     if name == "draw":
         return isinstance(values, str) and values == "each"
     return isinstance(values, Mapping) and "number" not in values
 
 
-def _values(name: str, values: object) -> np.ndarray:
+def axis_values(name: str, values: object) -> np.ndarray:
     """The values of an axis of the grid, checked."""
     if isinstance(values, Mapping):
         if "number" not in values:  # only draw, of which a range is no sample
@@ -353,8 +384,8 @@ def _value(name: str, value: Any) -> Any:
         if part in TEXTS:
             if part == "rule" and value not in ("fa", "bp"):
                 raise InputError(f"rule must be one of fa, bp, but is {value!r}")
-            if part in _ACTIVATIONS:
-                find(value, part)
+            if part in _ACTIVATIONS and not isinstance(value, str | Activation):
+                raise InputError(f"{part} must be a name or a stdyn.Activation, but is {value!r}")
         elif part in ("N", "draw"):
             value = integer(part, value, 0 if part == "draw" else 1)
         elif part == "b_angle":

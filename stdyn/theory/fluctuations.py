@@ -17,7 +17,9 @@ from stdyn.checks import Array, check_settings, check_type, integer
 from stdyn.errors import InputError, SymmetryWarning
 from stdyn.files import store
 from stdyn.files.format import Variables, to_dataset
-from stdyn.files.store import read_kind
+from stdyn.files.schema import Expected, Schema, counted, read_all
+from stdyn.files.table import Table
+from stdyn.model import trajectoryfile
 from stdyn.model.problem import Problem
 from stdyn.model.trajectory import Trajectory, from_arrays
 from stdyn.theory.expansion import Expansion, check_smooth
@@ -226,14 +228,39 @@ def load_fluctuations(path: str | os.PathLike[str]) -> Fluctuations:
     InputError
         If there is no such file, or it is damaged, or holds something else.
     """
-    arrays, attributes = read_kind(path, "fluctuations")
-    try:
-        of: dict[str, Any] = {kind: _per_order_parameter_of(arrays, kind) for kind in ("std", "bias")}
-        of |= {name: arrays[name] for name in ("covariance", "nonlinearity", "nonlinearity_eps_g")}
-        of["quadrature_error"] = attributes.pop("quadrature_error")
-    except KeyError as missing:
-        raise InputError(f"{path} is a stdyn file, but holds no {missing}, which fluctuations need") from None
-    return Fluctuations(from_arrays(path, arrays, attributes), **of)
+    arrays, attributes = read_all(path, _schema)
+    of: dict[str, Any] = {kind: _per_order_parameter_of(arrays, kind) for kind in ("std", "bias")}
+    of |= {name: arrays[name] for name in ("covariance", "nonlinearity", "nonlinearity_eps_g")}
+    of["quadrature_error"] = attributes.pop("quadrature_error")
+    theory = from_arrays(path, arrays, attributes)
+    L = theory.problem.layout.size
+    if of["covariance"].shape[1:] != (L, L):
+        raise InputError(f"{path}: covariance must be of {L} order parameters, but has shape {of['covariance'].shape}")
+    known = np.isfinite(of["nonlinearity"])
+    for name in (name for name in arrays if name == "covariance" or name.startswith(("std_", "bias_"))):
+        gaps = np.isnan(arrays[name]).reshape(len(known), int(np.prod(arrays[name].shape[1:]))).any(axis=1)
+        wrong = np.flatnonzero(gaps & known)
+        if len(wrong):
+            raise InputError(f"{path}: {name} must be known where nonlinearity is, but is NaN at alpha[{wrong[0]}]")
+    return Fluctuations(theory, **of)
+
+
+def _schema(table: Table) -> Schema:
+    """What a file must hold besides the theory's trajectory."""
+    there = trajectoryfile.variables(table)
+    variables = dict(there)
+    for name in (name for name in ("R", "Q", "v", "F", "eps_g") if name in there):
+        variables[f"std_{name}"] = Expected(axes=there[name].axes, least=0, nan=True)
+        variables[f"bias_{name}"] = Expected(axes=there[name].axes, nan=True)
+    square = ("order_parameter", "order_parameter_2")
+    variables |= {axis: counted(axis) for axis in square}
+    variables |= {"covariance": Expected(axes=("alpha", *square), nan=True)}
+    variables |= {name: Expected(axes=("alpha",), least=0, inf=True) for name in ("nonlinearity", "nonlinearity_eps_g")}
+    attributes = trajectoryfile.ATTRIBUTES | {
+        "method": Expected("text", choices=("ode",)),
+        "quadrature_error": Expected(least=0),
+    }
+    return Schema("fluctuations", variables, attributes)
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -172,7 +172,7 @@ def test_a_file_can_be_read_where_its_function_is_not_known(tmp_path):
     first, second, third = run.stdout.splitlines()
     assert first == f"softplus {theory.eps_g[1]}"
     assert "make it with stdyn.activation(g, g_prime, name='softplus'), and load the file then" in second
-    assert third == "activation 'softplus' is another one here than in the file: g or g' have other values"
+    assert third == "theory.h5: activation 'softplus' is another one here than in the file: g or g' have other values"
     copy = stdyn.load(tmp_path / "copy.h5")
     assert copy.problem.activation is SOFTPLUS
 
