@@ -227,6 +227,7 @@ def histogram(ax: Axes, scan: Scan, name: str) -> Axes:
     for rule, points in by_rule(scan).items():
         look = style.RULES[rule]
         values, edges = finite(scan, name)[points], bins.tolist()
+        values = values[np.isfinite(values)]
         ax.hist(values, edges, histtype="stepfilled", color=look.colour, alpha=0.15)
         ax.hist(values, edges, histtype="step", color=look.colour, ls=look.dash, lw=1.3, label=rule.upper())
     if name != "specialised" and style.skewed(every):

@@ -68,7 +68,7 @@ def finish(folder, *options, **more):
 
 
 def variables(path):
-    """Every variable of the file, read by h5py; of one killed within a commit, as the journal beside it completes it."""
+    """Every variable of the file, read by h5py; of one killed in a commit, as its journal completes it."""
     with JournaledFile(path) as whole, h5py.File(whole) as file:
         return {name: np.asarray(dataset[()]) for name, dataset in file.items()}
 

@@ -122,7 +122,7 @@ def test_alphas_are_those_recorded():
     problem = random_problem(1, 1, N=30)
     requested = np.geomspace(0.01, 3, 20)
     recorded = simulate_network(problem, requested, rng=generator()).alphas
-    np.testing.assert_array_equal(recorded, np.rint(requested * 30) / 30)
+    np.testing.assert_array_equal(recorded, np.unique(np.rint(requested * 30)) / 30)
 
 
 @pytest.mark.parametrize("simulate", [simulate_network, simulate_reduced])
