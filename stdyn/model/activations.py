@@ -136,7 +136,7 @@ class Activation:
     @cached_property
     def flat(self) -> bool:
         """Whether g' is zero everywhere, so that a student of this g has no gradient to follow."""
-        return not self.values[1].any() and not (self.usable and self(_BETWEEN)[1].any())
+        return self.usable and not self.values[1].any() and not self(_BETWEEN)[1].any()
 
     @property
     def terms(self) -> Array | None:
