@@ -149,7 +149,7 @@ def right_hand_sides():
     heading("Right-hand side of the ODEs, FA, erf, both layers")
     for units, number, target in ((2, 2000, None), (5, 1000, 6), (20, 10, 1500)):
         arguments = packed(reference(K=units, M=units))
-        time = median(looped(equations.right_hand_side, *arguments, number=number), 11) / number
+        time = median(looped(equations.drift, *arguments, number=number), 11) / number
         row(f"K = M = {units}", time, "us", target)
         if units == 5:
             fast = time
@@ -185,8 +185,8 @@ def profile(problem, alphas):
     """How many right-hand sides one integration takes, and their share of its time."""
     profiler = cProfile.Profile()
     profiler.runcall(stdyn.integrate, problem, alphas)
-    calls = next(n for (_, _, name), (_, n, *_) in pstats.Stats(profiler).stats.items() if name == "derivative")
-    one = looped(equations.right_hand_side, *packed(problem), number=calls)
+    calls = next(n for (_, _, name), (_, n, *_) in pstats.Stats(profiler).stats.items() if name == "drift")
+    one = looped(equations.drift, *packed(problem), number=calls)
     turns = in_turns([one, lambda: stdyn.integrate(problem, alphas)], 3 if QUICK else 9)
     return f"{calls} right-hand sides, {np.median(turns[:, 0] / turns[:, 1]):.0%} of the time"
 

@@ -132,8 +132,11 @@ def _start(path: Path) -> tuple[int | None, int]:
     return None, size
 
 
-def to_dataset(variables: Variables, attributes: Mapping[str, Any] | None = None) -> "xarray.Dataset":
-    """The xarray.Dataset of what a file holds; an axis that is no variable counts from 0."""
+def to_dataset(variables: Variables, attributes: Mapping[str, Any]) -> "xarray.Dataset":
+    """The xarray.Dataset of what a file holds; an axis that is no variable counts from 0.
+
+    What its `to_netcdf` writes is read as the file itself.
+    """
     import xarray
 
     data = {
@@ -142,4 +145,5 @@ def to_dataset(variables: Variables, attributes: Mapping[str, Any] | None = None
     }
     sizes = {axis: n for variable in data.values() for axis, n in variable.sizes.items()}
     indices = {axis: np.arange(n) for axis, n in sizes.items() if axis not in variables}
-    return xarray.Dataset(data, indices, attributes)
+    said = {name: value for name, value in attributes.items() if name != "coordinates"}  # xarray writes these itself
+    return xarray.Dataset(data, indices, {"format": "stdyn", "format_version": FORMAT} | said)

@@ -89,11 +89,8 @@ class GuardedFile(JournaledFile):
         if address + size > self._size:
             self._refuse(f"texts at byte {address} that would end at byte {address + size}")
         words = np.frombuffer(self.peek(address, size), "<u8", size // 8)
-        sizes, is_free, end = (
-            words[1:],
-            words[:-1] & 0xFFFF == 0,
-            len(words),
-        )  # of every word as if an object began there
+        # Of every word, as if an object began there:
+        sizes, is_free, end = words[1:], words[:-1] & 0xFFFF == 0, len(words)
         nowhere = is_free & ((sizes < 16) | (sizes & 7 != 0)) | (sizes > size)
         steps = np.where(is_free, sizes, sizes + 23) // 8
         after = np.where(nowhere, end, np.arange(end - 1, dtype=np.uint64) + steps).tolist() if end else []

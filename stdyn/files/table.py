@@ -95,6 +95,8 @@ class Table:
             if found:
                 self.attributes["coordinates"] = found
                 return
+        if "_NCProperties" in self._file.attrs:  # written by a library of netCDF: there were none
+            self.attributes["coordinates"] = ""
 
     def __enter__(self) -> "Table":
         return self

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from stdyn.kernels.algebra import covariance, minus, mixed, output_weights, overlaps, plus
+from stdyn.kernels.algebra import covariance, output_weights, overlaps, plus
 from stdyn.kernels.averages import averages
 from stdyn.kernels.compile import compiled
 from stdyn.kernels.parameters import backward, named
@@ -44,10 +44,19 @@ def drift(w, parameters):
     """
     p = named(parameters)
     (K, O), M = p.b.shape, p.T.shape[0]
-    R, Q_across, v = unpack(w, K, M, O)
+    R, Q, v = unpack(w, K, M, O)
     along = overlaps(R, p.T_inverse)
-    dR, dQ, dv = _changes(p, R, plus(Q_across, 1.0, overlaps(along, R)), v)
-    return pack(dR, minus(dQ, mixed(dR, along)), dv)
+    for i in range(K):
+        for k in range(i, K):
+            for n in range(M):
+                Q[i, k] += along[i, n] * R[k, n]
+            Q[k, i] = Q[i, k]
+    dR, dQ, dv = _changes(p, R, Q, v)
+    for i in range(K):
+        for k in range(i, K):
+            for n in range(M):
+                dQ[i, k] -= dR[i, n] * along[k, n] + along[i, n] * dR[k, n]
+    return pack(dR, dQ, dv)
 
 
 @compiled

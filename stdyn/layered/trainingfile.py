@@ -105,7 +105,8 @@ class Histories:
 
     def to_xarray(self) -> "xarray.Dataset":
         """Everything in the file as an xarray.Dataset; rule and seed are coordinates of `run`."""
-        return look(self.path, lambda table: to_dataset(table.variables())).set_coords(["rule", "seed"])
+        made = look(self.path, lambda table: to_dataset(table.variables(), table.attributes))
+        return made.set_coords(["rule", "seed"])
 
     def __repr__(self) -> str:
         return f"<stdyn.Histories>\n{self.text()}"

@@ -284,7 +284,7 @@ class Scan:
         found = table.variables()
         for name in found.keys() & self._expected.keys():
             checked_values(self.path, name, found[name][1], self._expected[name])
-        return to_dataset(found)
+        return to_dataset(found, table.attributes)
 
     def __repr__(self) -> str:
         return f"<stdyn.Scan>\n{self.text()}"

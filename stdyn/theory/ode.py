@@ -26,7 +26,7 @@ from stdyn.theory.symmetry import Orbits, find_orbits
 _NEARLY = 1e-13  # order parameters closer than this, in units of the largest, are symmetric but for rounding
 _BROKEN = 1e-6  # and so far apart they no longer count as symmetric
 _RTOL_OF_JUMPS = 1e-5  # the least, if the right-hand side has jumps: quadrature of a g' that jumps
-_SMALLER = 0.01  # Q_across has fallen so far that the solver starts anew with smaller tolerances
+_SMALLER = 1e-3  # Q_across has fallen so far that the solver starts anew with smaller tolerances
 _ROUNDING = 1e-15  # what it makes of the derivative of Q_across, for each unit
 _NEWTON = ("Radau", "BDF")  # methods whose equations must be solved to sqrt(rtol) of the tolerances
 _IMPLICIT = (*_NEWTON, "LSODA")  # methods that need the Jacobian
@@ -184,8 +184,9 @@ class _Equations:
         self.rounding = rounding * (problem.start.K + problem.start.M)
         self.difference = _DIFFERENCE if problem.smooth else _DIFFERENCE_OF_JUMPS
         self._orbits = None if orbits.trivial else orbits
+        self._moderate = 1e-2 * np.sqrt(DIVERGED / (1 + np.abs(self.T_inverse).sum()))  # of w: Q < DIVERGED then
         there = problem.layout.places["Q"]
-        self.across = np.arange(problem.layout.size)[there] if orbits.trivial else np.unique(orbits.orbit[there])
+        self.across: slice | np.ndarray = there if orbits.trivial else np.unique(orbits.orbit[there])
 
     def reduced(self, w: Array) -> Array:
         """The numbers s of a state w."""
@@ -197,7 +198,9 @@ class _Equations:
 
     def __call__(self, _: float, s: Array) -> Array:
         """ds/dalpha"""
-        return self.reduced(drift(self.expanded(s), self.parameters))
+        if self._orbits is None:
+            return drift(s, self.parameters)
+        return self._orbits.reduce(drift(self._orbits.expand(s), self.parameters))
 
     def jacobian(self, _: float, s: Array) -> Array:
         """d(ds_a/dalpha)/ds_b, by differences.
@@ -210,20 +213,24 @@ class _Equations:
         return np.stack([(self(0.0, s + step) - here) / step.sum() for step in np.diag(steps)], axis=1)
 
     def largest(self, s: Array) -> float:
-        """The largest order parameter."""
+        """The largest order parameter, or a bound of it that is far from what counts as diverged."""
+        most = float(largest(s))
+        if most < self._moderate:
+            return most
         return float(largest(order_parameters(self.expanded(s), self.parameters)))
 
     def largest_across(self, s: Array) -> float:
         """The largest Q_across."""
-        return float(np.abs(s[self.across]).max())
+        return float(largest(s[self.across]))
 
     def tolerances(self, s: Array, atol: float, size: float) -> Array:
-        """The absolute tolerances of s: atol, for a Q_across of this size that much smaller.
+        """The absolute tolerances of s: atol, but less for a Q_across of a small size, as its root.
 
-        They are not below what rounding makes of its derivative.
+        So Q_across is known to rtol / 100 times its root: eps_g of 1e-12 to 1e-5 of its value. Tolerances are not below
+        what rounding makes of its derivative.
         """
         each = np.full(len(s), atol)
-        each[self.across] = max(atol * size, min(atol, self.rounding))
+        each[self.across] = max(atol * np.sqrt(size), min(atol, self.rounding))
         return each
 
 
@@ -232,8 +239,8 @@ def _steps(
 ) -> Iterator[scipy.integrate.OdeSolver]:
     """The solver after each step from alpha = 0 to the end.
 
-    Q_across, and eps_g with it, may fall by many orders of magnitude. Where it has fallen to a hundredth, a new solver
-    goes on, whose tolerances for it are as much smaller.
+    Q_across, and eps_g with it, may fall by many orders of magnitude. Where it has fallen to a thousandth, a new solver
+    goes on with smaller tolerances for it.
     """
     most = equations.largest_across(s)
     size = most if equations.rounding < most < 1 else 1.0
@@ -248,7 +255,7 @@ def _steps(
             yield solver
             now = equations.largest_across(solver.y)
             most = max(most, now)
-            if now < _SMALLER * min(most, size) and atol * size > equations.rounding:
+            if now < _SMALLER * min(most, size) and atol * np.sqrt(size) > equations.rounding:
                 break
         if solver.status != "running":
             return

@@ -8,11 +8,30 @@ import pytest
 import xarray
 from test_store import solved
 
-from stdyn import Experiment, InputError, Training, Variations, fluctuations, load, open_scan, scan, train
+from stdyn import (
+    Experiment,
+    InputError,
+    Training,
+    Variations,
+    fluctuations,
+    load,
+    load_fluctuations,
+    open_scan,
+    open_training,
+    scan,
+    train,
+)
 from stdyn.files import store
 from stdyn.files.table import Table
 
-KINDS = ("theory", "simulation", "fluctuations", "scan", "training")
+OPEN = {
+    "theory": load,
+    "simulation": load,
+    "fluctuations": load_fluctuations,
+    "scan": open_scan,
+    "training": open_training,
+}
+KINDS = tuple(OPEN)
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +81,28 @@ def test_what_went_through_xarray_is_read_as_it_was(files, kind, tmp_path):
     with h5py.File(path) as file:
         assert file.attrs["format_version"].shape == (1,)
     assert_same(path, everything(files[kind]))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_to_xarray_gives_is_read_again(files, kind, tmp_path):
+    """`to_xarray().to_netcdf(…)` writes a file of stdyn's too."""
+    path = tmp_path / "again.nc"
+    OPEN[kind](files[kind]).to_xarray().to_netcdf(path, engine="h5netcdf")
+    variables, attributes = everything(path)
+    for name, (axes, values, _) in everything(files[kind])[0].items():
+        assert variables[name][0] == axes
+        np.testing.assert_array_equal(variables[name][1], values, err_msg=name)
+    assert attributes == everything(files[kind])[1]
+    OPEN[kind](path)
+
+
+def test_a_scan_of_which_nothing_varies_goes_through_xarray(tmp_path):
+    problem = solved("ode").problem
+    scanned = scan([problem, problem], [0.0, 1.0], tmp_path / "scan.h5")
+    scanned.to_xarray().to_netcdf(tmp_path / "scan.nc", engine="h5netcdf")
+    again = open_scan(tmp_path / "scan.nc")
+    assert again.coordinates == {}
+    np.testing.assert_array_equal(again.trajectory(1).R, scanned.trajectory(1).R)
 
 
 def like_netcdf(source, target):
