@@ -224,13 +224,13 @@ class _Equations:
         return float(largest(s[self.across]))
 
     def tolerances(self, s: Array, atol: float, size: float) -> Array:
-        """The absolute tolerances of s: atol, but less for a Q_across of a small size, as its root.
+        """The absolute tolerances of s: atol, but less for a Q_across of a size below 0.01, as its root.
 
-        So Q_across is known to rtol / 100 times its root: eps_g of 1e-12 to 1e-5 of its value. Tolerances are not below
-        what rounding makes of its derivative.
+        At the default atol, eps_g of 1e-10 is known to about a thousandth of its value. Tolerances are not below what
+        rounding makes of the derivative.
         """
         each = np.full(len(s), atol)
-        each[self.across] = max(atol * np.sqrt(size), min(atol, self.rounding))
+        each[self.across] = max(atol * min(1.0, 10 * np.sqrt(size)), min(atol, self.rounding))
         return each
 
 
@@ -255,7 +255,7 @@ def _steps(
             yield solver
             now = equations.largest_across(solver.y)
             most = max(most, now)
-            if now < _SMALLER * min(most, size) and atol * np.sqrt(size) > equations.rounding:
+            if now < _SMALLER * min(most, size) and 10 * atol * np.sqrt(size) > equations.rounding:
                 break
         if solver.status != "running":
             return
