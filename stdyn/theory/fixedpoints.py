@@ -24,6 +24,7 @@ from stdyn.theory.ode import solve
 from stdyn.theory.symmetry import Orbits, equivalent, find_orbits
 
 _POLISHED = 1e-12  # the last Newton step, relative to 1 + the largest order parameter, in the units of _scales
+_STILL = 1e-9  # the drift at a fixed point, relative to the same
 _ROUNDING = 4e-15  # of averages of order 1, of which the drift is made
 _PATIENCE = 5  # steps that do not make it smaller, by which it is
 _NEWTON = 50  # steps at most
@@ -306,11 +307,24 @@ def _newton(drift: Callable[[Array], Array], jacobian: Callable[[Array], Array],
             best, least, when = x, rounding, n
         elif least <= 1 and n - when >= _PATIENCE:
             return best
-        step = np.linalg.lstsq(J, -here, rcond=_RANK)[0]
+        step = _step(J, here)
         x = x + step
-        if np.abs(units * step).max(initial=0) <= _POLISHED * scale:
+        is_still = np.abs(units * drift(x)).max(initial=0) <= _STILL * scale
+        if is_still and np.abs(units * step).max(initial=0) <= _POLISHED * scale:
             return x
     return best if least <= 1 else UNSETTLED
+
+
+def _step(J: Array, drift: Array) -> Array:
+    """Newton's step, without the zero modes of J: in rows and columns of one size, as rates may be of order eta^2."""
+
+    def sizes(A: Array) -> Array:
+        largest = np.abs(A).max(axis=0, initial=0)
+        return np.where(largest > 0, largest, 1.0)
+
+    rows = sizes(J.T)
+    columns = sizes(J / rows[:, None])
+    return np.linalg.lstsq(J / rows[:, None] / columns, -drift / rows, rcond=_RANK)[0] / columns
 
 
 def _random_start(problem: Problem, rng: np.random.Generator, led: bool) -> OrderParameters:
