@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Mapping
 from concurrent.futures import Executor
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,7 +12,7 @@ from stdyn.errors import InputError
 Array = NDArray[np.float64]
 
 METHODS = ("DOP853", "RK45", "RK23", "LSODA", "Radau", "BDF")  # of scipy.integrate.solve_ivp
-_KEPT = {"PCG64": "inc", "PCG64DXSM": "inc", "Philox": "key"}
+_MOST_DRAWN = 2**50  # numbers from a generator; one that is further on was jumped or advanced to another stream
 NORMALS = ("fast", "numpy")  # kernels.random.normals, or numpy.random.Generator.standard_normal, the reference
 
 
@@ -90,23 +89,38 @@ def spawning(rng: np.random.Generator) -> np.random.Generator:
     another one, is not what made the state: NumPy takes it from the system's entropy, another one in every process.
     """
     sequence, bits = seed_sequence(rng), rng.bit_generator
-    fixed = _KEPT.get(type(bits).__name__)  # what of the state drawing numbers does not change
-
-    def part(state: Mapping[str, Any]) -> Any:
-        return state["state"][fixed] if fixed else state
-
-    kind = type(bits)
-    if _equal(part(kind(sequence).state), part(bits.state)):
+    if 0 <= _drawn(type(bits)(sequence), bits) < _MOST_DRAWN:
         return rng
     words = rng.integers(0, 2**32, 8, dtype=np.uint32)
-    return np.random.Generator(kind(np.random.SeedSequence(words.tolist())))
+    return np.random.Generator(type(bits)(np.random.SeedSequence(words.tolist())))
 
 
-def _equal(one: Any, other: Any) -> bool:
-    """Whether two states of a bit generator are the same."""
-    if isinstance(one, Mapping) and isinstance(other, Mapping):
-        return one.keys() == other.keys() and all(_equal(one[key], other[key]) for key in one)
-    return bool(np.array_equal(one, other))
+def _drawn(fresh: np.random.BitGenerator, bits: np.random.BitGenerator) -> int:
+    """How many numbers have been drawn since a bit generator was made; -1 if that cannot be told, or it is another."""
+    there, here = (each.state["state"] for each in (fresh, bits))
+    if isinstance(bits, np.random.Philox):
+        if not np.array_equal(there["key"], here["key"]):
+            return -1
+        before, now = (sum(int(word) << 64 * n for n, word in enumerate(each["counter"])) for each in (there, here))
+        return now - before
+    if isinstance(bits, np.random.PCG64 | np.random.PCG64DXSM):
+        return _steps_of_pcg(fresh, there["state"], here) if there["inc"] == here["inc"] else -1
+    return 0 if all(np.array_equal(there[name], here[name]) for name in there) else -1
+
+
+def _steps_of_pcg(any_: np.random.BitGenerator, start: int, state: Mapping[str, int]) -> int:
+    """The steps from `start` to a state of a linear congruential generator modulo 2^128 (Brown, 1994), bit by bit."""
+    full, increment = 2**128 - 1, state["inc"]
+    one = {**any_.state, "state": {"state": 1, "inc": increment}}
+    any_.state = one
+    any_.advance(1)  # type: ignore[attr-defined]
+    factor = (any_.state["state"]["state"] - increment) & full
+    steps, bit = 0, 1
+    while start != state["state"]:
+        if (start ^ state["state"]) & bit:
+            start, steps = (start * factor + increment) & full, steps | bit
+        increment, factor, bit = (factor + 1) * increment & full, factor * factor & full, 2 * bit
+    return steps
 
 
 def check_executor(executor: object) -> None:

@@ -222,7 +222,7 @@ def curve(
 
 def markers_at(alphas: Array) -> np.ndarray:
     """Positions of at most _SHOWN alphas, evenly spaced along a logarithmic or linear axis."""
-    first = int(alphas[0] == 0)
+    first = int(alphas[0] == 0 and len(alphas) > 1)
     x = np.log(alphas[first:]) if style.wide(alphas) else alphas[first:]
     targets = np.linspace(x[0], x[-1], _SHOWN)
     return first + np.unique(np.abs(x[:, None] - targets).argmin(axis=0))

@@ -244,7 +244,8 @@ def _open_regular(path: str, flags: int) -> int:
 
 
 def journal_of(path: Path) -> Path:
-    """Where the journal of a file stands while a commit is under way."""
+    """Where the journal of a file stands while a commit is under way: beside the file itself, not a link to it."""
+    path = Path(os.path.realpath(path))
     return path.with_name(f".{path.name}.journal")
 
 

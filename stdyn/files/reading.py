@@ -40,6 +40,10 @@ class NotRead(Exception):
     """Why something in a file is not read."""
 
 
+class NoAxes(NotRead):
+    """A data set that does not belong to any axes: not one of ours."""
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # Attributes
 
@@ -86,7 +90,7 @@ def axes(raw: GuardedFile, dataset: h5py.Dataset) -> tuple[str, ...]:
     if not dataset.shape:
         return ()
     if not h5a.exists(dataset.id, b"DIMENSION_LIST"):
-        raise NotRead("does not say which its axes are")
+        raise NoAxes("does not say which its axes are")
     found = h5a.open(dataset.id, b"DIMENSION_LIST")
     kind = found.get_type()
     if found.shape != (dataset.ndim,) or kind.committed() or not _LISTS.match(kind.encode()):
@@ -261,6 +265,12 @@ def variable(file: h5py.File, raw: GuardedFile, name: str) -> Variable | None:
     found = h5o.open(file.id, key)
     if not isinstance(found, h5d.DatasetID):
         return None
+    for packing in (b"scale_factor", b"add_offset"):
+        if h5a.exists(found, packing):
+            raise NotRead(f"is packed by {packing.decode()}: what it stands for is not read")
+    filled = attribute(raw, found, b"_FillValue")
+    if isinstance(filled, float) and math.isfinite(filled):
+        raise NotRead(f"has {filled:g} where values are missing (_FillValue), which is not read: NaN is")
     chunk, filters = _storage(found)
     dataset, shape, dtype = h5py.Dataset(found, readonly=file.mode == "r"), found.shape, found.dtype
     is_text = h5py.check_string_dtype(dtype) is not None and _is_sound(found.get_type())

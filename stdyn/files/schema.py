@@ -47,6 +47,8 @@ class Expected:
         What a text may be, if not everything.
     first : int, optional
         The numbers are first, first + 1, …, as those of an axis that counts.
+    increasing : bool
+        Each number is larger than the one before.
     dtype : type
         In which numbers come.
     """
@@ -60,6 +62,7 @@ class Expected:
     inf: bool = False
     choices: tuple[str, ...] = ()
     first: int | None = None
+    increasing: bool = False
     dtype: type = np.float64
 
     @property
@@ -149,7 +152,22 @@ def checked_shapes(table: Table, schema: Schema) -> Sizes:
             lengths = tuple(sizes.get(axis, "any") for axis in axes)
             raise InputError(f"{path}: {name} must have the axes {named} of lengths {lengths}, but has shape {shape}")
         sizes |= dict(zip(axes, shape, strict=True))
+        if len(set(shape)) < len(shape):
+            _check_order(table, name, axes)
     return sizes
+
+
+def _check_order(table: Table, name: str, axes: tuple[str, ...]) -> None:
+    """Refuse a variable whose axes are in another order, where their lengths do not tell."""
+    try:
+        there = table.axes(name)
+    except InputError:  # copied without the variables of its axes
+        return
+    if there != axes and set(there) == set(axes):
+        raise InputError(
+            f"{table.path}: {name} must have the axes ({', '.join(axes)}), but has them in the order"
+            f" ({', '.join(there)})"
+        )
 
 
 def _lacking(path: AnyPath, name: str, schema: Schema) -> str:
@@ -182,6 +200,11 @@ def checked_values(path: AnyPath, name: str, values: Any, expected: Expected) ->
     values = values.astype(np.int64 if expected.holds == "integer" else expected.dtype, copy=False)
     if expected.first is not None and not np.array_equal(values, expected.first + np.arange(len(values))):
         raise InputError(f"{path}: {name} must count from {expected.first}, but is {shown(values.tolist())}")
+    if expected.increasing and (np.diff(values) <= 0).any():
+        j = int((np.diff(values) <= 0).argmax())
+        raise InputError(
+            f"{path}: {name} must increase, but {name}[{j}] = {values[j]:g} is followed by {values[j + 1]:g}"
+        )
     return values
 
 

@@ -18,7 +18,7 @@ from stdyn.files.format import Variables, attributes_of, check_kind, damage_name
 from stdyn.files.guard import GuardedFile
 from stdyn.files.journal import journal_of, settled
 from stdyn.files.paths import check_target, largest, move_into_place, readable
-from stdyn.files.reading import NotRead, Points, Variable, attribute, axes, is_dataset, variable
+from stdyn.files.reading import NoAxes, NotRead, Points, Variable, attribute, axes, is_dataset, variable
 
 Columns = dict[str, tuple[tuple[str, ...], type, str]]  # name -> (axes after that of the points, type, what it is)
 Value = np.ndarray | float | str
@@ -140,10 +140,17 @@ class Table:
             return found.read(points)
 
     def variables(self) -> Variables:
-        """Everything in the file: (axes, values, what it is) by name."""
-        return {
-            name: (self.axes(name), self.read(name), self._attribute(name, b"long_name")) for name in self.readable()
-        }
+        """Everything in the file that says which its axes are: (axes, values, what it is) by name."""
+        found = {}
+        for name in self.readable():
+            try:
+                axes = self.axes(name)
+            except InputError as error:
+                if isinstance(error.__cause__, NoAxes):  # what somebody has added
+                    continue
+                raise
+            found[name] = axes, self.read(name), self._attribute(name, b"long_name")
+        return found
 
     def readable(self) -> list[str]:
         """The names of all data sets that `read` reads: of numbers or texts, in this file."""
@@ -190,10 +197,11 @@ class Table:
     def _take(self, name: str, wanted: Variable, needed: int) -> None:
         self._taken[name] = min(self._taken.get(name, 0) + needed, max(needed, wanted.memory()))
         taken, size = sum(self._taken.values()), self._raw.size
-        if taken > largest(size):
+        allowed = largest(size, whole=self.attributes.get("kind") not in ("scan", "training"))
+        if taken > allowed:
             raise NotRead(
                 f"of shape {wanted.shape} would take {taken} bytes of memory, with what was read before, but the file"
-                f" has {size} bytes: refused is what takes more than {largest(size)}"
+                f" has {size} bytes: refused is what takes more than {allowed}"
             )
 
     def put(self, rows: Mapping[int, Mapping[str, Value]]) -> None:

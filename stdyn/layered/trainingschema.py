@@ -129,7 +129,7 @@ def schema(table: Table) -> Schema:
     expected = {
         "run": counted("run", needed=True),
         "epoch": counted("epoch", needed=True),
-        "alpha": Expected(axes=("alpha",), least=0, most=1e30),
+        "alpha": Expected(axes=("alpha",), least=0, most=1e30, increasing=True),
         "layer": counted("layer", 1, needed=True),
         "output": counted("output", needed=True),
         "description": Expected("JSON"),

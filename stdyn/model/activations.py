@@ -136,7 +136,9 @@ class Activation:
     @cached_property
     def flat(self) -> bool:
         """Whether g' is zero everywhere, so that a student of this g has no gradient to follow."""
-        return self.usable and not self.values[1].any() and not self(_BETWEEN)[1].any()
+        if not self.usable or self.values[1].any() or self(_BETWEEN)[1].any():
+            return False
+        return not any(jump for each in self.thresholds for jump in each.jumps[1:])
 
     @property
     def terms(self) -> Array | None:

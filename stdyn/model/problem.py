@@ -1,5 +1,6 @@
 """What is to be solved: the order parameters of a starting point, and the problem they are the start of."""
 
+import sys
 import warnings
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal
@@ -12,6 +13,17 @@ from stdyn.kernels.averages import table
 from stdyn.kernels.parameters import RATES, Plain
 from stdyn.model.activations import Activation, codes, find, law_of
 from stdyn.model.state import Layout, OrderParameters
+
+
+def _outside() -> int:
+    """The stacklevel, of a warning of the function that calls this, of whoever called the package."""
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] in (
+        "stdyn",
+        "dataclasses",
+    ):
+        level, frame = level + 1, frame.f_back
+    return level
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +115,7 @@ class Problem:
                 f"no gradient reaches the first layer, which never learns: g' of {self.activation} is zero everywhere"
                 f" and eta = {self.eta:g} changes nothing (such a g is one for teachers; eta = 0 says it is meant)",
                 NoGradientWarning,
-                stacklevel=3,
+                stacklevel=_outside(),
             )
 
     @property

@@ -19,6 +19,7 @@ AnyPath = str | os.PathLike[str]
 _LARGEST = 1e20  # of order parameters: where a field is beyond 1e8, a run counts as diverged
 _TEACHER = 1e30
 _LAST = 1e30  # alpha
+_SLACK = 1e-2  # relative: by how much an overlap may exceed what the lengths of vectors allow
 _ROUNDING = 1e-9  # relative: what may be missing in a symmetry
 _COSINE: dict[str, Any] = {"least": -1 - 1e-9, "most": 1 + 1e-9}
 
@@ -118,6 +119,7 @@ def check_together(path: AnyPath, arrays: Arrays, attributes: dict[str, Any]) ->
     states = {name: arrays[name] if runs else arrays[name][None] for name in state_axes(())}
     diverged_at = np.atleast_1d(arrays.get("diverged_at", np.inf))
     gone = check_states(path, states, diverged_at)
+    _check_cosines(path, states, arrays["T"])
     _check_ends(path, gone, arrays["alpha"], diverged_at, 2 / attributes["N"])
     wrong = np.argwhere(np.isnan(arrays["eps_g"]) != gone.reshape(arrays["eps_g"].shape))
     if wrong.size:
@@ -194,6 +196,23 @@ def _check_symmetry(path: AnyPath, Q: np.ndarray) -> None:
     if wrong.size:
         where = [int(i) for i in [*wrong[0], wrong[0][-1]]]
         raise InputError(f"{path}: Q must have no negative norms, but Q{where} is {Q[tuple(where)]:.3g}")
+
+
+def _check_cosines(path: AnyPath, states: Arrays, T: np.ndarray) -> None:
+    """Refuse overlaps of vectors that are clearly larger than their lengths allow, by more than a solver's error."""
+    Q, R = states["Q"], states["R"]
+    norms = np.einsum("...ii->...i", Q)
+    room = _SLACK * np.maximum(np.nan_to_num(norms).max(axis=-1, initial=0), np.diag(T).max())[..., None, None]
+    with np.errstate(invalid="ignore"):
+        for name, overlaps, others in (("R", R, np.diag(T)), ("Q", Q, norms[..., None, :])):
+            most = np.sqrt(np.maximum(norms[..., :, None], 0) * np.maximum(others, 0))
+            wrong = np.argwhere(np.abs(overlaps) > most + np.sqrt(room * np.maximum(others, 0)) + room)
+            if wrong.size:
+                where = tuple(int(i) for i in wrong[0])
+                raise InputError(
+                    f"{path}: {name} must be an overlap of vectors of the lengths in Q and T, but"
+                    f" {name}{list(where)} is {overlaps[where]:.3g}"
+                )
 
 
 def _check_seed(path: AnyPath, text: str) -> None:

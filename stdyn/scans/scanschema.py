@@ -109,7 +109,7 @@ def _schema(table: Table, coordinates: tuple[str, ...], recipe: bool, keep: Any)
     expected |= {"point": counted("point", needed=True), "description": Expected("JSON")}
     expected |= {"run": counted("run")} if run else {}
     expected |= {
-        "alpha": Expected(axes=("alpha",), needed=False, least=0, most=1e30),
+        "alpha": Expected(axes=("alpha",), needed=False, least=0, most=1e30, increasing=True),
         "state": Expected("integer", ("point",), least=0, most=2),
         "message": Expected("text", ("point",)),
         "method": Expected("text", ("point",), needed=False, choices=("", *METHODS)),

@@ -10,7 +10,7 @@ import numpy as np
 
 from stdyn.checks import Array, integer, number
 from stdyn.errors import InputError
-from stdyn.model.activations import Activation, find, known
+from stdyn.model.activations import BUILT_IN, Activation, find, known
 from stdyn.model.experiment import Experiment
 from stdyn.model.problem import RATES, Problem
 from stdyn.model.state import OrderParameters
@@ -196,8 +196,10 @@ class Variations(Sequence[Problem]):
     @property
     def description(self) -> dict[str, Any]:
         """Everything that is needed to make these points again, of plain types; `from_description` does."""
+        texts: dict[str, Any] = {name: str(each) for name, each in self._named.items()}
+        named = replace(self.experiment, **texts)
         return {
-            "experiment": {name: plain(value) for name, value in asdict(self.experiment).items() if value is not None},
+            "experiment": {name: plain(value) for name, value in asdict(named).items() if value is not None},
             "vary": {name: plain(values) for name, values in self.vary.items()},
             "sample": self.sample,
             "number": plain(self.number),
@@ -213,7 +215,14 @@ class Variations(Sequence[Problem]):
         """
         named = {name: known(name, np.asarray(values, dtype=float)) for name, values in (activations or {}).items()}
         rest = {name: value for name, value in description.items() if name != "experiment"}
-        return cls(from_values(description["experiment"], Experiment), **rest, _of_a_file=named)
+        experiment = from_values(description["experiment"], Experiment)
+        said = {name: getattr(experiment, name) for name in _ACTIVATIONS}
+        found: dict[str, Any] = {  # not as names: whoever takes the experiment out of here would have them looked up
+            name: named[each] if each in named else known(each, None)
+            for name, each in said.items()
+            if isinstance(each, str) and each not in BUILT_IN
+        }
+        return cls(replace(experiment, **found), **rest, _of_a_file=named)
 
     # -----------------------------------------------------------------------------------------------------------------
 

@@ -47,7 +47,8 @@ def simulate_network(
     rng : numpy.random.Generator
         Each run has streams of its own, spawned from it: the result depends on its seed and on how often it has
         spawned before, not on `workers` nor on `alphas`. A generator that was jumped, or whose state was restored,
-        is drawn from instead (its seed is not what made its state): the result depends on its state.
+        is drawn from instead (its seed is not what made its state): the result depends on its state. So does that of
+        SFC64 and MT19937 from which numbers have been drawn before.
     normals : {"fast", "numpy"}, default "fast"
         Where the normal numbers come from: `stdyn.kernels.random` (SFC64 and Box-Muller, vectorised), or NumPy's
         Generator.standard_normal of the bit generator of `rng`, the reference, which is several times slower.

@@ -25,7 +25,7 @@ def stream(generator: np.random.Generator, lanes: int = 1) -> Stream:
 
 
 def seed(rng: np.random.Generator) -> str:
-    """What is needed to make `rng` again, as JSON: bit generator, entropy, spawn key, children spawned before."""
+    """What is needed to make `rng` again, as JSON: bit generator, and all of its seed sequence."""
     sequence = seed_sequence(rng)
     return json.dumps(
         {
@@ -33,5 +33,6 @@ def seed(rng: np.random.Generator) -> str:
             "entropy": np.asarray(sequence.entropy).tolist(),
             "spawn_key": [int(key) for key in sequence.spawn_key],
             "n_children_spawned": sequence.n_children_spawned,
+            "pool_size": sequence.pool_size,
         }
     )

@@ -236,6 +236,7 @@ def load_fluctuations(path: str | os.PathLike[str]) -> Fluctuations:
     L = theory.problem.layout.size
     if of["covariance"].shape[1:] != (L, L):
         raise InputError(f"{path}: covariance must be of {L} order parameters, but has shape {of['covariance'].shape}")
+    _check_covariance(path, of["covariance"])
     known = np.isfinite(of["nonlinearity"])
     for name in (name for name in arrays if name == "covariance" or name.startswith(("std_", "bias_"))):
         gaps = np.isnan(arrays[name]).reshape(len(known), int(np.prod(arrays[name].shape[1:]))).any(axis=1)
@@ -303,3 +304,15 @@ def _per_order_parameter(theory: Trajectory, expansion: Expansion, rows: Array) 
     F = None if theory.problem.b is None else rows[:, -2]
     found: dict[str, Any] = expansion.layout.unpack(rows[:, :-2])
     return PerOrderParameter(**found, F=F, eps_g=rows[:, -1])
+
+
+def _check_covariance(path: str | os.PathLike[str], covariance: Array) -> None:
+    """Refuse a covariance (A, L, L) in a file that is not symmetric, or has negative variances, beyond rounding."""
+    variances = np.einsum("aii->ai", covariance)
+    allowed = 1e-9 * np.nan_to_num(np.abs(variances)).max(initial=1e-300, axis=1)
+    apart = np.abs(covariance - np.swapaxes(covariance, 1, 2)).max(axis=(1, 2), initial=0)
+    wrong = np.flatnonzero((apart > allowed) | (variances.min(axis=1, initial=0) < -allowed))
+    if len(wrong):
+        raise InputError(
+            f"{path}: covariance must be symmetric, without negative variances, but is not at [{wrong[0]}]"
+        )

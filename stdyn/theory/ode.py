@@ -27,6 +27,7 @@ _NEARLY = 1e-13  # order parameters closer than this, in units of the largest, a
 _BROKEN = 1e-6  # and so far apart they no longer count as symmetric
 _RTOL_OF_JUMPS = 1e-5  # the least, if the right-hand side has jumps: quadrature of a g' that jumps
 _SMALLER = 1e-3  # Q_across has fallen so far that the solver starts anew with smaller tolerances
+_SELDOM = 8  # steps, after which it is looked how large Q_across has become
 _ROUNDING = 1e-15  # what it makes of the derivative of Q_across, for each unit
 _NEWTON = ("Radau", "BDF")  # methods whose equations must be solved to sqrt(rtol) of the tolerances
 _IMPLICIT = (*_NEWTON, "LSODA")  # methods that need the Jacobian
@@ -170,8 +171,7 @@ def _solve(
             steps = _steps(equations, s_start, alphas[-1], method, rtol, atol)
             done, diverged = _fill(equations, steps, alphas, states, done)
     if diverged is not None:
-        why = f"(is eta = {problem.eta:g} too large?); the trajectory ends before it"
-        diverged = (diverged[0], f"the ODEs diverged at alpha = {diverged[0]:.6g}, {diverged[1]} {why}")
+        diverged = diverged[0], f"{diverged[1]}; the trajectory ends before it"
     return whole(equations.expanded(states[:done]), problem.layout, equations.T_inverse), diverged
 
 
@@ -180,13 +180,15 @@ class _Equations:
 
     def __init__(self, problem: Problem, orbits: Orbits, which: int | None, rounding: float = _ROUNDING) -> None:
         self.parameters = quadrature.parameters(problem, which)
-        self.T_inverse = self.parameters[0][1]
+        self.T_inverse, self.eta = self.parameters[0][1], problem.eta
         self.rounding = rounding * (problem.start.K + problem.start.M)
         self.difference = _DIFFERENCE if problem.smooth else _DIFFERENCE_OF_JUMPS
         self._orbits = None if orbits.trivial else orbits
         self._moderate = 1e-2 * np.sqrt(DIVERGED / (1 + np.abs(self.T_inverse).sum()))  # of w: Q < DIVERGED then
-        there = problem.layout.places["Q"]
-        self.across: slice | np.ndarray = there if orbits.trivial else np.unique(orbits.orbit[there])
+        where = np.arange(problem.layout.size) if orbits.trivial else orbits.orbit
+        rows, columns = np.triu_indices(problem.start.K)
+        across = where[problem.layout.places["Q"]]
+        self.norms, self._pairs = across[rows == columns], (across, rows, columns)  # where Q_across_ii, Q_across_ik are
 
     def reduced(self, w: Array) -> Array:
         """The numbers s of a state w."""
@@ -219,18 +221,16 @@ class _Equations:
             return most
         return float(largest(order_parameters(self.expanded(s), self.parameters)))
 
-    def largest_across(self, s: Array) -> float:
-        """The largest Q_across."""
-        return float(largest(s[self.across]))
-
-    def tolerances(self, s: Array, atol: float, size: float) -> Array:
-        """The absolute tolerances of s: atol, but less for a Q_across of a size below 0.01, as its root.
+    def tolerances(self, s: Array, atol: float, norms: Array) -> Array:
+        """The absolute tolerances of s: atol, but less for Q_across_ik where Q_across_ii Q_across_kk is small.
 
         At the default atol, eps_g of 1e-10 is known to about a thousandth of its value. Tolerances are not below what
         rounding makes of the derivative.
         """
+        where, rows, columns = self._pairs
         each = np.full(len(s), atol)
-        each[self.across] = max(atol * min(1.0, 10 * np.sqrt(size)), min(atol, self.rounding))
+        sizes = (np.maximum(norms[rows], 0) * np.maximum(norms[columns], 0)) ** 0.25
+        each[where] = np.maximum(atol * np.minimum(1.0, 10 * sizes), min(atol, self.rounding))
         return each
 
 
@@ -239,27 +239,31 @@ def _steps(
 ) -> Iterator[scipy.integrate.OdeSolver]:
     """The solver after each step from alpha = 0 to the end.
 
-    Q_across, and eps_g with it, may fall by many orders of magnitude. Where it has fallen to a thousandth, a new solver
-    goes on with smaller tolerances for it.
+    Q_across, and eps_g with it, may fall by many orders of magnitude. Where that of a student has fallen to a
+    thousandth, a new solver goes on with smaller tolerances for it.
     """
-    most = equations.largest_across(s)
-    size = most if equations.rounding < most < 1 else 1.0
-    alpha = 0.0
+    alpha, norms = 0.0, s[equations.norms]
+    norms = np.where(norms > equations.rounding, norms, 1.0)
+    smallest = (equations.rounding / (10 * atol)) ** 2 if atol else np.inf  # of norms whose tolerances can get smaller
     solver_of = partial(getattr(scipy.integrate, method), equations, t_bound=end, rtol=rtol)
     if method in _IMPLICIT:
         solver_of = partial(solver_of, jac=equations.jacobian)
     while True:
-        solver = solver_of(t0=alpha, y0=s, atol=equations.tolerances(s, atol, size))
+        solver = solver_of(t0=alpha, y0=s, atol=equations.tolerances(s, atol, norms))
+        largest_so_far, steps = s[equations.norms], 0
         while solver.status == "running":
+            if steps % _SELDOM == 0:
+                bound = _SMALLER * np.minimum(np.minimum(norms, largest_so_far), 1.0)
+                bound[(norms < smallest) | (bound < equations.rounding)] = -np.inf
             solver.step()
             yield solver
-            now = equations.largest_across(solver.y)
-            most = max(most, now)
-            if now < _SMALLER * min(most, size) and 10 * atol * np.sqrt(size) > equations.rounding:
+            now, steps = solver.y[equations.norms], steps + 1
+            if (now < bound).any():
                 break
+            np.maximum(largest_so_far, now, out=largest_so_far)
         if solver.status != "running":
             return
-        alpha, s, most, size = solver.t, solver.y, now, now
+        alpha, s, norms = solver.t, solver.y, np.where(now > equations.rounding, now, equations.rounding)
 
 
 def _fill(
@@ -269,7 +273,13 @@ def _fill(
     for solver in steps:
         most = equations.largest(solver.y)
         if solver.status == "failed" or not most < np.inf:
-            return done, (float(solver.t), "where the solver gave up")
+            gave_up = (
+                f"{type(solver).__name__} gave up at alpha = {solver.t:.6g}, with order parameters up to {most:.3g}"
+            )
+            return done, (
+                float(solver.t),
+                f"{gave_up} (is eta = {equations.eta:g} too large? else take another method)",
+            )
         end, diverged = int(alphas.searchsorted(solver.t, side="right")), most >= DIVERGED
         if end > done or diverged:
             inside = solver.dense_output()
@@ -280,7 +290,8 @@ def _fill(
             states[done:end] = inside(alphas[done:end]).T
             done = end
         if diverged:
-            return done, (t, f"where an order parameter exceeds {DIVERGED:g}")
+            where = f"the ODEs diverged at alpha = {t:.6g}, where an order parameter exceeds {DIVERGED:g}"
+            return done, (t, f"{where} (is eta = {equations.eta:g} too large?)")
     return done, None
 
 

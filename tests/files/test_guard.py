@@ -197,13 +197,14 @@ def test_a_chunk_that_inflates_to_more_than_it_has_is_refused(copy):
 def test_a_scan_that_has_just_begun_is_read(tmp_path):
     """100,000 points: columns of nothing but fill values are as large as what they are to hold."""
     path = tmp_path / "begun.h5"
-    points, alphas = 100_000, 400
+    points, alphas = 100_000, 200
     others = {"point": (("point",), np.arange(points), ""), "alpha": (("alpha",), np.arange(alphas) / 10, "")}
-    create_table(path, points, {"state": ((), np.uint8, ""), "eps_g": (("alpha",), float, "")}, others, {})
+    columns = {"state": ((), np.uint8, ""), "eps_g": (("alpha",), float, "")}
+    create_table(path, points, columns, others, {"kind": "scan", "coordinates": ""})
     with Table(path) as table:
         assert table.read("state").shape == (points,)
         assert np.isnan(table.read("eps_g", slice(0, 10))).all()
-        assert table.read("eps_g").shape == (points, alphas)  # 320 MB
+        assert table.read("eps_g").shape == (points, alphas)  # 160 MB
 
 
 def test_filters_that_set_memory_aside_by_what_they_are_told_are_refused(copy):

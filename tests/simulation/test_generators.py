@@ -58,6 +58,49 @@ def test_two_calls_with_one_generator_differ(make):
     assert not np.array_equal(run(rng).R, run(rng).R)
 
 
+def _philox(counter):
+    return np.random.Generator(np.random.Philox(1, counter=[0, 0, 0, counter]))
+
+
+def _advanced(kind, steps):
+    rng = np.random.Generator(getattr(np.random, kind)(1))
+    rng.bit_generator.advance(steps)
+    return rng
+
+
+def _jumped_in_place(kind, jumps):
+    rng = np.random.Generator(getattr(np.random, kind)(1))
+    rng.bit_generator.state = rng.bit_generator.jumped(jumps).state
+    return rng
+
+
+STREAMS = [
+    pytest.param(make, arguments, id=f"{make.__name__} {arguments[0][0]}")
+    for make, arguments in (
+        (_philox, [(0,), (1,), (2,)]),
+        *((_advanced, [(kind, 0), (kind, 2**100), (kind, 3 * 2**90)]) for kind in ("PCG64", "PCG64DXSM", "Philox")),
+        *((_jumped_in_place, [(kind, n) for n in range(3)]) for kind in ("PCG64", "PCG64DXSM", "Philox", "MT19937")),
+    )
+]
+
+
+@pytest.mark.parametrize(("make", "arguments"), STREAMS)
+def test_streams_that_numpy_calls_independent_give_other_runs(make, arguments):
+    """And the same ones again; the first of each is the plain generator of the seed."""
+    found = [run(make(*each)).R for each in arguments]
+    for n, R in enumerate(found):
+        np.testing.assert_array_equal(run(make(*arguments[n])).R, R)
+        assert not any(np.array_equal(R, other) for other in found[:n])
+    if make is not _philox:
+        np.testing.assert_array_equal(found[0], run(np.random.Generator(getattr(np.random, arguments[0][0])(1))).R)
+
+
+def test_the_seed_in_the_file_has_the_size_of_the_pool():
+    first = run(np.random.default_rng(np.random.SeedSequence(5, pool_size=8)))
+    assert json.loads(first.attributes["seed"])["pool_size"] == 8
+    assert not np.array_equal(first.R, run(np.random.default_rng(np.random.SeedSequence(5))).R)
+
+
 def test_streams_of_a_seed_are_those_of_before():
     """Numbers drawn from it change nothing, streams spawned before do, as NumPy's spawn has it."""
     drawn, spawned = np.random.default_rng(1), np.random.default_rng(1)
@@ -76,7 +119,10 @@ def test_the_seed_in_the_result_makes_the_runs_again(make):
     first = run(make("PCG64", 4))
     seed = json.loads(first.attributes["seed"])
     sequence = np.random.SeedSequence(
-        seed["entropy"], spawn_key=seed["spawn_key"], n_children_spawned=seed["n_children_spawned"]
+        seed["entropy"],
+        spawn_key=seed["spawn_key"],
+        n_children_spawned=seed["n_children_spawned"],
+        pool_size=seed["pool_size"],
     )
     again = run(np.random.Generator(getattr(np.random, seed["bit_generator"])(sequence)))
     np.testing.assert_array_equal(first.R, again.R)

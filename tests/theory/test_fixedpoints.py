@@ -9,6 +9,8 @@ from conftest import random_problem
 from test_kernels import textbook
 
 from stdyn import InputError, NothingFoundWarning, OrderParameters, Problem, fixed_points, initial, integrate
+from stdyn.kernels import equations
+from stdyn.theory import quadrature
 from stdyn.theory.fixedpoints import fixed_point
 from stdyn.theory.symmetry import equivalent
 
@@ -342,3 +344,15 @@ def test_names_of_the_entries():
     names = random_problem(2, 1, 2).layout.names
     assert names == ["R_11", "R_21", "Q_11", "Q_12", "Q_22", "v_11", "v_12", "v_21", "v_22"]
     assert random_problem(1, 2).layout.names[-1] == "v_1"
+
+
+@pytest.mark.parametrize(("K", "M", "eta"), [(2, 2, 1e-5), (2, 3, 1e-5), (2, 2, 1e-3)])
+def test_nothing_moves_at_what_is_found(K, M, eta):
+    """By the right-hand side: at small eta, J has rates of order eta^2 that are no zero modes."""
+    problem = Problem(initial.prepared(K, M), rule="fa", b=np.linspace(1, 0.5, K), eta=eta, eta_v=eta)
+    found = fixed_points(problem, number_of_starts=6, rng=np.random.default_rng(1))
+    assert found
+    for point in found:
+        y = problem.layout.pack(point.state.order_parameters)
+        moved = equations.right_hand_side(y, quadrature.parameters(problem))
+        assert np.abs(moved).max() < 1e-9 * eta

@@ -78,6 +78,20 @@ def test_eps_g_has_no_floor(activation, method):
     assert theory.eps_g[-1] < 1e-13
 
 
+@pytest.mark.parametrize("method", ["DOP853", "LSODA"])
+def test_eps_g_has_no_floor_if_one_student_is_idle(method):
+    """K > M: its Q_across stays, and tolerances must follow those of the others."""
+    rng, T = np.random.default_rng(3), np.array([[1.0, 0.4], [0.4, 2.0]])
+    v = 0.3 * rng.standard_normal(3)
+    start = stdyn.initial.random_weights(K=3, M=2, N=200, q=0.3, rng=rng, v=v, teacher=T)
+    problem, alphas = Problem(start, eta=0.5, eta_v=0.5), [2062.0, 2462.0, 5000.0]
+    found = stdyn.integrate(problem, alphas, method).eps_g
+    finest = stdyn.integrate(problem, alphas[:2], rtol=3e-13).eps_g
+    assert 1e-11 < finest[1] < 1e-10 < finest[0] < 1e-9
+    np.testing.assert_allclose(found[:2], finest, rtol=3e-3)
+    assert found[2] < 1e-13
+
+
 def evaluations(monkeypatch, problem, alphas, method):
     """How many right-hand sides a solution takes, and the solution."""
     count, drift = [], ode.drift
