@@ -11,6 +11,7 @@ from stdyn.errors import InputError
 _ALWAYS = 2**28  # bytes of memory that the values of a file may take in which most may still be to come
 _WHOLE = 2**23  # bytes of memory that those of any other file may take
 _TIMES = 64  # the size of the file, which those of a larger one may take
+_TEMPORARY = ".{}.{}.tmp"  # where a file is written before it is moved to its name
 _LONGEST = 255  # bytes of a name, on nearly every file system
 
 
@@ -26,9 +27,9 @@ def check_target(path: str | os.PathLike[str], overwrite: bool) -> Path:
     """`path`, if a file can be written there: no file there yet (unless `overwrite`), in a folder that can hold it."""
     path = Path(path)
     check_folder(path.parent, path.name)
-    longest = _LONGEST - len(_temporary(path).name.encode()) + len(path.name.encode())
-    if len(path.name.encode()) > longest:
-        raise InputError(f"the name of {path} must have at most {longest} bytes, but has {len(path.name.encode())}")
+    size, longest = len(os.fsencode(path.name)), _LONGEST - len(_TEMPORARY.format("", "0" * 32))
+    if size > longest:
+        raise InputError(f"{path} cannot be written: its name must have at most {longest} bytes, but has {size}")
     try:
         is_folder = path.is_dir()
         there = is_folder or path.exists()
@@ -73,14 +74,9 @@ def readable(path: str | os.PathLike[str]) -> Path:
     return path
 
 
-def _temporary(path: Path) -> Path:
-    """Where a file is written before it is moved to its name."""
-    return path.with_name(f".{path.name}.{uuid4().hex}.tmp")
-
-
 def move_into_place(image: io.BytesIO, path: Path, overwrite: bool) -> Path:
     """Write a file under a temporary name and move it to `path`: a kill leaves the old file or the new one."""
-    temporary = _temporary(path)
+    temporary = path.with_name(_TEMPORARY.format(path.name, uuid4().hex))
     try:
         with open(temporary, "xb") as target:
             target.write(image.getbuffer())

@@ -33,6 +33,7 @@ _NEWTON = ("Radau", "BDF")  # methods whose equations must be solved to sqrt(rto
 _IMPLICIT = (*_NEWTON, "LSODA")  # methods that need the Jacobian
 _DIFFERENCE = 1e-9  # of order parameters, for the Jacobian: large beside rounding, small beside a small Q_across
 _DIFFERENCE_OF_JUMPS = 1e-3  # the same, if the right-hand side has jumps
+_LARGE = 100.0  # an order parameter: where the solver gives up below it, nothing has diverged
 _RTOL_OF_ERROR = 1e-6  # of the solutions that give no more than the error of quadrature
 
 
@@ -273,13 +274,10 @@ def _fill(
     for solver in steps:
         most = equations.largest(solver.y)
         if solver.status == "failed" or not most < np.inf:
-            gave_up = (
-                f"{type(solver).__name__} gave up at alpha = {solver.t:.6g}, with order parameters up to {most:.3g}"
-            )
-            return done, (
-                float(solver.t),
-                f"{gave_up} (is eta = {equations.eta:g} too large? else take another method)",
-            )
+            name, moved = type(solver).__name__, not most < _LARGE
+            what = "the ODEs diverged at" if moved else f"{name} gave up, though nothing is large, at"
+            why = f"where {name} gave up (is eta = {equations.eta:g} too large?)" if moved else "take another method"
+            return done, (float(solver.t), f"{what} alpha = {solver.t:.6g}, {why}")
         end, diverged = int(alphas.searchsorted(solver.t, side="right")), most >= DIVERGED
         if end > done or diverged:
             inside = solver.dense_output()

@@ -5,6 +5,7 @@ from itertools import product
 import mpmath
 import numpy as np
 import pytest
+import scipy.integrate
 
 import stdyn
 from stdyn import OrderParameters, Problem
@@ -130,8 +131,6 @@ def test_relu_students_that_share_a_teacher_do_not_crawl(monkeypatch, apart):
 @pytest.mark.parametrize("rule", ["bp", "fa"])
 def test_the_coordinates_do_not_change_the_solution(rule):
     """Against SciPy's solver and the right-hand side in R, Q and v, to the tolerance of both."""
-    import scipy.integrate
-
     from stdyn.kernels.equations import right_hand_side
     from stdyn.theory import quadrature
 
@@ -143,3 +142,17 @@ def test_the_coordinates_do_not_change_the_solution(rule):
         alphas, rtol=1e-12, atol=1e-14,
     ).y.T  # fmt: skip
     np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-8)
+
+
+def test_a_solver_that_gives_up_where_nothing_is_large_does_not_say_that_it_diverged(monkeypatch):
+    class GivesUp(scipy.integrate.RK45):
+        def step(self):
+            if self.t > 1:
+                self.status = "failed"
+            else:
+                super().step()
+
+    monkeypatch.setattr(scipy.integrate, "RK45", GivesUp)
+    with pytest.warns(stdyn.DivergenceWarning, match="GivesUp gave up, though nothing is large, .*take another method"):
+        theory = stdyn.integrate(learning(2), [0, 0.5, 100], "RK45")
+    assert theory.alphas.tolist() == [0, 0.5]
