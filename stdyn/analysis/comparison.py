@@ -10,7 +10,7 @@ from scipy.stats import t as student_t
 
 from stdyn.checks import Array, check_type, number
 from stdyn.errors import InputError
-from stdyn.model.trajectory import Trajectory
+from stdyn.model.trajectory import Trajectory, nearest
 from stdyn.text import columns
 from stdyn.theory.fluctuations import Fluctuations
 from stdyn.theory.quadrature import SETS, alike
@@ -299,7 +299,7 @@ def _prediction(predicted: Fluctuations, runs: Trajectory, A: int) -> dict[str, 
         theory, bias, std = (getattr(each, name) for each in (predicted.theory, predicted.bias, predicted.std))
         found[name] = at_runs(theory) + at_runs(bias), at_runs(std)
     mean, std = found["eps_g"]
-    valid = predicted.valid_eps_g[_nearest(predicted.alphas, runs.alphas[:A])]
+    valid = predicted.valid_eps_g[nearest(predicted.alphas, runs.alphas[:A])]
     return found | {"eps_g": (mean, np.where(valid, std, np.nan))}
 
 
@@ -350,7 +350,7 @@ def _common(runs: Trajectory, theory: Trajectory) -> tuple[int, np.ndarray]:
     """The number of leading alphas that both sides have and at which no run has diverged, and where theory has them."""
     half = 0.5 / runs.problem.N * (1 + 1e-6)
     A = int(np.searchsorted(runs.alphas, theory.alphas[-1] + half, side="right")) if len(theory.alphas) else 0
-    places = _nearest(theory.alphas, runs.alphas[:A])
+    places = nearest(theory.alphas, runs.alphas[:A])
     apart = np.abs(runs.alphas[:A] - theory.alphas[places])
     if apart.max(initial=0) > half:
         j = int(apart.argmax())
@@ -365,14 +365,9 @@ def _common(runs: Trajectory, theory: Trajectory) -> tuple[int, np.ndarray]:
     return A, places[:A]
 
 
-def _nearest(alphas: Array, to: Array) -> np.ndarray:
-    """The position of the nearest of `alphas` to each of `to`."""
-    return np.searchsorted((alphas[1:] + alphas[:-1]) / 2, to)
-
-
 def _moved(values: Array, alphas: Array, to: Array, A: int) -> Array:
     """The theory's values at the runs' first A alphas, at most half a step from its own; NaN where they are."""
-    there, places = ~np.isnan(values.reshape(len(values), -1).sum(axis=1)), _nearest(alphas, to[:A])
+    there, places = ~np.isnan(values.reshape(len(values), -1).sum(axis=1)), nearest(alphas, to[:A])
     if np.array_equal(alphas[places], to[:A]) or there.sum() < 2:
         return values[places]
     moved = CubicSpline(alphas[there], values[there], axis=0, extrapolate=True)(to[:A])
@@ -428,7 +423,7 @@ def match_teachers(runs: Trajectory, theory: Trajectory) -> Trajectory:
     R = np.array(runs.R)
     common = np.searchsorted(runs.alphas, theory.alphas[-1] + 0.5 / runs.problem.N, side="right") - 1
     last, start = max(0, int(common)), runs.problem.start
-    in_theory = _nearest(theory.alphas, runs.alphas[last : last + 1])[0]
+    in_theory = nearest(theory.alphas, runs.alphas[last : last + 1])[0]
     for units in alike(start.T, start.v_teacher):
         if len(units) == 1:
             continue

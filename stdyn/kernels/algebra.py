@@ -40,17 +40,6 @@ def plus(A, scale, B):
 
 
 @compiled
-def mixed(A, B):
-    """A B^T + B A^T"""
-    product = overlaps(A, B)
-    symmetric = np.empty(product.shape)
-    for i in range(len(A)):
-        for k in range(len(A)):
-            symmetric[i, k] = product[i, k] + product[k, i]
-    return symmetric
-
-
-@compiled
 def power(A, exponent):
     """A^exponent of a symmetric matrix; eigenvalues that are negative, or zero but for rounding, count as zero."""
     if not largest(A.ravel()) < np.inf:

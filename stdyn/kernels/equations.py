@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from stdyn.kernels.algebra import covariance, output_weights, overlaps, plus
+from stdyn.kernels.algebra import covariance, output_weights, overlaps
 from stdyn.kernels.averages import averages
 from stdyn.kernels.compile import compiled
 from stdyn.kernels.parameters import backward, named
@@ -57,12 +57,3 @@ def drift(w, parameters):
             for n in range(M):
                 dQ[i, k] -= dR[i, n] * along[k, n] + along[i, n] * dR[k, n]
     return pack(dR, dQ, dv)
-
-
-@compiled
-def order_parameters(w, parameters):
-    """The packed state y = (R, Q, v) of w = (R, Q_across, v)."""
-    p = named(parameters)
-    (K, O), M = p.b.shape, p.T.shape[0]
-    R, Q_across, v = unpack(w, K, M, O)
-    return pack(R, plus(Q_across, 1.0, overlaps(overlaps(R, p.T_inverse), R)), v)

@@ -167,8 +167,7 @@ class Trajectory:
             return np.full(len(alphas), -1)
         N = self.problem.N
         wanted = alphas if self.method == "ode" else np.rint(alphas * N) / N
-        nearest = np.searchsorted((self.alphas[1:] + self.alphas[:-1]) / 2, wanted)
-        return np.where(wanted > self.alphas[-1] * (1 + 1e-12), -1, nearest)
+        return np.where(wanted > self.alphas[-1] * (1 + 1e-12), -1, nearest(self.alphas, wanted))
 
     def at(self, position: int, run: int | None = None) -> OrderParameters:
         """The order parameters at alphas[position] (of one run of an ensemble), e.g. to start from.
@@ -277,6 +276,11 @@ class Trajectory:
     def to_xarray(self) -> "xarray.Dataset":
         """An xarray.Dataset with named axes: run, alpha, student, teacher, student_2, teacher_2, output."""
         return to_dataset(self.variables(), self.all_attributes())
+
+
+def nearest(alphas: Array, to: Array) -> np.ndarray:
+    """The position of the nearest of increasing `alphas` to each of `to`."""
+    return np.searchsorted((alphas[1:] + alphas[:-1]) / 2, to)
 
 
 def load(path: str | os.PathLike[str]) -> Trajectory:

@@ -22,7 +22,7 @@ from stdyn.files.schema import checked_values, read, refusing
 from stdyn.files.table import Columns, Table, create_table, look, writing
 from stdyn.model.problem import Problem
 from stdyn.model.state import OrderParameters
-from stdyn.model.trajectory import Trajectory
+from stdyn.model.trajectory import Trajectory, nearest
 from stdyn.model.trajectoryfile import check_states
 from stdyn.scans.parameters import (
     SCALARS,
@@ -51,14 +51,14 @@ def kept_positions(keep: str | ArrayLike, alphas: Array) -> np.ndarray:
             raise InputError(f"keep must be one of {', '.join(KEEP)}, or alphas, but is {keep!r}")
         return np.arange(0 if keep == "summary" else len(alphas))
     wanted = time_grid(frozen_array("keep", keep, (1,)))
-    nearest = np.abs(alphas[:, None] - wanted).argmin(axis=0)
-    wrong = np.flatnonzero(np.abs(alphas[nearest] - wanted) > 1e-9 * (1 + wanted))
+    positions = nearest(alphas, wanted)
+    wrong = np.flatnonzero(np.abs(alphas[positions] - wanted) > 1e-9 * (1 + wanted))
     if wrong.size:
         raise InputError(
             f"keep must be some of the alphas, but {wanted[wrong[0]]:g} is not (the nearest is"
-            f" {alphas[nearest[wrong[0]]]:g})"
+            f" {alphas[positions[wrong[0]]]:g})"
         )
-    return nearest
+    return positions
 
 
 def create(

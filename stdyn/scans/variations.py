@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property, partial
 from typing import Any, overload
 
@@ -69,22 +69,15 @@ class Variations(Sequence[Problem]):
     vary: Mapping[str, Any] = field(default_factory=dict)
     sample: str = "random"
     number: int | None = None
-    _of_a_file: Mapping[str, Activation] | None = field(default=None, repr=False)  # names are those of a file
 
     def __post_init__(self) -> None:
         if not isinstance(self.experiment, Experiment):
             raise InputError(f"experiment must be an Experiment, but is {type(self.experiment).__name__}")
         if not isinstance(self.vary, Mapping):
             raise InputError(f"vary must be a mapping of quantities to values, but is {self.vary!r}")
-        named: dict[str, Any] = {name: self.find(each, name) for name, each in self._named.items()}
+        named: dict[str, Any] = {name: find(each, name) for name, each in self._named.items()}
         replace(self.experiment, **named).check()
         _ = self.axes, self.samples  # checks every value
-
-    def find(self, name: Any, argument: str = "activation") -> Activation:
-        """The activation of a name. If a file has named it nothing is run, and its functions may be unknown."""
-        if self._of_a_file is None or not isinstance(name, str):
-            return find(name, argument)
-        return self._of_a_file[name] if name in self._of_a_file else known(name, None)
 
     @property
     def _named(self) -> dict[str, Any]:
@@ -96,7 +89,7 @@ class Variations(Sequence[Problem]):
     def activations(self) -> dict[str, Activation]:
         """All that the problems have, by name."""
         varied = (each for quantity, values in self.axes.items() if _of_activations(quantity) for each in values)
-        return {str(name): self.find(name) for name in {*self._named.values(), *varied}}
+        return {str(name): find(name) for name in {*self._named.values(), *varied}}
 
     @cached_property
     def axes(self) -> dict[str, np.ndarray]:
@@ -112,7 +105,7 @@ class Variations(Sequence[Problem]):
                 axes[name] = axis_values(name, values)
                 for part in _of_activations(name):
                     for each in axes[name]:
-                        self.find(each, part)
+                        find(each, part)
         if len(set(named)) < len(named):
             twice = next(name for name in named if named.count(name) > 1)
             raise InputError(f"{twice} must vary once, but is named twice: {', '.join(self.vary)}")
@@ -155,18 +148,18 @@ class Variations(Sequence[Problem]):
     def __len__(self) -> int:
         return int(np.prod(self.shape))
 
-    def values(self, index: int) -> dict[str, Any]:
-        """The values of all varied quantities at a point."""
+    def values(self, index: int | np.ndarray) -> dict[str, Any]:
+        """The values of all varied quantities at a point, or at many."""
         at = np.unravel_index(index, self.shape)
         values = {name: each[at[0]] for name, each in self.samples.items()}
         return values | {name: each[at[j]] for j, (name, each) in enumerate(self.axes.items(), 1)}
 
     @property
     def coordinates(self) -> dict[str, np.ndarray]:
-        """The values of all varied quantities: {quantity: (points,) values}."""
-        at = np.unravel_index(np.arange(len(self)), self.shape)
-        values = {name: each[at[0]] for name, each in self.samples.items()}
-        return values | {name: each[at[j]] for j, (name, each) in enumerate(self.axes.items(), 1)}
+        """The values of all varied quantities: {quantity: (points,) values}; activations by their names."""
+        values = self.values(np.arange(len(self)))
+        named = {name: np.array(plain([*each]), dtype=object) for name, each in values.items() if _of_activations(name)}
+        return values | named
 
     @overload
     def __getitem__(self, index: int) -> Problem: ...
@@ -187,7 +180,7 @@ class Variations(Sequence[Problem]):
         It has activations instead of their names: another process may not know what was made in this one.
         """
         values = self._named | self.values(index)
-        found = {name: self.find(each) for name, each in values.items() if _of_activations(name)}
+        found = {name: find(each) for name, each in values.items() if _of_activations(name)}
         return partial(problem_at, self.experiment, values | found)
 
     def __iter__(self) -> Iterator[Problem]:
@@ -196,10 +189,9 @@ class Variations(Sequence[Problem]):
     @property
     def description(self) -> dict[str, Any]:
         """Everything that is needed to make these points again, of plain types; `from_description` does."""
-        texts: dict[str, Any] = {name: str(each) for name, each in self._named.items()}
-        named = replace(self.experiment, **texts)
+        experiment = {each.name: getattr(self.experiment, each.name) for each in fields(self.experiment)}
         return {
-            "experiment": {name: plain(value) for name, value in asdict(named).items() if value is not None},
+            "experiment": {name: plain(value) for name, value in experiment.items() if value is not None},
             "vary": {name: plain(values) for name, values in self.vary.items()},
             "sample": self.sample,
             "number": plain(self.number),
@@ -213,16 +205,23 @@ class Variations(Sequence[Problem]):
 
         No name is looked up in a "file.py": the description is that of a file, which may be anybody's.
         """
-        named = {name: known(name, np.asarray(values, dtype=float)) for name, values in (activations or {}).items()}
-        rest = {name: value for name, value in description.items() if name != "experiment"}
-        experiment = from_values(description["experiment"], Experiment)
-        said = {name: getattr(experiment, name) for name in _ACTIVATIONS}
-        found: dict[str, Any] = {  # not as names: whoever takes the experiment out of here would have them looked up
-            name: named[each] if each in named else known(each, None)
-            for name, each in said.items()
-            if isinstance(each, str) and each not in BUILT_IN
+        found = {name: known(name, np.asarray(values, dtype=float)) for name, values in (activations or {}).items()}
+
+        def known_here(name: Any) -> Any:  # not as a name: whoever takes it out of here would have it looked up
+            if not isinstance(name, str) or name in BUILT_IN:
+                return name
+            return found[name] if name in found else known(name, None)
+
+        rest = dict(description)
+        experiment = from_values(rest.pop("experiment"), Experiment)
+        named: dict[str, Any] = {name: known_here(getattr(experiment, name)) for name in _ACTIVATIONS}
+        vary = {
+            name: [known_here(each) for each in values]
+            if _of_activations(name) and isinstance(values, list)
+            else values
+            for name, values in rest.pop("vary", {}).items()
         }
-        return cls(replace(experiment, **found), **rest, _of_a_file=named)
+        return cls(replace(experiment, **named), vary, **rest)
 
     # -----------------------------------------------------------------------------------------------------------------
 
@@ -256,7 +255,8 @@ def problem_at(experiment: Experiment, values: Mapping[str, Any]) -> Problem:
     values = {part.strip(): value for name, value in values.items() for part in name.split("=")}
     rule = values.pop("rule", experiment.rule)
     changes: dict[str, Any] = {"rule": "fa"}  # b is drawn, and dropped in the end if not wanted: all else is the same
-    changes |= {name: plain(values[name]) for name in ("N", "q", "r", *_ACTIVATIONS, *RATES) if name in values}
+    changes |= {name: plain(values[name]) for name in ("N", "q", "r", *RATES) if name in values}
+    changes |= {name: values[name] for name in _ACTIVATIONS if name in values}
     for name in ("v", "b"):
         if f"{name}_scale" in values and getattr(experiment, name) is None:
             changes[f"{name}_scale"] = float(values.pop(f"{name}_scale"))
@@ -308,7 +308,9 @@ def turned(b: Array, v: Array, angle: float) -> Array:
 
 
 def plain(value: Any) -> Any:
-    """Lists, numbers and texts instead of NumPy's types and tuples."""
+    """Lists, numbers and texts instead of NumPy's types, tuples and activations."""
+    if isinstance(value, Activation):
+        return str(value)
     if isinstance(value, np.ndarray | np.generic):
         return value.tolist()
     if isinstance(value, Mapping):

@@ -15,7 +15,7 @@ from stdyn.checks import Array, check_settings, time_grid
 from stdyn.errors import DivergenceWarning, InputError, SymmetryWarning
 from stdyn.files.provenance import provenance
 from stdyn.kernels.algebra import largest
-from stdyn.kernels.equations import drift, order_parameters
+from stdyn.kernels.equations import drift
 from stdyn.kernels.state import DIVERGED
 from stdyn.model.problem import Problem
 from stdyn.model.trajectory import Trajectory
@@ -173,7 +173,7 @@ def _solve(
             done, diverged = _fill(equations, steps, alphas, states, done)
     if diverged is not None:
         diverged = diverged[0], f"{diverged[1]}; the trajectory ends before it"
-    return whole(equations.expanded(states[:done]), problem.layout, equations.T_inverse), diverged
+    return equations.order_parameters(states[:done]), diverged
 
 
 class _Equations:
@@ -184,7 +184,7 @@ class _Equations:
         self.T_inverse, self.eta = self.parameters[0][1], problem.eta
         self.rounding = rounding * (problem.start.K + problem.start.M)
         self.difference = _DIFFERENCE if problem.smooth else _DIFFERENCE_OF_JUMPS
-        self._orbits = None if orbits.trivial else orbits
+        self._layout, self._orbits = problem.layout, None if orbits.trivial else orbits
         self._moderate = 1e-2 * np.sqrt(DIVERGED / (1 + np.abs(self.T_inverse).sum()))  # of w: Q < DIVERGED then
         where = np.arange(problem.layout.size) if orbits.trivial else orbits.orbit
         rows, columns = np.triu_indices(problem.start.K)
@@ -198,6 +198,10 @@ class _Equations:
     def expanded(self, s: Array) -> Array:
         """The states w (..., L) of numbers s."""
         return s if self._orbits is None else self._orbits.expand(s)
+
+    def order_parameters(self, s: Array) -> Array:
+        """The packed order parameters y (..., L) of numbers s."""
+        return whole(self.expanded(s), self._layout, self.T_inverse)
 
     def __call__(self, _: float, s: Array) -> Array:
         """ds/dalpha"""
@@ -220,7 +224,7 @@ class _Equations:
         most = float(largest(s))
         if most < self._moderate:
             return most
-        return float(largest(order_parameters(self.expanded(s), self.parameters)))
+        return float(np.abs(self.order_parameters(s)).max())
 
     def tolerances(self, s: Array, atol: float, norms: Array) -> Array:
         """The absolute tolerances of s: atol, but less for Q_across_ik where Q_across_ii Q_across_kk is small.

@@ -163,4 +163,7 @@ def test_the_experiment_of_a_description_runs_nothing(tmp_path):
     points.experiment.problem("fa")
     Variations(points.experiment, {"eta": [0.1, 0.2]})[1]
     assert points.description["experiment"]["activation"] == place
+    varied = Variations.from_description({**recipe, "vary": {"activation": [place, "tanh"]}})
+    assert varied.description["vary"] == {"activation": [place, "tanh"]}
+    Variations(Experiment(K=2, M=2), varied.vary)[0]
     assert not (tmp_path / "ran").exists()

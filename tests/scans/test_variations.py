@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+import stdyn
 from stdyn import Experiment, InputError, Variations
 from stdyn.scans.variations import NUMBERS, turned
 
@@ -204,3 +205,16 @@ def test_what_would_change_nothing_is_refused():
         Variations(given, {"q": [1, 2]})
     with pytest.raises(InputError, match="b_angle would change nothing: backpropagation has no feedback"):
         Variations(replace(BASE, rule="bp"), {"b_angle": [1, 2]})
+
+
+def test_activations_are_described_by_their_names():
+    """Given as they are, they were no JSON, and a scan over them ended in a TypeError."""
+    softsign = stdyn.activation(lambda x: x / (1 + abs(x)), lambda x: 1 / (1 + abs(x)) ** 2, name="softsign")
+    points = Variations(
+        Experiment(K=1, M=1, rule="bp", activation=softsign), {"activation_teacher": [softsign, "tanh"]}
+    )
+    there = json.loads(json.dumps(points.description))
+    assert there["experiment"]["activation"] == "softsign"
+    assert there["vary"] == {"activation_teacher": ["softsign", "tanh"]}
+    assert points.coordinates["activation_teacher"].tolist() == ["softsign", "tanh"]
+    assert Variations.from_description(there)[0].activation == softsign
