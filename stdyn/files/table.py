@@ -42,6 +42,8 @@ def create_table(
     weights, which do not get smaller and are written over and over. `axis` is that of the points.
     """
     path = check_target(path, overwrite)
+    if journal_of(path).is_dir():
+        raise InputError(f"{journal_of(path)} is a folder; the journal of {path.name} has its place there")
     image = io.BytesIO()
     with h5py.File(image, "w", track_order=True) as file:
         fill(file, others, attributes)

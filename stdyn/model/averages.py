@@ -181,14 +181,13 @@ def _I2(C_ac: Array, a: _Fields, c: _Fields) -> tuple[Array, Array]:
 def _series(C_ac: Array, a: _Fields, c: _Fields) -> tuple[Array, Array, Array]:
     """I2 by Mehler's formula, by how much it may be wrong, and in which rows (...) that is not good enough."""
     C_aa, C_cc = a.variance[..., :, None], c.variance[..., None, :]
-    scale = np.sqrt(np.maximum(C_aa, 0) * np.maximum(C_cc, 0))
+    scale, leg = _hypotenuse_and_leg(C_ac, C_aa, C_cc)
     rho = np.clip(np.divide(C_ac, scale, out=np.zeros_like(C_ac), where=scale != 0), -1, 1)
     of_a, of_c = a.coefficients, c.coefficients
     if of_a.split is None or of_c.split is None:
         average = _mehler(of_a.whole, of_c.whole, rho)
     else:  # the series of what was split off, which converges slowly, is known in closed form
-        root = np.sqrt(np.maximum((scale - np.abs(C_ac)) * (scale + np.abs(C_ac)), 0))
-        root = np.divide(root, scale, out=np.ones_like(root), where=scale != 0)
+        root = np.divide(leg, scale, out=np.ones_like(leg), where=scale != 0)
         average = _mehler(of_a.left, of_c.whole, rho) + _mehler(of_a.split, of_c.left, rho) + _sharp(a, c, rho, root)
     error = (of_a.left_beyond + of_a.split_beyond)[..., :, None] * of_c.left_beyond[..., None, :]
     error += of_a.left_beyond[..., :, None] * of_c.split_beyond[..., None, :]
@@ -334,9 +333,14 @@ def _relu_angle(C_ac: Array, C_aa: Array, C_cc: Array) -> tuple[Array, Array]:
 
     The angle is that of the two legs: asin loses half of its digits where |rho| is nearly one.
     """
-    norm = np.sqrt(np.maximum(C_aa, 0) * np.maximum(C_cc, 0))  # of equal fields exactly their variance
-    root = np.sqrt(np.maximum((norm - np.abs(C_ac)) * (norm + np.abs(C_ac)), 0))
+    _, root = _hypotenuse_and_leg(C_ac, C_aa, C_cc)
     return root, np.arctan2(C_ac, root)
+
+
+def _hypotenuse_and_leg(C_ac: Array, C_aa: Array, C_cc: Array) -> tuple[Array, Array]:
+    """sqrt(C_aa C_cc), of equal fields exactly their variance, and sqrt(C_aa C_cc - C_ac^2)."""
+    norm = np.sqrt(np.maximum(C_aa, 0) * np.maximum(C_cc, 0))
+    return norm, np.sqrt(np.maximum((norm - np.abs(C_ac)) * (norm + np.abs(C_ac)), 0))
 
 
 def _relu_I3(C: Array) -> Array:

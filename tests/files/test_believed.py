@@ -140,6 +140,16 @@ def test_a_journal_is_found_through_a_link(tmp_path):
         assert open_scan(each).read("message", 0) == "second"
 
 
+def test_a_folder_at_the_journals_name_is_refused_before_any_work(tmp_path):
+    """A scan was left behind that nobody could open."""
+    (tmp_path / ".scan.h5.journal").mkdir()
+    with pytest.raises(
+        InputError, match=r"\.scan\.h5\.journal is a folder; the journal of scan\.h5 has its place there"
+    ):
+        scan([solved("ode").problem], [0.0, 1.0], tmp_path / "scan.h5")
+    assert not (tmp_path / "scan.h5").exists()
+
+
 def test_a_name_that_is_too_long_is_refused_before_any_work(tmp_path):
     with pytest.raises(InputError, match=r"must have at most \d+ bytes, but has 243"):
         scan([solved("ode").problem], [0.0, 1.0], tmp_path / ("x" * 240 + ".h5"))
