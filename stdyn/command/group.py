@@ -13,8 +13,8 @@ class Subcommand(click.Command):
     def invoke(self, ctx: click.Context) -> Any:
         from stdyn import kernels  # not before: --help answers at once
 
-        kernels.on_compile(lambda text: click.echo(f"stdyn: {text}", err=True))
-        return super().invoke(ctx)
+        with kernels.on_compile(lambda text: click.echo(f"stdyn: {text}", err=True)):
+            return super().invoke(ctx)
 
 
 class ManyValues(Subcommand):

@@ -7,7 +7,7 @@ of this folder in place of the date of its own.
 
 import warnings
 from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from contextlib import AbstractContextManager, ExitStack, suppress
 from functools import wraps
 from hashlib import sha256
 from pathlib import Path
@@ -86,7 +86,8 @@ class _Listener(event.Listener):
         self._say: Callable[[str], None] | None = say
 
     def on_start(self, event: event.Event) -> None:
-        if self._say is not None and event.data["dispatcher"].py_func.__module__.startswith("stdyn.kernels"):
+        module = event.data["dispatcher"].py_func.__module__ or ""  # none, where a text that was run has no name
+        if self._say is not None and module.startswith("stdyn.kernels"):
             say, self._say = self._say, None
             say("compiling what is needed, once after it was installed …")
 
@@ -94,6 +95,6 @@ class _Listener(event.Listener):
         """Nothing is to be said."""
 
 
-def on_compile(say: Callable[[str], None]) -> None:
-    """Call say(text) once, when a kernel is compiled: not if all that are needed are on the disk already."""
-    event.register("numba:compile", _Listener(say))
+def on_compile(say: Callable[[str], None]) -> AbstractContextManager:
+    """While the context lasts: say(text) once, if a kernel is compiled, and not if all that are needed are kept."""
+    return event.install_listener("numba:compile", _Listener(say))

@@ -27,7 +27,7 @@ class Parameters(NamedTuple):
     decay: float
     decay_v: float
     codes: np.ndarray  # how g and g' are evaluated (activation.py)
-    table: np.ndarray  # what the law of the averages needs: terms of g, or points; its type names the law (averages/)
+    table: np.ndarray  # what the law of the averages needs: terms of g, or points; its axes tell the law (averages/)
 
 
 @inlined
@@ -37,6 +37,12 @@ def named(plain):
     return Parameters(
         T[0], T[1], v_teacher, b, fixed_feedback, rates[0], rates[1], rates[2], rates[3], rates[4], codes, table
     )
+
+
+@inlined
+def rows(table):
+    """The values (rows, columns) of a table."""
+    return table.reshape(table.shape[-2:])
 
 
 @inlined

@@ -9,11 +9,13 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import numba
 import numpy as np
 import pytest
+from numba.core import itanium_mangler
 
 import stdyn
-from stdyn import kernels
+from stdyn import Problem, initial, kernels
 from stdyn.kernels import averages, compile
 
 PACKAGE = Path(stdyn.__file__).parent
@@ -48,6 +50,19 @@ start = stdyn.initial.prepared(1, 1, r=0.25)
 problem = stdyn.Problem(start, activation="linear", eta=1, eta_v=1)
 y = start.layout.pack(start.order_parameters)
 print(*equations.right_hand_side(y, quadrature.parameters(problem)))
+"""
+
+EXPAND = """
+import warnings
+import stdyn
+warnings.simplefilter("ignore")
+start = stdyn.initial.prepared(2, 2, r=0.25)
+problems = {{name: stdyn.Problem(start, activation=name, eta=0.1, eta_v=0.1, sigma=0.1, N=100) for name in {}}}
+for problem in problems.values():
+    stdyn.integrate(problem, [0, 1])
+for name, problem in problems.items():
+    noise = stdyn.fluctuations(problem, [0, 1], points=2**9)
+    print(name, *noise.covariance[-1].ravel(), *noise.bias.R[-1].ravel())
 """
 
 
@@ -113,7 +128,7 @@ def test_an_edit_in_the_file_of_a_callee_is_seen(tmp_path):
 
 def test_what_is_used_is_compiled_and_said_once(tmp_path):
     """The first solution with linear units says that it compiles, and compiles nothing of other laws; then silence."""
-    code = "from stdyn import kernels\nkernels.on_compile(print)\n" + RIGHT_HAND_SIDE
+    code = "from stdyn import kernels\nlistening = kernels.on_compile(print)\nlistening.__enter__()\n" + RIGHT_HAND_SIDE
     code += "from stdyn.kernels.averages import erf, points, relu\n"
     code += "print(*(len(f.overloads) for f in (equations.overlaps, erf.H_erf, relu._H_relu, points.fill)))"
     said, numbers, compiled = in_a_new_process(code, tmp_path)
@@ -123,12 +138,50 @@ def test_what_is_used_is_compiled_and_said_once(tmp_path):
     assert in_a_new_process(code, tmp_path)[:-1] == [numbers]
 
 
+def test_what_is_compiled_outside_the_package_or_later_is_not_said():
+    """A function of a text that was run may have no module; after the context nobody listens."""
+    said, names = [], {"__name__": None}
+    exec("def double(x):\n    return 2 * x", names)
+    assert names["double"].__module__ is None
+    with compile.on_compile(said.append):
+        assert numba.njit(names["double"])(2) == 4
+    assert said == []
+    names["double"].__module__ = "stdyn.kernels.tests"
+    assert numba.njit(names["double"])(2) == 4
+    assert said == []
+    with compile.on_compile(said.append):
+        assert numba.njit(names["double"])(2) == 4
+    assert len(said) == 1
+
+
 def test_without_numbas_private_attribute_it_is_said(monkeypatch):
     """Kernels are kept all the same, by the date of their own file."""
     other = SimpleNamespace(_cache=SimpleNamespace(_cache_file=SimpleNamespace()))
     monkeypatch.setattr(compile, "njit", lambda **_: lambda function: other)
     with pytest.warns(RuntimeWarning, match="keeps its cache in another way"):
         assert compile._kernel(fastmath=False)(np.sin) is other
+
+
+def test_the_types_of_kernels_arguments_have_one_name_in_every_process():
+    """numba names machine code by them; a structured array's name has a number that is another one in each process."""
+    names = {}
+    for law in (averages.NONE, *averages.LAWS):
+        problem = Problem(initial.prepared(1, 1, r=0.25), eta=1, eta_v=1)
+        arguments = numba.typeof(problem.parameters_with(averages.table(law)))
+        names[law] = itanium_mangler.mangle_type(arguments)
+        assert "Record" not in names[law]
+        assert all(
+            getattr(each, "dtype", each) in (numba.float64, numba.int64, numba.boolean) for each in arguments.types
+        )
+    assert len(set(names.values())) == len(averages.LAWS) + 1
+
+
+@pytest.mark.slow
+def test_what_two_processes_compiled_for_two_laws_is_kept_apart(tmp_path):
+    """The third, which loads it all, gives what they gave: of two functions with one name it would run either."""
+    cold = [line for law in ("relu", "tanh") for line in in_a_new_process(EXPAND.format((law,)), tmp_path)]
+    assert cold[0].split()[1:] != cold[1].split()[1:]
+    assert in_a_new_process(EXPAND.format(("relu", "tanh")), tmp_path) == cold
 
 
 @pytest.mark.slow

@@ -17,39 +17,43 @@ from numba.extending import overload
 
 LAWS: dict[str, Any] = {name: import_module(f"{__name__}.{name}") for _, name, _ in iter_modules(__path__)}
 NONE = "none"  # the law of kernels without averages
+_NAMES = (NONE, *LAWS)
 
 
 def table(law: str = NONE, values: np.ndarray | None = None) -> np.ndarray:
-    """The `table` of kernels' parameters: the values (rows, columns) that a law needs, in a type that has its name.
+    """The `table` of kernels' parameters: the values (rows, columns) that a law needs, in a type that tells the law.
 
-    In a law they are floats again: p.table.view(np.float64).
+    It has as many axes of length 1 before the two as the law's place in the list. A type with the name itself, of a
+    structured array, would do in one process; but numba numbers such types as they come up and gives machine code names
+    by these numbers. Then what two processes have compiled for two laws has one name, and a third runs either.
     """
-    if law != NONE and law not in LAWS:
+    if law not in _NAMES:
         raise ValueError(f"there is no law {law!r} of averages, but {', '.join(LAWS)}")
-    return (np.zeros((1, 1)) if values is None else np.ascontiguousarray(values, dtype=float)).view([(law, float)])
+    given = np.zeros((1, 1)) if values is None else np.ascontiguousarray(values, dtype=float)
+    return given.reshape((1,) * _NAMES.index(law) + given.shape)
 
 
 def averages(p: Any, C: np.ndarray, u: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The averages (G, H, h) by the law of the parameters p."""
-    return LAWS[p.table.dtype.names[0]].averages(p, C, u, b)
+    return _law(p.table.ndim).averages(p, C, u, b)
 
 
 def analytic(p: Any) -> bool:
     """Whether they are analytic functions of C."""
-    return bool(LAWS[p.table.dtype.names[0]].ANALYTIC)
+    return bool(_law(p.table.ndim).ANALYTIC)
 
 
-def _law_of(p: Any) -> Any:
-    """That of parameters of this type, for the compiler."""
-    return LAWS[next(iter(p[p.fields.index("table")].dtype.fields))]
+def _law(axes: int) -> Any:
+    """That of parameters whose table has so many axes."""
+    return LAWS[_NAMES[axes - 2]]
 
 
 @overload(averages)
 def _averages(p, C, u, b):
-    return _law_of(p).averages.py_func
+    return _law(p[p.fields.index("table")].ndim).averages.py_func
 
 
 @overload(analytic)
 def _analytic(p):
-    known = bool(_law_of(p).ANALYTIC)
+    known = bool(_law(p[p.fields.index("table")].ndim).ANALYTIC)
     return lambda p: known

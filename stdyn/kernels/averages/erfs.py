@@ -6,6 +6,7 @@ from stdyn.kernels.activation import TERMS
 from stdyn.kernels.algebra import overlaps
 from stdyn.kernels.averages.erf import G_erf, H_erf, h_erf
 from stdyn.kernels.compile import compiled
+from stdyn.kernels.parameters import rows
 
 ANALYTIC = True
 
@@ -16,7 +17,7 @@ def averages(p, C, u, b):
 
     The table has a row (c, s) for each term of students, then of teachers.
     """
-    terms = p.table.view(np.float64)
+    terms = rows(p.table)
     return _by_terms(C, u, b, p.sigma, terms[: p.codes[TERMS]], terms[p.codes[TERMS] :])
 
 

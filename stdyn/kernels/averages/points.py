@@ -6,6 +6,7 @@ from stdyn.kernels.activation import ADDRESS, STUDENT, fill
 from stdyn.kernels.algebra import minus, overlaps, power
 from stdyn.kernels.compile import compiled
 from stdyn.kernels.deltas import add_products, errors
+from stdyn.kernels.parameters import rows
 
 ANALYTIC = False
 
@@ -19,7 +20,7 @@ def averages(p, C, u, b):
     With both signs nothing of odd order in g2 is left, so that the averages are smooth where Q_across vanishes; and
     where Delta vanishes at every point they vanish exactly.
     """
-    (K, O), P, sigma, points = b.shape, len(C), p.sigma, p.table.view(np.float64)
+    (K, O), P, sigma, points = b.shape, len(C), p.sigma, rows(p.table)
     M = P - K
     R, T = np.empty((K, M)), np.empty((M, M))
     for n in range(M):
