@@ -48,12 +48,17 @@ def _law(axes: int) -> Any:
     return LAWS[_NAMES[axes - 2]]
 
 
+def _law_of(p: Any) -> Any:
+    """That of parameters of this type, for the compiler."""
+    return _law(p[p.fields.index("table")].ndim)
+
+
 @overload(averages)
 def _averages(p, C, u, b):
-    return _law(p[p.fields.index("table")].ndim).averages.py_func
+    return _law_of(p).averages.py_func
 
 
 @overload(analytic)
 def _analytic(p):
-    known = bool(_law(p[p.fields.index("table")].ndim).ANALYTIC)
+    known = bool(_law_of(p).ANALYTIC)
     return lambda p: known
