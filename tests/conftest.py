@@ -15,7 +15,7 @@ import pytest
 from scipy.special import erf, expit
 from scipy.stats import norm
 
-from stdyn import OrderParameters, Problem
+from stdyn import OrderParameters, Problem, kernels
 from stdyn.command.main import main
 
 NUMPY_FUNCTIONS = {  # g and g' by name, each by another formula than the package's where there is one
@@ -138,8 +138,7 @@ def run(tmp_path, monkeypatch, capsys):
     """run("integrate", "--K", "2") runs the command in tmp_path and returns (exit code, stdout, stderr)."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)  # main replaces it
-    as_if_all_were_compiled = contextlib.nullcontext()
-    monkeypatch.setattr("stdyn.kernels.on_compile", lambda say: as_if_all_were_compiled)
+    kernels.compile_silently()
 
     def call(*arguments):
         monkeypatch.setattr(sys, "argv", ["stdyn", *map(str, arguments)])

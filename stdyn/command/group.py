@@ -1,23 +1,11 @@
 """The group of the subcommands, which each file of this folder adds its own to."""
 
-from typing import Any
-
 import click
 
 _NUMERALS = tuple("0123456789.")
 
 
-class Subcommand(click.Command):
-    """A command that says so, in one line, if it has to compile anything."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        from stdyn import kernels  # not before: --help answers at once
-
-        with kernels.on_compile(lambda text: click.echo(f"stdyn: {text}", err=True)):
-            return super().invoke(ctx)
-
-
-class ManyValues(Subcommand):
+class ManyValues(click.Command):
     """A command whose options that may be repeated take several values after one another, too: --widths 200 80."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -35,14 +23,7 @@ class ManyValues(Subcommand):
         return super().parse_args(ctx, repeated)
 
 
-class Subcommands(click.Group):
-    """Every command that is added is a Subcommand."""
-
-    command_class = Subcommand
-
-
 @click.group(
-    cls=Subcommands,
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )

@@ -24,7 +24,7 @@ def main() -> None:
         text = error.format_message() if isinstance(error, click.ClickException) else str(error)
         click.echo(f"stdyn: error: {printable(text)}", err=True)
         sys.exit(2)
-    except (Stopped, OSError, MemoryError) as error:
+    except (Stopped, OSError, MemoryError, ImportError) as error:
         click.echo(f"stdyn: {printable(str(error))}", err=True)
         sys.exit(1)
     except (KeyboardInterrupt, click.Abort):

@@ -4,6 +4,6 @@ Fields are numbered a = 0 … K+M-1, the K students first; C is their covariance
 output weights. May import: nothing of stdyn. The only importers of numba.
 """
 
-from stdyn.kernels.compile import on_compile
+from stdyn.kernels.compile import Stopwatch, compile_silently
 
-__all__ = ["on_compile"]
+__all__ = ["Stopwatch", "compile_silently"]

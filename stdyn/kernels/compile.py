@@ -1,19 +1,21 @@
-"""How kernels are compiled: three sets of options, one stamp over the whole folder, and a word while it takes long.
+"""How kernels are compiled: three sets of options, one stamp over the whole folder, a word and a clock meanwhile.
 
 numba keeps compiled functions on the disk and compiles anew when the file that holds the function has changed. It does
 not look at other files, whose functions may be part of the machine code. So every kernel carries a digest of all files
 of this folder in place of the date of its own.
 """
 
+import sys
+import time
 import warnings
 from collections.abc import Callable
-from contextlib import AbstractContextManager, ExitStack, suppress
-from functools import wraps
+from contextlib import ExitStack, suppress
+from functools import cache, wraps
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from numba import njit
+from numba import config, njit
 from numba.core import event
 
 try:
@@ -25,18 +27,26 @@ _FOLDER = Path(__file__).parent
 _STAMP = sha256(b"".join(path.read_bytes() for path in sorted(_FOLDER.rglob("*.py")))).hexdigest()
 
 
+if config.DISABLE_JIT:
+    raise ImportError("NUMBA_DISABLE_JIT is set, but stdyn's kernels do not run without numba's compiler: unset it")
+
+
 def _kernel(**options: Any) -> Callable[[Callable], Any]:
     """A decorator: numba's njit with these options, kept on the disk under the stamp of the folder."""
 
     def decorate(function: Callable) -> Any:
-        dispatcher = njit(cache=True, nogil=True, error_model="numpy", **options)(function)
-        if dispatcher is function:  # NUMBA_DISABLE_JIT
-            return function
+        dispatcher = njit(nogil=True, error_model="numpy", **options)(function)
+        try:
+            dispatcher.enable_caching()
+        except RuntimeError:  # no folder that could be written to
+            _not_kept("neither its folder nor the user's can be written to")
+            return dispatcher
         file = getattr(getattr(dispatcher, "_cache", None), "_cache_file", None)
         if file is not None and hasattr(file, "_source_stamp"):
             file._source_stamp = _STAMP
-            for name in ("load_overload", "save_overload"):
-                setattr(dispatcher._cache, name, _alone(getattr(dispatcher._cache, name), dispatcher._cache.cache_path))
+            cache = dispatcher._cache
+            cache.load_overload = _alone(_unless_damaged(cache.load_overload), cache.cache_path)
+            cache.save_overload = _alone(_or_not_kept(cache.save_overload, file.flush), cache.cache_path)
         else:  # private to numba, and gone
             warnings.warn(
                 "this version of numba keeps its cache in another way: after an edit in stdyn/kernels, empty the"
@@ -47,6 +57,47 @@ def _kernel(**options: Any) -> Callable[[Callable], Any]:
         return dispatcher
 
     return decorate
+
+
+@cache  # said once
+def _not_kept(why: str) -> None:
+    warnings.warn(
+        f"compiled functions are not kept, so that every process compiles them anew: {why}"
+        " (let the environment variable NUMBA_CACHE_DIR name a folder for them)",
+        RuntimeWarning,
+        stacklevel=4,
+    )
+
+
+def _unless_damaged(load: Callable) -> Callable:
+    """`load`, but None for what cannot be read, as after a crash or on a full disk: it is compiled anew."""
+
+    @wraps(load)
+    def loaded(*arguments: Any) -> Any:
+        with suppress(Exception):  # whatever comes of unpickling half a file
+            return load(*arguments)
+        return None
+
+    return loaded
+
+
+def _or_not_kept(save: Callable, flush: Callable) -> Callable:
+    """`save`, but over what cannot be read; and a word, not an error, if the disk is full."""
+
+    @wraps(save)
+    def saved(*arguments: Any) -> None:
+        try:
+            try:
+                save(*arguments)
+            except OSError:
+                raise
+            except Exception:  # the index is damaged
+                flush()
+                save(*arguments)
+        except OSError as error:
+            _not_kept(f"{error.strerror}: {error.filename}")
+
+    return saved
 
 
 # Reassociation and fused multiply-add change a sum by rounding only; NaN, infinity and signed zero keep their meaning.
@@ -79,22 +130,49 @@ def _alone(function: Callable, folder: str) -> Callable:
     return locked
 
 
-class _Listener(event.Listener):
-    """Passes a word on when a kernel is compiled for the first time, and is silent from then on."""
+class _Compilations(event.Listener):
+    """Says once that kernels are compiled, and adds up the seconds that it takes; numba does one at a time."""
 
-    def __init__(self, say: Callable[[str], None]) -> None:
-        self._say: Callable[[str], None] | None = say
+    def __init__(self) -> None:
+        self.seconds = 0.0  # that ended
+        self.silent = False  # since it has been said, or is not to be
+        self._depth = 0  # one kernel needs another
+        self._began = 0.0
 
     def on_start(self, event: event.Event) -> None:
+        """A function is about to be compiled."""
+        if self._depth == 0:
+            self._began = time.perf_counter()
+        self._depth += 1
         module = event.data["dispatcher"].py_func.__module__ or ""  # none, where a text that was run has no name
-        if self._say is not None and module.startswith("stdyn.kernels"):
-            say, self._say = self._say, None
-            say("compiling what is needed, once after it was installed …")
+        if not self.silent and module.startswith("stdyn.kernels"):
+            self.silent = True
+            with suppress(OSError, ValueError, AttributeError):  # stderr: full, closed or None
+                sys.stderr.write("stdyn: compiling what is needed, once after it was installed …\n")
 
     def on_end(self, event: event.Event) -> None:
-        """Nothing is to be said."""
+        """It was compiled, or that failed."""
+        self._depth -= 1
+        if self._depth == 0:
+            self.seconds += time.perf_counter() - self._began
 
 
-def on_compile(say: Callable[[str], None]) -> AbstractContextManager:
-    """While the context lasts: say(text) once, if a kernel is compiled, and not if all that are needed are kept."""
-    return event.install_listener("numba:compile", _Listener(say))
+_compilations = _Compilations()
+event.register("numba:compile", _compilations)
+
+
+def compile_silently() -> None:
+    """Do not say, from now on, that kernels are compiled."""
+    _compilations.silent = True
+
+
+class Stopwatch:
+    """The seconds since it was made, but for those in which kernels were compiled."""
+
+    def __init__(self) -> None:
+        self._began, self._compiled = time.perf_counter(), _compilations.seconds
+
+    @property
+    def seconds(self) -> float:
+        """How long it took until now."""
+        return time.perf_counter() - self._began - (_compilations.seconds - self._compiled)

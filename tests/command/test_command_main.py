@@ -3,7 +3,6 @@
 import logging
 import subprocess
 import sys
-from contextlib import nullcontext
 
 import pytest
 from command_helpers import SMALL, assert_refused
@@ -57,16 +56,6 @@ def test_every_public_name_resolves(name):
     """Each has a docstring, and dir lists it."""
     assert getattr(stdyn, name).__doc__
     assert name in dir(stdyn)
-
-
-def test_a_command_says_that_it_compiles(run, monkeypatch):
-    """One line on stderr, said by whoever compiles; --help does not ask for it."""
-    said = []
-    monkeypatch.setattr("stdyn.kernels.on_compile", lambda say: nullcontext(said.append(say)))
-    assert run("info", "--help")[0] == 0
-    assert said == []
-    monkeypatch.setattr("stdyn.kernels.on_compile", lambda say: nullcontext(say("compiling, once …")))
-    assert run("integrate", *SMALL)[::2] == (0, "stdyn: compiling, once …\n")
 
 
 def test_loggers_are_muted_only_for_a_while():

@@ -3,16 +3,18 @@
 import importlib
 import os
 import pkgutil
+import runpy
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 
 import numba
 import numpy as np
 import pytest
-from numba.core import itanium_mangler
+from numba.core import event, itanium_mangler
 
 import stdyn
 from stdyn import Problem, initial, kernels
@@ -66,11 +68,12 @@ for name, problem in problems.items():
 """
 
 
-def in_a_new_process(code, cache, package=PACKAGE):
-    """What the code prints, with its own folder of compiled functions."""
+def in_a_new_process(code, cache, package=PACKAGE, said=""):
+    """What the code prints, with its own folder of compiled functions; and `said` on stderr."""
     environment = os.environ | {"NUMBA_CACHE_DIR": str(cache), "PYTHONPATH": str(package.parent)}
     run = subprocess.run([sys.executable, "-c", code], env=environment, cwd=cache, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
+    assert said in run.stderr
     return run.stdout.splitlines()
 
 
@@ -127,36 +130,125 @@ def test_an_edit_in_the_file_of_a_callee_is_seen(tmp_path):
 
 
 def test_what_is_used_is_compiled_and_said_once(tmp_path):
-    """The first solution with linear units says that it compiles, and compiles nothing of other laws; then silence."""
-    code = "from stdyn import kernels\nlistening = kernels.on_compile(print)\nlistening.__enter__()\n" + RIGHT_HAND_SIDE
-    code += "from stdyn.kernels.averages import erf, points, relu\n"
+    """The first solution with linear units says on stderr that it compiles, and compiles nothing of other laws."""
+    code = RIGHT_HAND_SIDE + "from stdyn.kernels.averages import erf, points, relu\n"
     code += "print(*(len(f.overloads) for f in (equations.overlaps, erf.H_erf, relu._H_relu, points.fill)))"
-    said, numbers, compiled = in_a_new_process(code, tmp_path)
-    assert said.startswith("compiling what is needed")
+    numbers, compiled = in_a_new_process(code, tmp_path, said="stdyn: compiling what is needed, once")
     assert compiled.split()[0] != "0"
     assert compiled.split()[1:] == ["0", "0", "0"]
     assert in_a_new_process(code, tmp_path)[:-1] == [numbers]
 
 
-def test_what_is_compiled_outside_the_package_or_later_is_not_said():
-    """A function of a text that was run may have no module; after the context nobody listens."""
-    said, names = [], {"__name__": None}
+def test_what_is_compiled_outside_the_package_is_not_said(monkeypatch, capsys):
+    """A function of a text that was run may have no module; where stderr is closed nothing is said."""
+    listener, names = compile._Compilations(), {"__name__": None}
+    monkeypatch.setattr(compile._compilations, "silent", True)
     exec("def double(x):\n    return 2 * x", names)
     assert names["double"].__module__ is None
-    with compile.on_compile(said.append):
+    with event.install_listener("numba:compile", listener):
         assert numba.njit(names["double"])(2) == 4
-    assert said == []
-    names["double"].__module__ = "stdyn.kernels.tests"
-    assert numba.njit(names["double"])(2) == 4
-    assert said == []
-    with compile.on_compile(said.append):
-        assert numba.njit(names["double"])(2) == 4
+        assert listener.seconds > 0
+        names["double"].__module__ = "stdyn.kernels.tests"
+        with monkeypatch.context() as context:
+            context.setattr(sys, "stderr", None)
+            assert numba.njit(names["double"])(2) == 4
+        assert capsys.readouterr() == ("", "")
+        listener.silent = False
+        for _ in range(2):
+            assert numba.njit(names["double"])(2) == 4
+    assert capsys.readouterr().err.count("compiling what is needed") == 1
+
+
+def test_a_stopwatch_leaves_compiling_out(monkeypatch):
+    """Of 10 seconds 4 are spent on a kernel that needs another one; a stopwatch that was made later knows nothing."""
+    now = [0.0]
+    listener = compile._Compilations()
+    monkeypatch.setattr(compile.time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(compile, "_compilations", listener)
+    listener.silent = True
+    happened = SimpleNamespace(data={"dispatcher": SimpleNamespace(py_func=np.sin)})
+    stopwatch = compile.Stopwatch()
+    for second, what in ((2, listener.on_start), (3, listener.on_start), (4, listener.on_end), (6, listener.on_end)):
+        now[0] = second
+        what(happened)
+    now[0] = 10
+    assert stopwatch.seconds == 6
+    assert compile.Stopwatch().seconds == 0
+
+
+@pytest.fixture
+def kept(tmp_path):
+    """kept() gives a kernel anew, as a new process would, whose machine code is kept in tmp_path / "__pycache__"."""
+    file = tmp_path / "kernel.py"
+    file.write_text("from stdyn.kernels.compile import compiled\n\n@compiled\ndef f(x):\n    return x + 1\n")
+    return lambda: runpy.run_path(str(file))["f"]
+
+
+def hits(kernel):
+    """How many variants were loaded, after one was used."""
+    assert kernel(1) == 2
+    return sum(kernel.stats.cache_hits.values())
+
+
+@pytest.mark.parametrize("left", [0, 3, 90])
+@pytest.mark.parametrize("ending", ["nbi", "nbc"])
+def test_what_is_kept_but_damaged_is_compiled_anew(kept, tmp_path, ending, left):
+    """Files of the cache that were cut off, as after a crash, are written anew."""
+    assert [hits(kept()), hits(kept())] == [0, 1]
+    (file,) = (tmp_path / "__pycache__").glob(f"*.{ending}")
+    file.write_bytes(file.read_bytes()[:left])
+    assert [hits(kept()), hits(kept())] == [0, 1]
+
+
+def test_a_full_disk_is_said_once(kept, monkeypatch):
+    """Machine code that cannot be kept is used all the same."""
+    compile._not_kept.cache_clear()
+    kernels = kept(), kept()
+    for kernel in kernels:
+        monkeypatch.setattr(kernel._cache._cache_file, "_open_for_write", lambda path: open("/dev/full/no", "wb"))
+    with pytest.warns(RuntimeWarning, match="NUMBA_CACHE_DIR") as said:
+        assert [hits(kernel) for kernel in kernels] == [0, 0]
     assert len(said) == 1
+
+
+def test_without_a_folder_to_write_to_nothing_is_kept(kept, tmp_path, monkeypatch):
+    """Neither beside the file nor at home, as in a container: said once, with what helps."""
+    compile._not_kept.cache_clear()
+    (tmp_path / "__pycache__").write_text("a file, not a folder")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "__pycache__" / "cache"))
+    with pytest.warns(RuntimeWarning, match="NUMBA_CACHE_DIR") as said:
+        assert [hits(kept()), hits(kept())] == [0, 0]
+    assert len(said) == 1
+
+
+@pytest.mark.slow
+def test_a_package_that_cannot_be_written_to_works_without_a_home(tmp_path):
+    """A line that names NUMBA_CACHE_DIR, no traceback; whoever runs this, root too."""
+    copy = shutil.copytree(PACKAGE, tmp_path / "copy" / "stdyn", ignore=shutil.ignore_patterns("__pycache__"))
+    for folder in (copy / "kernels", copy / "kernels" / "averages"):
+        (folder / "__pycache__").write_text("a file, not a folder")
+    there = {"PYTHONPATH": str(copy.parent), "XDG_CACHE_HOME": "/dev/null/no", "HOME": "/dev/null/no"}
+    environment = {name: value for name, value in os.environ.items() if name != "NUMBA_CACHE_DIR"} | there
+    command = [sys.executable, "-B", "-m", "stdyn", "integrate", "--alpha-max", "1", "--K", "2", "--M", "2"]
+    found = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True)
+    assert found.returncode == 0, found.stderr
+    warned, compiling = found.stderr.splitlines()
+    assert "NUMBA_CACHE_DIR" in warned
+    assert compiling.startswith("stdyn: compiling")
+
+
+def test_without_a_compiler_it_is_said(tmp_path):
+    """NUMBA_DISABLE_JIT, which makes half of the kernels fail: one line, from the command too."""
+    environment = os.environ | {"NUMBA_DISABLE_JIT": "1", "PYTHONPATH": str(PACKAGE.parent)}
+    command = [sys.executable, "-m", "stdyn", "integrate", "--alpha-max", "1"]
+    found = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True)
+    assert (found.returncode, found.stderr.count("\n")) == (1, 1)
+    assert "NUMBA_DISABLE_JIT is set" in found.stderr
 
 
 def test_without_numbas_private_attribute_it_is_said(monkeypatch):
     """Kernels are kept all the same, by the date of their own file."""
-    other = SimpleNamespace(_cache=SimpleNamespace(_cache_file=SimpleNamespace()))
+    other = SimpleNamespace(_cache=SimpleNamespace(_cache_file=SimpleNamespace()), enable_caching=list)
     monkeypatch.setattr(compile, "njit", lambda **_: lambda function: other)
     with pytest.warns(RuntimeWarning, match="keeps its cache in another way"):
         assert compile._kernel(fastmath=False)(np.sin) is other
