@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN = .venv/bin
 
 .PHONY: reproduce figures fluctuations symmetric sizes scan theory outputs activations mnist \
-        test test-all lint bench clean
+        test test-all test-oldest lint bench clean
 .NOTPARALLEL:
 
 # The main job: FA and BP at N = 500, K = M = 5, networks and theory; tables, files in data/, figures 1 to 4.
@@ -63,6 +63,11 @@ test: .venv/installed-test
 test-all: test
 	$(BIN)/python -m pytest -n auto --dist worksteal --durations=30 -m slow
 
+# Every test with the oldest versions that pyproject.toml allows: make PYTHON=python3.11 test-oldest
+test-oldest: export NUMBA_CACHE_DIR = $(CURDIR)/.venv-oldest/compiled
+test-oldest: .venv-oldest/installed
+	.venv-oldest/bin/python -m pytest -n auto --dist worksteal --durations=15
+
 lint: .venv/installed-dev
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -73,7 +78,7 @@ bench: .venv/installed
 	$(BIN)/python benchmarks/run.py
 
 clean:
-	rm -rf .venv
+	rm -rf .venv .venv-oldest
 
 .venv/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 …")'
@@ -85,4 +90,9 @@ clean:
 
 .venv/installed-test .venv/installed-dev: .venv/installed-%: .venv/bin/python pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[$*]'
+	touch $@
+
+.venv-oldest/installed: constraints-oldest.txt pyproject.toml
+	$(PYTHON) -m venv --clear .venv-oldest
+	.venv-oldest/bin/python -m pip install --quiet --disable-pip-version-check -c constraints-oldest.txt -e '.[test]'
 	touch $@

@@ -1,0 +1,64 @@
+"""What is built: the distributions of source and wheel, and what an index page says of them."""
+
+import re
+import subprocess
+import sys
+import tarfile
+import tomllib
+import zipfile
+from email.parser import Parser
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """(source distribution, wheel)"""
+    folder = tmp_path_factory.mktemp("built")
+    subprocess.run([sys.executable, "-m", "hatchling", "build", "-d", folder], cwd=ROOT, check=True, capture_output=True)
+    return next(folder.glob("*.tar.gz")), next(folder.glob("*.whl"))
+
+
+def test_the_source_distribution_has_what_its_tests_need(built):
+    """Every page, example, reference, picture and file of the build, beside all tests and the package."""
+    with tarfile.open(built[0]) as archive:
+        there = {name.partition("/")[2] for name in archive.getnames()}
+    wanted = {path.name for path in ROOT.iterdir() if path.is_file() and path.name != ".git"}
+    for folder, pattern in (
+        ("stdyn", "*.py"), ("stdyn", "*.pyi"), ("stdyn", "py.typed"), ("tests", "*.py"), ("docs", "*"),
+        ("examples", "*"), ("data/reference", "*"), ("figures", "*.*"), ("benchmarks", "*.py"), (".ci", "run"),
+    ):  # fmt: skip
+        found = {str(path.relative_to(ROOT)) for path in (ROOT / folder).rglob(pattern) if path.is_file()}
+        assert found, folder
+        wanted |= {path for path in found if "__pycache__" not in path}
+    assert wanted <= there
+
+
+def test_an_index_page_has_no_link_that_leads_nowhere(built):
+    """Pictures and links of the README are relative; the page that is built from it has neither, but all its text."""
+    with zipfile.ZipFile(built[1]) as archive:
+        names = archive.namelist()
+        metadata = Parser().parsestr(archive.read(next(n for n in names if n.endswith("METADATA"))).decode())
+    page, readme = metadata.get_payload(), (ROOT / "README.md").read_text(encoding="utf-8")
+    links = re.compile(r"\]\((?!https?:)")
+    assert links.search(readme)
+    assert not links.search(page)
+    assert [line for line in readme.splitlines() if "](" not in line and line not in page.splitlines()] == []
+    assert "Typing :: Typed" in metadata.get_all("Classifier")
+    assert "stdyn/py.typed" in names
+
+
+def test_the_oldest_versions_are_those_that_are_asked_for():
+    """constraints-oldest.txt has the least version of every dependency, and nothing else."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    asked = project["dependencies"] + project["optional-dependencies"]["cluster"]
+    asked += [each for each in project["optional-dependencies"]["test"] if ">=" in each]
+    least = dict(each.split(">=") for each in asked)
+    lines = (ROOT / "constraints-oldest.txt").read_text(encoding="utf-8").splitlines()
+    pinned = dict(line.split("==") for line in lines if not line.startswith("#"))
+    assert pinned.keys() == least.keys()
+    for name, version in pinned.items():
+        assert version.startswith(least[name]), name
