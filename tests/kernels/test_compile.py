@@ -166,7 +166,7 @@ def test_a_stopwatch_leaves_compiling_out(monkeypatch):
     monkeypatch.setattr(compile.time, "perf_counter", lambda: now[0])
     monkeypatch.setattr(compile, "_compilations", listener)
     listener.silent = True
-    happened = SimpleNamespace(data={"dispatcher": SimpleNamespace(py_func=np.sin)})
+    happened = SimpleNamespace(data={"dispatcher": SimpleNamespace(py_func=in_a_new_process)})
     stopwatch = compile.Stopwatch()
     for second, what in ((2, listener.on_start), (3, listener.on_start), (4, listener.on_end), (6, listener.on_end)):
         now[0] = second
@@ -177,8 +177,9 @@ def test_a_stopwatch_leaves_compiling_out(monkeypatch):
 
 
 @pytest.fixture
-def kept(tmp_path):
+def kept(tmp_path, monkeypatch):
     """kept() gives a kernel anew, as a new process would, whose machine code is kept in tmp_path / "__pycache__"."""
+    monkeypatch.setattr(numba.config, "CACHE_DIR", "")
     file = tmp_path / "kernel.py"
     file.write_text("from stdyn.kernels.compile import compiled\n\n@compiled\ndef f(x):\n    return x + 1\n")
     return lambda: runpy.run_path(str(file))["f"]
