@@ -4,17 +4,23 @@ from typing import Any
 
 import click
 
+from stdyn import __version__
+from stdyn.command.output import Stopped
+
 _NUMERALS = tuple("0123456789.")
 
 
 class Subcommand(click.Command):
-    """A command that says so, in one line, if it has to compile anything."""
+    """A command that says in one line if it has to compile anything, or was interrupted."""
 
     def invoke(self, ctx: click.Context) -> Any:
         from stdyn import kernels  # not before: --help answers at once
 
-        with kernels.on_compile(lambda text: click.echo(f"stdyn: {text}", err=True)):
-            return super().invoke(ctx)
+        try:
+            with kernels.on_compile(lambda text: click.echo(f"stdyn: {text}", err=True)):
+                return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise Stopped("interrupted") from None
 
 
 class ManyValues(Subcommand):
@@ -46,7 +52,7 @@ class Subcommands(click.Group):
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
-@click.version_option(package_name="stdyn", message="%(prog)s %(version)s")
+@click.version_option(__version__, message="%(prog)s %(version)s")
 @click.pass_context
 def cli(context: click.Context) -> None:
     """Online learning in student-teacher networks: simulation and theory of the same network.
