@@ -5,12 +5,14 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import click
 
 from stdyn.errors import InputError, NotWritten, said
 from stdyn.stopping import uninterrupted
+
+Kind = TypeVar("Kind", bound=tuple[str, ...])
 
 
 class Stopped(Exception):
@@ -154,7 +156,7 @@ class Output:
         target.reserve()
         return target
 
-    def targets(self, wanted: Mapping[tuple[str, ...], Wanted], figures: Iterable[str]) -> dict[Any, Target]:
+    def targets(self, wanted: Mapping[Kind, Wanted], figures: Iterable[str]) -> dict[Kind, Target]:
         """The file of each kind, name_kind.h5, checked, and the names of the figures; only then is anything made.
 
         Files of the same experiment that are there are taken over.
