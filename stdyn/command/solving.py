@@ -84,7 +84,8 @@ class Job:
             return f"another experiment is in it, with another {different.partition(':')[0]}"
         N = self.problem.N
         alphas = np.unique(np.rint(self.alphas * N)) / N if self.simulated else self.alphas
-        ended = there.diverged_at is not None or "interrupted" in there.attributes
+        ends = (there.diverged_at, getattr(there, "failed_at", None), there.attributes.get("interrupted"))
+        ended = any(each is not None for each in ends)
         if not np.array_equal(there.alphas, alphas[: len(there.alphas)]) or (
             len(there.alphas) < len(alphas) and not ended
         ):

@@ -95,7 +95,7 @@ def scan(
     InputError
         Before any work starts, if an argument or the file cannot be used.
     ScanInterrupted
-        On Ctrl-C, a KeyboardInterrupt.
+        On Ctrl-C, SIGTERM or SIGHUP, a KeyboardInterrupt.
     ScanStopped
         If the file cannot be written any more, or the executor has lost its workers. In both cases what has arrived is
         in the file, which is whole.
