@@ -4,7 +4,9 @@ A time limit of SLURM, `docker stop` or a closed terminal ends a process that do
 memory. What keeps its results on Ctrl-C keeps them here on all three.
 """
 
+import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -18,6 +20,7 @@ from stdyn.errors import InputError, ScanStopped, TrainingStopped
 SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 _GRACE = 3.0  # seconds after a signal in which further ones, of an impatient user, do not disturb what is being kept
+_LATER = 0.02  # seconds
 _SAY_MORE = (InputError, ScanStopped, TrainingStopped, OSError, MemoryError)  # errors that are none of a signal's
 
 
@@ -37,6 +40,7 @@ class Signals:
     def __init__(self) -> None:
         self.first: int | None = None
         self._raised, self._held, self._waiting = -inf, 0, 0
+        self._hook = sys.unraisablehook
 
     def __call__(self, number: int, _: FrameType | None) -> None:
         self.first = self.first or number
@@ -45,6 +49,19 @@ class Signals:
         elif time.monotonic() - self._raised >= _GRACE:
             self._raised = time.monotonic()
             raise _exception(number)
+
+    def again(self, ignored: Any) -> None:
+        """Instead of sys.unraisablehook: what was raised where Python ignores exceptions comes once more, a bit later.
+
+        In a weak reference's callback, a __del__ or a function that C calls, say.
+        """
+        if not issubclass(ignored.exc_type, KeyboardInterrupt) or self.first is None:
+            self._hook(ignored)
+            return
+        self._raised = -inf
+        later = threading.Timer(_LATER, os.kill, (os.getpid(), self.first))
+        later.daemon = True
+        later.start()
 
     @contextmanager
     def hold(self) -> Iterator[None]:
@@ -61,6 +78,7 @@ class Signals:
     def end(self, before: dict[int, Any]) -> None:
         """Restore the handlers of before; what has arrived meanwhile is raised if nothing is on its way already."""
         self._held += 1
+        sys.unraisablehook = self._hook
         for number, handler in before.items():
             signal.signal(number, handler)
         if self._waiting and self._raised < 0:
@@ -98,6 +116,7 @@ def stoppable() -> Iterator[Signals]:
                 if signal.getsignal(number) is default:
                     before[number] = default
                     signal.signal(number, signals)
+        sys.unraisablehook = signals.again
         yield signals
     except _SAY_MORE:
         raise

@@ -72,7 +72,10 @@ class Job:
         import numpy as np
 
         wanted = self._settings()
-        had = {name: there.attributes.get(name) for name in wanted} | {"method": there.method, "runs": there.runs}
+        had: dict[str, Any] = {name: there.attributes.get(name) for name in wanted} | {
+            "method": there.method,
+            "runs": there.runs,
+        }
         if not self.problem.smooth and had.get("rtol") is not None:  # a coarser one is taken where g' jumps
             had["rtol"] = max(had["rtol"], self.experiment.rtol) if had["rtol"] <= _COARSE else had["rtol"]
             wanted["rtol"] = had["rtol"] if "rtol" in wanted else None
