@@ -2,7 +2,6 @@
 
 import io
 from collections.abc import Callable, Collection, Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -231,10 +230,16 @@ def _check_not_read(path: Path) -> None:
     """Refuse to write to a file that the command reads."""
     for name, value in click.get_current_context().params.items():
         for given in value if isinstance(value, tuple) else [value]:
-            text = str(given).rpartition(":")[0] if isinstance(given, str) else given  # file.py:name of an activation
-            with suppress(OSError, ValueError):
-                if name in _READ and text and path.samefile(text):
-                    raise InputError(f"{path} is read by this command ({name}) and cannot be written by it, too")
+            text = given.rpartition(":")[0] if isinstance(given, str) else given  # file.py:name of an activation
+            if name in _READ and text and _is_same(path, text):
+                raise InputError(f"{path} is read by this command ({name}) and cannot be written by it, too")
+
+
+def _is_same(path: Path, other: str | Path) -> bool:
+    try:
+        return path.samefile(other)
+    except (OSError, ValueError):
+        return False
 
 
 _READ = ("config", "activation", "activation_teacher", "file", "files")  # parameters of the commands

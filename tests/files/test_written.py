@@ -1,4 +1,4 @@
-"""How files are written: through links, in the mode of what they replace, under long names; kept where they cannot be."""
+"""How files are written: through links, in the mode of what they replace; kept elsewhere where they cannot be."""
 
 import os
 import stat
