@@ -33,7 +33,8 @@ def test_a_signal_at_any_moment_loses_nothing(tmp_path, image_folder, command):
         assert one["code"] in (128 + one["signal"], 0), one
         if one["code"]:
             assert "interrupted" in one["err"], one
-            assert one["err"].count("\n") <= 2, one
+            lines = [line for line in one["err"].splitlines() if "resource_tracker" not in line]  # of a fork that ends
+            assert 1 <= len(lines) <= 2, one  # one more if something is compiled
     assert any(one["code"] for one in every)
     recorded = [one for one in every if "what was recorded until then is in " in one["err"]]
     assert recorded or command not in ("network", "reduced")
