@@ -24,8 +24,8 @@ sizes: .venv/installed
 
 scan: .venv/installed
 	$(BIN)/stdyn scan examples/scan_fa_bp.toml --force
-	$(BIN)/stdyn plot data/scan_fa_bp.h5
-	$(BIN)/stdyn plot data/scan_fa_bp.h5 --x b_smallest --value eps_g_final
+	$(BIN)/stdyn plot data/scan_fa_bp.h5 --force
+	$(BIN)/stdyn plot data/scan_fa_bp.h5 --x b_smallest --value eps_g_final --force
 
 theory: .venv/installed
 	$(BIN)/stdyn theory --config examples/soft_committee.toml --force
@@ -35,7 +35,7 @@ theory: .venv/installed
 # Beside the reference experiment, whose files `make fluctuations` leaves; without them it is run first.
 outputs: .venv/installed | data/fluctuations_bp_reduced.h5
 	$(BIN)/stdyn compare --config examples/outputs_3.toml --name outputs_3 --no-fluctuations --force
-	$(BIN)/stdyn plot data/fluctuations_*_ode.h5 data/fluctuations_*_network.h5 data/fluctuations_*_reduced.h5 data/outputs_3_*.h5 --name fa_bp
+	$(BIN)/stdyn plot data/fluctuations_*_ode.h5 data/fluctuations_*_network.h5 data/fluctuations_*_reduced.h5 data/outputs_3_*.h5 --name fa_bp --force
 	$(BIN)/python examples/outputs_numbers.py
 
 data/fluctuations_bp_reduced.h5: | .venv/installed
@@ -53,7 +53,7 @@ mnist: .venv/installed
 	$(BIN)/stdyn mnist --widths 200 200 100 --rule dfa fa bp --epochs 20
 	$(BIN)/stdyn integrate -o data/student_fa.h5 --force
 	$(BIN)/stdyn simulate --method reduced -o data/student_fa_runs.h5 --force
-	$(BIN)/stdyn plot data/student_fa.h5 data/student_fa_runs.h5 data/mnist_1000.h5 --name mnist
+	$(BIN)/stdyn plot data/student_fa.h5 data/student_fa_runs.h5 data/mnist_1000.h5 --name mnist --force
 	$(BIN)/python examples/mnist_numbers.py
 
 # What a contributor waits for; test-all runs the long statistical, kill and cluster tests after it.

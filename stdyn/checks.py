@@ -1,8 +1,10 @@
 """Arguments checked at the door: each check returns the value as it is used, or says what was expected."""
 
+import os
 import sys
 from collections.abc import Mapping
 from concurrent.futures import Executor
+from contextlib import suppress
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -121,6 +123,28 @@ def _steps_of_pcg(any_: np.random.BitGenerator, start: int, state: Mapping[str, 
             start, steps = (start * factor + increment) & full, steps | bit
         increment, factor, bit = (factor + 1) * increment & full, factor * factor & full, 2 * bit
     return steps
+
+
+def check_memory(what: str, needed: float) -> None:
+    """Refuse what needs more bytes of memory than this machine, or a limit of the process, can ever give."""
+    most = _memory()
+    if needed > most:
+        raise InputError(f"{what} must fit into memory: {needed:.2g} bytes are needed, but {most:.2g} are there")
+
+
+def _memory() -> float:
+    """The bytes of memory that there are, with what can be swapped."""
+    most = 2.0**47  # of addresses
+    if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
+        most = float(os.sysconf("SC_PHYS_PAGES")) * os.sysconf("SC_PAGE_SIZE")
+    with suppress(OSError, ValueError, StopIteration), open("/proc/meminfo", encoding="ascii") as file:
+        most += 1024.0 * int(next(line for line in file if line.startswith("SwapTotal:")).split()[1])
+    with suppress(ImportError):
+        import resource
+
+        limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+        most = most if limit == resource.RLIM_INFINITY else min(most, float(limit))
+    return most
 
 
 def check_executor(executor: object) -> None:

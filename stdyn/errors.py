@@ -24,11 +24,19 @@ class NothingFoundWarning(RuntimeWarning):
 
 
 class Interrupted(KeyboardInterrupt):
-    """Ctrl-C during a simulation; `trajectory` holds what was recorded until then."""
+    """Ctrl-C, SIGTERM or SIGHUP during a simulation; `trajectory` holds what was recorded until then."""
 
     def __init__(self, trajectory: Any) -> None:
         super().__init__(f"interrupted at alpha = {trajectory.alphas[-1]:g}")
         self.trajectory = trajectory
+
+
+class NotWritten(OSError):
+    """A file that could not be written (disk full, folder gone); `elsewhere` is where its content is, if anywhere."""
+
+    def __init__(self, text: str, elsewhere: Any = None) -> None:
+        super().__init__(text)
+        self.elsewhere = elsewhere
 
 
 class ScanStopped(RuntimeError):
@@ -36,7 +44,7 @@ class ScanStopped(RuntimeError):
 
 
 class ScanInterrupted(KeyboardInterrupt):
-    """Ctrl-C during a scan; what had arrived is in its file, the same call goes on."""
+    """Ctrl-C, SIGTERM or SIGHUP during a scan; what had arrived is in its file, the same call goes on."""
 
 
 class TrainingStopped(RuntimeError):
@@ -44,7 +52,7 @@ class TrainingStopped(RuntimeError):
 
 
 class TrainingInterrupted(KeyboardInterrupt):
-    """Ctrl-C during a training; `history` holds the epochs that were done, if they are not in a file."""
+    """Ctrl-C, SIGTERM or SIGHUP during a training; `history` holds the epochs done, if they are not in a file."""
 
     def __init__(self, text: str, history: Any = None) -> None:
         super().__init__(text)

@@ -9,7 +9,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 from stdyn.checks import integer
@@ -44,6 +44,8 @@ def processes(workers: int | None = None) -> Iterator[Executor]:
         for child in set(multiprocessing.active_children()) - before:
             child.join(max(0.0, end - time.monotonic()))  # at once terminated, the pool stumbles over what it cancels
             child.terminate()
+        with suppress(AttributeError, OSError):  # who reads a result that was cut off would wait for its rest for ever
+            pool._result_queue._writer.close()  # type: ignore[attr-defined]
         raise
     pool.shutdown()
 

@@ -1,23 +1,20 @@
 """stdyn compare"""
 
 from pathlib import Path
-from time import perf_counter
 from typing import TYPE_CHECKING
 
 import click
 
 from stdyn.command.group import cli
 from stdyn.command.options import experiment_options, force_option, output_options, write_config_option
-from stdyn.command.output import Output, Target
-from stdyn.command.solving import Stopped, solve_rule
+from stdyn.command.output import Output, Stopped, Target
+from stdyn.command.solving import Job
 from stdyn.model.experiment import Experiment
 from stdyn.settings import to_toml
 
 if TYPE_CHECKING:
     from stdyn.model.trajectory import Trajectory
     from stdyn.theory.fluctuations import Fluctuations
-
-Targets = dict[tuple[str, ...], Target]
 
 
 @cli.command("compare")
@@ -38,6 +35,8 @@ def compare_command(experiment: Experiment, output: Output, write_config: Path |
     that compare them, HDF5 files and figures.
 
     Without options this is the reference experiment. FA and BP start from the same weights and see the same examples.
+
+    The same command again goes on after an interruption: files that are complete are taken over.
     """
     experiment.check(fewest_runs=2)
     if write_config:
@@ -46,45 +45,32 @@ def compare_command(experiment: Experiment, output: Output, write_config: Path |
     from stdyn.figures import plot, theoryplot
 
     rules = experiment.rules
-    kinds = ("ode", *experiment.methods, "fluctuations")  # the last one if asked for
-    targets = output.targets((rule, kind) for rule in rules for kind in kinds)
-    results = {rule: _solve(experiment, rule, targets) for rule in rules}
-    if predict and not experiment.problem(rules[0]).smooth:
-        click.echo("no fluctuations are predicted: g' of the students jumps, and averages are by quadrature\n")
-        predict = False
+    smooth = experiment.problem(rules[0]).smooth
+    kinds = ("ode", *experiment.methods, *(["fluctuations"] if predict and smooth else []))
+    jobs = {(rule, kind): Job.of(kind, experiment, rule) for rule in rules for kind in kinds}
+    for job in jobs.values():
+        job.check()
+    names = [f"{rule}_{figure}" for rule in rules for figure in ("order_parameters", "fluctuations")]
+    targets = output.targets(jobs, [*names, "alignment", "generalization"])
+    results: dict[str, list[Trajectory]] = {rule: [] for rule in rules}
     predictions: list[Fluctuations] = []
-    stopped = False
     try:
-        for rule in rules if predict else ():
-            found = _predict(experiment, rule, targets)
+        for rule in rules:
+            results[rule] = [jobs[rule, kind].solved(targets[rule, kind]) for kind in ("ode", *experiment.methods)]
+            _say_comparisons(results[rule][1:], results[rule][0])
+        if predict and not smooth:
+            click.echo("no fluctuations are predicted: g' of the students jumps, and averages are by quadrature\n")
+        for rule in rules if "fluctuations" in kinds else ():
+            found = jobs[rule, "fluctuations"].solved(targets[rule, "fluctuations"])
             predictions.append(found)
             _say_comparisons(results[rule][1:] if found.valid[found.alphas > 0].any() else [], found)
-    except KeyboardInterrupt:
-        stopped = True
+    except Stopped as stopped:
+        raise Stopped(f"{stopped}; the same command goes on") from None
     everything = [each for rule in rules for each in results[rule]]
-    output.draw(plot.figures(everything) | theoryplot.fluctuations_figures(predictions, everything))
-    if stopped:
-        raise Stopped("interrupted while fluctuations were computed; everything else is done")
-
-
-def _solve(experiment: Experiment, rule: str, targets: Targets) -> "list[Trajectory]":
-    """The ODEs of one rule, and its runs by every method; says how these compare."""
-    theory, *simulated = (
-        solve_rule(kind, experiment, rule, targets[rule, kind]) for kind in ("ode", *experiment.methods)
+    output.draw(
+        lambda: plot.figures(everything) | theoryplot.fluctuations_figures(predictions, everything),
+        [target.path for target in targets.values()],
     )
-    _say_comparisons(simulated, theory)
-    return [theory, *simulated]
-
-
-def _predict(experiment: Experiment, rule: str, targets: Targets) -> "Fluctuations":
-    """How the runs of one rule scatter."""
-    from stdyn.theory.fluctuations import fluctuations
-
-    began = perf_counter()
-    problem, alphas = experiment.problem(rule), experiment.alphas()
-    found = fluctuations(problem, alphas, method=experiment.ode_method, rtol=experiment.rtol, progress=True)
-    targets[rule, "fluctuations"].save(found, perf_counter() - began)
-    return found
 
 
 def _say_comparisons(simulated: "list[Trajectory]", theory: "Trajectory | Fluctuations") -> None:

@@ -2,6 +2,8 @@
 
 import click
 
+from stdyn import __version__
+
 _NUMERALS = tuple("0123456789.")
 
 
@@ -27,7 +29,7 @@ class ManyValues(click.Command):
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
-@click.version_option(package_name="stdyn", message="%(prog)s %(version)s")
+@click.version_option(__version__, message="%(prog)s %(version)s")
 @click.pass_context
 def cli(context: click.Context) -> None:
     """Online learning in student-teacher networks: simulation and theory of the same network.

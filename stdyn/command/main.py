@@ -1,35 +1,67 @@
-"""The entry point of the `stdyn` command: its subcommands, and what becomes of errors and warnings.
+"""The entry point of the `stdyn` command: its subcommands, and what becomes of errors, warnings and signals.
 
 Heavy modules are imported inside the commands, so that --help answers at once.
 """
 
+import signal
 import sys
 import warnings
+from contextlib import redirect_stderr, redirect_stdout
 
 import click
 
 from stdyn.command import compare, info, integrate, mnist, plot, scan, simulate, sizes, theory  # noqa: F401  join cli
 from stdyn.command.group import cli
-from stdyn.command.solving import Stopped
+from stdyn.command.output import Stopped
+from stdyn.command.streams import Tolerant
 from stdyn.errors import InputError
+from stdyn.stopping import Signals, stoppable
 from stdyn.text import printable
+
+_STOPPED_BY = 128  # and the number of the signal, as shells say it
 
 
 def main() -> None:
-    """Run the command; exit with 0, with 2 for bad input (one line on stderr) or with 1 for anything else."""
+    """Run the command; exit with 0, with 2 for bad input (one line on stderr), or with 1 for anything else.
+
+    Stopped by a signal it exits with 128 + its number, as shells say it: 130 for Ctrl-C, 143 for SIGTERM, 129 for
+    SIGHUP. Output that nobody takes, as the terminal is closed, does not stop it.
+    """
     warnings.showwarning = _say_warning
+    out, err = Tolerant(sys.stdout), Tolerant(sys.stderr)
+    with stoppable() as signals, redirect_stdout(out), redirect_stderr(err):
+        try:
+            code = _run(signals)
+        except KeyboardInterrupt:  # a second one, as the first was said
+            code = _STOPPED_BY + (signals.first or signal.SIGINT)
+        if out.failed and not code:
+            code = 1
+            if not out.closed_by_reader:
+                click.echo(f"stdyn: what is printed could not be written: {out.failed.strerror}", err=True)
+    if code:
+        sys.exit(code)
+
+
+def _run(signals: Signals) -> int:
+    """Run the command; its exit code."""
     try:
         cli.main(prog_name="stdyn", standalone_mode=False)
     except (InputError, click.ClickException) as error:
         text = error.format_message() if isinstance(error, click.ClickException) else str(error)
         click.echo(f"stdyn: error: {printable(text)}", err=True)
-        sys.exit(2)
+        return 2
     except (Stopped, OSError, MemoryError, ImportError) as error:
-        click.echo(f"stdyn: {printable(str(error))}", err=True)
-        sys.exit(1)
+        click.echo(f"stdyn: {printable(str(error) or 'out of memory')}", err=True)
+        return 1 if signals.first is None else _STOPPED_BY + signals.first
     except (KeyboardInterrupt, click.Abort):
         click.echo("stdyn: interrupted", err=True)
-        sys.exit(1)
+        return _STOPPED_BY + (signals.first or signal.SIGINT)
+    except Exception:
+        if signals.first is None:
+            raise
+        click.echo("stdyn: interrupted", err=True)  # which what was interrupted has made another exception of
+        return _STOPPED_BY + signals.first
+    return 0
 
 
 def _say_warning(message: Warning | str, *_: object, **__: object) -> None:

@@ -14,8 +14,7 @@ from stdyn.command.options import (
     workers_option,
     write_config_option,
 )
-from stdyn.command.output import Figures, Target, resumable
-from stdyn.command.solving import Stopped
+from stdyn.command.output import Figures, Stopped, Target, draw_figures, resumable
 from stdyn.command.workers import worker_processes
 from stdyn.errors import TrainingInterrupted, TrainingStopped
 from stdyn.layered.training import Training
@@ -54,8 +53,11 @@ def mnist_command(
     from stdyn.figures import layerplot
     from stdyn.layered.runs import train
 
-    path = resumable(output or Path(f"data/mnist_{'-'.join(map(str, training.widths)) or 'none'}.h5"))
-    figures.make_folder()
+    given = output or Path(f"data/mnist_{'-'.join(map(str, training.widths)) or 'none'}.h5")
+    names = ["errors", "angles", *(f"{rule}_outputs" for rule in training.rule)]
+    replace = force or given.exists()  # the figures of a file that is gone on with
+    figures.check(given.stem, names, replace)
+    path = resumable(given)
     try:
         with worker_processes(workers, len(training.runs)) as executor:
             threads = 1 if workers == 1 else None
@@ -67,4 +69,4 @@ def mnist_command(
     click.echo(f"{found.text()}\nwrote {path}")
     if all(found.diverged):
         raise Stopped("every training diverged")
-    figures.save(layerplot.figures(found.histories), path.stem)
+    draw_figures(lambda: layerplot.figures(found.histories), figures, path.stem, replace, [path])

@@ -116,7 +116,8 @@ def figure_options(function: Function) -> Function:
     return click.option("--figures", type=PATH, default="figures", help="Folder of the figures.  [figures]")(command)
 
 
-force_option = click.option("--force", is_flag=True, help="Overwrite existing result files.")
+force_option = click.option("--force", is_flag=True, help="Overwrite existing results and figures.")
+force_figures_option = click.option("--force", is_flag=True, help="Overwrite existing figures.")
 force_anew_option = click.option("--force", is_flag=True, help="Begin anew if the file exists.")
 workers_option = click.option("--workers", type=int, help="Number of worker processes.  [all cores]")
 

@@ -1,13 +1,21 @@
 """What a command writes and where: files that are checked before work starts, and figures."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+import io
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 import click
 
-from stdyn.errors import InputError
+from stdyn.errors import InputError, NotWritten, said
+from stdyn.stopping import uninterrupted
+
+Kind = TypeVar("Kind", bound=tuple[str, ...])
+
+
+class Stopped(Exception):
+    """The command ended before its work was done, for a reason that is not bad input: exit code 1, or of the signal."""
 
 
 class Result(Protocol):
@@ -19,35 +27,74 @@ class Result(Protocol):
 class Drawing(Protocol):
     """A figure of matplotlib's."""
 
-    def savefig(self, path: Path, /) -> None: ...
+    def savefig(self, path: io.BytesIO, /, *, format: str) -> None: ...
+
+
+class Wanted(Protocol):
+    """What a file is to hold; it knows the files that hold it already, or as far as it came when interrupted."""
+
+    def found(self, path: Path, /) -> tuple[Any, bool]:
+        """What is in the file, and whether it is complete; refuses a file of something else."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """A file that a command is to write, and whether it may replace one that is there; `at` checks it."""
+    """A file that a command is to write, checked before work starts.
+
+    `found` is what is there already of the same experiment, `complete` or as far as it came when it was interrupted.
+    """
 
     path: Path
     force: bool
+    found: Any = field(default=None, repr=False)
+    complete: bool = False
 
     @classmethod
-    def at(cls, path: Path, force: bool) -> "Target":
-        """The file at this path, checked before work starts; its folder is made."""
-        from stdyn.files.paths import check_target
+    def at(cls, path: Path, force: bool, wanted: Wanted | None = None) -> "Target":
+        """The file at this path: checked, its folder made, and kept from other processes until the command ends."""
+        target = cls.checked(path, force, wanted)
+        target.reserve()
+        return target
 
-        if not _exists(path):
-            _make_folder(path.parent)
-        check_target(path, force)
-        return cls(path, force)
+    @classmethod
+    def checked(cls, path: Path, force: bool, wanted: Wanted | None = None) -> "Target":
+        """The file at this path, if it can be written; nothing is made yet."""
+        from stdyn.files.paths import check_not_locked, check_target
+
+        _check_not_read(path)
+        there = _exists(path) and not force and wanted is not None
+        check_makeable(path.parent)
+        if path.parent.is_dir():
+            check_target(path, force or there)
+            check_not_locked(path)
+        return cls(path, force, *(wanted.found(path) if there and wanted is not None else ()))
+
+    def reserve(self) -> None:
+        """Make the folder, and keep the file from other processes until the command ends."""
+        from stdyn.files.paths import check_target, reserved
+
+        _make_folder(self.path.parent)
+        click.get_current_context().with_resource(reserved(self.path))
+        check_target(self.path, self.force or self.found is not None)
 
     def save(self, result: Result, seconds: float) -> None:
         """Write what was computed, in so many seconds."""
-        result.save(self.path, overwrite=self.force)
+        from stdyn.files.paths import elsewhere
+
+        with uninterrupted():
+            try:
+                result.save(self.path, overwrite=self.force or self.found is not None)
+            except InputError as error:  # somebody has made the file, or taken the folder away, in the meantime
+                instead = elsewhere(self.path)
+                result.save(instead)
+                raise NotWritten(f"{error}; what was computed is in {instead}", instead) from error
         click.echo(f"wrote {self.path}  ({seconds:.1f} s)")
 
     def save_text(self, text: str) -> None:
-        """Write a text."""
-        with self.path.open("w" if self.force else "x", encoding="utf-8") as file:
-            file.write(text)
+        """Write a text, whole or not at all."""
+        from stdyn.files.paths import move_into_place
+
+        move_into_place(io.BytesIO(text.encode()), self.path, self.force)
         click.echo(f"wrote {self.path}")
 
 
@@ -58,20 +105,38 @@ class Figures:
     folder: Path
     suffix: str
 
-    def make_folder(self) -> None:
-        """Make the folder, or say why it cannot be used."""
-        from stdyn.files.paths import check_folder
+    def path(self, name: str, figure: str) -> Path:
+        """Where a figure goes."""
+        return self.folder / f"{name}_{figure}.{self.suffix}"
+
+    def check(self, name: str, figures: Iterable[str], replace: bool, files: Collection[Path] = ()) -> None:
+        """Refuse figures that are there, unless they may be replaced, or were drawn of these files as they are."""
+        check_makeable(self.folder)
+        newest = max((path.stat().st_mtime for path in files), default=float("inf"))
+        for path in (self.path(plain(name), figure) for figure in figures):
+            _check_not_read(path)
+            if _exists(path) and not replace and path.stat().st_mtime < newest:
+                raise InputError(f"the figure {path} exists and is not overwritten unless asked (--force)")
+
+    def save(self, drawn: Mapping[str, Drawing], name: str, replace: bool) -> None:
+        """Write every figure, as name_its-own-name.suffix, whole or not at all; one that is there only with `replace`.
+
+        A figure that the command could not know of before work started is not replaced either.
+        """
+        from stdyn.files.paths import check_folder, move_into_place
 
         _make_folder(self.folder)
         check_folder(self.folder, "its files")
-
-    def save(self, drawn: Mapping[str, Drawing], name: str) -> None:
-        """Write every figure, as name_its-own-name.suffix."""
         for figure_name, figure in drawn.items():
-            path = self.folder / f"{name}_{figure_name}.{self.suffix}"
-            verb = "replaced" if path.exists() else "wrote"
-            figure.savefig(path)
-            click.echo(f"{verb} {path}")
+            path = self.path(name, figure_name)
+            there = _exists(path)
+            if there and not replace:
+                click.echo(f"{path} is there already")
+                continue
+            image = io.BytesIO()
+            figure.savefig(image, format=self.suffix)
+            move_into_place(image, path, replace)
+            click.echo(f"{'replaced' if there else 'wrote'} {path}")
 
 
 @dataclass(frozen=True)
@@ -83,24 +148,62 @@ class Output:
     figures: Figures
     force: bool
 
-    def target(self, ending: str) -> Target:
-        """The file name_ending, checked."""
-        return Target.at(self.data / f"{plain(self.name)}_{ending}", self.force)
+    def target(self, ending: str, figures: Iterable[str]) -> Target:
+        """The file name_ending, checked, and the names of the figures."""
+        target = Target.checked(self.path(ending), self.force)
+        self.figures.check(self.name, figures, self.force)
+        target.reserve()
+        return target
 
-    def targets(self, kinds: Iterable[tuple[str, ...]]) -> dict[tuple[str, ...], Target]:
-        """The file of each kind, name_kind.h5, checked, and then a folder for the figures."""
-        found = {kind: self.target(f"{'_'.join(kind)}.h5") for kind in kinds}
-        self.figures.make_folder()
+    def targets(self, wanted: Mapping[Kind, Wanted], figures: Iterable[str]) -> dict[Kind, Target]:
+        """The file of each kind, name_kind.h5, checked, and the names of the figures; only then is anything made.
+
+        Files of the same experiment that are there are taken over.
+        """
+        found = {
+            kind: Target.checked(self.path(f"{'_'.join(kind)}.h5"), self.force, each) for kind, each in wanted.items()
+        }
+        there = [target.path for target in found.values()] if all(each.complete for each in found.values()) else []
+        self.figures.check(self.name, figures, self.force, there)
+        for target in found.values():
+            target.reserve()
         return found
 
-    def draw(self, drawn: Mapping[str, Drawing]) -> None:
-        """Write every figure."""
-        self.figures.save(drawn, self.name)
+    def draw(self, draw: Callable[[], Mapping[str, Drawing]], files: Iterable[Path]) -> None:
+        """Draw and write every figure; whatever goes wrong, it is said in which files the results are."""
+        draw_figures(draw, self.figures, self.name, self.force, files)
+
+    def path(self, ending: str) -> Path:
+        """The file name_ending."""
+        return self.data / f"{plain(self.name)}_{ending}"
+
+
+def draw_figures(
+    draw: Callable[[], Mapping[str, Drawing]], figures: Figures, name: str, replace: bool, files: Iterable[Path]
+) -> None:
+    """Draw and write every figure; whatever goes wrong, it is said in which files the results are."""
+    try:
+        figures.save(draw(), name, replace)
+    except KeyboardInterrupt:
+        raise Stopped(f"interrupted while figures were drawn; what was computed is in {_listed(files)}") from None
+    except Exception as error:
+        why = str(error) if isinstance(error, NotWritten | InputError) else said(error)
+        raise Stopped(f"not all figures could be drawn ({why}); what was computed is in {_listed(files)}") from error
+
+
+def _listed(files: Iterable[Path]) -> str:
+    first, *others = map(str, files)
+    return first if not others else f"{first} to {others[-1]}" if len(others) > 2 else ", ".join([first, *others])
 
 
 def resumable(path: Path) -> Path:
     """The path of a file that is gone on with if it is there, and checked if not."""
-    return path if _exists(path) else Target.at(path, force=False).path
+    if _exists(path):
+        _check_not_read(path)
+        return path
+    target = Target.checked(path, force=False)
+    _make_folder(path.parent)
+    return target.path
 
 
 def plain(name: str) -> str:
@@ -110,11 +213,45 @@ def plain(name: str) -> str:
     return name
 
 
+def check_makeable(folder: Path) -> None:
+    """Refuse a folder that is not there and cannot be made."""
+    from stdyn.files.paths import check_folder
+
+    above = folder
+    while not _exists(above) and above != above.parent:
+        above = above.parent
+    if above.is_dir():
+        check_folder(above, "its files")
+    else:
+        raise InputError(f"the folder {folder} cannot be made: {above} is not a folder")
+
+
+def _check_not_read(path: Path) -> None:
+    """Refuse to write to a file that the command reads."""
+    for name, value in click.get_current_context().params.items():
+        for given in value if isinstance(value, tuple) else [value]:
+            text = given.rpartition(":")[0] if isinstance(given, str) else given  # file.py:name of an activation
+            if name in _READ and text and _is_same(path, text):
+                raise InputError(f"{path} is read by this command ({name}) and cannot be written by it, too")
+
+
+def _is_same(path: Path, other: str | Path) -> bool:
+    try:
+        return path.samefile(other)
+    except (OSError, ValueError):
+        return False
+
+
+_READ = ("config", "activation", "activation_teacher", "file", "files")  # parameters of the commands
+
+
 def _exists(path: Path) -> bool:
     try:
         return path.exists()
     except PermissionError:
         raise InputError(f"the folder {path.parent} cannot be searched: permission denied") from None
+    except (OSError, ValueError):
+        return False
 
 
 def _make_folder(path: Path) -> None:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import click
 
 from stdyn.command.group import cli
-from stdyn.command.options import PATH, figure_options
-from stdyn.command.output import Figures, plain
+from stdyn.command.options import PATH, figure_options, force_figures_option
+from stdyn.command.output import Figures, check_makeable, plain
 from stdyn.errors import InputError
 
 if TYPE_CHECKING:
@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 @click.option("--x", help="Of a scan: the quantity across.  [the first that varies]")
 @click.option("--y", help="Of a scan: the quantity upwards.  [the second that varies]")
 @figure_options
-def plot_command(files: tuple[Path, ...], name: str | None, figures: Figures, **of_scan: str | None) -> None:
+@force_figures_option
+def plot_command(
+    files: tuple[Path, ...], name: str | None, figures: Figures, force: bool, **of_scan: str | None
+) -> None:
     """Draw the figures of saved trajectories, of a scan, or of a training.
 
     Simulation and theory of the same problem are laid on each other, in the bands of its fluctuations if the file that
@@ -37,6 +40,8 @@ def plot_command(files: tuple[Path, ...], name: str | None, figures: Figures, **
     from stdyn.files.format import READERS
     from stdyn.files.store import kind
 
+    name = None if name is None else plain(name)
+    check_makeable(figures.folder)
     kinds = {file: kind(file) for file in files}
     of = {each: [file for file in files if kinds[file] == each] for each in READERS}
     given = {option: value for option, value in of_scan.items() if value is not None}
@@ -53,8 +58,8 @@ def plot_command(files: tuple[Path, ...], name: str | None, figures: Figures, **
     else:
         drawn = _of_trajectories(of["trajectory"], of["fluctuations"])
     usual = "stdyn" if of["trajectory"] or of["fluctuations"] else files[0].stem
-    figures.make_folder()
-    figures.save(drawn, plain(name or usual))
+    figures.check(name or usual, drawn, force)
+    figures.save(drawn, name or usual, force)
 
 
 def _of_scan(file: Path, given: dict[str, str]) -> "Mapping[str, Drawing]":

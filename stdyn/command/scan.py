@@ -18,8 +18,7 @@ from stdyn.command.options import (
     vary_option,
     workers_option,
 )
-from stdyn.command.output import resumable
-from stdyn.command.solving import Stopped
+from stdyn.command.output import Stopped, resumable
 from stdyn.command.workers import cluster, worker_processes
 from stdyn.errors import InputError, ScanInterrupted, ScanStopped
 from stdyn.model.experiment import Experiment

@@ -7,8 +7,8 @@ import click
 
 from stdyn.command.group import cli
 from stdyn.command.options import TomlValue, experiment_options, force_option, output_options
-from stdyn.command.output import Output
-from stdyn.command.solving import integrate_problem, simulate_problem
+from stdyn.command.output import Output, Stopped
+from stdyn.command.solving import Job
 from stdyn.errors import InputError
 from stdyn.model.experiment import Experiment
 
@@ -26,23 +26,28 @@ def sizes_command(experiment: Experiment, sizes: object, output: Output) -> None
     """Draw how far finite networks are from the ODEs, against N.
 
     Reduced runs of one start (the random one is drawn as at N = 500) at several N: as many as make 2e8 steps in all
-    (64 to 20000), unless --runs says.
+    (64 to 20000), unless --runs says. The same command again goes on after an interruption.
     """
     from stdyn.figures import plot
 
     experiment.check(fewest_runs=8)
     several = _checked(sizes, experiment)
     alphas = replace(experiment, N=gcd(*several)).alphas()  # a whole number of steps at every size
-    kinds = {"ode": None} | {f"N{N}": N for N in several}
-    results = []
-    for (rule, kind), target in output.targets((rule, kind) for rule in experiment.rules for kind in kinds).items():
-        problem, N = experiment.problem(rule), kinds[kind]
-        if N is None:
-            results.append(integrate_problem(experiment, problem, alphas, target))
-        else:
+    jobs: dict[tuple[str, ...], Job] = {}
+    for rule in experiment.rules:
+        problem = experiment.problem(rule)
+        jobs[rule, "ode"] = Job("ode", experiment, problem, alphas)
+        for N in several:
             enough = _with_enough_runs(experiment, N)
-            results.append(simulate_problem("reduced", enough, replace(problem, N=N), alphas, target))
-    output.draw(plot.figures(results))
+            jobs[rule, f"N{N}"] = Job("reduced", enough, replace(problem, N=N), alphas)
+    for job in jobs.values():
+        job.check()
+    targets = output.targets(jobs, ["deviation"])
+    try:
+        results = [job.solved(targets[kind]) for kind, job in jobs.items()]
+    except Stopped as stopped:
+        raise Stopped(f"{stopped}; the same command goes on") from None
+    output.draw(lambda: plot.figures(results), [target.path for target in targets.values()])
 
 
 def _checked(sizes: object, experiment: Experiment) -> list[int]:

@@ -1,64 +1,167 @@
-"""One problem solved by one method into one file."""
+"""One problem solved by one method into one file; what is there of it already is taken over."""
 
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from stdyn.command.output import Target
+from stdyn.command.output import Stopped, Target
 from stdyn.errors import InputError, Interrupted
 from stdyn.model.experiment import Experiment
+from stdyn.stopping import uninterrupted
 
 if TYPE_CHECKING:
     from stdyn.checks import Array
     from stdyn.model.problem import Problem
     from stdyn.model.trajectory import Trajectory
+    from stdyn.theory.fluctuations import Fluctuations
 
 
-class Stopped(Exception):
-    """The command ended before its work was done, for a reason that is not bad input: exit code 1."""
+@dataclass(frozen=True)
+class Job:
+    """A problem, the alphas at which it is to be solved, and how: "ode", "network", "reduced" or "fluctuations".
+
+    The experiment says the rest: seed, number of runs, settings of the solver.
+    """
+
+    kind: str
+    experiment: Experiment
+    problem: "Problem"
+    alphas: "Array"
+
+    @classmethod
+    def of(cls, kind: str, experiment: Experiment, rule: str) -> "Job":
+        """The problem of one rule of an experiment."""
+        return cls(kind, experiment, experiment.problem(rule), experiment.alphas())
+
+    @property
+    def simulated(self) -> bool:
+        """Whether it is to be simulated."""
+        return self.kind in ("network", "reduced")
+
+    def check(self) -> None:
+        """Refuse what would not fit into memory, before any work starts."""
+        from stdyn.simulation.runs import check_room
+
+        if self.simulated:
+            check_room(self.kind, self.problem, self.experiment.number_of_runs(self.kind), len(self.alphas))
+
+    def found(self, path: Path) -> "tuple[Trajectory | Fluctuations, bool]":
+        """What is in the file, and whether it is complete; refuses a file of another experiment."""
+        from stdyn.files.provenance import warn_of_versions
+        from stdyn.model.trajectory import load
+        from stdyn.theory.fluctuations import load_fluctuations
+
+        try:
+            there: Any = (load_fluctuations if self.kind == "fluctuations" else load)(path)
+        except InputError as error:
+            why: str | None = str(error)
+        else:
+            trajectory = there.theory if self.kind == "fluctuations" else there
+            why = self._difference(trajectory)
+        if why is not None:
+            raise InputError(f"{path} exists and is not overwritten unless asked (--force); {why}")
+        if "versions" in trajectory.attributes:
+            warn_of_versions(path, trajectory.attributes)
+        return there, "interrupted" not in trajectory.attributes
+
+    def _difference(self, there: "Trajectory") -> str | None:
+        """In what a trajectory is another one, in words; None if it is this one, or what there is of it."""
+        import numpy as np
+
+        wanted = self._settings()
+        had: dict[str, Any] = {name: there.attributes.get(name) for name in wanted} | {
+            "method": there.method,
+            "runs": there.runs,
+        }
+        if not self.problem.smooth and had.get("rtol") is not None:  # a coarser one is taken where g' jumps
+            had["rtol"] = max(had["rtol"], self.experiment.rtol) if had["rtol"] <= _COARSE else had["rtol"]
+            wanted["rtol"] = had["rtol"] if "rtol" in wanted else None
+        for name, value in wanted.items():
+            if had[name] != value:
+                return f"another experiment is in it: {name} is {had[name]!r} there and {value!r} here"
+        different = self.problem.difference(there.problem)
+        if different is not None:
+            return f"another experiment is in it, with another {different.partition(':')[0]}"
+        N = self.problem.N
+        alphas = np.unique(np.rint(self.alphas * N)) / N if self.simulated else self.alphas
+        ends = (there.diverged_at, getattr(there, "failed_at", None), there.attributes.get("interrupted"))
+        ended = any(each is not None for each in ends)
+        if not np.array_equal(there.alphas, alphas[: len(there.alphas)]) or (
+            len(there.alphas) < len(alphas) and not ended
+        ):
+            return "another experiment is in it, with other alphas"
+        return None
+
+    def _settings(self) -> dict[str, Any]:
+        """By what a file of this problem and method is recognised, beside the problem and the alphas."""
+        of = self.experiment
+        if not self.simulated:
+            return {"method": "ode", "runs": None, "ode_method": of.ode_method, "rtol": of.rtol}
+        from stdyn.simulation import streams
+
+        seed = streams.seed(of.rng(self.kind))
+        return {"method": self.kind, "runs": of.number_of_runs(self.kind), "normals": of.normals, "seed": seed}
+
+    def solved(self, target: Target) -> Any:
+        """Solve it into the file, unless that holds the solution already."""
+        if target.complete:
+            click.echo(f"{target.path} is there already")
+            return target.found
+        began = perf_counter()
+        try:
+            found = self._solve()
+        except KeyboardInterrupt as error:
+            if isinstance(error, Interrupted) and self.kind != "fluctuations":  # that of their theory is in its file
+                with uninterrupted():
+                    raise Stopped(_kept(error, target)) from None
+            raise Stopped(f"interrupted before anything was recorded for {target.path}") from None
+        target.save(found, perf_counter() - began)
+        return found
+
+    def _solve(self) -> "Trajectory | Fluctuations":
+        of, problem, alphas = self.experiment, self.problem, self.alphas
+        if self.kind == "ode":
+            from stdyn.theory.ode import integrate
+
+            return integrate(problem, alphas, of.ode_method, of.rtol)
+        if self.kind == "fluctuations":
+            from stdyn.theory.fluctuations import fluctuations
+
+            return fluctuations(problem, alphas, method=of.ode_method, rtol=of.rtol, progress=True)
+        from stdyn.simulation.runs import simulate_network, simulate_reduced
+
+        simulate = {"network": simulate_network, "reduced": simulate_reduced}[self.kind]
+        count = of.number_of_runs(self.kind)
+        click.echo(f"{problem.rule}: {count} {self.kind} runs of N = {problem.N} to alpha = {alphas[-1]:g} …")
+        return simulate(problem, alphas, count, rng=of.rng(self.kind), normals=of.normals, progress=True)
+
+
+_COARSE = 1e-5  # up to which a tolerance is raised where the right-hand side jumps
+
+
+def _kept(interrupted: Interrupted, target: Target) -> str:
+    """Write what was recorded until it was interrupted, unless more is there already; where it is, in words."""
+    trajectory = interrupted.trajectory
+    if target.found is not None and len(target.found.alphas) >= len(trajectory.alphas):
+        reached = target.found.alphas[-1]
+        return f"{interrupted}; what was recorded before, to alpha = {reached:g}, is in {target.path}"
+    attributes = {"interrupted": f"after alpha = {trajectory.alphas[-1]:g}"} | trajectory.attributes
+    target.save(replace(trajectory, attributes=attributes), attributes.get("wall_time", 0.0))
+    return f"{interrupted}; what was recorded until then is in {target.path}"
 
 
 def solve_only_rule(kind: str, experiment: Experiment, path: Path, force: bool) -> None:
-    """Solve an experiment of one rule, as `solve_rule` does, into a file that holds nothing else."""
+    """Solve an experiment of one rule into a file that holds nothing else; a complete one is refused."""
     if len(experiment.rules) > 1:
         raise InputError('rule must be "fa" or "bp" here, one file holds one problem; stdyn compare runs both')
     experiment.check()
-    solve_rule(kind, experiment, experiment.rule, Target.at(path, force))
-
-
-def solve_rule(kind: str, experiment: Experiment, rule: str, target: Target) -> "Trajectory":
-    """Solve the problem of one rule by the ODEs ("ode") or by a simulation ("network" or "reduced")."""
-    problem, alphas = experiment.problem(rule), experiment.alphas()
-    if kind == "ode":
-        return integrate_problem(experiment, problem, alphas, target)
-    return simulate_problem(kind, experiment, problem, alphas, target)
-
-
-def integrate_problem(experiment: Experiment, problem: "Problem", alphas: "Array", target: Target) -> "Trajectory":
-    """Solve a problem by the ODEs, by the method of an experiment."""
-    from stdyn.theory.ode import integrate
-
-    return _saved(integrate(problem, alphas, experiment.ode_method, experiment.rtol), target)
-
-
-def simulate_problem(
-    method: str, experiment: Experiment, problem: "Problem", alphas: "Array", target: Target
-) -> "Trajectory":
-    """Simulate a problem by "network" or "reduced", with the runs and the seed of an experiment."""
-    from stdyn.simulation.runs import simulate_network, simulate_reduced
-
-    simulate = {"network": simulate_network, "reduced": simulate_reduced}[method]
-    count = experiment.number_of_runs(method)
-    click.echo(f"{problem.rule}: {count} {method} runs of N = {problem.N} to alpha = {alphas[-1]:g} …")
-    try:
-        runs = simulate(problem, alphas, count, rng=experiment.rng(method), normals=experiment.normals, progress=True)
-    except Interrupted as interrupted:
-        _saved(interrupted.trajectory, target)
-        raise Stopped(f"{interrupted}; what was recorded until then is in {target.path}") from None
-    return _saved(runs, target)
-
-
-def _saved(trajectory: "Trajectory", target: Target) -> "Trajectory":
-    target.save(trajectory, trajectory.attributes["wall_time"])
-    return trajectory
+    job = Job.of(kind, experiment, experiment.rule)
+    job.check()
+    target = Target.checked(path, force, job)
+    if target.complete:
+        raise InputError(f"{path} exists, is complete and is not overwritten unless asked (--force)")
+    target.reserve()
+    job.solved(target)

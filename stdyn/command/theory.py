@@ -7,10 +7,11 @@ import click
 
 from stdyn.command.group import cli
 from stdyn.command.options import assignment, experiment_options, force_option, output_options, vary_option
-from stdyn.command.output import Output, Target
-from stdyn.command.solving import Stopped, simulate_problem, solve_rule
+from stdyn.command.output import Output, Stopped, Target
+from stdyn.command.solving import Job
 from stdyn.errors import InputError
 from stdyn.model.experiment import Experiment
+from stdyn.stopping import uninterrupted
 
 if TYPE_CHECKING:
     from stdyn.analysis.escape import EscapeTimes
@@ -68,21 +69,27 @@ def theory_command(experiment: Experiment, vary: tuple[str, ...], starts: int | 
 def _study_one(experiment: Experiment, starts: int, output: Output) -> None:
     """Plateaus, fixed points and spectra of one experiment."""
     from stdyn.analysis.escape import plateaus
-    from stdyn.checks import integer
+    from stdyn.checks import check_memory, integer
     from stdyn.figures import theoryplot
     from stdyn.scans.studies import report
     from stdyn.theory.fixedpoints import fixed_points, merged
 
     integer("starts", starts, 0)
-    results = []
-    for (rule, kind), target in output.targets((rule, "ode") for rule in experiment.rules).items():
-        theory = solve_rule(kind, experiment, rule, target)
-        found = plateaus(theory)
-        points = fixed_points(theory.problem, number_of_starts=starts, rng=experiment.rng("samples"))
-        points = merged([*points, *(plateau.saddle for plateau in found if plateau.saddle is not None)])
+    check_memory(f"starts = {starts}", 1000.0 * starts)
+    jobs = {(rule, "ode"): Job.of("ode", experiment, rule) for rule in experiment.rules}
+    targets, results = output.targets(jobs, ["plateaus"]), []
+    for kind, job in jobs.items():
+        theory = job.solved(targets[kind])
+        try:
+            found = plateaus(theory)
+            points = fixed_points(theory.problem, number_of_starts=starts, rng=experiment.rng("samples"))
+            points = merged([*points, *(plateau.saddle for plateau in found if plateau.saddle is not None)])
+        except KeyboardInterrupt:
+            there = f"the solution is in {targets[kind].path}, and taken over by the same command"
+            raise Stopped(f"interrupted while fixed points were looked for; {there}") from None
         click.echo(f"\n{report(theory, found, points)}\n")
         results.append((theory, found, points))
-    output.draw({"plateaus": theoryplot.plateaus_figure(results)})
+    output.draw(lambda: {"plateaus": theoryplot.plateaus_figure(results)}, [each.path for each in targets.values()])
 
 
 def _study_against(quantity: str, values: Any, experiment: Experiment, output: Output) -> None:
@@ -92,14 +99,17 @@ def _study_against(quantity: str, values: Any, experiment: Experiment, output: O
     from stdyn.scans.variations import Variations
 
     variations = Variations(experiment, {quantity: values})
-    target = output.target(f"against_{quantity.replace('=', '_')}.csv")
-    output.figures.make_folder()
+    name = f"against_{quantity.replace('=', '_')}"
+    figures = [f"{each}_{name}" for each in ("escape_rate", "plateau_length", "eps_g_final", "eps_g_limit")]
+    target = output.target(f"{name}.csv", figures)
     found = study(variations, experiment.alphas(), progress=True)
+    with uninterrupted():
+        target.save_text(found.csv())
     click.echo(found)
-    target.save_text(found.csv())
-    output.draw(theoryplot.study_figures(found))
+    output.draw(lambda: theoryplot.study_figures(found), [target.path])
     if found.interrupted:
-        raise Stopped(f"interrupted after {len(found.values)} of {len(variations.axes[quantity])} values")
+        done = f"{len(found.values)} of {len(variations.axes[quantity])} values"
+        raise Stopped(f"interrupted after {done}; they are in {target.path}")
 
 
 def _study_sizes(experiment: Experiment, values: Any, output: Output) -> None:
@@ -110,8 +120,12 @@ def _study_sizes(experiment: Experiment, values: Any, output: Output) -> None:
     from stdyn.scans.variations import Variations
 
     sizes = [integer("N", N, experiment.K + experiment.M) for N in Variations(experiment, {"N": values}).axes["N"]]
-    targets = output.targets((rule, f"N{N}") for rule in experiment.rules for N in sizes)
+    names = [f"{rule}_N{N}.h5" for rule in experiment.rules for N in sizes]
+    targets = {name: Target.checked(output.path(name), output.force) for name in names}
+    output.figures.check(output.name, ["escape"], output.force)
     laws = {rule: escape_times(experiment.problem(rule), rng=experiment.rng("samples")) for rule in experiment.rules}
+    for target in targets.values():
+        target.reserve()
     results: list[tuple[Problem, EscapeTimes, dict[int, Array]]] = []
     for rule, times in laws.items():
         problem = experiment.problem(rule)
@@ -119,10 +133,10 @@ def _study_sizes(experiment: Experiment, values: Any, output: Output) -> None:
         for N in sizes:
             seed = experiment.seed + len(results) * len(sizes) + len(seen)  # so that runs of other N are independent
             other = replace(experiment, seed=seed)
-            seen[N] = _seen(other, replace(problem, N=N), times, targets[rule, f"N{N}"])
+            seen[N] = _seen(other, replace(problem, N=N), times, targets[f"{rule}_N{N}.h5"])
         click.echo(f"{times.report(rule, seen)}\n")
         results.append((problem, times, seen))
-    output.draw({"escape": theoryplot.escape_figure(results)})
+    output.draw(lambda: {"escape": theoryplot.escape_figure(results)}, [each.path for each in targets.values()])
 
 
 def _seen(experiment: Experiment, problem: "Problem", times: "EscapeTimes", target: Target) -> "Array":
@@ -135,5 +149,5 @@ def _seen(experiment: Experiment, problem: "Problem", times: "EscapeTimes", targ
     last = 1.1 * float(np.percentile(times.at(N), 99))
     alphas = np.unique(np.rint(np.linspace(0, last, 1001) * N)) / N
     enough = replace(experiment, runs=experiment.runs or min(1000, max(16, round(1e9 / (N * last)))))
-    ensemble = simulate_problem("reduced", enough, problem, alphas, target)
+    ensemble = Job("reduced", enough, problem, alphas).solved(target)
     return time_below(ensemble.alphas, ensemble.eps_g, times.level)

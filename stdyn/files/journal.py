@@ -30,6 +30,7 @@ _MAGIC = b"stdyn journal 1\n"
 _HEADER = struct.Struct("<QQQ")  # inode of the file, its size after the commit, number of pages
 _QUIET = 0.05  # seconds after which a commit is over; many times the resolution of a file's time
 _NUMBER = struct.Struct("<Q")
+_LONGEST = 255  # bytes of a name, on nearly every file system
 
 
 class JournaledFile(io.RawIOBase):
@@ -57,10 +58,8 @@ class JournaledFile(io.RawIOBase):
             raise
 
     def _lock(self) -> None:
-        if fcntl is None:
-            return
         try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock(self._file)
         except BlockingIOError:
             raise InputError(f"{self.path} is being written by another process, or read by one right now") from None
         except OSError:  # a file system without locks
@@ -246,7 +245,16 @@ def _open_regular(path: str, flags: int) -> int:
 def journal_of(path: Path) -> Path:
     """Where the journal of a file stands while a commit is under way: beside the file itself, not a link to it."""
     path = Path(os.path.realpath(path))
-    return path.with_name(f".{path.name}.journal")
+    name = f".{path.name}.journal"
+    if len(os.fsencode(name)) > _LONGEST:
+        name = f".{hashlib.sha256(os.fsencode(path.name)).hexdigest()}.journal"
+    return path.with_name(name)
+
+
+def lock(file: io.FileIO) -> None:
+    """Lock a file for this process; BlockingIOError if another one has it, another OSError if there are no locks."""
+    if fcntl is not None:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def settled(path: Path) -> tuple[int, int]:
@@ -254,13 +262,13 @@ def settled(path: Path) -> tuple[int, int]:
     with open(path, "rb", buffering=0) as file:
         for _ in range(100):
             found = os.fstat(file.fileno())
-            if abs(time.time() - found.st_mtime) > _QUIET or not _is_locked(file):
+            if abs(time.time() - found.st_mtime) > _QUIET or not is_locked(file):
                 break
             time.sleep(_QUIET)
     return found.st_mtime_ns, found.st_size
 
 
-def _is_locked(file: io.FileIO) -> bool:
+def is_locked(file: io.FileIO) -> bool:
     """Whether a process has the file open for writing."""
     if fcntl is None:
         return True

@@ -1,17 +1,23 @@
 """Where files are written and read: what a path must be, and how a file gets to it as a whole."""
 
+import errno
+import hashlib
 import io
 import os
+import stat
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
-from stdyn.errors import InputError
+from stdyn.errors import InputError, NotWritten
+from stdyn.files.journal import is_locked, lock
+from stdyn.stopping import uninterrupted
 
 _ALWAYS = 2**28  # bytes of memory that the values of a file may take in which most may still be to come
 _WHOLE = 2**23  # bytes of memory that those of any other file may take
 _TIMES = 64  # the size of the file, which those of a larger one may take
-_TEMPORARY = ".{}.{}.tmp"  # where a file is written before it is moved to its name
 _LONGEST = 255  # bytes of a name, on nearly every file system
 
 
@@ -24,22 +30,51 @@ def largest(size: int, whole: bool = False) -> int:
 
 
 def check_target(path: str | os.PathLike[str], overwrite: bool) -> Path:
-    """`path`, if a file can be written there: no file there yet (unless `overwrite`), in a folder that can hold it."""
+    """`path`, if a file can be written there: no file there yet (unless `overwrite`), in a folder that can hold it.
+
+    Where there is a link, that is where it leads to.
+    """
     path = Path(path)
-    check_folder(path.parent, path.name)
-    size, longest = len(os.fsencode(path.name)), _LONGEST - len(_TEMPORARY.format("", "0" * 32))
-    if size > longest:
-        raise InputError(f"{path} cannot be written: its name must have at most {longest} bytes, but has {size}")
+    size = len(os.fsencode(path.name))
+    if size > _LONGEST:
+        check_folder(path.parent, path.name)
+        raise InputError(f"{path} cannot be written: its name must have at most {_LONGEST} bytes, but has {size}")
+    real = _real(path)
+    check_folder(real.parent, path.name)
     try:
-        is_folder = path.is_dir()
-        there = is_folder or path.exists()
+        mode = _mode(real)
     except OSError as error:
         raise InputError(f"{path} cannot be written: {error.strerror}") from None
-    if is_folder:
+    if mode is not None and stat.S_ISDIR(mode):
         raise InputError(f"{path} is a folder; the name of a file was expected")
-    if there and not overwrite:
+    if mode is not None and not stat.S_ISREG(mode):
+        raise InputError(f"{path} is not a file, but a link to itself, a device or the like; a file was expected")
+    if mode is not None and not overwrite:
         raise InputError(f"{path} exists and is not overwritten unless asked (overwrite=True, or --force)")
     return path
+
+
+def check_not_locked(path: Path) -> None:
+    """Refuse to replace a file that another process is writing point by point."""
+    with suppress(OSError), open(path, "rb", buffering=0) as file:
+        if is_locked(file):
+            raise InputError(f"{path} is being written by another process")
+
+
+def _real(path: Path) -> Path:
+    """Where a link leads to, or the path itself; what is in its way is said later."""
+    try:
+        return Path(os.path.realpath(path))
+    except (OSError, ValueError):
+        return path
+
+
+def _mode(path: Path) -> int | None:
+    """What is at a path that is no link, or a link to itself; None if nothing is."""
+    try:
+        return os.lstat(path).st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return None
 
 
 def check_folder(folder: Path, name: str) -> None:
@@ -74,16 +109,115 @@ def readable(path: str | os.PathLike[str]) -> Path:
     return path
 
 
-def move_into_place(image: io.BytesIO, path: Path, overwrite: bool) -> Path:
-    """Write a file under a temporary name and move it to `path`: a kill leaves the old file or the new one."""
-    temporary = path.with_name(_TEMPORARY.format(path.name, uuid4().hex))
+@contextmanager
+def reserved(path: Path) -> Iterator[None]:
+    """Keep for this process a file that is to be written; refused if another one has it.
+
+    By a lock, which ends with the process whatever ends it, on a hidden file beside it, which the next one takes over.
+    Where the file system has no locks, a second writer is not noticed.
+    """
+    real = _real(path)
+    name = hashlib.sha256(os.fsencode(real.name)).hexdigest()[:32]
+    beside = real.with_name(f".{name}.lock")
+    found = _locked(beside)
+    if found == errno.EWOULDBLOCK:
+        raise InputError(f"{path} is being written by another process")
     try:
-        with open(temporary, "xb") as target:
-            target.write(image.getbuffer())
-            target.flush()
-            os.fsync(target.fileno())
-        check_target(path, overwrite)  # once more: somebody may have made it in the meantime
-        os.replace(temporary, path)
+        yield
     finally:
-        temporary.unlink(missing_ok=True)
+        if not isinstance(found, int):
+            beside.unlink(missing_ok=True)
+            found.close()
+
+
+def _locked(path: Path) -> io.FileIO | int:
+    """The file, locked, or the number of an error. One that was removed as it was waited for is not taken."""
+    while True:
+        try:
+            file = open(path, "ab", buffering=0)  # noqa: SIM115  (closed by the caller)
+        except OSError as error:
+            return error.errno or errno.EIO
+        try:
+            lock(file)
+            if os.path.samestat(os.fstat(file.fileno()), os.stat(path)):
+                return file
+        except FileNotFoundError:
+            pass
+        except BlockingIOError:
+            file.close()
+            return errno.EWOULDBLOCK
+        except OSError as error:
+            file.close()
+            return error.errno or errno.EIO
+        file.close()
+
+
+def temporary(path: Path) -> Path:
+    """Where a file is written before it is moved to its name: beside it, or beside what it is a link to."""
+    return _real(path).with_name(f".{uuid4().hex}.tmp")
+
+
+def replace(new: Path, path: Path) -> None:
+    """Move a file to `path`, or to where this is a link to, in the place, mode and group of what is there."""
+    real = _real(path)
+    with suppress(FileNotFoundError):
+        there = os.stat(real)
+        for owner in (there.st_uid, -1):
+            with suppress(OSError, AttributeError):  # only root may give files away, and Windows knows neither
+                os.chown(new, owner, there.st_gid)
+                break
+        os.chmod(new, stat.S_IMODE(there.st_mode))
+    os.replace(new, real)
+
+
+def move_into_place(image: io.BytesIO, path: Path, overwrite: bool) -> Path:
+    """Write a file under a temporary name and move it to `path`: a kill leaves the old file or the new one.
+
+    Signals wait until it is done.
+
+    Raises
+    ------
+    NotWritten
+        If it cannot be written. Then it is in the folder for temporary files, if that has room.
+    """
+    with uninterrupted():
+        written = temporary(path)
+        try:
+            _write_new(written, image)
+            try:
+                check_target(path, overwrite)  # once more: somebody may have made it in the meantime
+                replace(written, path)
+            finally:
+                written.unlink(missing_ok=True)
+        except (OSError, InputError) as error:
+            why = (error.strerror if isinstance(error, OSError) else None) or str(error)
+            raise _elsewhere(image, path, why) from error
     return path
+
+
+def elsewhere(path: Path) -> Path:
+    """A path in the folder for temporary files for what cannot be written to `path`; nothing is there yet."""
+    stem = os.fsencode(path.stem)[:100].decode(errors="ignore")
+    return Path(tempfile.gettempdir()) / f"{stem}_{uuid4().hex[:8]}{path.suffix[:20]}"
+
+
+def _elsewhere(image: io.BytesIO, path: Path, why: str) -> NotWritten:
+    """Keep what cannot be written where it should be in the folder for temporary files."""
+    instead = elsewhere(path)
+    try:
+        _write_new(instead, image)
+    except OSError as error:
+        return NotWritten(f"{path} cannot be written: {why}; nor can {instead}: {error.strerror}")
+    return NotWritten(f"{path} cannot be written: {why}; what was to be in it is in {instead}", instead)
+
+
+def _write_new(path: Path, image: io.BytesIO) -> None:
+    """Write a file that is not there yet, whole or not at all."""
+    with open(path, "xb") as file:
+        try:
+            file.write(image.getbuffer())
+            file.flush()
+            os.fsync(file.fileno())
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise

@@ -4,9 +4,11 @@ import json
 import platform
 import warnings
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime
 from functools import cache
-from importlib.metadata import version
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +18,16 @@ from stdyn.text import printable, shown
 
 @cache
 def _versions() -> str:
-    packages = {name: version(name) for name in ("stdyn", "numpy", "scipy", "numba", "h5py")}
+    packages = {name: _version(name) for name in ("stdyn", "numpy", "scipy", "numba", "h5py")}
     return json.dumps({"python": platform.python_version()} | packages)
+
+
+def _version(name: str) -> str:
+    """As the package says itself, where it is run from its source tree without being installed."""
+    if name != "stdyn":
+        with suppress(PackageNotFoundError):
+            return version(name)
+    return str(getattr(import_module(name), "__version__", "unknown"))
 
 
 def provenance(**more: Any) -> dict[str, Any]:
@@ -36,11 +46,16 @@ def check_same(path: Path, attributes: Mapping[str, Any], there: dict[str, Any],
             f"{path} holds another {attributes['kind']} and is not overwritten unless asked"
             f" (overwrite=True, or --force): {printable(found)}"
         )
+    warn_of_versions(path, attributes)
+
+
+def warn_of_versions(path: Path, attributes: Mapping[str, Any]) -> None:
+    """Say so if a file that is gone on with was begun with other versions."""
     made, now = (json.loads(text) for text in (attributes["versions"], _versions()))
     if made != now:
         there = {name: shown(made.get(name)).strip("'") for name in now}
         changed = ", ".join(f"{name} {there[name]} -> {now[name]}" for name in now if made.get(name) != now[name])
-        warnings.warn(f"{path} was begun with other versions ({changed}): the last bits may differ", stacklevel=3)
+        warnings.warn(f"{path} was begun with other versions ({changed}): the last bits may differ", stacklevel=4)
 
 
 def difference(there: object, here: object, name: str = "") -> str | None:

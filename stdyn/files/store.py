@@ -10,15 +10,16 @@ import h5py
 import numpy as np
 
 from stdyn.files.format import Variables, fill, kind_of
-from stdyn.files.paths import check_target, move_into_place
+from stdyn.files.paths import check_not_locked, check_target, move_into_place
 from stdyn.files.table import Table, look
 
 
 def write(
     path: str | os.PathLike[str], variables: Variables, attributes: Mapping[str, Any], overwrite: bool = False
 ) -> Path:
-    """Write a file: a kill leaves the old one or the new one."""
+    """Write a file: a kill leaves the old one or the new one. NotWritten, with where it is instead, if it cannot be."""
     path = check_target(path, overwrite)
+    check_not_locked(path)
     image = io.BytesIO()  # in memory first: HDF5 does not survive a disk that fills up while it writes
     with h5py.File(image, "w", track_order=True) as file:
         fill(file, variables, attributes)

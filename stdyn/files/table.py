@@ -2,12 +2,9 @@
 
 import io
 import os
-import signal
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import Any, TypeVar
 
 import h5py
@@ -227,22 +224,6 @@ def writing(path: str | os.PathLike[str], kind: str) -> Iterator[Table]:
     with Table(path, writable=True) as table:
         check_kind(table.path, table.attributes, kind, overwritten=True)
         yield table
-
-
-@contextmanager
-def uninterrupted() -> Iterator[None]:
-    """Put Ctrl-C off until the block is done."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    caught: list[tuple[int, FrameType | None]] = []
-    before = signal.signal(signal.SIGINT, lambda *arguments: caught.append(arguments))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-    if caught and callable(before):
-        before(*caught[0])
 
 
 def look(path: str | os.PathLike[str], function: Callable[[Table], T]) -> T:

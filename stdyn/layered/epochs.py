@@ -39,6 +39,7 @@ from stdyn.layered.network import (
     output_error,
     way_back,
 )
+from stdyn.stopping import stoppable
 
 _DIVERGED = 100.0  # cross-entropy of a batch, in units of that of guessing, log(number of classes)
 _TOGETHER = 1000  # images whose error is taken at once
@@ -103,7 +104,7 @@ def train_network(
     InputError
         Naming the argument, its value and what was expected.
     TrainingInterrupted
-        On Ctrl-C, a KeyboardInterrupt; its `history` has the epochs that were done.
+        On Ctrl-C, SIGTERM or SIGHUP, a KeyboardInterrupt; its `history` has the epochs that were done.
 
     Warns
     -----
@@ -127,11 +128,12 @@ def _train(network: Network, setup: Setup, generators: list[np.random.Generator]
     until = partial(history_until, values=values, alphas=alphas, P=P, rule=setup.rule, lr=setup.lr, batch=setup.batch)
     done = 0
     try:
-        put_records(values, 0, start_records(network, setup))
-        for epoch, rng in enumerate(tqdm(generators, unit=" epochs", disable=not progress or None), 1):
-            after, records = train_epoch(network, setup, epoch, rng)
-            put_records(values, epoch, records)
-            network, done = after, epoch
+        with stoppable():
+            put_records(values, 0, start_records(network, setup))
+            for epoch, rng in enumerate(tqdm(generators, unit=" epochs", disable=not progress or None), 1):
+                after, records = train_epoch(network, setup, epoch, rng)
+                put_records(values, epoch, records)
+                network, done = after, epoch
     except Diverged as error:
         warnings.warn(f"{setup.rule} {error}; lr = {setup.lr:g} is too large", DivergenceWarning, stacklevel=3)
         return until(done, network=network, diverged=(error.epoch, error.batch))

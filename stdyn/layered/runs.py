@@ -8,12 +8,13 @@ from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from tqdm import tqdm
 
-from stdyn.checks import check_executor
+from stdyn.checks import check_executor, check_memory
 from stdyn.errors import DivergenceWarning, ExecutorLost, InputError, TrainingInterrupted, TrainingStopped, said
 from stdyn.layered import mnist
 from stdyn.layered.epochs import Diverged, Setup, check_threads, start_records, train_epoch
@@ -22,6 +23,7 @@ from stdyn.layered.mnist import Images
 from stdyn.layered.network import Network
 from stdyn.layered.training import Training
 from stdyn.layered.trainingfile import Histories, State, opened
+from stdyn.stopping import stoppable
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -70,7 +72,7 @@ def train(
     InputError
         Before any work starts, if an argument, the data or the file cannot be used.
     TrainingInterrupted
-        On Ctrl-C, a KeyboardInterrupt.
+        On Ctrl-C, SIGTERM or SIGHUP, a KeyboardInterrupt.
     TrainingStopped
         If the file cannot be written any more, or the executor has lost its workers.
 
@@ -85,10 +87,19 @@ def train(
     threads = check_threads(threads if executor is None or threads is not None else 1)
     folder = os.path.abspath(mnist.folder_of(data, progress))
     images = _read(folder, other_data, training.train_size)
+    _check_room(training, images)
     source = (folder, other_data, training.train_size, images.sha256)
     with opened(Path(path), training, images, overwrite) as table:
         _train(State(table), Path(path), training, source, threads, executor, progress)
     return Histories(path)
+
+
+def _check_room(training: Training, images: Images) -> None:
+    """Refuse what can have no room: the weights of all networks and one that is trained, and the records."""
+    layers, runs = training.layers(images), len(training.runs)
+    weights = sum(float(above) * below for below, above in pairwise(layers))
+    check_memory(f"widths = {training.widths}, in {runs} networks,", 4.0 * (runs + 1) * weights)
+    check_memory(f"epochs = {training.epochs}, of {runs} networks,", 32.0 * runs * len(layers) * training.epochs)
 
 
 def _train(
@@ -97,7 +108,7 @@ def _train(
 ) -> None:  # fmt: skip
     """Train what the file does not have yet; whatever stops it is said with how far it is."""
     runs = [state.position(*run) for run in training.runs]
-    with tqdm(
+    with stoppable(), tqdm(
         total=len(runs) * training.epochs, initial=int(state.done[runs].sum()), unit=" epochs",
         disable=not progress or None, smoothing=0.05,
     ) as bar:  # fmt: skip

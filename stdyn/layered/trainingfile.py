@@ -8,14 +8,14 @@ from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 import numpy as np
 
 from stdyn.errors import InputError
 from stdyn.files.format import Variables, check_kind, to_dataset
+from stdyn.files.paths import replace, temporary
 from stdyn.files.provenance import check_same, provenance
-from stdyn.files.table import Columns, Table, create_table, look, uninterrupted, writing
+from stdyn.files.table import Columns, Table, create_table, look, writing
 from stdyn.layered.blas import Array
 from stdyn.layered.epochs import Diverged
 from stdyn.layered.history import (
@@ -33,6 +33,7 @@ from stdyn.layered.mnist import Images
 from stdyn.layered.network import Network
 from stdyn.layered.training import Training
 from stdyn.layered.trainingschema import Checked
+from stdyn.stopping import uninterrupted
 from stdyn.text import columns, listing
 
 if TYPE_CHECKING:
@@ -315,7 +316,7 @@ def _description(training: Training, images: Images) -> dict[str, Any]:
 
 def _grow(path: Path, table: Table, runs: list[tuple[str, int]], training: Training, images: Images) -> None:
     """Put a file with room for more networks or epochs, and all that is in the table, in the place of the file."""
-    larger = path.with_name(f".{path.name}.{uuid4().hex}.tmp")
+    larger = temporary(path)
     names = [name for name in table.names() if table.axes(name)[:1] == ("run",) and name not in ("run", "rule", "seed")]
     try:
         made = {name: table.attributes[name] for name in ("created", "versions")}
@@ -328,7 +329,7 @@ def _grow(path: Path, table: Table, runs: list[tuple[str, int]], training: Train
                     records[name][: len(row[name])] = row[name]
                 new.put({run: row | {name: records[name] for name in row.keys() & records.keys()}})
             new.commit()
-        os.replace(larger, path)
+        replace(larger, path)
     finally:
         larger.unlink(missing_ok=True)
 

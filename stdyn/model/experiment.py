@@ -122,9 +122,10 @@ class Experiment:
         """The recorded alphas: 0 and multiples of 1/N, so that simulation and theory share them exactly."""
         import numpy as np
 
-        from stdyn.checks import integer, number
+        from stdyn.checks import check_memory, integer, number
 
         N, points = integer("N", self.N, 1), integer("points", self.points, 2)
+        check_memory(f"points = {points}", 32.0 * points)
         last = number("alpha_max", self.alpha_max, 1 / N)
         if self.spacing == "linear":
             grid = np.linspace(0, last, points)
@@ -172,11 +173,13 @@ class Experiment:
     def _start(self) -> Any:
         import numpy as np
 
-        from stdyn.checks import frozen_array, integer
+        from stdyn.checks import check_memory, frozen_array, integer
         from stdyn.model import initial
         from stdyn.model.state import OrderParameters
 
         K, M = integer("K", self.K, 1), integer("M", self.M, 1)
+        check_memory(f"K = {K} and M = {M}", 16.0 * (K + M) ** 2)
+        check_memory(f"outputs = {self.outputs}", 8.0 * (K + M) * integer("outputs", self.outputs, 1))
         v, v_teacher = self._drawn("v", self.v, K, self.v_scale), self._drawn("v_teacher", self.v_teacher, M, 1.0)
         T = initial.teacher_overlaps(M, self.teacher) if self.T is None else frozen_array("T", self.T, (2,))
         if T.shape != (M, M):

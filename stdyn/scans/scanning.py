@@ -19,13 +19,14 @@ from stdyn.checks import check_executor, integer, time_grid
 from stdyn.errors import ExecutorLost, InputError, ScanInterrupted, ScanStopped, said
 from stdyn.executors import ignore_warnings, why_lost
 from stdyn.files.provenance import check_same
-from stdyn.files.table import Row, Table, uninterrupted, writing
+from stdyn.files.table import Row, Table, writing
 from stdyn.model.problem import Problem
 from stdyn.scans.description import describe
 from stdyn.scans.points import DONE, FAILED, TODO, Solve, Task, counted, failed, generator, solve_point
 from stdyn.scans.scanfile import Scan, create, kept_positions
 from stdyn.scans.scanschema import Checked
 from stdyn.scans.variations import Variations
+from stdyn.stopping import stoppable, uninterrupted
 from stdyn.theory.ode import integrate
 
 _COMMIT = 0.5  # seconds between two commits, at least
@@ -94,7 +95,7 @@ def scan(
     InputError
         Before any work starts, if an argument or the file cannot be used.
     ScanInterrupted
-        On Ctrl-C, a KeyboardInterrupt.
+        On Ctrl-C, SIGTERM or SIGHUP, a KeyboardInterrupt.
     ScanStopped
         If the file cannot be written any more, or the executor has lost its workers. In both cases what has arrived is
         in the file, which is whole.
@@ -128,6 +129,7 @@ def scan(
             return task, problem, generator(seed, index)
 
         with (
+            stoppable(),
             warnings.catch_warnings(),
             tqdm(
                 total=len(state), initial=len(state) - len(todo), unit=" points", disable=not progress or None,

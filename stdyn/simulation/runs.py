@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from tqdm import tqdm
 
-from stdyn.checks import Array, check_normals, integer, spawning, time_grid
+from stdyn.checks import Array, check_memory, check_normals, integer, spawning, time_grid
 from stdyn.errors import DivergenceWarning, InputError, Interrupted
 from stdyn.executors import cores
 from stdyn.files.provenance import provenance
@@ -20,6 +20,9 @@ from stdyn.model.trajectory import Trajectory
 from stdyn.simulation import streams
 from stdyn.simulation.network import Network
 from stdyn.simulation.reduced import Reduced, groups
+from stdyn.stopping import stoppable
+
+_TOGETHER = 0.1  # seconds, about, of the records that are made before all runs wait for each other
 
 
 def simulate_network(
@@ -67,7 +70,8 @@ def simulate_network(
     InputError
         Before any work starts, if an argument cannot be used.
     Interrupted
-        On Ctrl-C, a KeyboardInterrupt with `.trajectory`: all runs up to the last alpha that all had reached.
+        On Ctrl-C, SIGTERM or SIGHUP, a KeyboardInterrupt with `.trajectory`: all runs up to the last alpha that all had
+        reached.
 
     Warns
     -----
@@ -149,28 +153,40 @@ def _simulate(
         )
     integer("alphas[-1] * N, the number of steps,", np.rint(alphas[-1] * problem.N), 0)
     steps = np.unique(np.rint(alphas * problem.N).astype(np.int64))
-    walkers = make(rng.spawn(runs), workers)
-    with tqdm(
-        total=int(steps[-1]) * runs, unit=" steps", unit_scale=True, delay=2, disable=not progress or None
-    ) as bar:
-        records, recorded = _record(problem, walkers, steps, workers, bar)
-    diverged_at = np.concatenate([walker.diverged_at for walker in walkers]) / problem.N
-    kept = min(recorded, _alphas_left(records))
-    said = _said_of_divergence(problem, diverged_at)
-    wall_time = time.perf_counter() - began
-    trajectory = Trajectory.of(
-        problem,
-        steps[:kept] / problem.N,
-        {name: values[:, :kept] for name, values in records.items()},
-        method,
-        diverged_at=diverged_at if said else None,
-        attributes=provenance(seed=seed, normals=normals, workers=workers, wall_time=wall_time, **said),
-    )
-    if recorded < len(steps):
-        raise Interrupted(trajectory) if kept else KeyboardInterrupt
+    check_room(method, problem, runs, len(steps))
+    with (
+        stoppable(),
+        tqdm(total=int(steps[-1]) * runs, unit=" steps", unit_scale=True, delay=2, disable=not progress or None) as bar,
+    ):
+        walkers = make(rng.spawn(runs), workers)
+        records, recorded, interrupted = _record(problem, walkers, steps, workers, bar)
+        diverged_at = np.concatenate([walker.diverged_at for walker in walkers]) / problem.N
+        kept = min(recorded, _alphas_left(records))
+        said = _said_of_divergence(problem, diverged_at)
+        if recorded < len(steps):
+            said |= {"interrupted": f"before alpha = {steps[-1] / problem.N:g}"}
+        wall_time = time.perf_counter() - began
+        trajectory = Trajectory.of(
+            problem,
+            steps[:kept] / problem.N,
+            {name: values[:, :kept] for name, values in records.items()},
+            method,
+            diverged_at=diverged_at if "warning" in said else None,
+            attributes=provenance(seed=seed, normals=normals, workers=workers, wall_time=wall_time, **said),
+        )
+        if interrupted:
+            raise Interrupted(trajectory) if kept else KeyboardInterrupt
     if said:
         warnings.warn(said["warning"], DivergenceWarning, stacklevel=3)
     return trajectory
+
+
+def check_room(method: str, problem: Problem, runs: int, rows: int) -> None:
+    """Refuse what can have no room: the weights, or coordinates, of all runs and their records."""
+    K, M = problem.start.K, problem.start.M
+    of_one = (K + M) * (problem.N if method == "network" else K + M)
+    what = f"runs = {runs} of N = {problem.N}, K = {K} and M = {M}, recorded at {rows} alphas,"
+    check_memory(what, 8.0 * runs * (of_one + rows * problem.layout.size))
 
 
 def _alphas_left(records: dict[str, Array]) -> int:
@@ -191,36 +207,64 @@ def _said_of_divergence(problem: Problem, diverged_at: Array) -> dict[str, str]:
 
 def _record(
     problem: Problem, walkers: Sequence[_Walker], steps: np.ndarray, workers: int, bar: tqdm
-) -> tuple[dict[str, Array], int]:
-    """The order parameters of all runs (runs, A, …) after each number of steps, and how many rows are done.
+) -> tuple[dict[str, Array], int, bool]:
+    """The order parameters of all runs (runs, A, …) after each number of steps, how many rows are done, and whether
+    this is all that there will be as it was interrupted.
 
-    The runs advance together, from record to record, so that an interruption leaves a complete ensemble.
+    The runs advance together, from some records to the next, so that an interruption leaves a complete ensemble.
     """
     ends = np.cumsum([walker.runs for walker in walkers])
     shape = ends[-1], len(steps)
     records = {block.name: np.full((*shape, *block.shape), np.nan) for block in problem.layout.blocks}
-    stop, done = threading.Event(), 0
+    walks = [
+        _Walk(walker, steps, {name: values[end - walker.runs : end] for name, values in records.items()})
+        for walker, end in zip(walkers, ends, strict=True)
+    ]
+    stop, done, together = threading.Event(), 0, 1
     try:
         with ThreadPoolExecutor(workers) as pool:
-            for j, step in enumerate(steps):
-                if all(np.isfinite(walker.diverged_at).all() for walker in walkers):
-                    break
-                pending = {pool.submit(walker.advance, int(step), stop) for walker in walkers}
+            while done < len(steps) and any(np.isinf(walker.diverged_at).any() for walker in walkers):
+                began, end = time.perf_counter(), min(done + together, len(steps))
+                pending = {pool.submit(walk.record_to, end, stop) for walk in walks}
                 try:
                     _wait(pending, walkers, bar)
                 except BaseException:
                     stop.set()
-                    pool.shutdown(wait=False, cancel_futures=True)
+                    pool.shutdown(wait=True, cancel_futures=True)
                     raise
-                for walker, end in zip(walkers, ends, strict=True):
-                    left = np.isinf(walker.diverged_at)
-                    for name, values in walker.order_parameters().items():
-                        here = records[name][end - walker.runs : end, j]
-                        here[left] = values.reshape(here.shape)[left]
-                done = j + 1
+                done, took = end, time.perf_counter() - began
+                if took < _TOGETHER / 2:
+                    together *= 2
+                elif took > _TOGETHER:
+                    together = max(1, together // 2)
     except KeyboardInterrupt:
-        return records, done
-    return records, len(steps)
+        return records, min(walk.done for walk in walks), True
+    return records, len(steps), False
+
+
+class _Walk:
+    """The way of some runs through all records, and how many of these are `done`."""
+
+    def __init__(self, walker: _Walker, steps: np.ndarray, records: dict[str, Array]) -> None:
+        self.walker, self.steps, self.records, self.done = walker, steps.tolist(), records, 0
+
+    def record_to(self, end: int, stop: threading.Event) -> None:
+        """Go on until `end` records are done, or `stop` is set."""
+        walker = self.walker
+        while self.done < end:
+            walker.advance(self.steps[self.done], stop)
+            if stop.is_set():
+                return
+            left = np.isinf(walker.diverged_at)
+            if left.all():
+                for name, values in walker.order_parameters().items():
+                    here = self.records[name][:, self.done]
+                    here[:] = values.reshape(here.shape)
+            elif left.any():
+                for name, values in walker.order_parameters().items():
+                    here = self.records[name][:, self.done]
+                    here[left] = values.reshape(here.shape)[left]
+            self.done += 1
 
 
 def _wait(pending: set[Future[None]], walkers: Sequence[_Walker], bar: tqdm) -> None:

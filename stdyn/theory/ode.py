@@ -19,6 +19,7 @@ from stdyn.kernels.equations import drift
 from stdyn.kernels.state import DIVERGED
 from stdyn.model.problem import Problem
 from stdyn.model.trajectory import Trajectory
+from stdyn.stopping import stoppable
 from stdyn.theory import quadrature
 from stdyn.theory.coordinates import across, whole
 from stdyn.theory.symmetry import Orbits, find_orbits
@@ -86,7 +87,8 @@ def integrate(
     rtol, atol = check_settings(method, rtol, atol)
     if not problem.smooth:  # a finer tolerance than their jumps would be met by ever smaller steps only
         rtol, atol = max(rtol, _RTOL_OF_JUMPS), max(atol, _RTOL_OF_JUMPS / 100)
-    y, diverged, orbits, nearly = solve(problem, alphas, method, rtol, atol)
+    with stoppable():
+        y, diverged, orbits, nearly = solve(problem, alphas, method, rtol, atol)
     alphas = alphas[: len(y)]
     said = []
     if diverged is not None:

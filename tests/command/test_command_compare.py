@@ -86,7 +86,8 @@ def test_compare_holds_runs_to_linear_noise(run, tmp_path):
     assert first.exists()
     assert run("plot", file, "--figures", "alone")[0] == 0
     assert [path.name for path in (tmp_path / "alone").iterdir()] == ["stdyn_fa_fluctuations.png"]
-    assert_refused(run("compare", *SMALL, *RUNS, "--name", "r"), "exists and is not overwritten")
+    other = run("compare", *SMALL, *RUNS, "--name", "r", "--seed", "2")
+    assert_refused(other, "exists and is not overwritten", "another experiment is in it")
 
 
 def test_compare_without_fluctuations(run, tmp_path):
@@ -96,14 +97,31 @@ def test_compare_without_fluctuations(run, tmp_path):
 
 
 def test_interrupted_fluctuations_leave_the_rest(run, tmp_path, monkeypatch):
-    """Ctrl-C while they are computed: tables, files and the other figures are there, exit code 1."""
+    """Ctrl-C while they are computed: tables and files are there; the same command solves what is missing alone."""
+    from stdyn.simulation import runs
     from stdyn.theory import fluctuations
 
     def stops(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(fluctuations, "fluctuations", stops)
-    code, out, err = run("compare", *SMALL, *RUNS, "--name", "r")
-    assert (code, err) == (1, "stdyn: interrupted while fluctuations were computed; everything else is done\n")
+    with monkeypatch.context() as patch:
+        patch.setattr(fluctuations, "fluctuations", stops)
+        code, out, err = run("compare", *SMALL, *RUNS, "--name", "r")
+    assert code == 1
+    before = "stdyn: interrupted before anything was recorded for data/r_fa_fluctuations.h5"
+    assert err == f"{before}; the same command goes on\n"
     assert out.count("against the ODEs") == 4
-    assert (tmp_path / "figures/r_generalization.png").exists()
+    before = contents(tmp_path)
+    assert list(before) == [f"data/{name}" for name in TABLES]
+    monkeypatch.setattr(runs, "simulate_network", stops)
+    code, out, err = run("compare", *SMALL, *RUNS, "--name", "r")
+    assert (code, err) == (0, "")
+    assert out.count("is there already") == 6
+    assert out.count("against the ODEs") == out.count("against linear noise") == 4
+    after = contents(tmp_path)
+    assert {name: after[name] for name in before} == before
+    assert [name for name in after if name not in before] == [
+        *(f"data/{name}" for name in PREDICTED), *(f"figures/{name}" for name in FIGURES)
+    ]  # fmt: skip
+    assert run("compare", *SMALL, *RUNS, "--name", "r")[0] == 0
+    assert contents(tmp_path) == after

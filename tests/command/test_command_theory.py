@@ -52,7 +52,7 @@ def test_a_study_that_is_interrupted_keeps_what_is_done(run, tmp_path, monkeypat
 
     monkeypatch.setattr(studies, "_numbers", stops)
     code, _, err = run("theory", *COMMITTEE, "--vary", "eta=[0.2, 0.4, 0.6]", "--name", "s")
-    assert (code, err) == (1, "stdyn: interrupted after 2 of 3 values\n")
+    assert (code, err) == (1, "stdyn: interrupted after 2 of 3 values; they are in data/s_against_eta.csv\n")
     lines = (tmp_path / "data/s_against_eta.csv").read_text().splitlines()
     assert [line.split(",")[:2] for line in lines[1:]] == [["fa", "0.2"], ["fa", "0.4"], ["bp", "0.2"], ["bp", "0.4"]]
     assert (tmp_path / "figures/s_escape_rate_against_eta.png").exists()

@@ -166,7 +166,7 @@ def test_a_disk_that_fails_is_not_called_damage(saved, monkeypatch, at):
 
 def test_a_name_that_is_too_long_cannot_be_written(tmp_path):
     """Nor a folder that cannot be reached."""
-    assert "its name must have at most 217 bytes, but has 300" in reason(
+    assert "its name must have at most 255 bytes, but has 300" in reason(
         paths.check_target, tmp_path / ("x" * 300), False
     )
     assert "File name too long" in reason(paths.check_target, tmp_path / ("x" * 300) / "a.h5", False)

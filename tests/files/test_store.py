@@ -15,6 +15,7 @@ import pytest
 import xarray
 
 from stdyn import DivergenceWarning, InputError, OrderParameters, Problem, integrate, load, simulate_network
+from stdyn.errors import NotWritten
 from stdyn.files import paths
 
 ARRAYS = (
@@ -269,10 +270,14 @@ def test_a_folder_that_cannot_take_the_file_is_refused(tmp_path, monkeypatch):
 def test_a_link_at_the_temporary_files_name_is_not_written_through(saved, tmp_path, monkeypatch):
     """Even if somebody knew the name beforehand."""
     monkeypatch.setattr(paths, "uuid4", lambda: SimpleNamespace(hex="known"))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     before, victim = saved.read_bytes(), tmp_path / "victim"
     victim.write_bytes(b"precious")
-    (tmp_path / ".runs.h5.known.tmp").symlink_to(victim)
-    with pytest.raises(FileExistsError):
+    for name in (".known.tmp", "runs_known.h5"):
+        (tmp_path / name).symlink_to(victim)
+    with pytest.raises(
+        NotWritten, match=r"runs\.h5 cannot be written: File exists; nor can .*runs_known\.h5: File exists"
+    ):
         solved().save(saved, overwrite=True)
     assert victim.read_bytes() == b"precious"
     assert saved.read_bytes() == before

@@ -246,21 +246,21 @@ def test_a_killed_scheduler_ends_the_scan_which_goes_on_without_it(cluster, fold
 
 
 def test_ctrl_c_on_a_cluster_leaves_a_file_that_goes_on(cluster, folder, expected):
-    """Exit 1 and one line; what had arrived is in the file; the same command on the same cluster solves the rest."""
+    """Exit 130 and one line; what had arrived is in the file; the same command on the same cluster solves the rest."""
     with scan(folder, "--scheduler", cluster.address) as process:
         wait_for(lambda: done(folder))
         process.send_signal(signal.SIGINT)
-        assert_ended_early(finished(process), "interrupted", "goes on from there")
+        assert_ended_early(finished(process), "interrupted", "goes on from there", exit_code=130)
     assert_some_arrived(folder, expected)
     with scan(folder, "--scheduler", cluster.address) as process:
         assert finished(process)[0] == 0
     assert_equal(contents(folder / "scan.h5"), expected)
 
 
-def assert_ended_early(result, *words):
-    """Exit code 1 and one line on stderr that has these words."""
+def assert_ended_early(result, *words, exit_code=1):
+    """Exit code 1, or that of a signal, and one line on stderr that has these words."""
     code, _, err = result
-    assert code == 1, err
+    assert code == exit_code, err
     assert err.startswith("stdyn: ")
     assert err.count("\n") == 1, err
     for word in words:

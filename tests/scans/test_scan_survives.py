@@ -142,13 +142,13 @@ def test_killed_at_any_moment_it_goes_on_to_the_same_end(folder, start, whole):
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_ctrl_c_keeps_the_file_and_says_how_to_go_on(folder, start, whole, workers):
-    """SIGINT to all processes of the terminal: exit code 1, one line, nothing left running; it can be resumed."""
+    """SIGINT to all processes of the terminal: exit code 130, one line, nothing left running; it can be resumed."""
     path = folder / "data" / "small.h5"
     process = start(folder, "--workers", workers)
     wait_until_done(path, 20)
     os.killpg(process.pid, signal.SIGINT)
     _, err = process.communicate(timeout=20)
-    assert process.returncode == 1
+    assert process.returncode == 130
     assert err.count("\n") == 1, err
     done = assert_what_is_done_is_right(path, whole)
     assert 20 <= done < POINTS

@@ -1,0 +1,217 @@
+"""What a command writes to: nothing that it reads, nothing that is there, nothing before all is known to be good."""
+
+import contextlib
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+from command_helpers import RUNS, SMALL, assert_refused, contents
+
+import stdyn
+from stdyn.command.streams import Tolerant
+from stdyn.files import paths
+from stdyn.files.provenance import _version
+
+QUICK = ("compare", *SMALL, *RUNS, "--name", "r", "--rule", "bp", "--method", "reduced", "--no-fluctuations")
+
+
+@pytest.mark.parametrize(
+    ("command", "option"),
+    [("integrate", "-o"), ("simulate", "--output"), ("compare", "--write-config"), ("mnist", "--write-config")],
+)
+def test_what_is_read_is_not_written(run, tmp_path, command, option):
+    """Also by a link, and with --force."""
+    (tmp_path / "my.toml").write_text("seed = 3\n" if command != "mnist" else "lr = 0.1\n")
+    (tmp_path / "link.toml").symlink_to("my.toml")
+    before = contents(tmp_path)
+    for name in ("my.toml", "link.toml"):
+        assert_refused(run(command, "--config", "my.toml", option, name, "--force"), name, "is read by this command")
+    assert contents(tmp_path) == before
+
+
+def test_figures_are_replaced_only_when_asked(run, tmp_path):
+    """By compare, theory and plot: refused before any work, and byte by byte the same; with --force they are new."""
+    (tmp_path / "figures").mkdir()
+    for name in ("r_generalization.png", "theory_plateaus.png", "p_generalization.png"):
+        (tmp_path / "figures" / name).write_text("precious")
+    before = contents(tmp_path)
+    for command in (QUICK, ("theory", *SMALL, "--starts", "1")):
+        assert_refused(run(*command), "figures/", "exists and is not overwritten", "--force")
+        assert contents(tmp_path) == before
+    assert run("integrate", *SMALL)[0] == 0
+    before = contents(tmp_path)
+    assert_refused(run("plot", "data/ode.h5", "--name", "p"), "figures/p_generalization.png", "exists", "--force")
+    assert contents(tmp_path) == before
+    assert run("plot", "data/ode.h5", "--name", "p", "--force")[0] == 0
+    assert run(*QUICK, "--force")[0] == 0
+    for name in ("r_generalization.png", "p_generalization.png"):
+        assert (tmp_path / "figures" / name).read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("where", ["--name=../../x", "--figures=file/deep", "--name="])
+def test_no_folder_is_made_before_all_is_known_to_be_good(run, tmp_path, where):
+    """Neither for figures nor for data."""
+    assert run("integrate", *SMALL, "-o", "a.h5")[0] == 0
+    (tmp_path / "file").write_text("")
+    for command in (("plot", "a.h5"), QUICK, ("theory", *SMALL)):
+        code, out, _ = run(*command, where)
+        assert (code, out) == (2, "")
+        assert sorted(os.listdir(tmp_path)) == ["a.h5", "file"]
+
+
+def test_a_second_writer_is_refused_at_the_start(run, tmp_path):
+    """While the first one works; nothing is computed."""
+    with paths.reserved(tmp_path / "t.h5"):
+        assert_refused(run("simulate", *SMALL, *RUNS, "-o", "t.h5"), "t.h5 is being written by another process")
+    assert contents(tmp_path) == {}
+    assert run("simulate", *SMALL, *RUNS, "-o", "t.h5")[0] == 0
+    assert list(contents(tmp_path)) == ["t.h5"]
+
+
+def _taken(path):
+    path.mkdir()
+
+
+def _full(path, monkeypatch):
+    write = paths._write_new
+
+    def full(where, image):
+        if where.parent == path.parent:
+            raise OSError(28, "No space left on device")
+        write(where, image)
+
+    monkeypatch.setattr(paths, "_write_new", full)
+
+
+@pytest.mark.parametrize("why", ["full", "taken"])
+def test_a_result_that_cannot_be_written_is_kept_elsewhere(run, tmp_path, monkeypatch, why):
+    """The disk is full, or somebody has put a folder at its name meanwhile: exit 1, and one line says where it is."""
+    from stdyn.theory import ode
+
+    other, integrate = tmp_path / "other", ode.integrate
+    other.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(other))
+
+    def solve(*arguments, **more):
+        if why == "full":
+            _full(tmp_path / "t.h5", monkeypatch)
+        else:
+            (tmp_path / "t.h5").mkdir()
+        return integrate(*arguments, **more)
+
+    monkeypatch.setattr(ode, "integrate", solve)
+    code, out, err = run("integrate", *SMALL, "-o", tmp_path / "t.h5")
+    (kept,) = other.iterdir()
+    assert (code, out, err.count("\n")) == (1, "", 1)
+    assert str(tmp_path / "t.h5") in err
+    assert str(kept) in err
+    assert stdyn.load(kept).method == "ode"
+
+
+def test_a_figure_that_cannot_be_drawn_costs_no_result(run, tmp_path, monkeypatch):
+    """Exit 1, one line that says what is where."""
+    from stdyn.figures import plot
+
+    def broken(_):
+        raise ZeroDivisionError("of a figure")
+
+    monkeypatch.setattr(plot, "figures", broken)
+    code, _, err = run(*QUICK)
+    assert code == 1
+    assert err == (
+        "stdyn: not all figures could be drawn (ZeroDivisionError: of a figure); what was computed is in"
+        " data/r_bp_ode.h5, data/r_bp_reduced.h5\n"
+    )
+    assert stdyn.load(tmp_path / "data/r_bp_ode.h5").method == "ode"
+
+
+def test_an_interrupted_file_is_gone_on_with(run, tmp_path, monkeypatch):
+    """simulate: replaced by the whole one without --force; not by one that came less far. A whole one is refused."""
+    from stdyn.simulation import runs
+
+    def stops_after(rows):
+        record = runs._record
+
+        def stopped(*arguments):
+            records, _, _ = record(*arguments)
+            return records, rows, True
+
+        return stopped
+
+    command = ("simulate", *SMALL, *RUNS, "-o", "t.h5")
+    for rows, there in ((4, 4), (2, 4), (6, 6)):
+        with monkeypatch.context() as patch:
+            patch.setattr(runs, "_record", stops_after(rows))
+            code, _, err = run(*command)
+        assert (code, err.count("\n")) == (1, 1)
+        assert "t.h5" in err
+        found = stdyn.load(tmp_path / "t.h5")
+        assert len(found.alphas) == there
+        assert found.attributes["interrupted"] == "before alpha = 5"
+    assert_refused(run(*command, "--seed", "9"), "exists and is not overwritten", "seed is")
+    assert run(*command)[0] == 0
+    whole = stdyn.load(tmp_path / "t.h5")
+    assert (len(whole.alphas), whole.attributes.get("interrupted")) == (11, None)
+    assert (whole.R[:, :6] == found.R).all()
+    assert_refused(run(*command), "t.h5 exists, is complete and is not overwritten", "--force")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("simulate", "--M", "10000000"), "M = 10000000 must fit into memory"),
+        (("simulate", "--runs", "1000000000000"), "runs = 1000000000000 of"),
+        (("sizes", "--runs", "1000000000000"), "runs = 1000000000000 of"),
+        (("compare", "--reduced-runs", "1000000000000"), "runs = 1000000000000 of"),
+        (("simulate", "--N", "1000000000000"), "N = 1000000000000, K = 5"),
+        (("integrate", "--points", "10000000000000"), "points = 10000000000000 must fit into memory"),
+        (("integrate", "--outputs", "100000000000"), "outputs = 100000000000 must fit into memory"),
+        (("theory", "--starts", "100000000000000"), "starts = 100000000000000 must fit into memory"),
+        (("mnist", "--widths", "1000000000"), "widths = (1000000000,), in 6 networks, must fit into memory"),
+        (("mnist", "--epochs", "1000000000000"), "epochs = 1000000000000, of 6 networks, must fit into memory"),
+    ],
+)
+def test_what_can_have_no_room_is_refused(run, tmp_path, image_folder, monkeypatch, arguments, words):
+    """Before any work, naming what is too large."""
+    monkeypatch.setenv("STDYN_MNIST", str(image_folder))
+    assert_refused(run(*arguments), words, "bytes are needed")
+    assert contents(tmp_path) == {}
+
+
+def test_a_closed_terminal_does_not_stop_the_work(tmp_path):
+    """Nobody reads what is printed, on either stream: the file is there, and nothing is said at the end. Exit 1."""
+    read, write = os.pipe()
+    os.close(read)
+    command = [sys.executable, "-m", "stdyn", "integrate", *SMALL, "-o", "a.h5"]
+    process = subprocess.run(command, cwd=tmp_path, stdout=write, stderr=write)
+    os.close(write)
+    assert process.returncode == 1
+    assert stdyn.load(tmp_path / "a.h5").method == "ode"
+
+
+def test_what_cannot_be_printed_is_dropped():
+    """A full device: the error is kept, and what comes after goes nowhere."""
+    if not Path("/dev/full").exists():
+        pytest.skip("needs /dev/full")
+    with open("/dev/full", "w") as full:
+        stream = Tolerant(full)
+        with contextlib.redirect_stdout(stream):
+            print("lost", flush=True)
+            print("too", flush=True)
+        assert stream.failed is not None
+        assert not stream.closed_by_reader
+
+
+def test_a_source_tree_knows_its_version(monkeypatch):
+    """Where nothing is installed there is no metadata: each package says itself."""
+    from importlib import metadata
+
+    def absent(name):
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr("stdyn.files.provenance.version", absent)
+    assert _version("stdyn") == stdyn.__version__
+    assert _version("numpy").count(".") >= 2

@@ -1,0 +1,40 @@
+"""Every signal at random moments of every command that takes long: what was recorded is in a file that loads."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+MOMENTS = int(os.environ.get("STDYN_MOMENTS", "2"))  # of each signal and command; 10 take half an hour
+SCRIPT = Path(__file__).with_name("signals_at_moments.py")
+COMMANDS = (
+    "network", "reduced", "integrate", "compare", "sizes", "theory", "study", "scan", "mnist", "scan_workers",
+    "mnist_workers",
+)  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="needs signals and fork")
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_signal_at_any_moment_loses_nothing(tmp_path, image_folder, command):
+    """Exit code 128 + its number, one line on stderr; every file loads, and no temporary one or lock is left."""
+    environment = os.environ | {"STDYN_MNIST": str(image_folder)}
+    call = [sys.executable, SCRIPT, tmp_path, str(MOMENTS if "workers" not in command else -(-MOMENTS // 3)), command]
+    process = subprocess.run(call, capture_output=True, text=True, env=environment)
+    assert process.returncode == 0, process.stderr
+    every = [json.loads(line) for line in process.stdout.splitlines()]
+    assert len(every) >= 3
+    for one in every:
+        assert one["wrong"] == [], one
+        assert "Traceback" not in one["err"], one
+        assert one["code"] in (128 + one["signal"], 0), one
+        if one["code"]:
+            assert "interrupted" in one["err"], one
+            lines = [line for line in one["err"].splitlines() if "resource_tracker" not in line]  # of a fork that ends
+            assert 1 <= len(lines) <= 2, one  # one more if something is compiled
+    assert any(one["code"] for one in every)
+    recorded = [one for one in every if "what was recorded until then is in " in one["err"]]
+    assert recorded or command not in ("network", "reduced")
