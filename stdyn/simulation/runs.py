@@ -2,21 +2,20 @@
 
 import threading
 import time
-import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
-from tqdm import tqdm
 
-from stdyn.checks import Array, check_normals, integer, spawning, time_grid
-from stdyn.errors import DivergenceWarning, InputError, Interrupted
+from stdyn.checks import Array, check_normals, check_type, integer, spawning, time_grid
+from stdyn.errors import DivergenceWarning, InputError, Interrupted, warn
 from stdyn.executors import cores
 from stdyn.files.provenance import provenance
 from stdyn.model.problem import Problem
 from stdyn.model.trajectory import Trajectory
+from stdyn.progress import Bar, bar
 from stdyn.simulation import streams
 from stdyn.simulation.network import Network
 from stdyn.simulation.reduced import Reduced, groups
@@ -55,7 +54,7 @@ def simulate_network(
     workers : int, optional
         Number of threads; default: all cores.
     progress : bool, default False
-        Show a progress bar if it takes longer than two seconds and the screen is a terminal.
+        Show a progress bar if it takes longer than two seconds.
 
     Returns
     -------
@@ -137,6 +136,7 @@ def _simulate(
 ) -> Trajectory:
     """Check the arguments, let the walkers that `make` makes of the streams walk, and put what they record together."""
     began = time.perf_counter()
+    check_type("problem", problem, Problem)
     alphas = time_grid(alphas)
     runs = integer("runs", runs, 1)
     workers = cores() if workers is None else integer("workers", workers, 1)
@@ -150,10 +150,8 @@ def _simulate(
     integer("alphas[-1] * N, the number of steps,", np.rint(alphas[-1] * problem.N), 0)
     steps = np.unique(np.rint(alphas * problem.N).astype(np.int64))
     walkers = make(rng.spawn(runs), workers)
-    with tqdm(
-        total=int(steps[-1]) * runs, unit=" steps", unit_scale=True, delay=2, disable=not progress or None
-    ) as bar:
-        records, recorded = _record(problem, walkers, steps, workers, bar)
+    with bar(progress, total=int(steps[-1]) * runs, unit=" steps", unit_scale=True, delay=2) as shown:
+        records, recorded = _record(problem, walkers, steps, workers, shown)
     diverged_at = np.concatenate([walker.diverged_at for walker in walkers]) / problem.N
     kept = min(recorded, _alphas_left(records))
     said = _said_of_divergence(problem, diverged_at)
@@ -169,7 +167,7 @@ def _simulate(
     if recorded < len(steps):
         raise Interrupted(trajectory) if kept else KeyboardInterrupt
     if said:
-        warnings.warn(said["warning"], DivergenceWarning, stacklevel=3)
+        warn(said["warning"], DivergenceWarning, stacklevel=3)
     return trajectory
 
 
@@ -190,7 +188,7 @@ def _said_of_divergence(problem: Problem, diverged_at: Array) -> dict[str, str]:
 
 
 def _record(
-    problem: Problem, walkers: Sequence[_Walker], steps: np.ndarray, workers: int, bar: tqdm
+    problem: Problem, walkers: Sequence[_Walker], steps: np.ndarray, workers: int, bar: Bar
 ) -> tuple[dict[str, Array], int]:
     """The order parameters of all runs (runs, A, …) after each number of steps, and how many rows are done.
 
@@ -223,7 +221,7 @@ def _record(
     return records, len(steps)
 
 
-def _wait(pending: set[Future[None]], walkers: Sequence[_Walker], bar: tqdm) -> None:
+def _wait(pending: set[Future[None]], walkers: Sequence[_Walker], bar: Bar) -> None:
     """Wait for all walkers to advance, moving the progress bar; raises what went wrong in one of them."""
     while pending:
         done, pending = wait(pending, timeout=0.5, return_when=FIRST_EXCEPTION)

@@ -20,7 +20,7 @@ from stdyn.model.initial import root
 from stdyn.model.problem import Problem
 from stdyn.model.state import OrderParameters
 from stdyn.theory.expansion import Expansion
-from stdyn.theory.ode import solve
+from stdyn.theory.stepping import solve
 from stdyn.theory.symmetry import Orbits, equivalent, find_orbits
 
 _POLISHED = 1e-12  # the last Newton step, relative to 1 + the largest order parameter, in the units of _scales
@@ -340,7 +340,10 @@ def _random_start(problem: Problem, rng: np.random.Generator, led: bool) -> Orde
     if not led:
         return state
     expansion = Expansion(problem)
-    y = solve(replace(problem, start=state), np.array([alpha / 2, alpha]), "LSODA", 1e-6, 1e-8)[0]
+    found = solve(replace(problem, start=state), np.array([alpha / 2, alpha]), "LSODA", 1e-6, 1e-8)
+    if found.end is not None and found.end.why == "interrupted":
+        raise KeyboardInterrupt
+    y = found.y
     if not len(y):
         return state
     return expansion.state(expansion.to_w(y[-1]))

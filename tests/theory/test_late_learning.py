@@ -9,7 +9,7 @@ import scipy.integrate
 
 import stdyn
 from stdyn import OrderParameters, Problem
-from stdyn.theory import ode
+from stdyn.theory import stepping
 
 IMPLICIT = ("LSODA", "Radau", "BDF")
 
@@ -95,13 +95,13 @@ def test_eps_g_has_no_floor_if_one_student_is_idle(method):
 
 def evaluations(monkeypatch, problem, alphas, method):
     """How many right-hand sides a solution takes, and the solution."""
-    count, drift = [], ode.drift
+    count, drift = [], stepping.drift
 
     def counted(*arguments):
         count.append(1)
         return drift(*arguments)
 
-    monkeypatch.setattr(ode, "drift", counted)
+    monkeypatch.setattr(stepping, "drift", counted)
     theory = stdyn.integrate(problem, alphas, method, error=False)
     return theory, len(count)
 
