@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from importlib.util import find_spec
 from typing import Any
 
-from tqdm import tqdm as Bar
+Bar = Any  # of tqdm, which takes its time to import
 
 _SELDOM = 10.0  # seconds between two states of a bar, where each is a line of a file
 
@@ -13,10 +13,11 @@ _SELDOM = 10.0  # seconds between two states of a bar, where each is a line of a
 def bar(progress: bool, iterable: Iterable[Any] | None = None, **how: Any) -> Bar:
     """A progress bar of tqdm on stderr if `progress`, else one that shows nothing; `how` are arguments of tqdm."""
     notebook = _in_notebook()
-    kind: type[Bar] = Bar
     if progress and notebook and find_spec("ipywidgets"):  # without these it would warn
-        from tqdm.notebook import tqdm as kind
-    return kind(iterable, disable=not progress, mininterval=0.1 if notebook or interactive() else _SELDOM, **how)
+        from tqdm.notebook import tqdm
+    else:
+        from tqdm import tqdm
+    return tqdm(iterable, disable=not progress, mininterval=0.1 if notebook or interactive() else _SELDOM, **how)
 
 
 def interactive() -> bool:

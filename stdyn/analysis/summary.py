@@ -10,7 +10,7 @@ from stdyn.model.trajectory import Trajectory
 
 SUMMARY = {
     "eps_g_start": "generalization error at alpha = 0",
-    "eps_g_final": "generalization error at the last alpha; NaN if it diverged before",
+    "eps_g_final": "generalization error at the last alpha; NaN if it ended before",
     "b_norm": "length of the feedback weights b; NaN for backpropagation",
     "b_smallest": "smallest of the |b_i| of the student units; NaN for backpropagation",
     "alignment_start": "cosine of v and b at alpha = 0; NaN for backpropagation",
@@ -21,6 +21,7 @@ SUMMARY = {
     "plateau_length": "plateau_end - plateau_start",
     "specialised": "student units whose weights have a cosine of 0.9 or more with a teacher unit's at the last alpha",
     "diverged_at": "alpha at which it diverged; inf if it did not",
+    "failed_at": "alpha at which the solver gave up, though nothing diverged; inf if it did not",
 }
 
 WINDOW = np.log(1.25)  # the slope at alpha is that of a straight line through all alphas within a factor of 1.25
@@ -37,7 +38,8 @@ SPECIALISED = 0.9  # on a symmetric plateau the cosine is at most 1/sqrt 2, for 
 def summarise(trajectory: Trajectory, alphas: Array) -> dict[str, Array]:
     """Every number of SUMMARY, of shape () for the theory and (runs,) for an ensemble.
 
-    `alphas` are those that were asked for: a trajectory that ends before the last of them has diverged.
+    `alphas` are those that were asked for: a trajectory that ends before the last of them has diverged, or its solver
+    gave up.
     """
     start, runs = trajectory.problem.start, trajectory.runs
     shape = () if runs is None else (runs,)
@@ -63,6 +65,7 @@ def summarise(trajectory: Trajectory, alphas: Array) -> dict[str, Array]:
         "plateau_length": end - begin,
         "specialised": _specialised(trajectory) if ended else np.nan,
         "diverged_at": np.inf if trajectory.diverged_at is None else trajectory.diverged_at,
+        "failed_at": np.inf if trajectory.failed_at is None else trajectory.failed_at,
     }
     return {name: np.broadcast_to(np.asarray(values[name], dtype=float), shape) for name in SUMMARY}
 

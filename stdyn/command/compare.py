@@ -11,6 +11,7 @@ from stdyn.command.options import experiment_options, force_option, output_optio
 from stdyn.command.output import Output, Target
 from stdyn.command.solving import Stopped, solve_rule
 from stdyn.model.experiment import Experiment
+from stdyn.progress import interactive
 from stdyn.settings import to_toml
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def _predict(experiment: Experiment, rule: str, targets: Targets) -> "Fluctuatio
 
     began = perf_counter()
     problem, alphas = experiment.problem(rule), experiment.alphas()
-    found = fluctuations(problem, alphas, method=experiment.ode_method, rtol=experiment.rtol, progress=True)
+    found = fluctuations(problem, alphas, method=experiment.ode_method, rtol=experiment.rtol, progress=interactive())
     targets[rule, "fluctuations"].save(found, perf_counter() - began)
     return found
 

@@ -1,5 +1,6 @@
 """One problem solved by one method into one file."""
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,8 +9,11 @@ import click
 from stdyn.command.output import Target
 from stdyn.errors import InputError, Interrupted
 from stdyn.model.experiment import Experiment
+from stdyn.progress import interactive
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from stdyn.checks import Array
     from stdyn.model.problem import Problem
     from stdyn.model.trajectory import Trajectory
@@ -39,7 +43,8 @@ def integrate_problem(experiment: Experiment, problem: "Problem", alphas: "Array
     """Solve a problem by the ODEs, by the method of an experiment."""
     from stdyn.theory.ode import integrate
 
-    return _saved(integrate(problem, alphas, experiment.ode_method, experiment.rtol), target)
+    solve = partial(integrate, problem, alphas, experiment.ode_method, experiment.rtol, progress=interactive())
+    return _saved_even_if_interrupted(solve, target)
 
 
 def simulate_problem(
@@ -51,12 +56,19 @@ def simulate_problem(
     simulate = {"network": simulate_network, "reduced": simulate_reduced}[method]
     count = experiment.number_of_runs(method)
     click.echo(f"{problem.rule}: {count} {method} runs of N = {problem.N} to alpha = {alphas[-1]:g} …")
+    rng, normals = experiment.rng(method), experiment.normals
+    solve = partial(simulate, problem, alphas, count, rng=rng, normals=normals, progress=interactive())
+    return _saved_even_if_interrupted(solve, target)
+
+
+def _saved_even_if_interrupted(solve: "Callable[[], Trajectory]", target: Target) -> "Trajectory":
+    """What `solve` gives, in a file; so is what it had reached when Ctrl-C ended it."""
     try:
-        runs = simulate(problem, alphas, count, rng=experiment.rng(method), normals=experiment.normals, progress=True)
+        found = solve()
     except Interrupted as interrupted:
         _saved(interrupted.trajectory, target)
         raise Stopped(f"{interrupted}; what was recorded until then is in {target.path}") from None
-    return _saved(runs, target)
+    return _saved(found, target)
 
 
 def _saved(trajectory: "Trajectory", target: Target) -> "Trajectory":

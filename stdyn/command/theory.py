@@ -11,6 +11,7 @@ from stdyn.command.output import Output, Target
 from stdyn.command.solving import Stopped, simulate_problem, solve_rule
 from stdyn.errors import InputError
 from stdyn.model.experiment import Experiment
+from stdyn.progress import interactive
 
 if TYPE_CHECKING:
     from stdyn.analysis.escape import EscapeTimes
@@ -94,7 +95,7 @@ def _study_against(quantity: str, values: Any, experiment: Experiment, output: O
     variations = Variations(experiment, {quantity: values})
     target = output.target(f"against_{quantity.replace('=', '_')}.csv")
     output.figures.make_folder()
-    found = study(variations, experiment.alphas(), progress=True)
+    found = study(variations, experiment.alphas(), progress=interactive())
     click.echo(found)
     target.save_text(found.csv())
     output.draw(theoryplot.study_figures(found))

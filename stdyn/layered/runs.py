@@ -11,8 +11,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
-from tqdm import tqdm
-
 from stdyn.checks import check_executor
 from stdyn.errors import DivergenceWarning, ExecutorLost, InputError, TrainingInterrupted, TrainingStopped, said
 from stdyn.layered import mnist
@@ -22,6 +20,7 @@ from stdyn.layered.mnist import Images
 from stdyn.layered.network import Network
 from stdyn.layered.training import Training
 from stdyn.layered.trainingfile import Histories, State, opened
+from stdyn.progress import Bar, bar
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -59,7 +58,7 @@ def train(
     overwrite : bool, default False
         Begin anew if the file exists.
     progress : bool, default False
-        Show a progress bar if the screen is a terminal.
+        Show a progress bar.
 
     Returns
     -------
@@ -97,11 +96,11 @@ def _train(
 ) -> None:  # fmt: skip
     """Train what the file does not have yet; whatever stops it is said with how far it is."""
     runs = [state.position(*run) for run in training.runs]
-    with tqdm(
-        total=len(runs) * training.epochs, initial=int(state.done[runs].sum()), unit=" epochs",
-        disable=not progress or None, smoothing=0.05,
-    ) as bar:  # fmt: skip
-        work = _Work(state, training, source, threads, executor or _Here(), bar)
+    with bar(
+        progress, total=len(runs) * training.epochs, initial=int(state.done[runs].sum()), unit=" epochs",
+        smoothing=0.05,
+    ) as shown:  # fmt: skip
+        work = _Work(state, training, source, threads, executor or _Here(), shown)
         todo = [run for run in state.todo() if run in runs]
         try:
             _in_turns(work, todo, together=1 if executor is None else len(todo))
@@ -170,7 +169,7 @@ class _Work:
     source: Source
     threads: int
     executor: Executor
-    bar: tqdm
+    bar: Bar
 
     def submit(self, run: int) -> Future[Done]:
         """The next epoch of a network."""

@@ -232,22 +232,25 @@ class Scan:
         Raises
         ------
         InputError
-            If the point is not done, or the scan kept no order parameters.
+            If the point is not done, or the scan kept no order parameters. Of a point that failed as its solver gave up
+            there is what it had reached.
         """
         index = range(len(self))[index]
-        if self.state[index] != DONE:
+        failed_at = self.summary["failed_at"][index] if "failed_at" in self.summary else np.nan
+        if self.state[index] != DONE and not np.any(np.isfinite(failed_at)):
             raise InputError(f"point {index} is {STATES[self.state[index]]}: {self.message[index] or 'no result yet'}")
         if self.description["keep"] in ("curves", "summary"):
             raise InputError(f"{self.path} kept no order parameters (keep = {self.description['keep']!r})")
         problem = self.problem(index)
         names = list(problem.layout.places)
-        alphas, *kept = self._look(
-            lambda table: [self._read(table, "alpha"), *(self._read(table, name, index) for name in names)]
+        alphas, eps_g, *kept = self._look(
+            lambda table: [self._read(table, "alpha"), *(self._read(table, name, index) for name in ("eps_g", *names))]
         )
         arrays: dict[str, Any] = dict(zip(names, kept, strict=True))
         R, ended = arrays["R"], self.summary["diverged_at"][index]
         axis = R.ndim - 3  # that of alpha
-        check_states(self.path, {name: each if axis else each[None] for name, each in arrays.items()}, ended)
+        ends = np.fmin(ended, failed_at)
+        check_states(self.path, {name: each if axis else each[None] for name, each in arrays.items()}, ends)
         there = int(np.isfinite(R[..., 0, 0]).reshape(-1, R.shape[axis]).any(axis=0).sum())
         arrays = {name: np.take(array, range(there), axis=axis) for name, array in arrays.items()}
         diverged_at = ended if np.any(np.isfinite(ended)) else None
@@ -258,9 +261,12 @@ class Scan:
             **({"warning": self.message[index]} if self.message[index] else {}),
         }
         method = self._method(index, theory=axis == 0)
+        usable = all(g.usable for g in problem.activations)
         return Trajectory(
-            problem, alphas[:there], **arrays, method=method, diverged_at=diverged_at, attributes=attributes
-        )
+            problem, alphas[:there], **arrays, method=method, diverged_at=diverged_at, attributes=attributes,
+            failed_at=np.array(failed_at) if np.any(np.isfinite(failed_at)) else None,
+            eps_g_read=None if usable else eps_g[..., :there],
+        )  # fmt: skip
 
     def _method(self, index: int, theory: bool) -> str:
         """By which method a point was solved."""

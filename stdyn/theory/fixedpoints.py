@@ -3,7 +3,6 @@
 Theory.md, section 9. Roots are found in the coordinates of `expansion.Expansion` and given for R, Q and v.
 """
 
-import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -14,7 +13,7 @@ import numpy as np
 import scipy.optimize
 
 from stdyn.checks import Array, check_rng, check_type, integer, number
-from stdyn.errors import InputError, NothingFoundWarning
+from stdyn.errors import InputError, NothingFoundWarning, warn
 from stdyn.model import averages
 from stdyn.model.initial import root
 from stdyn.model.problem import Problem
@@ -183,7 +182,7 @@ def fixed_points(
     if not points:
         counts = Counter(why for why in reached if isinstance(why, str))
         ends = ", ".join(f"{count} {why}" for why, count in counts.most_common()) or "there were none"
-        warnings.warn(f"no fixed point was found from {len(reached)} starts: {ends}", NothingFoundWarning, stacklevel=2)
+        warn(f"no fixed point was found from {len(reached)} starts: {ends}", NothingFoundWarning)
     return merged(points)
 
 

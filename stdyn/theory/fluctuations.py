@@ -235,9 +235,9 @@ def fluctuations(
 
 def _up_to(theory: Trajectory, length: int) -> Trajectory:
     """The first alphas of a theory."""
-    state = {name: values[:length] for name, values in theory.order_parameters.items()}
-    error = None if theory.error is None else {name: values[:length] for name, values in theory.error.items()}
-    return replace(theory, alphas=theory.alphas[:length], **state, error=error)
+    some: dict[str, Any] = {name: values[:length] for name, values in theory.order_parameters.items()}
+    some["error"] = theory.error and {name: values[:length] for name, values in theory.error.items()}
+    return replace(theory, alphas=theory.alphas[:length], **some)
 
 
 def load_fluctuations(path: str | os.PathLike[str]) -> Fluctuations:

@@ -296,6 +296,8 @@ def _gave_up(equations: Equations, solver: scipy.integrate.OdeSolver, moderate: 
 
 def _at_limit(solver: scipy.integrate.OdeSolver, max_steps: int) -> End:
     name, alpha = type(solver).__name__, float(solver.t)
-    advice = "a larger max_steps or rtol" if name in _IMPLICIT else "LSODA or Radau if they are stiff, or more max_steps"
+    advice = (
+        "a larger max_steps or rtol" if name in _IMPLICIT else "LSODA or Radau if they are stiff, or more max_steps"
+    )
     words = f"{name} reached its limit of steps, max_steps = {max_steps}, at alpha = {alpha:.6g}"
     return End("failed", alpha, f"{words}, and the trajectory ends there (the ODEs need {advice})")

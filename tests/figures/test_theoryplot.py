@@ -39,12 +39,12 @@ def test_a_study_has_every_number_for_every_value(noisy):
     assert list(noisy.rules) == ["fa", "bp"]
     for numbers in noisy.rules.values():
         assert list(numbers) == list(STUDIED)
-        assert (np.diff(numbers["eps_g_final"]) > 0).all()
+        assert (np.diff(numbers["eps_g_infinity"]) > 0).all()
         assert (np.diff(numbers["plateau_length"]) < 0).all()
         assert (np.diff(numbers["escape_rate"]) > 0).all()
         np.testing.assert_allclose(numbers["plateau_predicted"], numbers["plateau_length"], rtol=0.2)
         np.testing.assert_allclose(numbers["saddle_eps_g"], numbers["plateau_height"], rtol=0.1)
-    bp = noisy.rules["bp"]["eps_g_final"]
+    bp = noisy.rules["bp"]["eps_g_infinity"]
     assert bp[0] == pytest.approx(0.2**2 * 0.1 * 2 / np.sqrt(3) / (2 * np.pi), rel=0.2)  # Goldt et al., to O(eta)
     lines = repr(noisy).splitlines()
     assert len(lines) == 7
@@ -81,7 +81,7 @@ def test_final_error_of_an_overparametrised_student():
 def test_figures_of_a_study(noisy):
     """One each; a line a rule, and the implied length dotted; eta is on the axis, not in the caption."""
     figures = theoryplot.study_figures(noisy)
-    assert list(figures) == ["escape_rate_against_eta", "plateau_length_against_eta", "eps_g_final_against_eta"]
+    assert list(figures) == ["escape_rate_against_eta", "plateau_length_against_eta", "eps_g_infinity_against_eta"]
     (ax,) = figures["plateau_length_against_eta"].axes
     assert len(ax.lines) == 4
     np.testing.assert_allclose(ax.lines[0].get_ydata(), noisy.rules["fa"]["plateau_length"])
