@@ -13,6 +13,7 @@ from typing import ParamSpec, TypeVar
 
 from stdyn.checks import check_executor
 from stdyn.errors import DivergenceWarning, ExecutorLost, InputError, TrainingInterrupted, TrainingStopped, said
+from stdyn.executors import try_out
 from stdyn.layered import mnist
 from stdyn.layered.epochs import Diverged, Setup, check_threads, start_records, train_epoch
 from stdyn.layered.history import EpochRecords
@@ -102,6 +103,7 @@ def _train(
     ) as shown:  # fmt: skip
         work = _Work(state, training, source, threads, executor or _Here(), shown)
         todo = [run for run in state.todo() if run in runs]
+        try_out(executor if todo else None)
         try:
             _in_turns(work, todo, together=1 if executor is None else len(todo))
         except KeyboardInterrupt:

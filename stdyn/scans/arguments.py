@@ -1,10 +1,8 @@
 """The arguments of a scan, checked before any work starts."""
 
 import inspect
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from numbers import Real
-from pathlib import Path
 
 import numpy as np
 
@@ -14,12 +12,6 @@ from stdyn.model.problem import Problem
 from stdyn.scans.points import Solve
 from stdyn.scans.variations import Variations
 from stdyn.text import shown
-
-
-def path_of(path: object) -> Path:
-    if not isinstance(path, str | os.PathLike):
-        raise InputError(f"path must be that of a file, but is {shown(path)}")
-    return Path(path)
 
 
 def problems_of(problems: object) -> Sequence[Problem]:

@@ -36,12 +36,19 @@ from stdyn.scans.parameters import (
 from stdyn.scans.points import DONE, FAILED, STATES, Solve, counted
 from stdyn.scans.scanschema import CURVES, KEEP, Checked, check_coordinates, check_summary
 from stdyn.scans.variations import NUMBERS, Variations, plain
-from stdyn.text import listing
+from stdyn.text import listing, shown
 
 if TYPE_CHECKING:
     import xarray
 
 T = TypeVar("T")
+
+
+def path_of(path: object) -> Path:
+    """The path of a file."""
+    if not isinstance(path, str | os.PathLike):
+        raise InputError(f"path must be that of a file, but is {shown(path)}")
+    return Path(path)
 
 
 def kept_positions(keep: str | ArrayLike, alphas: Array) -> np.ndarray:
@@ -149,7 +156,7 @@ class Scan:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(path)
+        self.path = path_of(path)
         self._look(self._open)
 
     def _open(self, table: Table) -> None:

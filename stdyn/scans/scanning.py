@@ -20,10 +20,10 @@ from stdyn.files.table import Row, Table, uninterrupted, writing
 from stdyn.model.activations import Activation
 from stdyn.model.problem import Problem
 from stdyn.progress import Bar, bar
-from stdyn.scans.arguments import check_solver, coordinates_of, path_of, problems_of
+from stdyn.scans.arguments import check_solver, coordinates_of, problems_of
 from stdyn.scans.description import describe
 from stdyn.scans.points import FAILED, TODO, Solve, Task, counted, failed, generator, solve_point
-from stdyn.scans.scanfile import Scan, create, kept_positions
+from stdyn.scans.scanfile import Scan, create, kept_positions, path_of
 from stdyn.scans.scanschema import Checked
 from stdyn.scans.variations import Variations
 from stdyn.theory.ode import integrate

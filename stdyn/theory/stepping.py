@@ -288,7 +288,8 @@ def _gave_up(equations: Equations, solver: scipy.integrate.OdeSolver, moderate: 
     """The end of a solution whose solver finds no further step, where all order parameters are moderate or not."""
     name, alpha = type(solver).__name__, float(solver.t)
     if moderate:
-        words = f"{name} gave up, though nothing is large, at alpha = {alpha:.6g}, take another method"
+        advice = "take another method (or are rates or weights too large?)"
+        words = f"{name} gave up, though nothing is large, at alpha = {alpha:.6g}, {advice}"
         return End("failed", alpha, f"{words}; the trajectory ends before it")
     words = f"the ODEs diverged at alpha = {alpha:.6g}, where {name} gave up (is eta = {equations.eta:g} too large?)"
     return End("diverged", alpha, f"{words}; the trajectory ends before it")

@@ -153,6 +153,8 @@ def test_a_solver_that_gives_up_where_nothing_is_large_does_not_say_that_it_dive
                 super().step()
 
     monkeypatch.setattr(scipy.integrate, "RK45", GivesUp)
-    with pytest.warns(stdyn.DivergenceWarning, match="GivesUp gave up, though nothing is large, .*take another method"):
+    with pytest.warns(stdyn.SolverWarning, match="GivesUp gave up, though nothing is large, .*take another method"):
         theory = stdyn.integrate(learning(2), [0, 0.5, 100], "RK45")
     assert theory.alphas.tolist() == [0, 0.5]
+    assert theory.diverged_at is None
+    assert 1 < theory.failed_at < 100
