@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from stdyn.analysis.summary import SUMMARY
+from stdyn.analysis.summary import SUMMARY, censored
 from stdyn.checks import Array, frozen_array, integer, time_grid
 from stdyn.errors import InputError
 from stdyn.files.format import Variables, check_kind, to_dataset
@@ -320,6 +320,8 @@ class Scan:
             if there.size:
                 low, middle, high = np.percentile(there, [5, 50, 95], method="nearest")
                 lines[name] = f"median {middle:.4g}, 5 – 95 % {low:.4g} … {high:.4g}"
+                if name == "plateau_length":
+                    lines[name] += f", not left: {100 * censored(there)[1]:.3g} %"
         wrong = np.flatnonzero(self.state == FAILED)
         if wrong.size:
             lines["first failure"] = f"point {wrong[0]}: {self.message[wrong[0]]}"

@@ -108,6 +108,7 @@ class FixedPoint:
 
     def moves(self, direction: int = 0, most: int = 4) -> str:
         """What an eigenvector moves, largest first, as "+0.50 R_12 -0.50 R_11"; units are numbered from 1."""
+        most = integer("most", most, 1)
         vector = self.eigenvectors[:, integer("direction", direction, 0, len(self.eigenvalues) - 1)]
         vector = (vector / vector[np.abs(vector).argmax()]).real
         vector /= np.linalg.norm(vector)
@@ -167,8 +168,9 @@ def fixed_points(
     check_type("problem", problem, Problem)
     if problem.eta == 0:
         raise InputError("eta must be positive for fixed points, but is 0: nothing moves")
-    if isinstance(starts, OrderParameters):
-        raise InputError("starts must be a list of OrderParameters, but is a single one")
+    if starts is not None and (isinstance(starts, OrderParameters | str) or not isinstance(starts, Iterable)):
+        kind = "single one" if isinstance(starts, OrderParameters) else type(starts).__name__
+        raise InputError(f"starts must be a list of OrderParameters, but is a {kind}")
     if starts is None:
         check_rng(rng)
         assert rng is not None

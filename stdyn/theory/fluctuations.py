@@ -248,6 +248,8 @@ def load_fluctuations(path: str | os.PathLike[str]) -> Fluctuations:
     InputError
         If there is no such file, or it is damaged, or holds something else.
     """
+    if not isinstance(path, str | os.PathLike):
+        raise InputError(f"path must be that of a file, but is a {type(path).__name__}")
     arrays, attributes = read_all(path, _schema)
     of: dict[str, Any] = {kind: _per_order_parameter_of(arrays, kind) for kind in ("std", "bias")}
     of |= {name: arrays[name] for name in ("covariance", "nonlinearity", "nonlinearity_eps_g")}
