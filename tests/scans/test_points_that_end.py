@@ -21,7 +21,7 @@ LIMITED = partial(integrate, max_steps=300)
 
 
 def test_a_point_whose_solver_gives_up_has_failed_and_keeps_what_it_reached(tmp_path):
-    """It does not hold its worker for ever. Asked again with more steps it is what it is alone; then nothing is left."""
+    """It does not hold its worker for ever. Asked again with more steps it is what it is alone."""
     found = scan(PROBLEMS, ALPHAS, tmp_path / "scan.h5", LIMITED)
     assert found.state.tolist() == [1, 2, 1]
     assert "limit of steps, max_steps = 300" in found.message[1]
@@ -173,7 +173,8 @@ def main():
     for name, solve in (("integrate", stdyn.integrate), ("mine", mine)):
         try:
             with stdyn.processes(1) as executor:
-                print(stdyn.scan(stdyn.Variations(experiment, {"eta": [0.1]}), [0, 1], name + ".h5", solve, executor).state)
+                points = stdyn.Variations(experiment, {"eta": [0.1]})
+                print(stdyn.scan(points, [0, 1], name + ".h5", solve, executor).state)
         except stdyn.InputError as error:
             print(error)
 """
