@@ -42,6 +42,7 @@ ATTRIBUTES = {
     "seed": Expected("JSON", needed=False),
     "normals": Expected("text", needed=False, choices=NORMALS),
     "warning": Expected("text", needed=False),
+    "interrupted": Expected("text", needed=False),
     "workers": Expected("integer", needed=False, least=1, most=2**53),
     "scan": Expected("text", needed=False),
     "point": Expected("integer", needed=False, **INTEGERS),

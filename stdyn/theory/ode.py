@@ -94,7 +94,8 @@ def integrate(
     if not problem.smooth:  # a finer tolerance than their jumps would be met by ever smaller steps only
         rtol, atol = max(rtol, _RTOL_OF_JUMPS), max(atol, _RTOL_OF_JUMPS / 100)
     by_points = error and problem.by_quadrature and quadrature.exact_nodes(problem) is None
-    with _progress(progress, float(alphas[-1]), 1 + quadrature.SETS * by_points) as moved:
+    last = float(alphas[-1])
+    with _progress(progress, last, 1 + quadrature.SETS * by_points) as moved:
         found = solve(problem, alphas, method, rtol, atol, max_steps=max_steps, moved=moved(0))
         alphas, end = alphas[: len(found.y)], found.end
         errors = None
@@ -110,6 +111,7 @@ def integrate(
         orbits=found.orbits.free,
         wall_time=time.perf_counter() - began,
         **({"warning": "; ".join(said)} if said else {}),
+        **({"interrupted": f"before alpha = {last:g}"} if end is not None and end.why == "interrupted" else {}),
     )
     ends = {name: np.array(end.alpha) for name in ("diverged", "failed") if end is not None and end.why == name}
     trajectory = _trajectory(

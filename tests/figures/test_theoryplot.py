@@ -20,7 +20,7 @@ from stdyn import (
     study,
     theoryplot,
 )
-from stdyn.scans.studies import STUDIED, final_error, report
+from stdyn.scans.studies import STUDIED, error_at_infinity, report
 
 COMMITTEE = Experiment(K=2, M=2, eta_v=0.0, v=1.0, b=[1.0, 0.7], alpha_max=3000.0)
 
@@ -61,21 +61,21 @@ def test_a_study_varies_one_quantity():
             study(Variations(COMMITTEE, vary, **more), COMMITTEE.alphas())
 
 
-def test_final_error_without_a_specialised_point():
+def test_error_at_infinity_without_a_specialised_point():
     """K = 1, M = 2: no perfect learning; the stable point that the trajectory ends on."""
     experiment = Experiment(K=1, M=2, eta_v=0.0, v=1.0, alpha_max=2000.0)
     theory = integrate(experiment.problem("bp"), experiment.alphas())
-    assert final_error(theory) == pytest.approx(theory.eps_g[-1], rel=1e-6)
+    assert error_at_infinity(theory) == pytest.approx(theory.eps_g[-1], rel=1e-6)
 
 
 @pytest.mark.slow
-def test_final_error_of_an_overparametrised_student():
+def test_error_at_infinity_of_an_overparametrised_student():
     """K = 3, M = 2, both layers: it ends in a family of perfect students, or with noise where the ODEs do."""
     for sigma, least, most in ((0.0, 0.0, 1e-8), (0.2, 1e-4, 1e-2)):
         experiment = Experiment(K=3, M=2, alpha_max=3000.0, points=80, sigma=sigma)
         for rule in ("bp", "fa"):
             theory = integrate(experiment.problem(rule), experiment.alphas())
-            assert least <= final_error(theory) <= most, (rule, sigma)
+            assert least <= error_at_infinity(theory) <= most, (rule, sigma)
 
 
 def test_figures_of_a_study(noisy):

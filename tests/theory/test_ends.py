@@ -99,6 +99,7 @@ def test_ctrl_c_keeps_what_was_reached(monkeypatch, method):
     np.testing.assert_array_equal(reached.alphas, ALPHAS[: len(reached.alphas)])
     np.testing.assert_array_equal(reached.R, whole.R[: len(reached.alphas)])
     assert (reached.diverged_at, reached.failed_at) == (None, None)
+    assert reached.attributes["interrupted"] == "before alpha = 20"
 
 
 def test_ctrl_c_while_the_error_of_quadrature_is_found_keeps_the_solution(monkeypatch):
