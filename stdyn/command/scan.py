@@ -43,7 +43,7 @@ _KEYS = ("solve", "keep", "sample", "number", "max_steps")
 @click.option(
     "--keep", type=TomlOrText(), help="What is kept of each: all, curves, summary, or alphas '[0, 10]'.  [all]"
 )
-@click.option("--max-steps", type=int, help="Steps of the ODE solver at a point, at most.  [100000]")
+@click.option("--max-steps", type=int, help="Steps of the ODE solver at a point, at most.  [1000000]")
 @workers_option
 @click.option("--scheduler", metavar="ADDRESS", help="Solve on the Dask cluster of this scheduler, tcp://HOST:PORT.")
 @click.option("--retry-failed", is_flag=True, help="Solve points that have failed again.")

@@ -52,9 +52,9 @@ def integrate(
         with kinks makes the right-hand side jump by what its error is: there rtol is at least 1e-5.
     error : bool, default True
         Whether to solve with each set of points too, for the `error` of averages by quadrature.
-    max_steps : int, default 100000
-        The most steps of one solution. Explicit methods (DOP853, RK45, RK23) need very many where the ODEs are stiff:
-        take LSODA or Radau there.
+    max_steps : int, default 1000000
+        The most steps of one solution; a tenth of them if these have not led it a thousandth of the way. Explicit
+        methods (DOP853, RK45, RK23) need very many where the ODEs are stiff: take LSODA or Radau there.
     progress : bool, default False
         Show a progress bar if it takes longer than two seconds.
 

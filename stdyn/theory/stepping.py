@@ -19,7 +19,9 @@ from stdyn.theory import quadrature
 from stdyn.theory.coordinates import across, whole
 from stdyn.theory.symmetry import Orbits, find_orbits
 
-MAX_STEPS = 10**5  # of one solution; the explicit methods take about one for each unit of alpha, the others far fewer
+MAX_STEPS = 10**6  # of one solution; explicit methods take one to ten for each unit of alpha, the others far fewer
+_EARLY = 10  # after this part of the steps a solution ends that is not
+_AWAY = 1000  # this part of the way to the last alpha: explicit methods where the ODEs are stiff
 
 _NEARLY = 1e-13  # order parameters closer than this, in units of the largest, are symmetric but for rounding
 _SMALLER = 1e-3  # Q_across has fallen so far that the solver starts anew with smaller tolerances
@@ -265,8 +267,9 @@ def _fill(
                 done = last
             if diverged:
                 return done, _diverged(equations, alpha)
-            if count >= max_steps and solver.status == "running":
-                return done, _at_limit(solver, max_steps)
+            hopeless = count == max_steps // _EARLY and alpha * _AWAY < alphas[-1]
+            if (count >= max_steps or hopeless) and solver.status == "running":
+                return done, _at_limit(solver, count, max_steps)
             if moved is not None and count % _SELDOM == 0:
                 moved(alpha)
     except KeyboardInterrupt:
@@ -295,10 +298,11 @@ def _gave_up(equations: Equations, solver: scipy.integrate.OdeSolver, moderate: 
     return End("diverged", alpha, f"{words}; the trajectory ends before it")
 
 
-def _at_limit(solver: scipy.integrate.OdeSolver, max_steps: int) -> End:
+def _at_limit(solver: scipy.integrate.OdeSolver, count: int, max_steps: int) -> End:
     name, alpha = type(solver).__name__, float(solver.t)
+    verb = "reached" if count >= max_steps else "would by far exceed"
     advice = (
         "a larger max_steps or rtol" if name in _IMPLICIT else "LSODA or Radau if they are stiff, or more max_steps"
     )
-    words = f"{name} reached its limit of steps, max_steps = {max_steps}, at alpha = {alpha:.6g}"
+    words = f"{name} {verb} its limit of steps, max_steps = {max_steps}: after {count} it is at alpha = {alpha:.6g}"
     return End("failed", alpha, f"{words}, and the trajectory ends there (the ODEs need {advice})")

@@ -41,7 +41,9 @@ def test_a_right_hand_side_that_is_not_finite_is_refused_before_any_step(start, 
 def test_a_limit_of_steps_is_no_divergence(tmp_path, method):
     """An explicit method needs 1e9 steps for each unit of alpha; what is said of it is in the file, too."""
     problem = random_problem(2, 2, **STIFF)
-    with pytest.warns(SolverWarning, match=rf"{method} reached its limit of steps, max_steps = 100, .* LSODA or Radau"):
+    with pytest.warns(
+        SolverWarning, match=rf"{method} would by far exceed its limit of steps, max_steps = 100: .* LSODA or Radau"
+    ):
         found = integrate(problem, [0, 1e-9, 1], method, max_steps=100)
     assert found.alphas.tolist()[0] == 0
     assert len(found.alphas) < 3
@@ -51,6 +53,13 @@ def test_a_limit_of_steps_is_no_divergence(tmp_path, method):
     assert "solver gave up" in found.summary()
     there = stdyn.load(found.save(tmp_path / "ended.h5"))
     assert (there.diverged_at, there.failed_at) == (None, found.failed_at)
+
+
+def test_a_limit_of_steps_is_reached_late_where_there_is_hope():
+    """All steps are taken where a tenth of them has led a thousandth of the way."""
+    with pytest.warns(SolverWarning, match="RK23 reached its limit of steps, max_steps = 300: after 300 it is at"):
+        found = integrate(random_problem(2, 2), [0, 1, 100], "RK23", max_steps=300)
+    assert found.alphas.tolist() == [0, 1]
 
 
 @pytest.mark.parametrize("method", ["LSODA", "Radau", "BDF"])
