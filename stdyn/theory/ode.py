@@ -113,7 +113,7 @@ def integrate(
         **({"warning": "; ".join(said)} if said else {}),
         **({"interrupted": f"before alpha = {last:g}"} if end is not None and end.why == "interrupted" else {}),
     )
-    ends = {name: np.array(end.alpha) for name in ("diverged", "failed") if end is not None and end.why == name}
+    ends = {} if found.end is None else {found.end.why: np.array(found.end.alpha)}
     trajectory = _trajectory(
         problem, alphas, found.y, attributes=attributes, error=errors,
         diverged_at=ends.get("diverged"), failed_at=ends.get("failed"),

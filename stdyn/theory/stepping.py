@@ -250,7 +250,7 @@ def _fill(
 
     Where the solver gives up, the solution has diverged if an order parameter is `large`.
     """
-    alpha = 0.0
+    alpha, early = 0.0, max_steps // _EARLY
     try:
         for count, solver in enumerate(steps, 1):
             alpha, most = float(solver.t), equations.largest(solver.y)
@@ -267,7 +267,7 @@ def _fill(
                 done = last
             if diverged:
                 return done, _diverged(equations, alpha)
-            hopeless = count == max_steps // _EARLY and alpha * _AWAY < alphas[-1]
+            hopeless = count == early and alpha * _AWAY < alphas[-1]
             if (count >= max_steps or hopeless) and solver.status == "running":
                 return done, _at_limit(solver, count, max_steps)
             if moved is not None and count % _SELDOM == 0:
