@@ -10,6 +10,7 @@ from .errors import (
     NothingFoundWarning,
     ScanInterrupted,
     ScanStopped,
+    SolverWarning,
     SymmetryWarning,
     TrainingInterrupted,
     TrainingStopped,
@@ -98,5 +99,6 @@ __all__ = [
     "DivergenceWarning",
     "NoGradientWarning",
     "NothingFoundWarning",
+    "SolverWarning",
     "SymmetryWarning",
 ]

@@ -1,5 +1,9 @@
 """What stdyn says when something is wrong: bad input, divergence, a broken symmetry, an interruption."""
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 
@@ -9,6 +13,10 @@ class InputError(ValueError):
 
 class DivergenceWarning(RuntimeWarning):
     """The order parameters grew without bound (eta or the decay is too large); the result ends where they did."""
+
+
+class SolverWarning(RuntimeWarning):
+    """A solver of the ODEs gave up or reached its limit of steps, though nothing diverged; the result ends there."""
 
 
 class SymmetryWarning(RuntimeWarning):
@@ -24,7 +32,7 @@ class NothingFoundWarning(RuntimeWarning):
 
 
 class Interrupted(KeyboardInterrupt):
-    """Ctrl-C, SIGTERM or SIGHUP during a simulation; `trajectory` holds what was recorded until then."""
+    """Ctrl-C, SIGTERM or SIGHUP during a simulation or a solution of the ODEs; `trajectory` holds what was reached."""
 
     def __init__(self, trajectory: Any) -> None:
         super().__init__(f"interrupted at alpha = {trajectory.alphas[-1]:g}")
@@ -70,3 +78,26 @@ def said(error: BaseException) -> str:
     """What an exception is and says, in one line."""
     text = " ".join(str(error).split())
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+_gathered: ContextVar[list[str] | None] = ContextVar("gathered", default=None)  # of each thread its own
+
+
+def warn(words: str, category: type[Warning], stacklevel: int = 2) -> None:
+    """warnings.warn, or where words are gathered instead, one more of them."""
+    into = _gathered.get()
+    if into is None:
+        warnings.warn(words, category, stacklevel + 1)
+    else:
+        into.append(words)
+
+
+@contextmanager
+def gathering() -> Iterator[list[str]]:
+    """What stdyn would warn of in this thread while the block lasts. The filters of `warnings` are of all threads."""
+    words: list[str] = []
+    before = _gathered.set(words)
+    try:
+        yield words
+    finally:
+        _gathered.reset(before)

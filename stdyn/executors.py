@@ -1,19 +1,23 @@
 """Where work is done: the cores of this machine, worker processes, or a Dask cluster, whose client is handed in."""
 
 import asyncio
+import math
 import multiprocessing
 import os
+import pickle
 import signal
 import threading
 import time
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any, TypeVar
 
 from stdyn.checks import integer
-from stdyn.errors import DivergenceWarning, NoGradientWarning, SymmetryWarning, said
+from stdyn.errors import InputError, said
+from stdyn.text import printable, shown
 
 T = TypeVar("T")
 
@@ -21,9 +25,41 @@ _GRACE = 1.0  # seconds that worker processes get to finish what they are at, be
 _PAUSES = (0.1, 1.0, 10.0)  # seconds until a result is asked for again, where its connection ended but not the cluster
 
 
-def cores() -> int:
-    """The number of cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def cores(environ: Mapping[str, str] = os.environ, root: Path = Path("/")) -> int:
+    """The number of cores this process may use: by its affinity, and by the quota of its control groups (containers).
+
+    PYTHON_CPU_COUNT says another number, as it does to Python 3.13. `root` is where /proc and /sys are.
+    """
+    said_so = environ.get("PYTHON_CPU_COUNT", "")
+    if said_so.isdecimal() and int(said_so) > 0:
+        return int(said_so)
+    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(count, math.ceil(min(_quotas(root), default=count))))
+
+
+def _quotas(root: Path) -> Iterator[float]:
+    """How many cores the control groups of this process, and those around them, may use (Linux, versions 1 and 2)."""
+    groups = root / "sys/fs/cgroup"
+    for line in _words(root / "proc/self/cgroup"):
+        _, controllers, name = f"{line}::".split(":", 3)[:3]
+        if controllers and "cpu" not in controllers.split(","):
+            continue
+        inside = Path(name.lstrip("/"))
+        for group in (inside, *inside.parents):  # the last is the mount itself: of a container its own
+            for mount in (groups / "cpu", groups / controllers) if controllers else (groups, groups / "unified"):
+                quota = _words(mount / group / "cpu.max") or [
+                    word for each in ("quota", "period") for word in _words(mount / group / f"cpu.cfs_{each}_us")
+                ]
+                if len(quota) == 2 and all(word.isdecimal() for word in quota) and int(quota[1]):
+                    yield int(quota[0]) / int(quota[1])
+
+
+def _words(path: Path) -> list[str]:
+    """Those of a file; none if it cannot be read."""
+    try:
+        return path.read_text().split()
+    except (OSError, ValueError):
+        return []
 
 
 @contextmanager
@@ -32,7 +68,9 @@ def processes(workers: int | None = None) -> Iterator[Executor]:
 
     The workers start afresh ("spawn"): a script that uses them needs `if __name__ == "__main__":`. They leave Ctrl-C to
     the process that started them, end with it even if it is killed, and are ended when an exception leaves the block.
+    What they are to do must be in a module that they can import: a function of a notebook is not.
     """
+    leave_if_imported()
     count = cores() if workers is None else integer("workers", workers, 1)
     before = set(multiprocessing.active_children())
     pool = ProcessPoolExecutor(count, multiprocessing.get_context("spawn"), _start_worker)
@@ -50,9 +88,50 @@ def processes(workers: int | None = None) -> Iterator[Executor]:
     pool.shutdown()
 
 
+def leave_if_imported() -> None:
+    """End this process if it is a worker that has only got to import the script that started it.
+
+    A script without `if __name__ == "__main__":` begins its work anew in every worker. Whoever started it is told so by
+    `try_out`.
+    """
+    if getattr(multiprocessing.current_process(), "_inheriting", False):
+        raise SystemExit(1)
+
+
+def try_out(executor: Executor | None, *work: Any) -> None:
+    """Refuse worker processes that do not start, or do not understand what they are to get, before any work starts.
+
+    What they cannot import ends them: that is tried where it is caught. Other executors say themselves what is wrong.
+    """
+    if not isinstance(executor, ProcessPoolExecutor):
+        return
+    try:
+        why = executor.submit(_understood, pickle.dumps(work)).result()
+    except BrokenProcessPool:
+        raise InputError(
+            "executor must be one whose workers start, but they ended before any work: a script that uses worker"
+            ' processes must be a file, with `if __name__ == "__main__":` before what it does (or use no executor)'
+        ) from None
+    except (pickle.PicklingError, AttributeError, TypeError) as error:
+        why = said(error)
+    if why:
+        raise InputError(
+            "functions for worker processes (activations, solvers) must be in a module that these can import, not in a"
+            f" notebook or in another function (or use no executor): {printable(why)[:200]}"
+        )
+
+
+def _understood(work: bytes) -> str:
+    """Why a worker cannot make of this what it was; empty if it can."""
+    try:
+        pickle.loads(work)
+    except Exception as error:
+        return said(error)
+    return ""
+
+
 def _start_worker() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    ignore_warnings()
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
@@ -61,13 +140,6 @@ def _end_with_parent() -> None:
     if parent is not None:
         parent.join()
         os._exit(1)
-
-
-def ignore_warnings() -> None:
-    """Those of the solvers: what they say is in the message of the point."""
-    for category in (DivergenceWarning, NoGradientWarning, SymmetryWarning):
-        warnings.simplefilter("ignore", category)
-    warnings.filterwarnings("ignore", "lsoda: ")  # what it says when it gives up
 
 
 def why_lost(error: BaseException) -> str | None:
@@ -96,6 +168,8 @@ class ClusterExecutor(Executor):
     """
 
     def __init__(self, client: Any) -> None:  # Dask is imported by the command only
+        if not hasattr(client, "submit") or not hasattr(client, "loop"):
+            raise InputError(f"client must be a distributed.Client, but is {shown(client)}")
         self._client = client
 
     def submit(self, function: Callable[..., T], /, *arguments: Any, **keywords: Any) -> Future[T]:

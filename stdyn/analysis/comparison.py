@@ -173,7 +173,7 @@ def compare(
     if n < 2 and predicted is None:
         raise InputError("runs must be at least 2 to have a standard error, but is 1")
     number("bias", bias)
-    if not 0 < false_alarm < 1:
+    if not 0 < number("false_alarm", false_alarm) < 1:
         raise InputError(f"false_alarm must be between 0 and 1, but is {false_alarm}")
     A, places = _common(runs, ode)
     known = _error_known(ode)[places]
@@ -343,6 +343,8 @@ def _notes(runs: Trajectory, theory: Trajectory, A: int) -> tuple[str, ...]:
         if trajectory.diverged_at is not None:
             count = f"{np.isfinite(trajectory.diverged_at).sum()} " if trajectory is runs else "the "
             notes.append(f"{count}{what} diverged, from alpha = {trajectory.diverged_at.min():.6g} on")
+    if theory.failed_at is not None:
+        notes.append(f"the theory ends at alpha = {theory.failed_at:.6g}, where its solver gave up")
     return tuple(notes)
 
 

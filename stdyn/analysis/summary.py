@@ -4,13 +4,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stdyn.checks import Array
+from stdyn.checks import Array, check_type, frozen_array
+from stdyn.errors import InputError
 from stdyn.model import averages
 from stdyn.model.trajectory import Trajectory
 
 SUMMARY = {
     "eps_g_start": "generalization error at alpha = 0",
-    "eps_g_final": "generalization error at the last alpha; NaN if it diverged before",
+    "eps_g_final": "generalization error at the last alpha; NaN if it ended before",
     "b_norm": "length of the feedback weights b; NaN for backpropagation",
     "b_smallest": "smallest of the |b_i| of the student units; NaN for backpropagation",
     "alignment_start": "cosine of v and b at alpha = 0; NaN for backpropagation",
@@ -21,6 +22,7 @@ SUMMARY = {
     "plateau_length": "plateau_end - plateau_start",
     "specialised": "student units whose weights have a cosine of 0.9 or more with a teacher unit's at the last alpha",
     "diverged_at": "alpha at which it diverged; inf if it did not",
+    "failed_at": "alpha at which the solver gave up, though nothing diverged; inf if it did not",
 }
 
 WINDOW = np.log(1.25)  # the slope at alpha is that of a straight line through all alphas within a factor of 1.25
@@ -37,8 +39,11 @@ SPECIALISED = 0.9  # on a symmetric plateau the cosine is at most 1/sqrt 2, for 
 def summarise(trajectory: Trajectory, alphas: Array) -> dict[str, Array]:
     """Every number of SUMMARY, of shape () for the theory and (runs,) for an ensemble.
 
-    `alphas` are those that were asked for: a trajectory that ends before the last of them has diverged.
+    `alphas` are those that were asked for: a trajectory that ends before the last of them has diverged, or its solver
+    gave up.
     """
+    check_type("trajectory", trajectory, Trajectory)
+    alphas = frozen_array("alphas", alphas, (1,))
     start, runs = trajectory.problem.start, trajectory.runs
     shape = () if runs is None else (runs,)
     b, O = trajectory.problem.b, trajectory.problem.outputs
@@ -63,8 +68,21 @@ def summarise(trajectory: Trajectory, alphas: Array) -> dict[str, Array]:
         "plateau_length": end - begin,
         "specialised": _specialised(trajectory) if ended else np.nan,
         "diverged_at": np.inf if trajectory.diverged_at is None else trajectory.diverged_at,
+        "failed_at": np.inf if trajectory.failed_at is None else trajectory.failed_at,
     }
     return {name: np.broadcast_to(np.asarray(values[name], dtype=float), shape) for name in SUMMARY}
+
+
+def censored(lengths: Array) -> tuple[float, float]:
+    """Median of lengths of plateaus, infinite where one is not left, and the share of those that are not.
+
+    NaN, no plateau, does not count. A mean would be infinite, or say nothing of what is not left; where more than half
+    are not, the median is infinite.
+    """
+    there = lengths[~np.isnan(lengths)]
+    if not there.size:
+        return np.nan, np.nan
+    return float(np.percentile(there, 50, method="nearest")), float(np.mean(np.isinf(there)))
 
 
 def plateau(alphas: Array, eps_g: Array) -> tuple[float, float, float]:
@@ -102,6 +120,7 @@ def flat_stretches(alphas: Array, eps_g: Array) -> list[Stretch]:
     steep: one before it and, unless it is not left, one after it. Its height is eps_g there, which must exceed 1e-7. It
     starts and ends where half of the fall is done, in y, or where eps_g is twice and half the height if that is nearer.
     """
+    alphas, eps_g = _curve(alphas, eps_g)
     there = np.isfinite(eps_g)
     alphas, eps_g = alphas[there], eps_g[there]
     if (alphas > 0).sum() < 3:
@@ -120,6 +139,17 @@ def flat_stretches(alphas: Array, eps_g: Array) -> list[Stretch]:
         start, flattest, height, left, level = (float(np.exp(z)) for z in (begin, x[at], y[at], end, y[at] - below))
         found.append(Stretch(start, flattest, height, left, level, float(abs(s[at]))))
     return found
+
+
+def _curve(alphas: Array, eps_g: Array) -> tuple[Array, Array]:
+    """The two as arrays of one length; eps_g may be NaN."""
+    if not np.size(alphas):
+        return np.zeros(0), np.zeros(0)
+    alphas = frozen_array("alphas", alphas, (1,))
+    finite = np.nan_to_num(eps_g) if isinstance(eps_g, np.ndarray) and eps_g.dtype.kind == "f" else eps_g
+    if frozen_array("eps_g", finite, (1,)).shape != alphas.shape:
+        raise InputError(f"eps_g must have the shape of alphas, {alphas.shape}, but has shape {np.shape(eps_g)}")
+    return alphas, np.asarray(eps_g, dtype=float)
 
 
 def _rests(s: Array, y: Array, scatter: Array) -> list[int]:

@@ -18,6 +18,7 @@ from stdyn.command.output import Figures, Stopped, Target, draw_figures, resumab
 from stdyn.command.workers import worker_processes
 from stdyn.errors import TrainingInterrupted, TrainingStopped
 from stdyn.layered.training import Training
+from stdyn.progress import interactive
 from stdyn.settings import to_toml
 
 
@@ -62,7 +63,14 @@ def mnist_command(
         with worker_processes(workers, len(training.runs)) as executor:
             threads = 1 if workers == 1 else None
             found = train(
-                training, path, data, executor, other_data=other_data, threads=threads, overwrite=force, progress=True
+                training,
+                path,
+                data,
+                executor,
+                other_data=other_data,
+                threads=threads,
+                overwrite=force,
+                progress=interactive(),
             )
     except (TrainingInterrupted, TrainingStopped) as stopped:
         raise Stopped(str(stopped)) from None

@@ -22,6 +22,7 @@ from stdyn.command.output import Stopped, resumable
 from stdyn.command.workers import cluster, worker_processes
 from stdyn.errors import InputError, ScanInterrupted, ScanStopped
 from stdyn.model.experiment import Experiment
+from stdyn.progress import interactive
 from stdyn.settings import check_name
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
     from stdyn.scans.scanfile import Solve
 
-_KEYS = ("solve", "keep", "sample", "number")
+_KEYS = ("solve", "keep", "sample", "number", "max_steps")
 
 
 @cli.command("scan")
@@ -41,6 +42,7 @@ _KEYS = ("solve", "keep", "sample", "number")
 @click.option(
     "--keep", type=TomlOrText(), help="What is kept of each: all, curves, summary, or alphas '[0, 10]'.  [all]"
 )
+@click.option("--max-steps", type=int, help="Steps of the ODE solver at a point, at most.  [1000000]")
 @workers_option
 @click.option("--scheduler", metavar="ADDRESS", help="Solve on the Dask cluster of this scheduler, tcp://HOST:PORT.")
 @click.option("--retry-failed", is_flag=True, help="Solve points that have failed again.")
@@ -69,18 +71,18 @@ def scan_command(
     for key in tables["scan"]:
         check_name(key, _KEYS, "[scan] has no key")
     settings = tables["scan"] | {key: value for key, value in given.items() if value is not None}
-    varied = tables["vary"] | dict(assignment(text) for text in vary)
+    varied = tables["vary"] | _assigned(vary)
     if not varied:
         raise InputError("nothing varies: a table [vary] in CONFIG.toml or --vary NAME=VALUES says what does")
     problems = Variations(experiment, varied, settings.get("sample", "random"), settings.get("number"))
-    solve, seed = _solver(experiment, settings.get("solve", "ode"))
+    solve, seed = _solver(experiment, settings.get("solve", "ode"), settings.get("max_steps"))
     path = output or Path(f"data/{config.stem if config else 'scan'}.h5")
     try:
         with _executor(workers, scheduler) as (executor, in_flight):
             result = scan(
                 problems, experiment.alphas(), resumable(path), solve, executor, seed=seed,
                 keep=settings.get("keep", "all"), in_flight=in_flight, retry_failed=retry_failed, overwrite=force,
-                progress=True,
+                progress=interactive(),
             )  # fmt: skip
     except (ScanInterrupted, ScanStopped) as stopped:
         raise Stopped(str(stopped)) from None
@@ -89,13 +91,27 @@ def scan_command(
         raise Stopped(f"every point failed, the first: {result.message[0]}")
 
 
-def _solver(experiment: Experiment, kind: object) -> "tuple[Solve, int | None]":
+def _assigned(vary: tuple[str, ...]) -> dict[str, Any]:
+    """What --vary says, by name."""
+    assigned: dict[str, Any] = {}
+    for name, values in map(assignment, vary):
+        if name in assigned:
+            raise InputError(f"--vary {name} must be given once, but is given twice")
+        assigned[name] = values
+    return assigned
+
+
+def _solver(experiment: Experiment, kind: object, max_steps: object) -> "tuple[Solve, int | None]":
     """The solver of every point, and the seed of its random numbers."""
+    from stdyn.checks import integer
     from stdyn.simulation.runs import simulate_network, simulate_reduced
     from stdyn.theory.ode import integrate
 
     if kind == "ode":
-        return partial(integrate, method=experiment.ode_method, rtol=experiment.rtol), None
+        limit: dict[str, Any] = {} if max_steps is None else {"max_steps": integer("max_steps", max_steps, 1)}
+        return partial(integrate, method=experiment.ode_method, rtol=experiment.rtol, **limit), None
+    if max_steps is not None:
+        raise InputError(f"max_steps is of the ODE solver and of no use with solve = {kind!r}, but is {max_steps!r}")
     if kind not in ("network", "reduced"):
         raise InputError(f'solve must be "ode", "network" or "reduced", but is {kind!r}')
     simulate = simulate_network if kind == "network" else simulate_reduced

@@ -1,8 +1,7 @@
 """One problem solved by one method into one file; what is there of it already is taken over."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,6 +9,7 @@ import click
 from stdyn.command.output import Stopped, Target
 from stdyn.errors import InputError, Interrupted
 from stdyn.model.experiment import Experiment
+from stdyn.progress import interactive
 from stdyn.stopping import uninterrupted
 
 if TYPE_CHECKING:
@@ -110,15 +110,17 @@ class Job:
         if target.complete:
             click.echo(f"{target.path} is there already")
             return target.found
-        began = perf_counter()
+        from stdyn.kernels import Stopwatch
+
+        stopwatch = Stopwatch()
         try:
             found = self._solve()
         except KeyboardInterrupt as error:
-            if isinstance(error, Interrupted) and self.kind != "fluctuations":  # that of their theory is in its file
+            if isinstance(error, Interrupted) and hasattr(error.trajectory, "theory") == (self.kind == "fluctuations"):
                 with uninterrupted():
-                    raise Stopped(_kept(error, target)) from None
+                    raise Stopped(_kept(error, target, stopwatch.seconds)) from None
             raise Stopped(f"interrupted before anything was recorded for {target.path}") from None
-        target.save(found, perf_counter() - began)
+        target.save(found, stopwatch.seconds)
         return found
 
     def _solve(self) -> "Trajectory | Fluctuations":
@@ -126,30 +128,29 @@ class Job:
         if self.kind == "ode":
             from stdyn.theory.ode import integrate
 
-            return integrate(problem, alphas, of.ode_method, of.rtol)
+            return integrate(problem, alphas, of.ode_method, of.rtol, progress=interactive())
         if self.kind == "fluctuations":
             from stdyn.theory.fluctuations import fluctuations
 
-            return fluctuations(problem, alphas, method=of.ode_method, rtol=of.rtol, progress=True)
+            return fluctuations(problem, alphas, method=of.ode_method, rtol=of.rtol, progress=interactive())
         from stdyn.simulation.runs import simulate_network, simulate_reduced
 
         simulate = {"network": simulate_network, "reduced": simulate_reduced}[self.kind]
         count = of.number_of_runs(self.kind)
         click.echo(f"{problem.rule}: {count} {self.kind} runs of N = {problem.N} to alpha = {alphas[-1]:g} …")
-        return simulate(problem, alphas, count, rng=of.rng(self.kind), normals=of.normals, progress=True)
+        return simulate(problem, alphas, count, rng=of.rng(self.kind), normals=of.normals, progress=interactive())
 
 
 _COARSE = 1e-5  # up to which a tolerance is raised where the right-hand side jumps
 
 
-def _kept(interrupted: Interrupted, target: Target) -> str:
+def _kept(interrupted: Interrupted, target: Target, seconds: float) -> str:
     """Write what was recorded until it was interrupted, unless more is there already; where it is, in words."""
-    trajectory = interrupted.trajectory
-    if target.found is not None and len(target.found.alphas) >= len(trajectory.alphas):
+    found = interrupted.trajectory
+    if target.found is not None and len(target.found.alphas) >= len(found.alphas):
         reached = target.found.alphas[-1]
         return f"{interrupted}; what was recorded before, to alpha = {reached:g}, is in {target.path}"
-    attributes = {"interrupted": f"after alpha = {trajectory.alphas[-1]:g}"} | trajectory.attributes
-    target.save(replace(trajectory, attributes=attributes), attributes.get("wall_time", 0.0))
+    target.save(found, seconds)
     return f"{interrupted}; what was recorded until then is in {target.path}"
 
 

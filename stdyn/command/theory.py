@@ -11,6 +11,7 @@ from stdyn.command.output import Output, Stopped, Target
 from stdyn.command.solving import Job
 from stdyn.errors import InputError
 from stdyn.model.experiment import Experiment
+from stdyn.progress import interactive
 from stdyn.stopping import uninterrupted
 
 if TYPE_CHECKING:
@@ -100,9 +101,9 @@ def _study_against(quantity: str, values: Any, experiment: Experiment, output: O
 
     variations = Variations(experiment, {quantity: values})
     name = f"against_{quantity.replace('=', '_')}"
-    figures = [f"{each}_{name}" for each in ("escape_rate", "plateau_length", "eps_g_final", "eps_g_limit")]
+    figures = [f"{each}_{name}" for each in ("escape_rate", "plateau_length", "eps_g_infinity")]
     target = output.target(f"{name}.csv", figures)
-    found = study(variations, experiment.alphas(), progress=True)
+    found = study(variations, experiment.alphas(), progress=interactive())
     with uninterrupted():
         target.save_text(found.csv())
     click.echo(found)

@@ -51,6 +51,7 @@ LABELS = {
     "eps_g": r"generalization error $\epsilon_g$",
     "eps_g_start": r"$\epsilon_g$ at $\alpha = 0$",
     "eps_g_final": r"final $\epsilon_g$",
+    "eps_g_infinity": r"$\epsilon_g$ at $\alpha \to \infty$",
     "F": r"$F = v \cdot b$",
     "b_norm": r"$|b|$",
     "b_smallest": r"smallest $|b_i|$",

@@ -15,7 +15,7 @@ from stdyn.theory.fixedpoints import FixedPoint
 from stdyn.theory.fluctuations import Fluctuations
 
 _NAMES = {"R": "$R$", "Q": "$Q$", "v": "$v$", "F": "$F$", "eps_g": r"$\epsilon_g$"}
-_DRAWN = ("escape_rate", "plateau_length", "eps_g_final")  # a figure each
+_DRAWN = ("escape_rate", "plateau_length", "eps_g_infinity")  # a figure each
 _QUANTILES = (5, 50, 95)
 _SPECTRAL = 1e-3  # eigenvalues between minus and plus this are drawn on a linear scale
 _DECADES = 4  # of eigenvalues that are each labelled

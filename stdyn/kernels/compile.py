@@ -27,7 +27,7 @@ _FOLDER = Path(__file__).parent
 _STAMP = sha256(b"".join(path.read_bytes() for path in sorted(_FOLDER.rglob("*.py")))).hexdigest()
 
 
-if config.DISABLE_JIT:
+if config.DISABLE_JIT:  # type: ignore[attr-defined]  # set at run time
     raise ImportError("NUMBA_DISABLE_JIT is set, but stdyn's kernels do not run without numba's compiler: unset it")
 
 

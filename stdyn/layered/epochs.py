@@ -10,7 +10,6 @@ from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from stdyn.checks import frozen_array, integer, number, spawning
 from stdyn.errors import DivergenceWarning, InputError, TrainingInterrupted
@@ -39,6 +38,7 @@ from stdyn.layered.network import (
     output_error,
     way_back,
 )
+from stdyn.progress import bar
 from stdyn.stopping import stoppable
 
 _DIVERGED = 100.0  # cross-entropy of a batch, in units of that of guessing, log(number of classes)
@@ -93,7 +93,7 @@ def train_network(
     threads : int, optional
         1 or 2, default: 2 where there are as many cores. Has no influence on the result.
     progress : bool, default False
-        Show a progress bar if the screen is a terminal.
+        Show a progress bar.
 
     Returns
     -------
@@ -130,7 +130,7 @@ def _train(network: Network, setup: Setup, generators: list[np.random.Generator]
     try:
         with stoppable():
             put_records(values, 0, start_records(network, setup))
-            for epoch, rng in enumerate(tqdm(generators, unit=" epochs", disable=not progress or None), 1):
+            for epoch, rng in enumerate(bar(progress, generators, unit=" epochs"), 1):
                 after, records = train_epoch(network, setup, epoch, rng)
                 put_records(values, epoch, records)
                 network, done = after, epoch

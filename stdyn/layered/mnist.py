@@ -238,7 +238,7 @@ def fetch(
     mirrors : tuple of str
         Addresses of folders with the compressed files, tried in turn.
     progress : bool, default False
-        Show progress bars if the screen is a terminal.
+        Show progress bars.
 
     Returns
     -------

@@ -12,10 +12,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
-from tqdm import tqdm
-
 from stdyn.checks import check_executor, check_memory
 from stdyn.errors import DivergenceWarning, ExecutorLost, InputError, TrainingInterrupted, TrainingStopped, said
+from stdyn.executors import try_out
 from stdyn.layered import mnist
 from stdyn.layered.epochs import Diverged, Setup, check_threads, start_records, train_epoch
 from stdyn.layered.history import EpochRecords
@@ -23,6 +22,7 @@ from stdyn.layered.mnist import Images
 from stdyn.layered.network import Network
 from stdyn.layered.training import Training
 from stdyn.layered.trainingfile import Histories, State, opened
+from stdyn.progress import Bar, bar
 from stdyn.stopping import stoppable
 
 P = ParamSpec("P")
@@ -61,7 +61,7 @@ def train(
     overwrite : bool, default False
         Begin anew if the file exists.
     progress : bool, default False
-        Show a progress bar if the screen is a terminal.
+        Show a progress bar.
 
     Returns
     -------
@@ -108,12 +108,13 @@ def _train(
 ) -> None:  # fmt: skip
     """Train what the file does not have yet; whatever stops it is said with how far it is."""
     runs = [state.position(*run) for run in training.runs]
-    with stoppable(), tqdm(
-        total=len(runs) * training.epochs, initial=int(state.done[runs].sum()), unit=" epochs",
-        disable=not progress or None, smoothing=0.05,
-    ) as bar:  # fmt: skip
-        work = _Work(state, training, source, threads, executor or _Here(), bar)
+    with stoppable(), bar(
+        progress, total=len(runs) * training.epochs, initial=int(state.done[runs].sum()), unit=" epochs",
+        smoothing=0.05,
+    ) as shown:  # fmt: skip
+        work = _Work(state, training, source, threads, executor or _Here(), shown)
         todo = [run for run in state.todo() if run in runs]
+        try_out(executor if todo else None)
         try:
             _in_turns(work, todo, together=1 if executor is None else len(todo))
         except KeyboardInterrupt:
@@ -181,7 +182,7 @@ class _Work:
     source: Source
     threads: int
     executor: Executor
-    bar: tqdm
+    bar: Bar
 
     def submit(self, run: int) -> Future[Done]:
         """The next epoch of a network."""

@@ -1,14 +1,13 @@
 """What is to be solved: the order parameters of a starting point, and the problem they are the start of."""
 
 import sys
-import warnings
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
 import numpy as np
 
 from stdyn.checks import Array, frozen_array, integer, number
-from stdyn.errors import InputError, NoGradientWarning
+from stdyn.errors import InputError, NoGradientWarning, warn
 from stdyn.kernels.averages import table
 from stdyn.kernels.parameters import RATES, Plain
 from stdyn.model.activations import Activation, codes, find, law_of
@@ -111,7 +110,7 @@ class Problem:
         for name, value in checked.items():
             object.__setattr__(self, name, value)
         if self.eta > 0 and self.activation.flat:
-            warnings.warn(
+            warn(
                 f"no gradient reaches the first layer, which never learns: g' of {self.activation} is zero everywhere"
                 f" and eta = {self.eta:g} changes nothing (such a g is one for teachers; eta = 0 says it is meant)",
                 NoGradientWarning,

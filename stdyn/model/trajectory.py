@@ -51,6 +51,8 @@ class Trajectory:
     diverged_at : None, or ndarray of shape () or (runs,)
         None if nothing diverged, else the alpha at which each run (or the theory) did; infinity for a run that did not.
         The entries of a diverged run are NaN from there on; alphas end where no run is left.
+    failed_at : None, or ndarray of shape ()
+        Where the solver of the ODEs gave up or reached its limit of steps, though nothing diverged; else None.
     error : dict of ndarray, or None
         For the theory, if its averages are by quadrature: what that makes of "R", "Q", "v", "eps_g" and, with feedback
         alignment, "F", as standard errors (from 8 independent sets of points).
@@ -70,6 +72,7 @@ class Trajectory:
     attributes: dict[str, Any] = field(default_factory=dict)
     error: dict[str, Array] | None = None
     eps_g_read: Array | None = None
+    failed_at: Array | None = None
 
     def __post_init__(self) -> None:
         for name in ("alphas", *self.problem.layout.places):
@@ -216,6 +219,8 @@ class Trajectory:
             lines["diverged"] = (
                 f"{np.isfinite(self.diverged_at).sum()}, the first at alpha = {self.diverged_at.min():g}"
             )
+        if self.failed_at is not None:
+            lines["solver gave up"] = f"at alpha = {self.failed_at:g}"
         for name, value in self.attributes.items():
             lines[name] = f"{value:g}" if isinstance(value, float) else str(value)
         return listing(lines)
@@ -247,6 +252,8 @@ class Trajectory:
             )  # fmt: skip
         if self.diverged_at is not None:
             variables["diverged_at"] = (time[:-1], self.diverged_at, "alpha at which the run diverged, inf: it did not")
+        if self.failed_at is not None:
+            variables["failed_at"] = ((), self.failed_at, "alpha at which the solver gave up")
         for name, values in (self.error or {}).items():
             variables[f"error_{name}"] = (variables[name][0], values, f"standard error of {name} by quadrature")
         return variables | activation_variables(problem)
@@ -317,7 +324,7 @@ def from_arrays(path: str | os.PathLike[str], arrays: dict[str, np.ndarray], att
     error = {name.removeprefix("error_"): array for name, array in arrays.items() if name.startswith("error_")}
     return Trajectory.of(
         problem, arrays["alpha"], state, method, diverged_at=arrays.get("diverged_at"), attributes=attributes,
-        error=error or None, eps_g_read=None if known_here else arrays["eps_g"],
+        error=error or None, eps_g_read=None if known_here else arrays["eps_g"], failed_at=arrays.get("failed_at"),
     )  # fmt: skip
 
 

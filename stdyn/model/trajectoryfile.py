@@ -80,6 +80,7 @@ def variables(table: Table) -> dict[str, Expected]:
         "v_teacher": Expected(axes=("teacher", *output), least=-_TEACHER, most=_TEACHER),
         "eps_g": Expected(axes=time, **positive),
         "diverged_at": Expected(axes=time[:-1], needed=False, least=0, inf=runs),
+        "failed_at": Expected(axes=(), needed=False, least=0, most=_LAST),
         "error_eps_g": Expected(axes=time, needed=False, **positive),
     }
     expected |= {f"error_{name}": Expected(axes=expected[name].axes, needed=False, **positive) for name in of}

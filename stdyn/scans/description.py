@@ -75,7 +75,7 @@ def _solver(solve: Solve) -> dict[str, Any]:
         keywords = solve.keywords | keywords
         positional = solve.args + positional
         solve = solve.func
-    for name in ("workers", "progress"):  # have no influence on the result
+    for name in ("workers", "progress", "max_steps"):  # have no influence on the result of a point that is done
         keywords.pop(name, None)
     name = f"{solve.__module__}.{getattr(solve, '__qualname__', repr(solve))}"
     said: dict[str, Any] = {"function": _IN_FILES.get(name, name)}

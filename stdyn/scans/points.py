@@ -7,10 +7,11 @@ import numpy as np
 
 from stdyn.analysis.summary import summarise
 from stdyn.checks import Array
-from stdyn.errors import InputError, said
+from stdyn.errors import InputError, gathering, said
 from stdyn.files.table import Row
 from stdyn.model.problem import Problem
 from stdyn.model.trajectory import Trajectory
+from stdyn.text import shown
 
 TODO, DONE, FAILED = 0, 1, 2
 STATES = ("todo", "done", "failed")
@@ -50,17 +51,29 @@ def solve_point(task: Task, problem: Problem | Callable[[], Problem], rng: np.ra
     The problem may be given as the function that makes it, so that this is not the work of the process that writes.
     """
     try:
-        problem = problem() if callable(problem) else problem
-        trajectory = task.solve(problem, task.alphas, **({} if rng is None else {"rng": rng}))
-        shape = () if task.runs is None else (task.runs,)
-        if trajectory.R.shape[:-3] != shape:
-            raise InputError(f"the solver returned arrays of shape {trajectory.R.shape} instead of {shape} + (A, K, M)")
-        row: Row = {"state": DONE, "message": trajectory.attributes.get("warning", ""), "method": trajectory.method}
-        row |= summarise(trajectory, task.alphas)
-        row |= {name: _kept(task, trajectory, name) for name in task.arrays}
+        with gathering() as words:
+            problem = problem() if callable(problem) else problem
+            trajectory = task.solve(problem, task.alphas, **({} if rng is None else {"rng": rng}))
+        return _row(task, trajectory, words)
     except Exception as error:
         return failed(error)
-    return row
+
+
+def _row(task: Task, trajectory: Trajectory, words: list[str]) -> Row:
+    """What is written of a trajectory; of one whose solver gave up all but its summary, which it has none of."""
+    shape = () if task.runs is None else (task.runs,)
+    if not isinstance(trajectory, Trajectory):
+        raise InputError(f"solve must return a Trajectory, but returned {shown(trajectory)}")
+    if trajectory.R.shape[:-3] != shape:
+        raise InputError(f"the solver returned arrays of shape {trajectory.R.shape} instead of {shape} + (A, K, M)")
+    said_by_it = str(trajectory.attributes.get("warning", ""))
+    message = "; ".join(filter(None, dict.fromkeys([said_by_it, *(each for each in words if each not in said_by_it)])))
+    row: Row = {"state": DONE, "message": message, "method": trajectory.method}
+    summary = summarise(trajectory, task.alphas)
+    if trajectory.failed_at is not None:
+        row["state"] = FAILED
+        summary = {"failed_at": summary["failed_at"]}
+    return row | summary | {name: _kept(task, trajectory, name) for name in task.arrays}
 
 
 def failed(error: BaseException) -> Row:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from stdyn.analysis.summary import SUMMARY
+from stdyn.analysis.summary import SUMMARY, censored
 from stdyn.checks import Array, frozen_array, integer, time_grid
 from stdyn.errors import InputError
 from stdyn.files.format import Variables, check_kind, to_dataset
@@ -36,12 +36,19 @@ from stdyn.scans.parameters import (
 from stdyn.scans.points import DONE, FAILED, STATES, Solve, counted
 from stdyn.scans.scanschema import CURVES, KEEP, Checked, check_coordinates, check_summary
 from stdyn.scans.variations import NUMBERS, Variations, plain
-from stdyn.text import listing
+from stdyn.text import listing, shown
 
 if TYPE_CHECKING:
     import xarray
 
 T = TypeVar("T")
+
+
+def path_of(path: object) -> Path:
+    """The path of a file."""
+    if not isinstance(path, str | os.PathLike):
+        raise InputError(f"path must be that of a file, but is {shown(path)}")
+    return Path(path)
 
 
 def kept_positions(keep: str | ArrayLike, alphas: Array) -> np.ndarray:
@@ -149,7 +156,7 @@ class Scan:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(path)
+        self.path = path_of(path)
         self._look(self._open)
 
     def _open(self, table: Table) -> None:
@@ -232,22 +239,25 @@ class Scan:
         Raises
         ------
         InputError
-            If the point is not done, or the scan kept no order parameters.
+            If the point is not done, or the scan kept no order parameters. Of a point that failed as its solver gave up
+            there is what it had reached.
         """
         index = range(len(self))[index]
-        if self.state[index] != DONE:
+        failed_at = self.summary["failed_at"][index] if "failed_at" in self.summary else np.nan
+        if self.state[index] != DONE and not np.any(np.isfinite(failed_at)):
             raise InputError(f"point {index} is {STATES[self.state[index]]}: {self.message[index] or 'no result yet'}")
         if self.description["keep"] in ("curves", "summary"):
             raise InputError(f"{self.path} kept no order parameters (keep = {self.description['keep']!r})")
         problem = self.problem(index)
         names = list(problem.layout.places)
-        alphas, *kept = self._look(
-            lambda table: [self._read(table, "alpha"), *(self._read(table, name, index) for name in names)]
+        alphas, eps_g, *kept = self._look(
+            lambda table: [self._read(table, "alpha"), *(self._read(table, name, index) for name in ("eps_g", *names))]
         )
         arrays: dict[str, Any] = dict(zip(names, kept, strict=True))
         R, ended = arrays["R"], self.summary["diverged_at"][index]
         axis = R.ndim - 3  # that of alpha
-        check_states(self.path, {name: each if axis else each[None] for name, each in arrays.items()}, ended)
+        ends = np.fmin(ended, failed_at)
+        check_states(self.path, {name: each if axis else each[None] for name, each in arrays.items()}, ends)
         there = int(np.isfinite(R[..., 0, 0]).reshape(-1, R.shape[axis]).any(axis=0).sum())
         arrays = {name: np.take(array, range(there), axis=axis) for name, array in arrays.items()}
         diverged_at = ended if np.any(np.isfinite(ended)) else None
@@ -258,9 +268,12 @@ class Scan:
             **({"warning": self.message[index]} if self.message[index] else {}),
         }
         method = self._method(index, theory=axis == 0)
+        usable = all(g.usable for g in problem.activations)
         return Trajectory(
-            problem, alphas[:there], **arrays, method=method, diverged_at=diverged_at, attributes=attributes
-        )
+            problem, alphas[:there], **arrays, method=method, diverged_at=diverged_at, attributes=attributes,
+            failed_at=np.array(failed_at) if np.any(np.isfinite(failed_at)) else None,
+            eps_g_read=None if usable else eps_g[..., :there],
+        )  # fmt: skip
 
     def _method(self, index: int, theory: bool) -> str:
         """By which method a point was solved."""
@@ -307,6 +320,8 @@ class Scan:
             if there.size:
                 low, middle, high = np.percentile(there, [5, 50, 95], method="nearest")
                 lines[name] = f"median {middle:.4g}, 5 – 95 % {low:.4g} … {high:.4g}"
+                if name == "plateau_length":
+                    lines[name] += f", not left: {100 * censored(there)[1]:.3g} %"
         wrong = np.flatnonzero(self.state == FAILED)
         if wrong.size:
             lines["first failure"] = f"point {wrong[0]}: {self.message[wrong[0]]}"

@@ -4,26 +4,26 @@ import inspect
 import os
 import queue
 import time
-import warnings
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from concurrent.futures import CancelledError, Executor, Future
 from functools import partial
 from itertools import islice
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike
-from tqdm import tqdm
 
 from stdyn.checks import check_executor, integer, time_grid
-from stdyn.errors import ExecutorLost, InputError, ScanInterrupted, ScanStopped, said
-from stdyn.executors import ignore_warnings, why_lost
+from stdyn.errors import ExecutorLost, ScanInterrupted, ScanStopped, said
+from stdyn.executors import leave_if_imported, try_out, why_lost
 from stdyn.files.provenance import check_same
 from stdyn.files.table import Row, Table, writing
+from stdyn.model.activations import Activation
 from stdyn.model.problem import Problem
+from stdyn.progress import Bar, bar
+from stdyn.scans.arguments import check_solver, coordinates_of, problems_of
 from stdyn.scans.description import describe
-from stdyn.scans.points import DONE, FAILED, TODO, Solve, Task, counted, failed, generator, solve_point
-from stdyn.scans.scanfile import Scan, create, kept_positions
+from stdyn.scans.points import FAILED, TODO, Solve, Task, counted, failed, generator, solve_point
+from stdyn.scans.scanfile import Scan, create, kept_positions, path_of
 from stdyn.scans.scanschema import Checked
 from stdyn.scans.variations import Variations
 from stdyn.stopping import stoppable, uninterrupted
@@ -38,7 +38,7 @@ Arrivals = Generator[tuple[int, Row | None], None, None]  # the number of a poin
 
 
 def scan(
-    problems: Sequence[Problem],
+    problems: Iterable[Problem],
     alphas: ArrayLike,
     path: str | os.PathLike[str],
     solve: Solve = integrate,
@@ -57,7 +57,7 @@ def scan(
     Parameters
     ----------
     problems : sequence of Problem
-        `Variations`, or any other sequence of problems of the same K, M and number of outputs.
+        `Variations`, or any other problems of the same K, M and number of outputs.
     alphas : array_like, shape (A,)
         Where the solutions are wanted: not negative, strictly increasing.
     path : path
@@ -84,7 +84,7 @@ def scan(
     overwrite : bool, default False
         Begin anew if the file exists.
     progress : bool, default False
-        Show a progress bar if the screen is a terminal.
+        Show a progress bar.
 
     Returns
     -------
@@ -102,18 +102,24 @@ def scan(
 
     Notes
     -----
-    A point that raises an exception is recorded as failed, with its message, and the others go on. One that diverges is
-    done: its values are NaN from there on, and its message says at which alpha.
+    A point that raises an exception is recorded as failed, with its message, and the others go on. So is one whose
+    solver gives up or reaches its limit of steps (`max_steps` of `integrate`): the file has what it had reached, and
+    where that was, `failed_at`. A point that diverges is done: its values are NaN from there on, and its message says
+    at which alpha.
     """
-    alphas, target = time_grid(alphas), Path(path)
+    leave_if_imported()
+    alphas, target = time_grid(alphas), path_of(path)
     kept = kept_positions(keep, alphas)
     in_flight = integer("in_flight", in_flight, 1)
     check_executor(executor)
-    if len(problems) == 0:
-        raise InputError("problems must not be empty")
-    _check_seed(seed, solve)
+    problems, coordinates = problems_of(problems), coordinates_of(coordinates)
+    check_solver(solve, seed)
     description = describe(problems, alphas, solve, seed, keep, coordinates)
-    if overwrite or not target.exists():
+    made = dict.fromkeys(_activations(problems)) if executor is not None else {}
+    first = problems.recipe(0) if isinstance(problems, Variations) else problems[0]
+    is_new = overwrite or not target.exists()
+    if is_new:
+        try_out(executor, solve, first, list(made))
         create(target, problems, alphas[kept], solve, description, coordinates, overwrite)
     with writing(target, "scan") as table:
         there = Checked(table)
@@ -128,25 +134,21 @@ def scan(
             problem = problems.recipe(index) if isinstance(problems, Variations) else problems[index]
             return task, problem, generator(seed, index)
 
+        if todo.size and not is_new:
+            try_out(executor, solve, first, list(made))
         with (
             stoppable(),
-            warnings.catch_warnings(),
-            tqdm(
-                total=len(state), initial=len(state) - len(todo), unit=" points", disable=not progress or None,
-                smoothing=0.05,
-            ) as bar,
-        ):  # fmt: skip
-            ignore_warnings()
-            _run(work, todo, executor, in_flight, _Writer(table, there, bar))
+            bar(progress, total=len(state), initial=len(state) - len(todo), unit=" points", smoothing=0.05) as shown,
+        ):
+            _run(work, todo, executor, in_flight, _Writer(table, there, shown))
     return Scan(target)
 
 
-def _check_seed(seed: int | None, solve: Solve) -> None:
-    """Refuse a seed that is of no use, or the lack of one."""
-    if ("rng" in inspect.signature(solve).parameters) != (seed is not None):
-        raise InputError(f"seed is {'needed: the solver draws random numbers' if seed is None else 'of no use here'}")
-    if seed is not None:
-        integer("seed", seed, 0, 2**128)
+def _activations(problems: Sequence[Problem]) -> Iterable[Activation]:
+    """All that the problems have."""
+    if isinstance(problems, Variations):
+        return problems.activations.values()
+    return (g for problem in problems for g in problem.activations)
 
 
 def _in_one_thread(solve: Solve) -> Solve:
@@ -230,7 +232,7 @@ def _result(future: Future[Row]) -> Row:
 class _Writer:
     """Collects rows and commits them to the table every now and then."""
 
-    def __init__(self, table: Table, there: Checked, bar: tqdm) -> None:
+    def __init__(self, table: Table, there: Checked, bar: Bar) -> None:
         self.table, self.path, self.bar = table, table.path, bar
         self.columns = set(table.names()) - set(there.coordinates)
         self.rows: dict[int, Row] = {}
@@ -253,8 +255,8 @@ class _Writer:
         began = time.perf_counter()
         with uninterrupted():
             try:
-                for state in (DONE, FAILED):  # which have different columns
-                    self.table.put({index: row for index, row in rows.items() if row["state"] == state})
+                for columns in {frozenset(row) for row in rows.values()}:  # those that failed have others
+                    self.table.put({index: row for index, row in rows.items() if row.keys() == columns})
                 self.table.commit()
             except OSError as error:
                 why = error.strerror or str(error)

@@ -272,8 +272,7 @@ def _only(path: AnyPath, name: str, values: Mapping[str, Any], keys: Any) -> Non
 
 def check_summary(path: AnyPath, done: np.ndarray, summary: Mapping[str, np.ndarray]) -> None:
     """Refuse numbers that are missing of points that are done: the last eps_g is that of what has not diverged."""
-    diverged_at = summary["diverged_at"]
-    ended = np.isfinite(diverged_at)
+    ended = np.isfinite(summary["diverged_at"])
     for name, may_lack in (("diverged_at", False), ("eps_g_start", False), ("eps_g_final", ended)):
         if name in summary:
             lacking = np.isnan(summary[name]) & ~np.asarray(may_lack)

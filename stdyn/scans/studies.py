@@ -5,13 +5,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
-from tqdm import tqdm
 
 from stdyn.analysis.escape import Plateau, plateaus
-from stdyn.checks import Array, check_type
+from stdyn.checks import Array, check_type, time_grid
 from stdyn.errors import InputError
 from stdyn.model.problem import Problem
 from stdyn.model.trajectory import Trajectory
+from stdyn.progress import bar
 from stdyn.scans.variations import Variations
 from stdyn.text import columns
 from stdyn.theory.critical import critical_eta
@@ -27,7 +27,7 @@ STUDIED = {
     "plateau_height": "eps_g of the plateau",
     "saddle_eps_g": "eps_g of the saddle that it hangs on",
     "escape_rate": "largest eigenvalue of that saddle, per unit of alpha",
-    "eps_g_final": "eps_g at alpha -> infinity, of the specialised student if it is stable; NaN if it is not known",
+    "eps_g_infinity": "eps_g at alpha -> infinity, of the specialised student if it is stable; NaN if it is not known",
 }
 
 
@@ -115,6 +115,7 @@ def study(variations: Variations, alphas: Array, *, progress: bool = False) -> S
     Ctrl-C ends the study with the values that are done.
     """
     check_type("variations", variations, Variations)
+    alphas = time_grid(alphas)
     quantities = [name for name in variations.axes if name != "rule"]
     if len(quantities) != 1 or variations.samples:
         raise InputError(f"vary must be one quantity with its values, but is {', '.join(variations.vary) or 'nothing'}")
@@ -129,14 +130,8 @@ def study(variations: Variations, alphas: Array, *, progress: bool = False) -> S
     found: dict[str, list[dict[str, float]]] = {rule: [] for rule in order}
     interrupted = False
     try:
-        for rule, problem in tqdm(
-            zip(rules, problems, strict=True),
-            "study",
-            len(rules),
-            unit=" points",
-            disable=not progress or None,
-            delay=2,
-        ):
+        pairs = zip(rules, problems, strict=True)
+        for rule, problem in bar(progress, pairs, desc="study", total=len(rules), unit=" points", delay=2):
             found[rule].append(_numbers(problem, alphas))
     except KeyboardInterrupt:
         interrupted = True
@@ -150,7 +145,7 @@ def study(variations: Variations, alphas: Array, *, progress: bool = False) -> S
 def _numbers(problem: Problem, alphas: Array) -> dict[str, float]:
     """The numbers of STUDIED for one problem."""
     theory = integrate(problem, alphas, "LSODA")
-    numbers = dict.fromkeys(STUDIED, np.nan) | {"eps_g_final": final_error(theory)}
+    numbers = dict.fromkeys(STUDIED, np.nan) | {"eps_g_infinity": error_at_infinity(theory)}
     found = plateaus(theory)
     if found:
         plateau = found[0]
@@ -161,7 +156,7 @@ def _numbers(problem: Problem, alphas: Array) -> dict[str, float]:
     return numbers
 
 
-def final_error(theory: Trajectory) -> float:
+def error_at_infinity(theory: Trajectory) -> float:
     """eps_g at alpha -> infinity; NaN if it is not known.
 
     That of the fixed point near perfect learning, or else of that near the trajectory's end, if nothing leaves it.

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property, partial
+from math import prod
 from typing import Any, overload
 
 import numpy as np
@@ -36,6 +37,7 @@ NUMBERS = {
 _ACTIVATIONS = ("activation", "activation_teacher")
 _ENTRY = re.compile(r"(R|Q|T|v|v_teacher|b)\[\s*(\d+)\s*(?:,\s*(\d+)\s*)?\]")
 _KEYS = ("from", "to", "number", "spacing")
+_MOST = 10**7  # points: their coordinates alone take a minute to write
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,6 +80,9 @@ class Variations(Sequence[Problem]):
         named: dict[str, Any] = {name: find(each, name) for name, each in self._named.items()}
         replace(self.experiment, **named).check()
         _ = self.axes, self.samples  # checks every value
+        if prod(self.shape) > _MOST:
+            sizes = " x ".join(str(size) for size in self.shape if size > 1)
+            raise InputError(f"vary must make at most {_MOST} points, but makes {sizes} = {prod(self.shape)}")
 
     @property
     def _named(self) -> dict[str, Any]:
@@ -126,7 +131,7 @@ class Variations(Sequence[Problem]):
             return {}
         if self.number is None:
             raise InputError(f"number, how often {', '.join(names)} are sampled, is needed")
-        count = integer("number", self.number, 1, 10**9)
+        count = integer("number", self.number, 1, _MOST)
         if self.sample not in ("random", "sobol"):
             raise InputError(f'sample must be "random" or "sobol", but is {self.sample!r}')
         drawn = [name for name in names if name != "draw"]
@@ -146,7 +151,7 @@ class Variations(Sequence[Problem]):
         return (int(self.number) if self.samples and self.number else 1, *map(len, self.axes.values()))
 
     def __len__(self) -> int:
-        return int(np.prod(self.shape))
+        return prod(self.shape)
 
     def values(self, index: int | np.ndarray) -> dict[str, Any]:
         """The values of all varied quantities at a point, or at many."""
@@ -346,7 +351,7 @@ def axis_values(name: str, values: object) -> np.ndarray:
     if isinstance(values, Mapping):
         if "number" not in values:  # only draw, of which a range is no sample
             raise InputError(f'draw must be a list, a table with from and number, or "each", but is {dict(values)}')
-        count = integer(f"{name}: number", values["number"], 1, 10**9)
+        count = integer(f"{name}: number", values["number"], 1, _MOST)
         if name == "draw" and "to" not in values:
             first = integer("draw: from", values.get("from", 1), 0)
             _check_keys(name, values, ("from", "number"))

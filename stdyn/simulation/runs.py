@@ -2,21 +2,21 @@
 
 import threading
 import time
-import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
-from tqdm import tqdm
 
-from stdyn.checks import Array, check_memory, check_normals, integer, spawning, time_grid
-from stdyn.errors import DivergenceWarning, InputError, Interrupted
+from stdyn.checks import Array, check_memory, check_normals, check_type, integer, spawning, time_grid
+from stdyn.errors import DivergenceWarning, InputError, Interrupted, warn
 from stdyn.executors import cores
 from stdyn.files.provenance import provenance
+from stdyn.kernels import Stopwatch
 from stdyn.model.problem import Problem
 from stdyn.model.trajectory import Trajectory
+from stdyn.progress import Bar, bar
 from stdyn.simulation import streams
 from stdyn.simulation.network import Network
 from stdyn.simulation.reduced import Reduced, groups
@@ -58,7 +58,7 @@ def simulate_network(
     workers : int, optional
         Number of threads; default: all cores.
     progress : bool, default False
-        Show a progress bar if it takes longer than two seconds and the screen is a terminal.
+        Show a progress bar if it takes longer than two seconds.
 
     Returns
     -------
@@ -140,7 +140,8 @@ def _simulate(
     progress: bool,
 ) -> Trajectory:
     """Check the arguments, let the walkers that `make` makes of the streams walk, and put what they record together."""
-    began = time.perf_counter()
+    stopwatch = Stopwatch()
+    check_type("problem", problem, Problem)
     alphas = time_grid(alphas)
     runs = integer("runs", runs, 1)
     workers = cores() if workers is None else integer("workers", workers, 1)
@@ -156,28 +157,27 @@ def _simulate(
     check_room(method, problem, runs, len(steps))
     with (
         stoppable(),
-        tqdm(total=int(steps[-1]) * runs, unit=" steps", unit_scale=True, delay=2, disable=not progress or None) as bar,
+        bar(progress, total=int(steps[-1]) * runs, unit=" steps", unit_scale=True, delay=2) as shown,
     ):
         walkers = make(rng.spawn(runs), workers)
-        records, recorded, interrupted = _record(problem, walkers, steps, workers, bar)
+        records, recorded, interrupted = _record(problem, walkers, steps, workers, shown)
         diverged_at = np.concatenate([walker.diverged_at for walker in walkers]) / problem.N
         kept = min(recorded, _alphas_left(records))
         said = _said_of_divergence(problem, diverged_at)
         if recorded < len(steps):
             said |= {"interrupted": f"before alpha = {steps[-1] / problem.N:g}"}
-        wall_time = time.perf_counter() - began
         trajectory = Trajectory.of(
             problem,
             steps[:kept] / problem.N,
             {name: values[:, :kept] for name, values in records.items()},
             method,
             diverged_at=diverged_at if "warning" in said else None,
-            attributes=provenance(seed=seed, normals=normals, workers=workers, wall_time=wall_time, **said),
+            attributes=provenance(seed=seed, normals=normals, workers=workers, wall_time=stopwatch.seconds, **said),
         )
         if interrupted:
             raise Interrupted(trajectory) if kept else KeyboardInterrupt
     if said:
-        warnings.warn(said["warning"], DivergenceWarning, stacklevel=3)
+        warn(said["warning"], DivergenceWarning, stacklevel=3)
     return trajectory
 
 
@@ -206,7 +206,7 @@ def _said_of_divergence(problem: Problem, diverged_at: Array) -> dict[str, str]:
 
 
 def _record(
-    problem: Problem, walkers: Sequence[_Walker], steps: np.ndarray, workers: int, bar: tqdm
+    problem: Problem, walkers: Sequence[_Walker], steps: np.ndarray, workers: int, bar: Bar
 ) -> tuple[dict[str, Array], int, bool]:
     """The order parameters of all runs (runs, A, …) after each number of steps, how many rows are done, and whether
     this is all that there will be as it was interrupted.
@@ -267,7 +267,7 @@ class _Walk:
             self.done += 1
 
 
-def _wait(pending: set[Future[None]], walkers: Sequence[_Walker], bar: tqdm) -> None:
+def _wait(pending: set[Future[None]], walkers: Sequence[_Walker], bar: Bar) -> None:
     """Wait for all walkers to advance, moving the progress bar; raises what went wrong in one of them."""
     while pending:
         done, pending = wait(pending, timeout=0.5, return_when=FIRST_EXCEPTION)

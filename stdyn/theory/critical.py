@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import scipy.optimize
 
-from stdyn.checks import Array
+from stdyn.checks import Array, check_type
 from stdyn.errors import InputError
 from stdyn.kernels.expansion import step_inside
 from stdyn.model.problem import Problem
@@ -45,6 +45,7 @@ def critical_eta(problem: Problem, at: OrderParameters | None = None) -> float:
     InputError
         If there is noise or decay, so that nothing is learned perfectly, or the state is no fixed point.
     """
+    check_type("problem", problem, Problem)
     for name in ("sigma", "decay", "decay_v"):
         if getattr(problem, name):
             raise InputError(

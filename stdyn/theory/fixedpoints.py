@@ -3,7 +3,6 @@
 Theory.md, section 9. Roots are found in the coordinates of `expansion.Expansion` and given for R, Q and v.
 """
 
-import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -14,13 +13,13 @@ import numpy as np
 import scipy.optimize
 
 from stdyn.checks import Array, check_rng, check_type, integer, number
-from stdyn.errors import InputError, NothingFoundWarning
+from stdyn.errors import InputError, NothingFoundWarning, warn
 from stdyn.model import averages
 from stdyn.model.initial import root
 from stdyn.model.problem import Problem
 from stdyn.model.state import OrderParameters
 from stdyn.theory.expansion import Expansion
-from stdyn.theory.ode import solve
+from stdyn.theory.stepping import solve
 from stdyn.theory.symmetry import Orbits, equivalent, find_orbits
 
 _POLISHED = 1e-12  # the last Newton step, relative to 1 + the largest order parameter, in the units of _scales
@@ -109,6 +108,7 @@ class FixedPoint:
 
     def moves(self, direction: int = 0, most: int = 4) -> str:
         """What an eigenvector moves, largest first, as "+0.50 R_12 -0.50 R_11"; units are numbered from 1."""
+        most = integer("most", most, 1)
         vector = self.eigenvectors[:, integer("direction", direction, 0, len(self.eigenvalues) - 1)]
         vector = (vector / vector[np.abs(vector).argmax()]).real
         vector /= np.linalg.norm(vector)
@@ -168,8 +168,9 @@ def fixed_points(
     check_type("problem", problem, Problem)
     if problem.eta == 0:
         raise InputError("eta must be positive for fixed points, but is 0: nothing moves")
-    if isinstance(starts, OrderParameters):
-        raise InputError("starts must be a list of OrderParameters, but is a single one")
+    if starts is not None and (isinstance(starts, OrderParameters | str) or not isinstance(starts, Iterable)):
+        kind = "single one" if isinstance(starts, OrderParameters) else type(starts).__name__
+        raise InputError(f"starts must be a list of OrderParameters, but is a {kind}")
     if starts is None:
         check_rng(rng)
         assert rng is not None
@@ -183,7 +184,7 @@ def fixed_points(
     if not points:
         counts = Counter(why for why in reached if isinstance(why, str))
         ends = ", ".join(f"{count} {why}" for why, count in counts.most_common()) or "there were none"
-        warnings.warn(f"no fixed point was found from {len(reached)} starts: {ends}", NothingFoundWarning, stacklevel=2)
+        warn(f"no fixed point was found from {len(reached)} starts: {ends}", NothingFoundWarning)
     return merged(points)
 
 
@@ -340,7 +341,10 @@ def _random_start(problem: Problem, rng: np.random.Generator, led: bool) -> Orde
     if not led:
         return state
     expansion = Expansion(problem)
-    y = solve(replace(problem, start=state), np.array([alpha / 2, alpha]), "LSODA", 1e-6, 1e-8)[0]
+    found = solve(replace(problem, start=state), np.array([alpha / 2, alpha]), "LSODA", 1e-6, 1e-8)
+    if found.end is not None and found.end.why == "interrupted":
+        raise KeyboardInterrupt
+    y = found.y
     if not len(y):
         return state
     return expansion.state(expansion.to_w(y[-1]))

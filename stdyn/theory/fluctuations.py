@@ -5,7 +5,6 @@ Linear noise along the solution of the ODEs (theory.md, section 5), computed in 
 """
 
 import os
-import warnings
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from stdyn.checks import Array, check_settings, check_type, integer
-from stdyn.errors import InputError, SymmetryWarning
+from stdyn.errors import InputError, Interrupted
 from stdyn.files import store
 from stdyn.files.format import Variables, to_dataset
 from stdyn.files.schema import Expected, Schema, counted, read_all
@@ -22,9 +21,11 @@ from stdyn.files.table import Table
 from stdyn.model import trajectoryfile
 from stdyn.model.problem import Problem
 from stdyn.model.trajectory import Trajectory, from_arrays
+from stdyn.stopping import stoppable
 from stdyn.theory.expansion import Expansion, check_smooth
-from stdyn.theory.ode import integrate, solve
+from stdyn.theory.ode import integrate
 from stdyn.theory.propagation import Moments, propagate
+from stdyn.theory.stepping import solve
 
 if TYPE_CHECKING:
     import xarray
@@ -184,12 +185,15 @@ def fluctuations(
         Of `theory`, as in `integrate`; fluctuations are computed along a solution with rtol = 1e-12 (where averages are
         by quasi-Monte Carlo: 1e-9, and 2048 points).
     progress : bool, default False
-        Show a progress bar if it takes longer than two seconds and the screen is a terminal.
+        Show progress bars where it takes longer than two seconds.
 
     Raises
     ------
     InputError
         As `integrate`, and if `points` is not a power of 2, or if averages by quadrature are not smooth (g' jumps).
+    Interrupted
+        On Ctrl-C, SIGTERM or SIGHUP, a KeyboardInterrupt; its `trajectory` is the Fluctuations up to the last alpha
+        that was reached.
 
     Notes
     -----
@@ -202,7 +206,15 @@ def fluctuations(
         raise InputError(f"points must be a power of 2, but is {points}")
     check_settings(method, rtol, None)
     check_smooth(problem)
-    theory = integrate(problem, alphas, method, rtol)
+    with stoppable():
+        return _fluctuations(problem, alphas, method, rtol, points, progress)
+
+
+def _fluctuations(
+    problem: Problem, alphas: ArrayLike, method: str, rtol: float, points: int, progress: bool
+) -> Fluctuations:
+    """What `fluctuations` gives, of arguments that are in order."""
+    theory = integrate(problem, alphas, method, rtol, progress=progress)
     rtol = _RTOL
     if theory.error is not None:
         problem, rtol = replace(problem, quadrature=min(problem.quadrature, _POINTS)), _RTOL_OF_POINTS
@@ -211,13 +223,33 @@ def fluctuations(
     def solution(times: Array) -> Array:
         """The same steps of the solver whatever the times: it always goes to the last alpha."""
         there = times if times[-1] == ends[-1] else np.append(times, ends[-1])
-        return expansion.to_w(solve(problem, there, method, rtol, rtol / 100)[0][: len(times)])
+        found = solve(problem, there, method, rtol, rtol / 100)
+        if found.end is not None and found.end.why == "interrupted":
+            raise KeyboardInterrupt
+        if len(found.y) < len(times):
+            words = found.end.words if found.end is not None else ""
+            raise InputError(f"method must lead the ODEs with rtol = {rtol:g} as far as with rtol, but {words}")
+        return expansion.to_w(found.y[: len(times)])
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", SymmetryWarning)
-        w = solution(ends) if len(ends) else np.zeros((0, expansion.size))
-        found = propagate(expansion, solution, ends, points, progress) if len(ends) else []
+    w = solution(ends) if len(ends) else np.zeros((0, expansion.size))
+    found: list[Moments] = []
+    try:
+        for now in propagate(expansion, solution, ends, points, progress) if len(ends) else ():
+            found.append(now)
+    except KeyboardInterrupt:
+        if not found:
+            raise
+        said = {"interrupted": f"before alpha = {ends[min(len(found), len(ends) - 1)]:g}"}
+        some = replace(_up_to(theory, len(found)), attributes=theory.attributes | said)
+        raise Interrupted(_results(some, expansion, w, found)) from None
     return _results(theory, expansion, w, found)
+
+
+def _up_to(theory: Trajectory, length: int) -> Trajectory:
+    """The first alphas of a theory."""
+    some: dict[str, Any] = {name: values[:length] for name, values in theory.order_parameters.items()}
+    some["error"] = theory.error and {name: values[:length] for name, values in theory.error.items()}
+    return replace(theory, alphas=theory.alphas[:length], **some)
 
 
 def load_fluctuations(path: str | os.PathLike[str]) -> Fluctuations:
@@ -228,6 +260,8 @@ def load_fluctuations(path: str | os.PathLike[str]) -> Fluctuations:
     InputError
         If there is no such file, or it is damaged, or holds something else.
     """
+    if not isinstance(path, str | os.PathLike):
+        raise InputError(f"path must be that of a file, but is a {type(path).__name__}")
     arrays, attributes = read_all(path, _schema)
     of: dict[str, Any] = {kind: _per_order_parameter_of(arrays, kind) for kind in ("std", "bias")}
     of |= {name: arrays[name] for name in ("covariance", "nonlinearity", "nonlinearity_eps_g")}

@@ -3,18 +3,18 @@
 Two things are made on the way: D as a function of alpha, and the steps of the linear equations.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
 
 import numpy as np
-from tqdm import tqdm
 
 from stdyn.checks import Array
 from stdyn.errors import InputError
 from stdyn.executors import cores
+from stdyn.progress import bar
 from stdyn.theory.expansion import Expansion
 from stdyn.theory.quadrature import SETS, normal_points
 
@@ -88,7 +88,7 @@ def _diffusion_along(
             scale = np.sqrt(np.diagonal(D, axis1=1, axis2=2).max(axis=0))
             apart = np.abs(np.tensordot(foretell, D[::2], 1) - D[1::2]).max(axis=0)
             error = float(np.max(apart / (np.outer(scale, scale) + _NOTHING)))
-            if error <= accuracy or error > before / 2:  # what halving does not make smaller is the error of the ODEs
+            if error <= accuracy or not error <= before / 2:  # NaN, or the error of the ODEs: halving does not help
                 done.extend([at[:5], at[4:]])
             else:
                 again.extend([((at[0], at[4]), error), ((at[4], at[8]), error)])
@@ -130,13 +130,14 @@ class Moments:
 
 def propagate(
     expansion: Expansion, solution: Solution, alphas: Array, points: int, progress: bool = False
-) -> list[Moments]:
+) -> Iterator[Moments]:
     """The moments at alphas, up to where a run would scatter by more than _LARGEST."""
     L, N = expansion.size, expansion.problem.N
     now = Moments(np.zeros((3, L, L)), np.zeros((L, 2)))
-    found = [now] if alphas[0] == 0 else []
+    if alphas[0] == 0:
+        yield now
     if alphas[-1] == 0:
-        return found
+        return
     with ThreadPoolExecutor(cores()) as pool:
         jacobians = partial(pool.map, expansion.jacobian)
         noise = _diffusion_along(expansion, solution, alphas[-1], points, pool)
@@ -144,7 +145,7 @@ def propagate(
         inside = grid[:-1, None] + np.diff(grid)[:, None] * np.array([0, *_GAUSS])
         w = solution(np.append(inside.ravel(), grid[-1]))
         sources = _sources(expansion, w[0], now)
-        steps = tqdm(np.diff(grid), "fluctuations", unit=" steps", disable=not progress or None, delay=2)
+        steps = bar(progress, np.diff(grid), desc="fluctuations", unit=" steps", delay=2)
         for n, h in enumerate(steps):
             J, D = _magnus(jacobians(w[3 * n + 1 : 3 * n + 3]), map(noise, inside[n, 1:]), h)
             changed = _averaged_jacobian(jacobians, w[3 * n], now, N)
@@ -156,8 +157,7 @@ def propagate(
             now = Moments(now.Sigma, Phi @ now.mean + constant @ sources + linear @ (after - sources))
             sources = after
             if grid[n + 1] in alphas:
-                found.append(now)
-    return found
+                yield now
 
 
 def _grid(jacobians: Jacobians, solution: Solution, times: Array) -> Array:

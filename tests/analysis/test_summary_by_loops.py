@@ -73,6 +73,6 @@ def test_eps_g_F_alignment_and_the_summary_by_loops(student, teacher):
             "eps_g_start": eps_g(problem, start.R, start.Q, start.v), "eps_g_final": trajectory.eps_g[run][-1],
             "b_norm": sqrt(norm_b), "b_smallest": min(sqrt(b[i, 0] ** 2 + b[i, 1] ** 2) for i in range(3)),
             "alignment_start": cosines[0], "alignment_final": cosines[-1], "specialised": specialised,
-            "diverged_at": np.inf,
+            "diverged_at": np.inf, "failed_at": np.inf,
         }  # fmt: skip
         assert {name: found[name] for name in expected} == pytest.approx(expected, rel=1e-9)

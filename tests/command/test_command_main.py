@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 import pytest
-from command_helpers import SMALL, assert_refused
+from command_helpers import assert_refused
 
 import stdyn
 from stdyn.command.workers import muted

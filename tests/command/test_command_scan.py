@@ -55,6 +55,10 @@ def test_scan_reads_its_file_and_options_win(run, tmp_path):
     ("options", "words"),
     [
         ([], ["nothing varies"]),
+        (["--vary", "sigma=[0.1]", "--vary", "sigma=[0.2]"], ["--vary sigma must be given once"]),
+        (["--vary", "eta={from=0.1, to=1, number=1000000000}"], ["eta: number must be at most", "1000000000"]),
+        (["--vary", "eta=[0.1]", "--max-steps", "0"], ["max_steps must be at least 1"]),
+        (["--vary", "eta=[0.1]", "--max-steps", "9", "--solve", "network"], ["max_steps is of the ODE solver"]),
         (["--vary", "eta"], ["--vary must be NAME=VALUES", "'eta'"]),
         (["--vary", "eta=fast"], ["--vary eta: 'fast' is not a list or a table"]),
         (["--vary", "etta=[1]"], ["there is no quantity 'etta'; the nearest one is 'eta'"]),

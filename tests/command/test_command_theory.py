@@ -30,7 +30,7 @@ def test_theory_against_a_learning_rate(run, tmp_path):
     code, out, _ = run("theory", *COMMITTEE, "--sigma", "0.2", "--vary", "eta=[0.2, 0.4]", "--name", "s")
     assert code == 0
     assert len(out.splitlines()) == 5 + 4
-    names = [f"figures/s_{name}_against_eta.png" for name in ("eps_g_final", "escape_rate", "plateau_length")]
+    names = [f"figures/s_{name}_against_eta.png" for name in ("eps_g_infinity", "escape_rate", "plateau_length")]
     assert sorted(contents(tmp_path)) == ["data/s_against_eta.csv", *names]
     table = np.genfromtxt(tmp_path / "data/s_against_eta.csv", delimiter=",", names=True, dtype=None, encoding="utf-8")
     assert table["rule"].tolist() == ["fa", "fa", "bp", "bp"]

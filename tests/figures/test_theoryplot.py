@@ -20,7 +20,7 @@ from stdyn import (
     study,
     theoryplot,
 )
-from stdyn.scans.studies import STUDIED, final_error, report
+from stdyn.scans.studies import STUDIED, error_at_infinity, report
 
 COMMITTEE = Experiment(K=2, M=2, eta_v=0.0, v=1.0, b=[1.0, 0.7], alpha_max=3000.0)
 
@@ -39,12 +39,12 @@ def test_a_study_has_every_number_for_every_value(noisy):
     assert list(noisy.rules) == ["fa", "bp"]
     for numbers in noisy.rules.values():
         assert list(numbers) == list(STUDIED)
-        assert (np.diff(numbers["eps_g_final"]) > 0).all()
+        assert (np.diff(numbers["eps_g_infinity"]) > 0).all()
         assert (np.diff(numbers["plateau_length"]) < 0).all()
         assert (np.diff(numbers["escape_rate"]) > 0).all()
         np.testing.assert_allclose(numbers["plateau_predicted"], numbers["plateau_length"], rtol=0.2)
         np.testing.assert_allclose(numbers["saddle_eps_g"], numbers["plateau_height"], rtol=0.1)
-    bp = noisy.rules["bp"]["eps_g_final"]
+    bp = noisy.rules["bp"]["eps_g_infinity"]
     assert bp[0] == pytest.approx(0.2**2 * 0.1 * 2 / np.sqrt(3) / (2 * np.pi), rel=0.2)  # Goldt et al., to O(eta)
     lines = repr(noisy).splitlines()
     assert len(lines) == 7
@@ -61,27 +61,27 @@ def test_a_study_varies_one_quantity():
             study(Variations(COMMITTEE, vary, **more), COMMITTEE.alphas())
 
 
-def test_final_error_without_a_specialised_point():
+def test_error_at_infinity_without_a_specialised_point():
     """K = 1, M = 2: no perfect learning; the stable point that the trajectory ends on."""
     experiment = Experiment(K=1, M=2, eta_v=0.0, v=1.0, alpha_max=2000.0)
     theory = integrate(experiment.problem("bp"), experiment.alphas())
-    assert final_error(theory) == pytest.approx(theory.eps_g[-1], rel=1e-6)
+    assert error_at_infinity(theory) == pytest.approx(theory.eps_g[-1], rel=1e-6)
 
 
 @pytest.mark.slow
-def test_final_error_of_an_overparametrised_student():
+def test_error_at_infinity_of_an_overparametrised_student():
     """K = 3, M = 2, both layers: it ends in a family of perfect students, or with noise where the ODEs do."""
     for sigma, least, most in ((0.0, 0.0, 1e-8), (0.2, 1e-4, 1e-2)):
         experiment = Experiment(K=3, M=2, alpha_max=3000.0, points=80, sigma=sigma)
         for rule in ("bp", "fa"):
             theory = integrate(experiment.problem(rule), experiment.alphas())
-            assert least <= final_error(theory) <= most, (rule, sigma)
+            assert least <= error_at_infinity(theory) <= most, (rule, sigma)
 
 
 def test_figures_of_a_study(noisy):
     """One each; a line a rule, and the implied length dotted; eta is on the axis, not in the caption."""
     figures = theoryplot.study_figures(noisy)
-    assert list(figures) == ["escape_rate_against_eta", "plateau_length_against_eta", "eps_g_final_against_eta"]
+    assert list(figures) == ["escape_rate_against_eta", "plateau_length_against_eta", "eps_g_infinity_against_eta"]
     (ax,) = figures["plateau_length_against_eta"].axes
     assert len(ax.lines) == 4
     np.testing.assert_allclose(ax.lines[0].get_ydata(), noisy.rules["fa"]["plateau_length"])

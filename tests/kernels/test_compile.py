@@ -1,5 +1,6 @@
 """How kernels are kept on the disk: an edit in any file is seen; what is loaded gives the bits of what was compiled."""
 
+import errno
 import importlib
 import os
 import pkgutil
@@ -7,7 +8,6 @@ import runpy
 import shutil
 import subprocess
 import sys
-from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -201,12 +201,16 @@ def test_what_is_kept_but_damaged_is_compiled_anew(kept, tmp_path, ending, left)
     assert [hits(kept()), hits(kept())] == [0, 1]
 
 
+def _no_room(path):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
+
+
 def test_a_full_disk_is_said_once(kept, monkeypatch):
     """Machine code that cannot be kept is used all the same."""
     compile._not_kept.cache_clear()
     kernels = kept(), kept()
     for kernel in kernels:
-        monkeypatch.setattr(kernel._cache._cache_file, "_open_for_write", lambda path: open("/dev/full/no", "wb"))
+        monkeypatch.setattr(kernel._cache._cache_file, "_open_for_write", _no_room)
     with pytest.warns(RuntimeWarning, match="NUMBA_CACHE_DIR") as said:
         assert [hits(kernel) for kernel in kernels] == [0, 0]
     assert len(said) == 1

@@ -9,7 +9,7 @@ import scipy.integrate
 
 import stdyn
 from stdyn import OrderParameters, Problem
-from stdyn.theory import ode
+from stdyn.theory import stepping
 
 IMPLICIT = ("LSODA", "Radau", "BDF")
 
@@ -95,13 +95,13 @@ def test_eps_g_has_no_floor_if_one_student_is_idle(method):
 
 def evaluations(monkeypatch, problem, alphas, method):
     """How many right-hand sides a solution takes, and the solution."""
-    count, drift = [], ode.drift
+    count, drift = [], stepping.drift
 
     def counted(*arguments):
         count.append(1)
         return drift(*arguments)
 
-    monkeypatch.setattr(ode, "drift", counted)
+    monkeypatch.setattr(stepping, "drift", counted)
     theory = stdyn.integrate(problem, alphas, method, error=False)
     return theory, len(count)
 
@@ -153,6 +153,8 @@ def test_a_solver_that_gives_up_where_nothing_is_large_does_not_say_that_it_dive
                 super().step()
 
     monkeypatch.setattr(scipy.integrate, "RK45", GivesUp)
-    with pytest.warns(stdyn.DivergenceWarning, match="GivesUp gave up, though nothing is large, .*take another method"):
+    with pytest.warns(stdyn.SolverWarning, match="GivesUp gave up, though nothing is large, .*take another method"):
         theory = stdyn.integrate(learning(2), [0, 0.5, 100], "RK45")
     assert theory.alphas.tolist() == [0, 0.5]
+    assert theory.diverged_at is None
+    assert 1 < theory.failed_at < 100

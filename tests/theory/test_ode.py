@@ -11,7 +11,7 @@ from scipy.integrate import solve_ivp
 
 from stdyn import DivergenceWarning, InputError, OrderParameters, Problem, SymmetryWarning, initial, integrate
 from stdyn.kernels import equations, state
-from stdyn.theory import ode, quadrature
+from stdyn.theory import quadrature, stepping
 from stdyn.theory.symmetry import Orbits, find_orbits, generators
 
 
@@ -247,7 +247,7 @@ def test_integration_on_orbits_is_the_plain_integration(monkeypatch):
         sign[np.flatnonzero(sign)[-1]] *= -1
         return Orbits(found.orbit, sign)
 
-    monkeypatch.setattr(ode, "find_orbits", one_sign_wrong)
+    monkeypatch.setattr(stepping, "find_orbits", one_sign_wrong)
     assert max(map(error, symmetric[:20])) > 1e-3
 
 

@@ -1,0 +1,308 @@
+"""One solution of the ODEs, step by step: by what it is bounded, and why it ends before the last alpha."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import scipy.integrate
+import scipy.optimize
+
+from stdyn.checks import Array
+from stdyn.errors import InputError
+from stdyn.kernels.algebra import largest
+from stdyn.kernels.equations import drift
+from stdyn.kernels.state import DIVERGED
+from stdyn.model.problem import Problem
+from stdyn.theory import quadrature
+from stdyn.theory.coordinates import across, whole
+from stdyn.theory.symmetry import Orbits, find_orbits
+
+MAX_STEPS = 10**6  # of one solution; explicit methods take one to ten for each unit of alpha, the others far fewer
+_EARLY = 10  # after this part of the steps a solution ends that is not
+_AWAY = 1000  # this part of the way to the last alpha: explicit methods where the ODEs are stiff
+
+_NEARLY = 1e-13  # order parameters closer than this, in units of the largest, are symmetric but for rounding
+_SMALLER = 1e-3  # Q_across has fallen so far that the solver starts anew with smaller tolerances
+_SELDOM = 8  # steps, after which it is looked how large Q_across has become
+_ROUNDING = 1e-15  # what it makes of the derivative of Q_across, for each unit
+_NEWTON = ("Radau", "BDF")  # methods whose equations must be solved to sqrt(rtol) of the tolerances
+_IMPLICIT = (*_NEWTON, "LSODA")  # methods that need the Jacobian, and take steps that stiffness does not bound
+_DIFFERENCE = 1e-9  # of order parameters, for the Jacobian: large beside rounding, small beside a small Q_across
+_DIFFERENCE_OF_JUMPS = 1e-3  # the same, if the right-hand side has jumps
+_LARGE = 100.0  # times the start: where the solver gives up and no order parameter is that large, none has diverged
+
+Steps = Iterator[scipy.integrate.OdeSolver]
+Moved = Callable[[float], object]  # told every few steps how far the solution has come
+
+
+@dataclass(frozen=True)
+class End:
+    """Why a solution ends before the last alpha: it "diverged", the solver "failed", or somebody "interrupted" it."""
+
+    why: str
+    alpha: float
+    words: str
+
+
+@dataclass(frozen=True, eq=False)
+class Solution:
+    """The packed states y (A, L) at the alphas as far as it goes; why it ends before the last, if it does.
+
+    And the symmetries: the exact ones of the start, which are kept, and those that it has but for rounding.
+    """
+
+    y: Array
+    end: End | None
+    orbits: Orbits
+    nearly: Orbits
+
+
+def solve(
+    problem: Problem, alphas: Array, method: str, rtol: float, atol: float, which: int | None = None, *,
+    max_steps: int = MAX_STEPS, moved: Moved | None = None,
+) -> Solution:  # fmt: skip
+    """The solution at alphas. `which` chooses one set of points, if averages are by quadrature.
+
+    Ctrl-C ends it like a divergence does: what was reached is there.
+
+    Raises
+    ------
+    InputError
+        If an order parameter of the start counts as diverged, or the right-hand side is not finite there: every method
+        would look for a first step for ever.
+    """
+    start = problem.start
+    y_start = start.layout.pack(start.order_parameters)
+    if np.abs(y_start).max() >= DIVERGED:
+        raise InputError(f"no order parameter of the start may exceed {DIVERGED:g}; vectors have norm O(1)")
+    nearly = find_orbits(problem, _NEARLY * max(1.0, float(np.abs(start.C).max()), float(np.abs(start.v).max())))
+    orbits = nearly if nearly.trivial else find_orbits(problem)
+    equations = Equations(problem, orbits, which, rounding=_ROUNDING / (np.sqrt(rtol) if method in _NEWTON else 1))
+    s_start = equations.reduced(across(y_start, problem.layout, equations.T_inverse))
+    states = np.empty((len(alphas), len(s_start)))
+    done = int(len(alphas) > 0 and alphas[0] == 0)
+    states[:done] = s_start
+    end = None
+    if done < len(alphas):
+        with np.errstate(all="ignore"):
+            check_finite(problem, equations, s_start)
+            steps = _steps(equations, s_start, alphas[-1], method, rtol, atol)
+            large = _LARGE * max(1.0, equations.largest(s_start))
+            done, end = _fill(equations, steps, alphas, states, done, large, max_steps, moved)
+    return Solution(equations.order_parameters(states[:done]), end, orbits, nearly)
+
+
+class Equations:
+    """The ODEs of a problem in the coordinates w, as numbers s: one for each orbit of the symmetries."""
+
+    def __init__(self, problem: Problem, orbits: Orbits, which: int | None, rounding: float = _ROUNDING) -> None:
+        self.parameters = quadrature.parameters(problem, which)
+        self.T_inverse, self.eta = self.parameters[0][1], problem.eta
+        self.rounding = rounding * (problem.start.K + problem.start.M)
+        self.difference = _DIFFERENCE if problem.smooth else _DIFFERENCE_OF_JUMPS
+        self._layout, self._orbits = problem.layout, None if orbits.trivial else orbits
+        self._moderate = 1e-2 * np.sqrt(DIVERGED / (1 + np.abs(self.T_inverse).sum()))  # of w: Q < DIVERGED then
+        where = np.arange(problem.layout.size) if orbits.trivial else orbits.orbit
+        rows, columns = np.triu_indices(problem.start.K)
+        across = where[problem.layout.places["Q"]]
+        self.norms, self._pairs = across[rows == columns], (across, rows, columns)  # where Q_across_ii, Q_across_ik are
+
+    def reduced(self, w: Array) -> Array:
+        """The numbers s of a state w."""
+        return w if self._orbits is None else self._orbits.reduce(w)
+
+    def expanded(self, s: Array) -> Array:
+        """The states w (..., L) of numbers s."""
+        return s if self._orbits is None else self._orbits.expand(s)
+
+    def order_parameters(self, s: Array) -> Array:
+        """The packed order parameters y (..., L) of numbers s."""
+        return whole(self.expanded(s), self._layout, self.T_inverse)
+
+    def __call__(self, _: float, s: Array) -> Array:
+        """ds/dalpha"""
+        if self._orbits is None:
+            return drift(s, self.parameters)
+        return self._orbits.reduce(drift(self._orbits.expand(s), self.parameters))
+
+    def jacobian(self, _: float, s: Array) -> Array:
+        """d(ds_a/dalpha)/ds_b, by differences.
+
+        Those that solvers take themselves are in proportion to s and to its derivative. Near a fixed point rounding is
+        all that is left of them, and the steps of an implicit method do not grow any more. Where one is not finite,
+        which no solver takes, there is none: steps get so small that they need none, or the solver gives up.
+        """
+        steps = self.difference * np.maximum(1.0, np.abs(s))
+        here = self(0.0, s)
+        J = np.stack([(self(0.0, s + step) - here) / step.sum() for step in np.diag(steps)], axis=1)
+        return J if np.isfinite(J).all() else np.zeros_like(J)
+
+    def largest(self, s: Array) -> float:
+        """The largest order parameter, or a bound of it that is far from what counts as diverged."""
+        most = float(largest(s))
+        if most < self._moderate:
+            return most
+        return float(np.abs(self.order_parameters(s)).max())
+
+    def tolerances(self, s: Array, atol: float, norms: Array) -> Array:
+        """The absolute tolerances of s: atol, but less for Q_across_ik where Q_across_ii Q_across_kk is small.
+
+        At the default atol, eps_g of 1e-10 is known to about a thousandth of its value. Tolerances are not below what
+        rounding makes of the derivative.
+        """
+        where, rows, columns = self._pairs
+        each = np.full(len(s), atol)
+        sizes = (np.maximum(norms[rows], 0) * np.maximum(norms[columns], 0)) ** 0.25
+        each[where] = np.maximum(atol * np.minimum(1.0, 10 * sizes), min(atol, self.rounding))
+        return each
+
+
+def check_finite(problem: Problem, equations: Equations, s: Array) -> None:
+    """Refuse a start at which the right-hand side is not finite."""
+    there = equations.expanded(equations(0.0, s))
+    wrong = np.flatnonzero(~np.isfinite(there))
+    if wrong.size:
+        name = problem.layout.names[wrong[0]]
+        raise InputError(
+            f"problem must have ODEs that are finite at the start, but d{name}/dalpha is {there[wrong[0]]} there"
+            " (are weights, rates or the teacher too large, or does g overflow?)"
+        )
+
+
+def _steps(equations: Equations, s: Array, end: float, method: str, rtol: float, atol: float) -> Steps:
+    """The solver after each step from alpha = 0 to the end.
+
+    Q_across, and eps_g with it, may fall by many orders of magnitude. Where that of a student has fallen to a
+    thousandth, a new solver goes on with smaller tolerances for it.
+    """
+    alpha, norms = 0.0, s[equations.norms]
+    norms = np.where(norms > equations.rounding, norms, 1.0)
+    smallest = (equations.rounding / (10 * atol)) ** 2 if atol else np.inf  # of norms whose tolerances can get smaller
+    solver_of: Callable[..., Any] = partial(getattr(scipy.integrate, method), equations, t_bound=end, rtol=rtol)
+    if method in _IMPLICIT:
+        solver_of = partial(solver_of, jac=equations.jacobian)
+    while True:
+        solver = solver_of(t0=alpha, y0=s, atol=equations.tolerances(s, atol, norms))
+        if method == "BDF":
+            _end_at_rounding(solver)
+        if method == "LSODA":
+            _say_nothing(solver)
+        largest_so_far, steps = s[equations.norms], 0
+        while solver.status == "running":
+            if steps % _SELDOM == 0:
+                bound = _SMALLER * np.minimum(np.minimum(norms, largest_so_far), 1.0)
+                bound[(norms < smallest) | (bound < equations.rounding)] = -np.inf
+            try:
+                solver.step()
+            except _LsodaGaveUp:
+                solver.status = "failed"
+            yield solver
+            now, steps = solver.y[equations.norms], steps + 1
+            if (now < bound).any():
+                break
+            np.maximum(largest_so_far, now, out=largest_so_far)
+        if solver.status != "running":
+            return
+        alpha, s, norms = solver.t, solver.y, np.where(now > equations.rounding, now, equations.rounding)
+
+
+def _end_at_rounding(solver: Any) -> None:
+    """Let Newton's iterations of BDF end where a change is below what they are to reach, whatever came before.
+
+    SciPy ends them by how fast changes get smaller. At rest all changes are rounding, none is smaller than the one
+    before it: the equations count as not solved, and the steps get smaller until the solver gives up.
+    """
+    solve_lu, atol, rtol, least = solver.solve_lu, solver.atol, solver.rtol, solver.newton_tol
+
+    def solved(LU: Any, b: Array) -> Array:
+        change = solve_lu(LU, b)
+        size = np.linalg.norm(change / (atol + rtol * np.abs(solver.y))) / np.sqrt(len(change))
+        return np.zeros_like(change) if size < least else change
+
+    solver.solve_lu = solved
+
+
+class _LsodaGaveUp(Exception):
+    """Instead of what SciPy would warn of."""
+
+
+def _say_nothing(solver: Any) -> None:
+    """Keep SciPy from warning where LSODA gives up: who is to hear of it is for us to say, in any thread."""
+    integrator = solver._lsoda_solver._integrator
+    run = integrator.runner
+
+    def quietly(*arguments: Any) -> Any:
+        found = run(*arguments)
+        if found[2] < 0:  # istate
+            raise _LsodaGaveUp
+        return found
+
+    integrator.runner = quietly
+
+
+def _fill(
+    equations: Equations, steps: Steps, alphas: Array, states: Array, done: int, large: float, max_steps: int,
+    moved: Moved | None,
+) -> tuple[int, End | None]:  # fmt: skip
+    """Step to the last alpha, or to where the solution ends before it; fill the states from `done` on and count them.
+
+    Where the solver gives up, the solution has diverged if an order parameter is `large`.
+    """
+    alpha, early = 0.0, max_steps // _EARLY
+    try:
+        for count, solver in enumerate(steps, 1):
+            alpha, most = float(solver.t), equations.largest(solver.y)
+            if solver.status == "failed" or not most < np.inf:
+                return done, _gave_up(equations, solver, most < large)
+            last, diverged = int(alphas.searchsorted(alpha, side="right")), most >= DIVERGED
+            if last > done or diverged:
+                inside = solver.dense_output()
+            if diverged:
+                alpha = float(scipy.optimize.brentq(_excess, solver.t_old, alpha, args=(inside, equations)))
+                last = int(alphas.searchsorted(alpha))
+            if last > done:
+                states[done:last] = inside(alphas[done:last]).T
+                done = last
+            if diverged:
+                return done, _diverged(equations, alpha)
+            hopeless = count == early and alpha * _AWAY < alphas[-1]
+            if (count >= max_steps or hopeless) and solver.status == "running":
+                return done, _at_limit(solver, count, max_steps)
+            if moved is not None and count % _SELDOM == 0:
+                moved(alpha)
+    except KeyboardInterrupt:
+        return done, End("interrupted", alpha, f"interrupted at alpha = {alpha:.6g}")
+    return done, None
+
+
+def _excess(alpha: float, solution: Callable[[float], Array], equations: Equations) -> float:
+    """By how much the largest order parameter exceeds what counts as diverged."""
+    return equations.largest(solution(alpha)) - DIVERGED
+
+
+def _diverged(equations: Equations, alpha: float) -> End:
+    where = f"the ODEs diverged at alpha = {alpha:.6g}, where an order parameter exceeds {DIVERGED:g}"
+    return End("diverged", alpha, f"{where} (is eta = {equations.eta:g} too large?); the trajectory ends before it")
+
+
+def _gave_up(equations: Equations, solver: scipy.integrate.OdeSolver, moderate: bool) -> End:
+    """The end of a solution whose solver finds no further step, where all order parameters are moderate or not."""
+    name, alpha = type(solver).__name__, float(solver.t)
+    if moderate:
+        advice = "take another method (or are rates or weights too large?)"
+        words = f"{name} gave up, though nothing is large, at alpha = {alpha:.6g}, {advice}"
+        return End("failed", alpha, f"{words}; the trajectory ends before it")
+    words = f"the ODEs diverged at alpha = {alpha:.6g}, where {name} gave up (is eta = {equations.eta:g} too large?)"
+    return End("diverged", alpha, f"{words}; the trajectory ends before it")
+
+
+def _at_limit(solver: scipy.integrate.OdeSolver, count: int, max_steps: int) -> End:
+    name, alpha = type(solver).__name__, float(solver.t)
+    verb = "reached" if count >= max_steps else "would by far exceed"
+    advice = (
+        "a larger max_steps or rtol" if name in _IMPLICIT else "LSODA or Radau if they are stiff, or more max_steps"
+    )
+    words = f"{name} {verb} its limit of steps, max_steps = {max_steps}: after {count} it is at alpha = {alpha:.6g}"
+    return End("failed", alpha, f"{words}, and the trajectory ends there (the ODEs need {advice})")

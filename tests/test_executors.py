@@ -1,0 +1,55 @@
+"""How many cores there are, by what a machine says of them."""
+
+import os
+
+import pytest
+
+from stdyn.executors import cores
+
+HERE = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+
+
+def machine(root, files):
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+    return root
+
+
+V2 = {"proc/self/cgroup": "0::/system/job\n", "sys/fs/cgroup/cgroup.controllers": "cpu memory\n"}
+V1 = {"proc/self/cgroup": "5:memory:/job\n4:cpu,cpuacct:/job\n1:name=systemd:/\n"}
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ({}, HERE),
+        (V2 | {"sys/fs/cgroup/system/job/cpu.max": "100000 100000\n"}, 1),
+        (V2 | {"sys/fs/cgroup/system/job/cpu.max": "50000 100000\n"}, 1),
+        (V2 | {"sys/fs/cgroup/system/job/cpu.max": "max 100000\n"}, HERE),
+        (
+            V2 | {"sys/fs/cgroup/system/job/cpu.max": "max 100000\n", "sys/fs/cgroup/system/cpu.max": "80000 100000\n"},
+            1,
+        ),
+        (V2 | {"sys/fs/cgroup/cpu.max": "100000 100000\n"}, 1),  # of a container its own root
+        (V2 | {"sys/fs/cgroup/system/job/cpu.max": "100000000 100000\n"}, HERE),
+        (V2 | {"sys/fs/cgroup/system/job/cpu.max": "nonsense\n"}, HERE),
+        (V1 | {f"sys/fs/cgroup/cpu/job/cpu.cfs_{n}_us": t for n, t in (("quota", "70000"), ("period", "100000"))}, 1),
+        (V1 | {f"sys/fs/cgroup/cpu,cpuacct/cpu.cfs_{n}_us": t for n, t in (("quota", "99"), ("period", "100"))}, 1),
+        (V1 | {f"sys/fs/cgroup/cpu/job/cpu.cfs_{n}_us": t for n, t in (("quota", "-1"), ("period", "100000"))}, HERE),
+        (V1 | {f"sys/fs/cgroup/memory/job/cpu.cfs_{n}_us": t for n, t in (("quota", "1"), ("period", "100"))}, HERE),
+    ],
+)
+def test_a_quota_of_the_control_groups_counts(tmp_path, files, expected):
+    """Versions 1 and 2, of the group itself and of those around it; a part of a core is one."""
+    assert cores({}, machine(tmp_path, files)) == expected
+
+
+@pytest.mark.skipif(HERE < 2, reason="with one core a quota of 1.5 is no less")
+def test_a_part_of_a_core_more_is_a_core_more(tmp_path):
+    assert cores({}, machine(tmp_path, V2 | {"sys/fs/cgroup/system/job/cpu.max": "150000 100000\n"})) == 2
+
+
+@pytest.mark.parametrize(("said", "expected"), [("3", 3), ("0", HERE), ("default", HERE), ("", HERE)])
+def test_the_number_that_python_is_told_is_ours(tmp_path, said, expected):
+    assert cores({"PYTHON_CPU_COUNT": said}, tmp_path) == expected
