@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from stdyn.layered.blas import Array
 from stdyn.layered.network import Network
+from stdyn.values import Frozen
 
 RECORDS = {  # at the end of every epoch: name -> (axes after the epoch, what it is)
     "train_error": ((), "fraction of the training images that get the wrong class"),
@@ -33,7 +34,7 @@ Records = dict[str, NDArray[np.float64]]  # of a whole training, by name
 
 
 @dataclass(frozen=True, eq=False)
-class EpochRecords:
+class EpochRecords(Frozen):
     """What is recorded of one epoch: RECORDS at its end, and ALIGNMENTS at the alphas from number `first` on."""
 
     at_end: Mapping[str, float | Array]
@@ -42,7 +43,7 @@ class EpochRecords:
 
 
 @dataclass(frozen=True, eq=False)
-class History:
+class History(Frozen):
     """What a training came to, epoch by epoch.
 
     Attributes

@@ -15,9 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stdyn.checks import integer
+from stdyn.checks import check_numbers, check_path, integer
 from stdyn.errors import InputError
 from stdyn.files.paths import largest
+from stdyn.text import shown
+from stdyn.values import Frozen
 
 VARIABLE = "STDYN_MNIST"
 MIRRORS = (
@@ -48,7 +50,7 @@ Bytes = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, eq=False)
-class Images:
+class Images(Frozen):
     """Labelled images to train and to test with.
 
     Parameters
@@ -71,6 +73,7 @@ class Images:
 
     def __post_init__(self) -> None:
         for name, ndim in (("train_images", 2), ("train_labels", 1), ("test_images", 2), ("test_labels", 1)):
+            check_numbers(name, getattr(self, name))
             array = np.asarray(getattr(self, name))
             if array.dtype != np.uint8 or array.ndim != ndim or array.size == 0:
                 raise InputError(
@@ -123,8 +126,9 @@ def load(folder: str | os.PathLike[str] | None = None, other: bool = False) -> I
     Parameters
     ----------
     folder : path, optional
-        Where the four IDX files are, as they come (`train-images-idx3-ubyte.gz`) or uncompressed; default: the value
-        of $STDYN_MNIST, and if there is none, `fetch()`.
+        Where the four IDX files are, as they come (`train-images-idx3-ubyte.gz`) or uncompressed, or the root that
+        torchvision has them below, in MNIST/raw; default: the value of $STDYN_MNIST, and if there is none, `fetch()`.
+        A ~ at the beginning is the user's home.
     other : bool, default False
         Take a data set of the size of MNIST that is not MNIST, such as Fashion-MNIST. A set of another size needs no
         leave.
@@ -144,8 +148,21 @@ def load(folder: str | os.PathLike[str] | None = None, other: bool = False) -> I
 
 def folder_of(folder: str | os.PathLike[str] | None = None, progress: bool = False) -> Path:
     """This folder, or that of $STDYN_MNIST, or else the one into which `fetch` has put MNIST."""
-    given = folder if folder is not None else os.environ.get(VARIABLE) or None
-    return fetch(progress=progress) if given is None else Path(given)
+    given, name = (folder, "folder") if folder is not None else (os.environ.get(VARIABLE) or None, f"${VARIABLE}")
+    if given is None:
+        return fetch(progress=progress)
+    path = check_path(name, given)
+    try:
+        path = path.expanduser()
+    except RuntimeError:  # no such user
+        raise InputError(f"{name} must be a folder, but is {shown(given)}: whose home that is, is not known") from None
+    of_torchvision = path / "MNIST" / "raw"
+    return of_torchvision if os.path.isdir(of_torchvision) and not _holds(path) else path
+
+
+def _holds(folder: Path) -> bool:
+    """Whether a file of MNIST is in a folder."""
+    return any(os.path.exists(folder / f"{name}{suffix}") for name in FILES for suffix in ("", ".gz"))
 
 
 def read(folder: Path, other: bool = False) -> Images:
@@ -255,7 +272,9 @@ def fetch(
     """
     import pooch
 
-    target = Path(pooch.os_cache("stdyn") / "mnist" if folder is None else folder)
+    target = check_path("folder", pooch.os_cache("stdyn") / "mnist" if folder is None else folder).expanduser()
+    if not isinstance(mirrors, list | tuple) or not all(isinstance(mirror, str) for mirror in mirrors):
+        raise InputError(f"mirrors must be a tuple of addresses, but is {shown(mirrors)}")
     missing = [name for name in FILES if not any((target / f"{name}{suffix}").is_file() for suffix in ("", ".gz"))]
     if not missing:
         return target

@@ -22,6 +22,7 @@ from stdyn.kernels.averages import relu
 from stdyn.model import truncated
 from stdyn.model.activations import Activation, find
 from stdyn.model.thresholds import Threshold, powers
+from stdyn.text import shown
 
 Thresholds = Sequence[Threshold]
 
@@ -51,7 +52,7 @@ def _closed(activation: Any) -> Activation:
     """The activation, which must have a closed form of all averages."""
     found = find(activation)
     if found.code == Code.COMPILED:
-        raise InputError(f"activation must be one of erf, linear, relu, tanh, but is {found.name!r}")
+        raise InputError(f"activation must be one of erf, linear, relu, tanh, but is {shown(found.name)}")
     return found
 
 

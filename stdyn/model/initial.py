@@ -9,6 +9,7 @@ from stdyn.checks import Array, check_rng, frozen_array, integer, number
 from stdyn.errors import InputError
 from stdyn.model.problem import Problem
 from stdyn.model.state import OrderParameters
+from stdyn.text import shown
 
 TEACHERS: dict[str, Callable[[int], Array]] = {
     "isotropic": lambda M: np.eye(M),
@@ -21,7 +22,7 @@ def teacher_overlaps(M: int, teacher: str | ArrayLike = "isotropic") -> Array:
     if not isinstance(teacher, str):
         return frozen_array("teacher", teacher, (2,))
     if teacher not in TEACHERS:
-        raise InputError(f"teacher must be an (M, M) array or one of {', '.join(TEACHERS)}, but is {teacher!r}")
+        raise InputError(f"teacher must be an (M, M) array or one of {', '.join(TEACHERS)}, but is {shown(teacher)}")
     return TEACHERS[teacher](M)
 
 

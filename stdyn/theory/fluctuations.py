@@ -25,6 +25,7 @@ from stdyn.model.trajectory import Trajectory, from_arrays
 from stdyn.theory.expansion import Expansion, check_smooth
 from stdyn.theory.ode import integrate, solve
 from stdyn.theory.propagation import Moments, propagate
+from stdyn.values import Frozen
 
 if TYPE_CHECKING:
     import xarray
@@ -37,7 +38,7 @@ _RTOL_OF_POINTS = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
-class PerOrderParameter:
+class PerOrderParameter(Frozen):
     """One array for each order parameter, in the shapes of a theory's Trajectory; F is None for rule "bp"."""
 
     R: Array
@@ -48,7 +49,7 @@ class PerOrderParameter:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Fluctuations:
+class Fluctuations(Frozen):
     """How runs of N inputs scatter around the theory, without a parameter fitted (theory.md, section 5).
 
     Attributes
