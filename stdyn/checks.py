@@ -28,6 +28,7 @@ _KINDS = {  # of NumPy's types that are not taken for numbers
     "T": "texts are not meant",
     "V": "records are not meant",
 }
+UNITS = 2**15  # at most, of a layer: arrays of more are too large to be made
 NORMALS = ("fast", "numpy")  # kernels.random.normals, or numpy.random.Generator.standard_normal, the reference
 
 
@@ -58,6 +59,11 @@ def floats(name: str, value: ArrayLike) -> Array:
             return np.array(value, dtype=float)
     except (TypeError, ValueError, OverflowError) as error:
         raise InputError(f"{name} must be an array of numbers, but is {shown(value)} ({error})") from None
+
+
+def as_floats(name: str, value: ArrayLike) -> Array:
+    """`value` as `floats` makes it, without a copy of what is an array of floats."""
+    return value if type(value) is np.ndarray and value.dtype == float else floats(name, value)
 
 
 def check_numbers(name: str, value: object) -> None:

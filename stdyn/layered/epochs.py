@@ -149,7 +149,7 @@ def check_threads(threads: int | None) -> int:
 def check(network: Network, images: Images, rule: str, feedback: Sequence[Array] | None) -> None:
     """Refuse a network that does not go with its images, or feedback that does not go with its network."""
     if not isinstance(network, Network):
-        raise InputError(f"network must be a stdyn.layered.Network, but is {shown(network)}")
+        raise InputError(f"network must be a stdyn.layered.Network, but is {type(network).__name__}")
     if not isinstance(images, Images):
         raise InputError(f"images must be stdyn.mnist.Images, but is {type(images).__name__}")
     widths = network.widths

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from stdyn.checks import check_type
 from stdyn.layered.blas import Array
-from stdyn.layered.network import Network
+from stdyn.layered.network import Network, check_rule
 from stdyn.values import Frozen
 
 RECORDS = {  # at the end of every epoch: name -> (axes after the epoch, what it is)
@@ -94,6 +95,11 @@ class History(Frozen):
     output_alignment: Array
     diverged: tuple[int, int] | None = None
     seed: int | None = None
+
+    def __post_init__(self) -> None:
+        check_rule(self.rule)
+        check_type("network", self.network, Network)
+        super().__post_init__()
 
     @property
     def widths(self) -> tuple[int, ...]:

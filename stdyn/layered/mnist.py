@@ -21,6 +21,8 @@ from stdyn.files.paths import largest
 from stdyn.text import shown
 from stdyn.values import Frozen
 
+__all__ = ["FILES", "MIRRORS", "VARIABLE", "Images", "fetch", "load", "read"]
+
 VARIABLE = "STDYN_MNIST"
 MIRRORS = (
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
@@ -167,6 +169,7 @@ def _holds(folder: Path) -> bool:
 
 def read(folder: Path, other: bool = False) -> Images:
     """The images in a folder; see `load`."""
+    folder = check_path("folder", folder)
     try:
         found = folder.is_dir()
     except PermissionError:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _PURPOSES = ("start", "v", "b", "network", "reduced", "samples")  # of random numbers, each a stream of its own
 RUNS = {"network": 16, "reduced": 256}  # how many, unless it is said
 _FIRST = 0.1  # alpha after 0
-_MOST = {"units": 2**15, "points": 2**24, "runs": 2**31 - 1}  # beyond them arrays are too large to be made
+_MOST_POINTS, _MOST_RUNS = 2**24, 2**31 - 1  # arrays of more are too large to be made
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +98,7 @@ class Experiment(Frozen):
 
         name = "reduced_runs" if method == "reduced" and self.reduced_runs is not None else "runs"
         given = getattr(self, name)
-        return RUNS[method] if given is None else integer(name, given, fewest, _MOST["runs"])
+        return RUNS[method] if given is None else integer(name, given, fewest, _MOST_RUNS)
 
     def problem(self, rule: str) -> "Problem":
         """The problem of one rule; the start is the same for both."""
@@ -162,7 +162,7 @@ class Experiment(Frozen):
 
         from stdyn.checks import integer, number
 
-        N, points = integer("N", self.N, 1), integer("points", self.points, 2, _MOST["points"])
+        N, points = integer("N", self.N, 1), integer("points", self.points, 2, _MOST_POINTS)
         last = number("alpha_max", self.alpha_max, 1 / N)
         if self.spacing == "linear":
             grid = np.linspace(0, last, points)
@@ -198,9 +198,9 @@ class Experiment(Frozen):
         """A second layer of (units,) or (units, outputs): as given, or normal with standard deviation `scale`."""
         import numpy as np
 
-        from stdyn.checks import frozen_array, integer, number
+        from stdyn.checks import UNITS, frozen_array, integer, number
 
-        outputs = integer("outputs", self.outputs, 1, _MOST["units"])
+        outputs = integer("outputs", self.outputs, 1, UNITS)
         shape = (units,) if outputs == 1 else (units, outputs)
         if given is None:
             return number(f"{name}_scale", scale) * np.random.default_rng(self._stream(name)).standard_normal(shape)
@@ -212,11 +212,11 @@ class Experiment(Frozen):
     def _start(self) -> Any:
         import numpy as np
 
-        from stdyn.checks import frozen_array, integer
+        from stdyn.checks import UNITS, frozen_array, integer
         from stdyn.model import initial
         from stdyn.model.state import OrderParameters
 
-        K, M = (integer(name, getattr(self, name), 1, _MOST["units"]) for name in "KM")
+        K, M = (integer(name, getattr(self, name), 1, UNITS) for name in "KM")
         v, v_teacher = self._drawn("v", self.v, K, self.v_scale), self._drawn("v_teacher", self.v_teacher, M, 1.0)
         T = initial.teacher_overlaps(M, self.teacher) if self.T is None else frozen_array("T", self.T, (2,))
         if T.shape != (M, M):

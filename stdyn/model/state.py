@@ -131,7 +131,7 @@ class OrderParameters(Frozen):
 
 
 @dataclass(frozen=True)
-class Block:
+class Block(Frozen):
     """The order parameters of one name: what their axes count, and which of them are in the state vector.
 
     Attributes
@@ -174,7 +174,7 @@ class Block:
     def entries(self) -> tuple[np.ndarray, ...]:
         """The indices, along each of the axes, of the entries that are in the state vector, in their order."""
         every = np.indices(self.sizes).reshape(len(self.sizes), -1)
-        return tuple(every[:, every[-2] <= every[-1]] if self.symmetric else every)
+        return tuple(frozen([*(every[:, every[-2] <= every[-1]] if self.symmetric else every)]))
 
     @property
     def _where(self) -> Any:
@@ -203,7 +203,7 @@ class Block:
 
 
 @dataclass(frozen=True)
-class Layout:
+class Layout(Frozen):
     """The state vector: which order parameters there are and where they stand.
 
     Whatever goes over order parameters, solvers, symmetries, files, figures, comparisons, goes over these blocks. The
