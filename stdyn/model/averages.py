@@ -6,7 +6,7 @@ speed; the tests hold one to the other. Sums of erfs (tanh) are averaged term by
 """
 
 import functools
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations_with_replacement, product
@@ -40,6 +40,8 @@ _ENOUGH = 1e-9  # relative to <g^2>
 _ROUNDING = 4e-16
 _FURTHEST = 14.0  # where exp(-x^2/4) is 1e-21
 
+_total = functools.partial(functools.reduce, np.add)
+
 
 def _covariance(C: ArrayLike) -> Array:
     C = as_floats("C", C)
@@ -64,10 +66,6 @@ def _terms(activation: Activation, fields: int) -> list[tuple[tuple[float, ...],
     """The terms c erf(s x / sqrt 2) of a product over `fields` fields: ((c, …), (s, …)) of each."""
     assert activation.terms is not None
     return [tuple(zip(*each, strict=True)) for each in product(activation.terms.tolist(), repeat=fields)]
-
-
-def _total(terms: Iterable[Array]) -> Array:
-    return functools.reduce(np.add, terms)
 
 
 def I2(C: ArrayLike, activation: Any = "erf") -> Array:

@@ -74,7 +74,7 @@ class Trajectory(Frozen):
     method: str
     diverged_at: Array | None = None
     attributes: dict[str, Any] = field(default_factory=dict, compare=False)
-    error: dict[str, Array] | None = None
+    error: dict[str, Array] | Any = None
     eps_g_read: Array | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
@@ -101,7 +101,7 @@ class Trajectory(Frozen):
         return self.problem.start.T
 
     @property
-    def runs(self) -> int | None:
+    def runs(self) -> int | Any:
         """The number of runs of an ensemble; None for the theory."""
         return self.R.shape[0] if self.R.ndim == 4 else None
 

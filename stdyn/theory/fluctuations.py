@@ -44,7 +44,7 @@ class PerOrderParameter(Frozen):
     R: Array
     Q: Array
     v: Array
-    F: Array | None
+    F: Array | Any
     eps_g: Array
 
 
