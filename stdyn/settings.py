@@ -1,6 +1,7 @@
 """The parameters of a command, from options or a TOML file: the fields of a dataclass, each with its help."""
 
 import os
+import stat
 import tomllib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import field, fields
@@ -61,6 +62,9 @@ def _text(path: Path) -> str:
         if hasattr(os, "set_blocking"):
             os.set_blocking(file.fileno(), True)
         content = file.read(_LARGEST + 1)
+        is_pipe = stat.S_ISFIFO(os.fstat(file.fileno()).st_mode)
+    if is_pipe and not content:
+        raise InputError(f"{path} is a pipe that nobody writes into")
     if len(content) > _LARGEST:
         raise InputError(f"{path} is no TOML file of parameters: it has more than {_LARGEST} bytes")
     return content.decode("utf-8-sig")

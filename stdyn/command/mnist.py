@@ -52,8 +52,11 @@ def mnist_command(
         Target.at(write_config, force).save_text(to_toml(training))
         return
     from stdyn.figures import layerplot
+    from stdyn.layered import mnist
     from stdyn.layered.runs import train
 
+    data = mnist.folder_of(data, progress=True)
+    mnist.find(data)  # before any folder is made
     path = resumable(output or Path(f"data/mnist_{'-'.join(map(str, training.widths)) or 'none'}.h5"))
     figures.make_folder()
     try:

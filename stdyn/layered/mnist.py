@@ -167,8 +167,8 @@ def _holds(folder: Path) -> bool:
     return any(os.path.exists(folder / f"{name}{suffix}") for name in FILES for suffix in ("", ".gz"))
 
 
-def read(folder: Path, other: bool = False) -> Images:
-    """The images in a folder; see `load`."""
+def find(folder: Path) -> dict[str, Path]:
+    """The files in a folder, by name; refuses a folder that lacks one."""
     folder = check_path("folder", folder)
     try:
         found = folder.is_dir()
@@ -176,9 +176,14 @@ def read(folder: Path, other: bool = False) -> Images:
         raise InputError(f"the folder {folder} with MNIST cannot be searched: permission denied") from None
     if not found:
         raise InputError(f"the folder {folder} with MNIST does not exist ({VARIABLE} or --data says where it is)")
+    return {name: _find(folder, name) for name in FILES}
+
+
+def read(folder: Path, other: bool = False) -> Images:
+    """The images in a folder; see `load`."""
     arrays = []
-    for name, (shape, digest) in FILES.items():
-        path = _find(folder, name)
+    for name, path in find(folder).items():
+        shape, digest = FILES[name]
         content = _content(path, len(shape))
         array = _idx(path, content, len(shape))
         if array.shape == shape and not other and hashlib.sha256(content).hexdigest() != digest:

@@ -18,6 +18,7 @@ from stdyn.layered.blas import Array, Compute, in_turn, product, subtract_produc
 from stdyn.text import shown
 from stdyn.values import Frozen
 
+_TYPES = (np.float32, np.float64, "float32", "float64")
 RULES = ("bp", "fa", "dfa")
 
 
@@ -90,7 +91,7 @@ def random_network(
     """
     check_rng(rng)
     sizes, scale = check_widths(widths), number("weight_scale", scale)
-    if dtype is None or np.result_type(dtype) not in (np.float32, np.float64):
+    if not isinstance(dtype, str | type | np.dtype) or (str(dtype) not in _TYPES and dtype not in _TYPES):
         raise InputError(f"dtype must be float32 or float64, but is {shown(dtype)}")
     draw = [rng.standard_normal((n, before)) * (scale / np.sqrt(before)) for before, n in pairwise(sizes)]
     return Network(tuple(W.astype(dtype) for W in draw), tuple(np.zeros(len(W), dtype) for W in draw))

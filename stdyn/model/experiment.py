@@ -4,6 +4,7 @@ Nothing heavy is imported until a problem is made, so that `stdyn --help` answer
 """
 
 from dataclasses import dataclass
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from stdyn.errors import InputError
@@ -81,14 +82,14 @@ class Experiment(Frozen):
     @property
     def rules(self) -> tuple[str, ...]:
         """The rules to run, one or both."""
-        if self.rule not in ("fa", "bp", "both"):
+        if not isinstance(self.rule, str) or self.rule not in ("fa", "bp", "both"):
             raise InputError(f'rule must be "fa", "bp" or "both", but is {shown(self.rule)}')
         return ("fa", "bp") if self.rule == "both" else (self.rule,)
 
     @property
     def methods(self) -> tuple[str, ...]:
         """The methods to simulate by, one or both."""
-        if self.method not in (*RUNS, "both"):
+        if not isinstance(self.method, str) or self.method not in (*RUNS, "both"):
             raise InputError(f'method must be "network", "reduced" or "both", but is {shown(self.method)}')
         return tuple(RUNS) if self.method == "both" else (self.method,)
 
@@ -114,9 +115,10 @@ class Experiment(Frozen):
 
     def check(self, fewest_runs: int = 1) -> None:
         """Refuse whatever cannot be used, before any work starts."""
-        from stdyn.checks import check_normals, check_settings
+        from stdyn.checks import check_normals, check_settings, number
 
-        if self.start != "prepared" and self.r != 0:
+        self._start()
+        if number("r", self.r, -inf) != 0 and self.start != "prepared":
             raise InputError(
                 f'r is the overlap of start = "prepared", but is {self.r} with start = {shown(self.start)}'
             )
@@ -163,18 +165,18 @@ class Experiment(Frozen):
         from stdyn.checks import integer, number
 
         N, points = integer("N", self.N, 1), integer("points", self.points, 2, _MOST_POINTS)
-        last = number("alpha_max", self.alpha_max, 1 / N)
+        last = number("alpha_max", self.alpha_max, 1 / N, 1e30)
+        if not isinstance(self.spacing, str) or self.spacing not in ("log", "linear"):
+            raise InputError(f'spacing must be "log" or "linear", but is {shown(self.spacing)}')
         if self.spacing == "linear":
             grid = np.linspace(0, last, points)
-        elif self.spacing == "log":
+        else:
             first = number("alpha_min", self.alpha_min, 1e-12)
             if self._adapted and first == _FIRST:
                 first = last / 10
             if first >= last:
                 raise InputError(f"alpha_min must be below alpha_max = {last}, but is {first}")
             grid = np.concatenate([[0], np.geomspace(first, last, points - 1)])
-        else:
-            raise InputError(f'spacing must be "log" or "linear", but is {shown(self.spacing)}')
         return np.unique(np.rint(grid * N)) / N
 
     def rng(self, purpose: str) -> "np.random.Generator":
@@ -228,9 +230,9 @@ class Experiment(Frozen):
             if R.shape != (K, M):
                 raise InputError(f"R must have shape (K, M) = ({K}, {M}), but has shape {R.shape}")
             return OrderParameters(R, self.Q, T, v, v_teacher)
+        if not isinstance(self.start, str) or self.start not in ("random", "prepared"):
+            raise InputError(f'start must be "random" or "prepared", but is {shown(self.start)}')
         if self.start == "prepared":
             return initial.prepared(K, M, self.q, self.r, T, v, v_teacher)
-        if self.start == "random":
-            rng = np.random.default_rng(self._stream("start"))
-            return initial.random_weights(K, M, self.N, self.q, rng, T, v=v, v_teacher=v_teacher)
-        raise InputError(f'start must be "random" or "prepared", but is {shown(self.start)}')
+        rng = np.random.default_rng(self._stream("start"))
+        return initial.random_weights(K, M, self.N, self.q, rng, T, v=v, v_teacher=v_teacher)
