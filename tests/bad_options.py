@@ -10,17 +10,33 @@ _WORD = ["", "hebb", "ФА", ESC, LONG]
 _NOT_A_NUMBER = [("x", "not a valid float"), ("", "not a valid float"), ("1,5", "not a valid float"), (LONG, "float")]
 _RATE = [("-0.1", "at least 0"), ("nan", "finite"), ("inf", "finite"), ("1e308", "at most 1e+30"), ("1e400", "finite")]
 _ARRAY = [
-    ("one", "not a number or an array"), ("[1, ", "not a number or an array"), ("[1, nan]", "must be finite"),
-    ('["1", "2"]', "texts are not meant"), ("[true, false]", "truth values are not meant"), ("{a = 1}", "is no number"),
-    ("2020-01-01", "is no number"), ("[[1], [2, 3]]", "array of numbers"), ("[]", "must not be empty"),
-    ("[1, 2, 3, 4, 5]", "shape"), (DEEP, "not a number or an array"), (f"[{DIGITS}]", "not a number or an array"),
-    (ESC, "not a number or an array"), ("1\nb = 2", "not a number or an array"),
-]  # fmt: skip
+    ("one", "not a number or an array"),
+    ("[1, ", "not a number or an array"),
+    ("[1, nan]", "must be finite"),
+    ('["1", "2"]', "texts are not meant"),
+    ("[true, false]", "truth values are not meant"),
+    ("{a = 1}", "is no number"),
+    ("2020-01-01", "is no number"),
+    ("[[1], [2, 3]]", "array of numbers"),
+    ("[]", "must not be empty"),
+    ("[1, 2, 3, 4, 5]", "shape"),
+    (DEEP, "not a number or an array"),
+    (f"[{DIGITS}]", "not a number or an array"),
+    (ESC, "not a number or an array"),
+    ("1\nb = 2", "not a number or an array"),
+]
 
 
 def _integer(low, high=DIGITS[:400]):
-    return [("x", "not a valid integer"), ("2.5", "not a valid integer"), ("", "not a valid integer"),
-            ("nan", "not a valid integer"), (DIGITS, "not a valid integer"), (low, "at least"), (high, "at most")]  # fmt: skip
+    return [
+        ("x", "not a valid integer"),
+        ("2.5", "not a valid integer"),
+        ("", "not a valid integer"),
+        ("nan", "not a valid integer"),
+        (DIGITS, "not a valid integer"),
+        (low, "at least"),
+        (high, "at most"),
+    ]
 
 
 def _words(words):
@@ -53,19 +69,34 @@ EXPERIMENT = {  # option: [(value, words of the answer)]
     "v": _ARRAY,
     "v-teacher": _ARRAY[:6],
     "b": _ARRAY[:8],
-    "alpha-max": [("nan", "finite"), ("-1", "at least"), ("0", "at least"), ("inf", "finite"), ("1e308", "at most"), *_NOT_A_NUMBER],
+    "alpha-max": [
+        ("nan", "finite"),
+        ("-1", "at least"),
+        ("0", "at least"),
+        ("inf", "finite"),
+        ("1e308", "at most"),
+        *_NOT_A_NUMBER,
+    ],
     "alpha-min": [("nan", "finite"), ("10", "below alpha_max"), ("0", "at least"), ("-1", "at least")],
     "points": _integer("1", "1000000000000"),
     "spacing": _words('must be "log" or "linear"'),
     "method": _words('must be "network"'),
-    "runs": [("x", "not a number or an array"), ("0", "at least"), ("2.5", "must be an integer"), ("nan", "integer"),
-             ("1000000000000", "at most"), ("true", "integer"), ('"16"', "integer"), ("[3]", "integer")],
+    "runs": [
+        ("x", "not a number or an array"),
+        ("0", "at least"),
+        ("2.5", "must be an integer"),
+        ("nan", "integer"),
+        ("1000000000000", "at most"),
+        ("true", "integer"),
+        ('"16"', "integer"),
+        ("[3]", "integer"),
+    ],
     "reduced-runs": [("x", "not a number"), ("0", "at least"), ("1000000000000", "at most")],
     "normals": _words("must be one of fast, numpy"),
     "seed": [*_integer("-1", DIGITS[:400]), ("1e3", "not a valid integer")],
     "ode-method": _words("must be one of DOP853"),
     "rtol": [("0", "at least"), ("1", "at most 0.01"), ("nan", "finite"), ("x", "not a valid float")],
-}  # fmt: skip
+}
 COMMANDS = {  # and what makes them small
     "integrate": SMALL,
     "simulate": (*SMALL, "--runs", "2"),
@@ -96,7 +127,10 @@ OTHERS = [
     (["integrate", "--b", "1", "--b-scale", "2"], ["b_scale is of no use with b = 1"]),
     (["integrate", "--T", "[[1, 0], [0, 1]]", "--teacher", "graded"], ["teacher is of no use with T"]),
     (["integrate", "--R", "[[0, 0], [0, 0]]", "--Q", "[[1, 0], [0, 1]]", "--q", "1"], ["q is of no use with R"]),
-    (["integrate", "--R", "[[0, 0], [0, 0]]", "--Q", "[[1, 0], [0, 1]]", "--start", "prepared"], ["start is of no use"]),
+    (
+        ["integrate", "--R", "[[0, 0], [0, 0]]", "--Q", "[[1, 0], [0, 1]]", "--start", "prepared"],
+        ["start is of no use"],
+    ),
     (["integrate", "--R", "[[9, 0], [0, 9]]", "--Q", "[[1, 0], [0, 1]]"], ["no weights have these overlaps", "R_in"]),
     (["integrate", "--spacing", "linear", "--alpha-min", "1"], ["alpha_min is of no use with spacing = 'linear'"]),
     (["integrate", "--alpha-max", "0.05", "--alpha-min", "0.1"], ["alpha_min is of no use with alpha_max = 0.05"]),
@@ -139,7 +173,7 @@ OTHERS = [
     (["scan", "--vary", "etaa=[1]"], ["'etaa'", "nearest one is 'eta'"]),
     (["scan", "--vary", f"{LONG}=[1]"], ["there is no quantity", "nearest"]),
     (["scan", "--vary", "eta=[1, 2"], ["--vary 'eta'", "not a list"]),
-    (["scan", "--vary", "eta=[1, 2\nb = 2"], ["eta=[1, 2"]),
+    (["scan", "--vary", "eta=[1, 2\nb = 2"], ["there is no quantity", "[1, 2"]),
     (["scan", "--vary", "eta=[0.1]", "--eta", "1"], ["eta is of no use where eta varies"]),
     (["scan", "--number", "3"], ["number = 3", "nothing is sampled"]),
     (["scan", "--sample", "sobol"], ["sample is of no use", "'sobol'"]),
@@ -150,7 +184,7 @@ OTHERS = [
     (["scan", "--workers", "x"], ["--workers", "'x'"]),
     (["scan", "--workers", "0"], ["workers must be at least 1"]),
     (["scan", "none.toml"], ["none.toml cannot be read", "No such file"]),
-]  # fmt: skip
+]
 PLAIN = [  # commands that are complete
     (["learn"], ["'learn'"]),
     ([LONG], ["No such command"]),
@@ -162,6 +196,12 @@ PLAIN = [  # commands that are complete
     (["plot", "/dev/zero"], ["/dev/zero is not a file"]),
     (["plot", "{folder}/text.h5"], ["text.h5 is not an HDF5 file"]),
     (["plot", "{folder}/text.h5", "--format", "gif"], ["--format", "'gif'"]),
+    (["plot", "{folder}/t.h5", "--name", "a/b"], ["name must be", "'a/b'"]),
+    (["plot", "{folder}/t.h5", "--name", ""], ["name must be", "''"]),
+    (["plot", "{folder}/t.h5", "--value", "eps_g"], ["value", "options for scans"]),
+    (["plot", "{folder}/t.h5", "--x", "eta"], ["x: options for scans"]),
+    (["plot", "{folder}/t.h5", "--y", "eta"], ["y: options for scans"]),
+    (["plot", "{folder}/t.h5", "--figures", "/dev/null/f"], ["/dev/null/f"]),
     (["info"], ["Missing argument", "FILE"]),
     (["info", ""], ["is not"]),
     (["info", "none.h5"], ["none.h5 is not there"]),
@@ -178,6 +218,12 @@ PLAIN = [  # commands that are complete
     (["mnist", "--data", "~nobody-of-this-name/x"], ["folder must be a folder", "~nobody"]),
     (["mnist", "--rule", "bp", "--feedback-scale", "2"], ["feedback_scale is of no use with rule = ('bp',)"]),
     (["mnist", "--rule", "bp", "--measured", "2"], ["measured is of no use with rule"]),
+    (["mnist", "--data", "{folder}/images", "--output", "."], [". is"]),
+    (["mnist", "--data", "{folder}/images", "-o", "{folder}/m.h5", "--figures", "/dev/null/f"], ["/dev/null/f"]),
+    (
+        ["mnist", "--data", "{folder}/images", "-o", "{folder}/m.h5", "--train-size", "7"],
+        ["train_size must be at most 6"],
+    ),
     (["mnist", "--rule", "fa", "fa"], ["rule must not repeat 'fa'"]),
     (["mnist", "--config", "none.toml"], ["none.toml cannot be read"]),
     (["mnist", "--workers", "x"], ["--workers", "'x'"]),

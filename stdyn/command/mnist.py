@@ -57,6 +57,8 @@ def mnist_command(
 
     data = mnist.folder_of(data, progress=True)
     mnist.find(data)  # before any folder is made
+    if training.train_size is not None:
+        mnist.read(data, other_data).first(training.train_size)
     path = resumable(output or Path(f"data/mnist_{'-'.join(map(str, training.widths)) or 'none'}.h5"))
     figures.make_folder()
     try:

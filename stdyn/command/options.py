@@ -68,6 +68,7 @@ def experiment_options(
             experiment = from_values(defaults | in_file | given, of)
             varied = set(in_tables.get("vary", ()))
             varied.update(text.partition("=")[0].strip() for text in options.get("vary", ()))
+            varied.discard("N")  # the recorded alphas are multiples of 1/N, also where N varies
             for text in of_no_use(experiment, given, in_file, varied):
                 click.echo(f"stdyn: {config}: {text}", err=True)
             if tables:

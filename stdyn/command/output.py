@@ -100,7 +100,7 @@ class Output:
 
 def resumable(path: Path) -> Path:
     """The path of a file that is gone on with if it is there, and checked if not."""
-    return path if _exists(path) else Target.at(path, force=False).path
+    return path if _exists(path) and not path.is_dir() else Target.at(path, force=False).path
 
 
 def plain(name: str) -> str:

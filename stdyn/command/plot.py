@@ -37,6 +37,8 @@ def plot_command(files: tuple[Path, ...], name: str | None, figures: Figures, **
     from stdyn.files.format import READERS
     from stdyn.files.store import kind
 
+    if name is not None:
+        plain(name)
     kinds = {file: kind(file) for file in files}
     of = {each: [file for file in files if kinds[file] == each] for each in READERS}
     given = {option: value for option, value in of_scan.items() if value is not None}
@@ -54,7 +56,7 @@ def plot_command(files: tuple[Path, ...], name: str | None, figures: Figures, **
         drawn = _of_trajectories(of["trajectory"], of["fluctuations"])
     usual = "stdyn" if of["trajectory"] or of["fluctuations"] else files[0].stem
     figures.make_folder()
-    figures.save(drawn, plain(name or usual))
+    figures.save(drawn, name or plain(usual))
 
 
 def _of_scan(file: Path, given: dict[str, str]) -> "Mapping[str, Drawing]":
