@@ -179,6 +179,8 @@ OTHERS = [
     (["scan", "--sample", "sobol"], ["sample is of no use", "'sobol'"]),
     (["scan", "--sample", "latin"], ["--sample", "'latin'"]),
     (["scan", "--solve", "euler"], ["--solve", "'euler'"]),
+    (["scan", "--keep", "some"], ["keep must be", "some"]),
+    (["scan", "--keep", "[1, "], ["--keep", "not a number or an array"]),
     (["scan", "--runs", "3"], ["runs is of no use with solve = 'ode'"]),
     (["scan", "--solve", "reduced", "--rtol", "1e-6"], ["rtol is of no use with solve = 'reduced'"]),
     (["scan", "--workers", "x"], ["--workers", "'x'"]),

@@ -164,7 +164,7 @@ def folder_of(folder: str | os.PathLike[str] | None = None, progress: bool = Fal
 
 def _holds(folder: Path) -> bool:
     """Whether a file of MNIST is in a folder."""
-    return any(os.path.exists(folder / f"{name}{suffix}") for name in FILES for suffix in ("", ".gz"))
+    return any(os.path.exists(folder / each) for name in FILES for each in _names(name))
 
 
 def find(folder: Path) -> dict[str, Path]:
@@ -198,9 +198,13 @@ def read(folder: Path, other: bool = False) -> Images:
         raise InputError(f"{folder}: {error}") from None
 
 
+def _names(name: str) -> list[str]:
+    """Those that a file may have, compressed or not; some write the first - before idx as a full stop."""
+    return [f"{each}{suffix}" for each in (name, name.replace("-idx", ".idx")) for suffix in ("", ".gz")]
+
+
 def _find(folder: Path, name: str) -> Path:
-    """The file of this name, compressed or not; some write the first - before idx as a full stop."""
-    names = [f"{each}{suffix}" for each in (name, name.replace("-idx", ".idx")) for suffix in ("", ".gz")]
+    names = _names(name)
     for each in names:
         if (folder / each).is_file():
             return folder / each
