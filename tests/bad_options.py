@@ -105,6 +105,13 @@ COMMANDS = {  # and what makes them small
     "theory": SMALL,
     "scan": (*SMALL, "--vary", "sigma=[0.1]", "--workers", "1"),
 }
+OUTPUT = {  # options of where results go
+    "name": [("deep/r", "beginning of a file's name"), ("", "beginning of a file's name")],
+    "data": [("/dev/null/data", "/dev/null/data cannot be made")],
+    "figures": [("/dev/null/figures", "/dev/null/figures cannot be made")],
+    "format": [("gif", "'gif' is not one of")],
+    "output": [(".", ". is a folder"), ("/dev/null/x.h5", "/dev/null")],
+}
 TRAINING = {
     "rule": _words("must be one of bp, fa, dfa"),
     "widths": _integer("0")[:-1],
@@ -172,14 +179,13 @@ OTHERS = [
     (["theory", "--vary", "eta=[1]", "--vary", "sigma=[1]"], ["vary must be one quantity"]),
     (["scan", "--vary", "etaa=[1]"], ["'etaa'", "nearest one is 'eta'"]),
     (["scan", "--vary", f"{LONG}=[1]"], ["there is no quantity", "nearest"]),
-    (["scan", "--vary", "eta=[1, 2"], ["--vary 'eta'", "not a list"]),
+    (["scan", "--vary", "eta=[1, 2"], ["--vary eta", "not a list"]),
     (["scan", "--vary", "eta=[1, 2\nb = 2"], ["there is no quantity", "[1, 2"]),
     (["scan", "--vary", "eta=[0.1]", "--eta", "1"], ["eta is of no use where eta varies"]),
     (["scan", "--number", "3"], ["number = 3", "nothing is sampled"]),
     (["scan", "--sample", "sobol"], ["sample is of no use", "'sobol'"]),
     (["scan", "--sample", "latin"], ["--sample", "'latin'"]),
     (["scan", "--solve", "euler"], ["--solve", "'euler'"]),
-    (["scan", "--keep", "some"], ["keep must be", "some"]),
     (["scan", "--keep", "[1, "], ["--keep", "not a number or an array"]),
     (["scan", "--runs", "3"], ["runs is of no use with solve = 'ode'"]),
     (["scan", "--solve", "reduced", "--rtol", "1e-6"], ["rtol is of no use with solve = 'reduced'"]),

@@ -34,6 +34,10 @@ def option_rows():
                     some = [(values[0][0], f"{option} is of no use where {option} varies")]
                 for value, words in some:
                     yield [command, *small, f"--{option}={value}"], [option, words]
+        for option, values in bad_options.OUTPUT.items():
+            for value, words in values if f"--{option}" in there else ():
+                elsewhere = ["--data={folder}/new"] if option == "figures" else []
+                yield [command, *small, *elsewhere, f"--{option}={value}"], [words]
     for option, values in bad_options.TRAINING.items():
         for value, words in values:
             yield ["mnist", f"--{option}={value}"], [option, words]

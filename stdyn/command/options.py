@@ -166,4 +166,4 @@ def assignment(text: str) -> tuple[str, Any]:
             raise ValueError("more than the values")
         return names.strip(), parsed["values"]
     except ValueError:
-        raise InputError(f"--vary {shown(names)}: {shown(values)} is not a list or a table as in a TOML file") from None
+        raise InputError(f"--vary {names}: {shown(values)} is not a list or a table as in a TOML file") from None
