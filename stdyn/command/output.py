@@ -115,6 +115,8 @@ def _exists(path: Path) -> bool:
         return path.exists()
     except PermissionError:
         raise InputError(f"the folder {path.parent} cannot be searched: permission denied") from None
+    except OSError as error:
+        raise InputError(f"{path} cannot be reached: {error.strerror}") from None
 
 
 def _make_folder(path: Path) -> None:
