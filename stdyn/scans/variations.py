@@ -15,6 +15,7 @@ from stdyn.model.experiment import Experiment
 from stdyn.model.problem import RATES, Problem
 from stdyn.model.state import OrderParameters
 from stdyn.settings import check_name, from_values
+from stdyn.values import Frozen
 
 TEXTS = ("rule", "activation", "activation_teacher")
 NUMBERS = {
@@ -39,7 +40,7 @@ _KEYS = ("from", "to", "number", "spacing")
 
 
 @dataclass(frozen=True, eq=False)
-class Variations(Sequence[Problem]):
+class Variations(Frozen, Sequence[Problem]):
     """A sequence of problems: an experiment with some of its quantities varied. A point is made when it is asked for.
 
     Parameters
