@@ -9,12 +9,26 @@ import lazy_loader
 
 __version__ = "0.1.0"
 
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+_load, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 
 _WINGS = {
     "averages": "model", "initial": "model", "summary": "analysis", "mnist": "layered",
     "plot": "figures", "scanplot": "figures", "layerplot": "figures", "outputplot": "figures", "theoryplot": "figures",
 }  # fmt: skip  # the public modules that stand in a wing
+
+
+def __getattr__(name):  # type: ignore[no-untyped-def]
+    return _with_public_names(_load(name)) if name in _WINGS else _load(name)
+
+
+def _with_public_names(module):  # type: ignore[no-untyped-def]
+    """A public module whose dir(), which a tab completes names from, are what it offers: not what it imports."""
+    names = vars(module)
+    if "__all__" not in names:
+        own = [name for name, value in names.items() if getattr(value, "__module__", None) == module.__name__]
+        module.__all__ = [name for name in own if not name.startswith("_")]
+    module.__dir__ = lambda: [*module.__all__, *(name for name in vars(module) if name.startswith("__"))]
+    return module
 
 
 class _PublicModules(MetaPathFinder, Loader):
@@ -28,7 +42,7 @@ class _PublicModules(MetaPathFinder, Loader):
         name = spec.name.rpartition(".")[2]
         module = import_module(f"{__name__}.{_WINGS[name]}.{name}")
         spec.loader_state = module.__spec__
-        return module
+        return _with_public_names(module)
 
     def exec_module(self, module):  # type: ignore[no-untyped-def]
         module.__spec__ = module.__spec__.loader_state  # it was executed under its own name

@@ -2,30 +2,40 @@
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import suppress
+from numbers import Real
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from stdyn.errors import InputError
+from stdyn.text import shown
 
 Array = NDArray[np.float64]
 
 METHODS = ("DOP853", "RK45", "RK23", "LSODA", "Radau", "BDF")  # of scipy.integrate.solve_ivp
 _MOST_DRAWN = 2**50  # numbers from a generator; one that is further on was jumped or advanced to another stream
+_DEEPEST = 32  # as many axes as an array of NumPy has at least
+_KINDS = {  # of NumPy's types that are not taken for numbers
+    "b": "truth values are not meant",
+    "c": "complex numbers are not meant",
+    "m": "times are not meant",
+    "M": "dates are not meant",
+    "S": "texts are not meant",
+    "U": "texts are not meant",
+    "T": "texts are not meant",
+    "V": "records are not meant",
+}
+UNITS = 2**15  # at most, of a layer: arrays of more are too large to be made
 NORMALS = ("fast", "numpy")  # kernels.random.normals, or numpy.random.Generator.standard_normal, the reference
 
 
 def frozen_array(name: str, value: ArrayLike, ndim: tuple[int, ...]) -> Array:
     """A read-only float copy of `value`, refused if it is not finite or has a wrong number of axes."""
-    try:
-        if np.asarray(value).dtype.kind in "bc":
-            raise TypeError("neither truth values nor complex numbers are meant")
-        array = np.array(value, dtype=float)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{name} must be an array of numbers, but is {value!r} ({error})") from None
+    array = floats(name, value)
     if array.ndim not in ndim:
         axes = " or ".join(map(str, ndim))
         raise InputError(f"{name} must have {axes} axes, but has shape {array.shape}")
@@ -39,40 +49,122 @@ def frozen_array(name: str, value: ArrayLike, ndim: tuple[int, ...]) -> Array:
     return array
 
 
+def floats(name: str, value: ArrayLike) -> Array:
+    """A float copy of `value`, refused if anything in it is no number, or not meant as one.
+
+    NumPy would take truth values, dates, texts of numbers and the values hidden by a mask for numbers.
+    """
+    check_numbers(name, value)
+    try:
+        with np.errstate(all="ignore"):
+            return np.array(value, dtype=float)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InputError(f"{name} must be an array of numbers, but is {shown(value)} ({error})") from None
+
+
+def as_floats(name: str, value: ArrayLike) -> Array:
+    """`value` as `floats` makes it, without a copy of what is an array of floats."""
+    return value if type(value) is np.ndarray and value.dtype == float else floats(name, value)
+
+
+def check_numbers(name: str, value: object) -> None:
+    """Refuse what holds anything that is no number, or is not meant as one."""
+    try:
+        found = _not_a_number(value)
+    except (TypeError, ValueError, OverflowError) as error:
+        found = str(error)
+    if found:
+        raise InputError(f"{name} must be an array of numbers, but is {shown(value)} ({found})")
+
+
+def _not_a_number(value: object, depth: int = 0) -> str:
+    """What in a value is no number, or is not meant as one; "" if nothing is."""
+    if isinstance(value, np.ma.MaskedArray):
+        return "masked values are not taken; .filled(…) or .compressed() says what is meant"
+    if isinstance(value, list | tuple):
+        if depth > _DEEPEST:
+            return f"lists within more than {_DEEPEST} lists"
+        return next((found for each in value if (found := _not_a_number(each, depth + 1))), "")
+    if type(value) in (int, float):
+        return ""
+    array = value if isinstance(value, np.ndarray) else np.asarray(value)
+    if array.dtype.kind == "O":
+        others = (each for each in array.flat if isinstance(each, bool | np.bool_) or not isinstance(each, Real))
+        return next((f"{shown(each)} is no number" for each in others), "")
+    return _KINDS.get(array.dtype.kind, "")
+
+
+def precision(*values: ArrayLike) -> float:
+    """The largest relative spacing of the floating numbers that these arrays are given in, 2.2e-16 at least."""
+    kinds = (np.asarray(value).dtype for value in values)
+    least = float(np.finfo(float).eps)
+    return max((max(least, float(np.finfo(kind).eps)) for kind in kinds if kind.kind == "f"), default=least)
+
+
 def number(name: str, value: object, least: float = 0.0, most: float = sys.float_info.max) -> float:
     """`value` as a finite float from `least` to `most`."""
+    value = _scalar(value)
     if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
-        raise InputError(f"{name} must be a number, but is {value!r}")
-    if not max(least, -sys.float_info.max) <= value <= sys.float_info.max:
-        raise InputError(f"{name} must be finite and at least {least:g}, but is {value}")
-    if value > most:
-        raise InputError(f"{name} must be at most {most:g}, but is {value}")
-    return float(value)
+        raise InputError(f"{name} must be a number, but is {shown(value)}")
+    try:
+        found = float(value)
+    except OverflowError:
+        found = np.inf
+    if not np.isfinite(found) or found < least:
+        bound = f" and at least {least:g}" if np.isfinite(least) else ""
+        raise InputError(f"{name} must be finite{bound}, but is {shown(value)}")
+    if found > most:
+        raise InputError(f"{name} must be at most {most:g}, but is {shown(value)}")
+    return found
 
 
 def integer(name: str, value: object, least: int, most: int = 2**53) -> int:
     """`value` as an int from `least` to `most`; a float with an integer value is taken, 2.5 is not."""
+    value = _scalar(value)
     if isinstance(value, (float, np.floating)) and np.isfinite(value) and value == int(value):
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
-        raise InputError(f"{name} must be an integer, but is {value!r}")
+        raise InputError(f"{name} must be an integer, but is {shown(value)}")
     if value < least:
-        raise InputError(f"{name} must be at least {least}, but is {value}")
+        raise InputError(f"{name} must be at least {least}, but is {shown(value)}")
     if value > most:
-        raise InputError(f"{name} must be at most {most}, but is {value}")
+        raise InputError(f"{name} must be at most {most}, but is {shown(value)}")
     return int(value)
 
 
-def check_type(name: str, value: object, kind: type) -> None:
-    """Refuse what is of another type."""
-    if not isinstance(value, kind):
-        raise InputError(f"{name} must be a {kind.__name__}, but is {type(value).__name__}")
+def _scalar(value: object) -> object:
+    """An array without axes is its only entry."""
+    is_array = isinstance(value, np.ndarray) and not isinstance(value, np.ma.MaskedArray)
+    return value[()] if is_array and value.ndim == 0 else value  # type: ignore[index, attr-defined]
+
+
+def choice(name: str, value: object, choices: Sequence[str]) -> str:
+    """`value`, which must be one of these words."""
+    if not isinstance(value, str) or value not in choices:
+        raise InputError(f"{name} must be one of {', '.join(choices)}, but is {shown(value)}")
+    return str(value)
+
+
+def check_type(name: str, value: object, *kinds: type) -> None:
+    """Refuse what is of none of these types."""
+    if not isinstance(value, kinds):
+        wanted = " or ".join(kind.__name__ for kind in kinds)
+        raise InputError(f"{name} must be a {wanted}, but is {type(value).__name__}")
+
+
+def check_path(name: str, value: object) -> Path:
+    """`value` as a path."""
+    if isinstance(value, str | os.PathLike) and value != "" and "\0" not in (text := str(value)):
+        return Path(text)
+    raise InputError(f"{name} must be a path, but is {shown(value)}")
 
 
 def check_rng(rng: object) -> None:
     """Refuse what is not a numpy.random.Generator."""
     if not isinstance(rng, np.random.Generator):
-        raise InputError(f"rng must be a numpy.random.Generator (numpy.random.default_rng(1), say), but is {rng!r}")
+        raise InputError(
+            f"rng must be a numpy.random.Generator (numpy.random.default_rng(1), say), but is {shown(rng)}"
+        )
 
 
 def seed_sequence(rng: np.random.Generator) -> np.random.SeedSequence:
@@ -152,7 +244,7 @@ def check_executor(executor: object) -> None:
     if executor is not None and not isinstance(executor, Executor):
         raise InputError(
             "executor must be a concurrent.futures.Executor (such as executor in: with stdyn.processes() as executor:),"
-            f" but is {executor!r}"
+            f" but is {shown(executor)}"
         )
 
 
@@ -160,27 +252,24 @@ def time_grid(alphas: ArrayLike) -> Array:
     """`alphas` as a read-only array of times: one axis, finite, none negative, strictly increasing."""
     array = frozen_array("alphas", alphas, (1,))
     if array[0] < 0:
-        raise InputError(f"alphas must not be negative, but alphas[0] is {array[0]:g}")
+        raise InputError(f"alphas must not be negative, but alphas[0] is {array[0]}")
     wrong = np.flatnonzero(np.diff(array) <= 0)
     if wrong.size:
         j = int(wrong[0])
         raise InputError(
-            f"alphas must increase strictly, but alphas[{j}] = {array[j]:g} is followed by {array[j + 1]:g}"
+            f"alphas must increase strictly, but alphas[{j}] = {array[j]} is followed by {array[j + 1]}"
             " (np.unique sorts them and drops the repeated ones)"
         )
     return array
 
 
-def check_settings(method: str, rtol: float, atol: float | None) -> tuple[float, float]:
+def check_settings(method: str, rtol: float, atol: float | None, name: str = "method") -> tuple[float, float]:
     """The tolerances as numbers; refuses a method or a tolerance that solve_ivp cannot use."""
-    if method not in METHODS:
-        raise InputError(f"method must be one of {', '.join(METHODS)}, but is {method!r}")
+    choice(name, method, METHODS)
     rtol = number("rtol", rtol, 1e-13, 1e-2)
     return rtol, number("atol", rtol / 100 if atol is None else atol, 1e-18)
 
 
 def check_normals(normals: str) -> str:
     """Refuse what is not the name of a source of normal numbers."""
-    if normals not in NORMALS:
-        raise InputError(f"normals must be one of {', '.join(NORMALS)}, but is {normals!r}")
-    return normals
+    return choice("normals", normals, NORMALS)

@@ -6,9 +6,17 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
+from stdyn.text import message
+
 
 class InputError(ValueError):
-    """An argument, an option or a file that cannot be used; the message names it, its value and what was expected."""
+    """An argument, an option or a file that cannot be used; the message names it, its value and what was expected.
+
+    It is one line of less than 500 characters, whatever the value is.
+    """
+
+    def __init__(self, text: object = "") -> None:
+        super().__init__(message(str(text)))
 
 
 class DivergenceWarning(RuntimeWarning):

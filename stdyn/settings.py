@@ -1,5 +1,7 @@
 """The parameters of a command, from options or a TOML file: the fields of a dataclass, each with its help."""
 
+import os
+import stat
 import tomllib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import field, fields
@@ -8,9 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from stdyn.errors import InputError
+from stdyn.text import shown
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
+
+_LARGEST = 2**26  # bytes of a TOML file
 
 Parameters = TypeVar("Parameters", bound="DataclassInstance")  # an Experiment, a Training
 
@@ -23,17 +28,16 @@ def parameter(default: Any, text: str, **more: Any) -> Any:
 def read_toml(path: Path, kind: "type[DataclassInstance]", tables: Collection[str] = ()) -> dict[str, Any]:
     """The keys of a TOML file, each the name of a field of `kind`, and the tables that may stand below them."""
     try:
-        with path.open("rb") as file:
-            values = tomllib.load(file)
+        values = parse(_text(path))
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise InputError(f"{path} is not valid TOML: {error}") from None
     names = [f.name for f in fields(kind)]
     for key, value in values.items():
         if key in tables:
             if not isinstance(value, dict):
-                raise InputError(f"{path}: {key} must be a table, [{key}], but is {value!r}")
+                raise InputError(f"{path}: {key} must be a table, [{key}], but is {shown(value)}")
             continue
         if isinstance(value, dict):
             allowed = f" but [{'] and ['.join(tables)}]" if tables else ""
@@ -42,6 +46,28 @@ def read_toml(path: Path, kind: "type[DataclassInstance]", tables: Collection[st
             )
         check_name(key, [*names, *tables], f"{path}: there is no key")
     return values
+
+
+def parse(text: str) -> dict[str, Any]:
+    """A TOML text; raises ValueError if it is none."""
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        raise ValueError("its lists or tables are nested too deep") from None
+
+
+def _text(path: Path) -> str:
+    """What is in a file, in a pipe or at /dev/stdin, up to a limit; nothing is in a pipe that nobody writes into."""
+    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | getattr(os, "O_NONBLOCK", 0))) as file:
+        if hasattr(os, "set_blocking"):
+            os.set_blocking(file.fileno(), True)
+        content = file.read(_LARGEST + 1)
+        is_pipe = stat.S_ISFIFO(os.fstat(file.fileno()).st_mode)
+    if is_pipe and not content:
+        raise InputError(f"{path} is a pipe that nobody writes into")
+    if len(content) > _LARGEST:
+        raise InputError(f"{path} is no TOML file of parameters: it has more than {_LARGEST} bytes")
+    return content.decode("utf-8-sig")
 
 
 def to_toml(experiment: "DataclassInstance") -> str:
@@ -59,21 +85,28 @@ def to_toml(experiment: "DataclassInstance") -> str:
 def check_name(name: str, names: Sequence[str], refusal: str) -> None:
     """Refuse a name that is none of `names`, saying which is nearest."""
     if name not in names:
-        near = get_close_matches(name, names, n=1, cutoff=0.0)
-        raise InputError(f"{refusal} {name!r}; the nearest one is {near[0]!r}")
+        near = get_close_matches(name[:100], names, n=1, cutoff=0.0)
+        raise InputError(f"{refusal} {shown(name)}; the nearest one is {shown(near[0])}")
 
 
-def make(
-    kind: type[Parameters],
-    defaults: Mapping[str, Any],
-    config: Path | None,
-    options: Mapping[str, Any],
-    tables: Collection[str] = (),
-) -> Parameters:
-    """The experiment of a command: its defaults, then the file (which may have these tables, too), then the options."""
-    in_file = read_toml(config, kind, tables) if config else {}
-    read = {name: value for name, value in in_file.items() if name not in tables}
-    return from_values(dict(defaults) | read | dict(options), kind)
+def of_no_use(made: Any, options: Mapping[str, Any], in_file: Mapping[str, Any], varied: Collection[str]) -> list[str]:
+    """What a file says and another parameter leaves without use, in words; an option of that kind is refused.
+
+    A file is for several commands and rules, an option for one. The quantities `varied` take other values.
+    """
+    for name in varied:
+        if name in options:
+            raise InputError(f"{name} is of no use where {name} varies, but is {shown(options[name])}")
+    usual, notes = {f.name: f.default for f in fields(made)}, []
+    for name, reasons in made.without_use().items():
+        if any(each in varied for each in reasons):
+            continue
+        why = " and ".join(f"{each} = {shown(getattr(made, each))}" for each in reasons)
+        if name in options:
+            raise InputError(f"{name} is of no use with {why}, but is {shown(options[name])}")
+        if name in in_file and in_file[name] != usual[name]:
+            notes.append(f"{name} = {shown(in_file[name])} is of no use with {why}")
+    return notes
 
 
 def from_values(values: Mapping[str, Any], kind: type[Parameters]) -> Parameters:
@@ -81,5 +114,5 @@ def from_values(values: Mapping[str, Any], kind: type[Parameters]) -> Parameters
     for f in fields(kind):
         value = values.get(f.name)
         if isinstance(f.default, str) and value is not None and not isinstance(value, str):
-            raise InputError(f"{f.name} must be a text such as {f.default!r}, but is {value!r}")
+            raise InputError(f"{f.name} must be a text such as {shown(f.default)}, but is {shown(value)}")
     return kind(**values)

@@ -2,11 +2,35 @@
 
 from collections.abc import Mapping, Sequence
 from reprlib import Repr
+from typing import Any
 
-_REPR = Repr()
-_REPR.maxstring = _REPR.maxother = 80
-_REPR.maxlist = _REPR.maxdict = 6
 _LONGEST = 2000  # characters of a text that are printed
+_LINE = 480  # of a message
+
+
+class _Short(Repr):
+    """Of values: the beginning and the end."""
+
+    def repr_int(self, x: int, level: int) -> str:
+        if x.bit_length() > 10_000:  # Python writes no more than 4300 digits
+            return f"an integer of {x.bit_length()} bits"
+        return super().repr_int(x, level)
+
+    def repr_instance(self, x: object, level: int) -> str:
+        try:
+            if type(x).__module__ == "numpy" and getattr(x, "ndim", 1) == 0 and not hasattr(x, "mask"):
+                item = x.item()  # type: ignore[attr-defined]
+                return str(x) if type(item) is type(x) else self.repr1(item, level)
+            text = " ".join(repr(x).split())
+        except Exception:  # of others' code
+            return f"a {type(x).__name__} that cannot be shown"
+        half = self.maxother // 2 - 2
+        return text if len(text) <= self.maxother else f"{text[:half]}...{text[-half:]}"
+
+
+_SHORT = _Short()
+_SHORT.maxstring = _SHORT.maxother = 80
+_SHORT.maxlist = _SHORT.maxtuple = _SHORT.maxdict = 6
 
 
 def columns(rows: Sequence[tuple[str, ...]]) -> str:
@@ -35,9 +59,16 @@ def _printable(character: str) -> str:
     return character if character.isprintable() else character.encode("unicode_escape").decode()
 
 
-def shown(value: object) -> str:
+def shown(value: Any) -> str:
     """A value in an error message: short, in one line."""
-    return printable(_REPR.repr(value))
+    return message(_SHORT.repr(value), 200)
+
+
+def message(text: str, longest: int = _LINE) -> str:
+    """A text in one short line, without what is in the middle of a longer one."""
+    half = longest // 2 - 1
+    text = printable(text if len(text) <= longest else f"{text[:half]} … {text[-half:]}")  # which may make it longer
+    return text if len(text) <= longest else f"{text[:half]} … {text[-half + 1 :]}"
 
 
 def without_markup(text: str) -> str:

@@ -18,7 +18,7 @@ from stdyn.command.main import cli
 from stdyn.model.activations import BUILT_IN
 from stdyn.model.experiment import Experiment
 from stdyn.scans.variations import Variations
-from stdyn.settings import make, read_toml
+from stdyn.settings import from_values, read_toml
 
 ROOT = Path(__file__).parent.parent
 PAGES = ["README.md", "CONTRIBUTING.md", "figures/README.md", "benchmarks/README.md", "data/reference/README.md"]
@@ -33,6 +33,13 @@ def text_of(page):
 def blocks(text, language):
     """Its blocks of code in that language."""
     return re.findall(rf"```{language}\n(.*?)```", text, flags=re.DOTALL)
+
+
+def experiment_in(file):
+    """That of a TOML file, without its tables."""
+    tables = ("vary", "scan")
+    keys = {key: value for key, value in read_toml(file, Experiment, tables).items() if key not in tables}
+    return from_values(keys, Experiment)
 
 
 def run(text, name, **namespace):
@@ -95,7 +102,7 @@ def test_examples_of_the_page_on_scans_run(tmp_path, monkeypatch):
     (tmp_path / "my.toml").write_text(config)
     tables = read_toml(tmp_path / "my.toml", Experiment, ("vary", "scan"))
     chosen = {key: tables["scan"][key] for key in ("sample", "number")}
-    points = Variations(make(Experiment, {}, tmp_path / "my.toml", {}, ("vary", "scan")), tables["vary"], **chosen)
+    points = Variations(experiment_in(tmp_path / "my.toml"), tables["vary"], **chosen)
     assert f"= {len(points)} points" in config
 
 
@@ -224,15 +231,15 @@ def test_experiments_of_the_examples_can_be_run():
     assert files
     for file in files:
         tables = ("vary", "scan")
-        make(Experiment, {}, file, {}, tables).check(fewest_runs=2)
+        experiment_in(file).check(fewest_runs=2)
         values = read_toml(file, Experiment, tables)
         if "vary" in values:
-            Variations(make(Experiment, {}, file, {}, tables), values["vary"], number=values["scan"].get("number"))
+            Variations(experiment_in(file), values["vary"], number=values["scan"].get("number"))
 
 
 def test_the_experiment_with_three_outputs_is_the_reference_with_other_second_layers():
     """Unit vectors of the teacher units, orthogonal columns of equal length; lengths of v and b as at one output."""
-    three, one = make(Experiment, {}, ROOT / "examples" / "outputs_3.toml", {}), Experiment()
+    three, one = experiment_in(ROOT / "examples" / "outputs_3.toml"), Experiment()
     v_teacher = three.problem("bp").start.v_teacher
     np.testing.assert_allclose(np.sum(v_teacher**2, axis=1), 1, atol=1e-15)
     np.testing.assert_allclose(v_teacher.T @ v_teacher, 5 / 3 * np.eye(3), atol=1e-15)

@@ -14,6 +14,7 @@ from stdyn.model.trajectory import Trajectory, nearest
 from stdyn.text import columns
 from stdyn.theory.fluctuations import Fluctuations
 from stdyn.theory.quadrature import SETS, alike
+from stdyn.values import Frozen
 
 _ROUNDING = 1e-12  # a deviation this small (relative to 1 + |theory|) is none: all runs start at the same point,
 _TOLERANCES = 100  # and so is one of this many tolerances of the ODE solver
@@ -22,7 +23,7 @@ _SPECIALISED = 0.5  # the theory is specialised if R_in of a student differ betw
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Comparison:
+class Comparison(Frozen):
     """The mean over runs of every order parameter and of eps_g, held to the theory; prints as a table.
 
     Held to fluctuations, the theory is that of runs of finite N: `theory` is the ODEs and the bias of order 1/N, and
@@ -96,6 +97,9 @@ class Comparison:
     def agrees(self) -> bool:
         """Whether nothing deviates by more than allowed."""
         return all(bool(self.within(name).all()) for name in self.mean)
+
+    def __bool__(self) -> bool:
+        return self.agrees
 
     def __repr__(self) -> str:
         header = ("", "largest deviation", "at alpha", "in s.e.", "rms in s.e.", "within what is allowed")

@@ -17,6 +17,7 @@ from stdyn.theory.expansion import Expansion
 from stdyn.theory.fixedpoints import FixedPoint, fixed_point
 from stdyn.theory.fluctuations import fluctuations
 from stdyn.theory.ode import integrate
+from stdyn.values import Frozen
 
 _TRIED = 9  # alphas of a plateau from which its saddle is looked for
 _ALIKE = 1.25  # factor between the eps_g of a plateau and those of its saddle, and of the alphas where that is near
@@ -30,7 +31,7 @@ _POINTS = 801  # recorded alphas between which a crossing is interpolated
 
 
 @dataclass(frozen=True, eq=False)
-class Plateau:
+class Plateau(Frozen):
     """A plateau of eps_g.
 
     Attributes
@@ -169,7 +170,7 @@ def time_below(alphas: Array, eps_g: Array, level: float) -> Array:
 
 
 @dataclass(frozen=True, eq=False)
-class EscapeTimes:
+class EscapeTimes(Frozen):
     """When runs leave the plateau that a symmetric start ends on, for every large N.
 
     Attributes

@@ -3,6 +3,7 @@
 Heavy modules are imported inside the commands, so that --help answers at once.
 """
 
+import io
 import signal
 import sys
 import warnings
@@ -16,7 +17,7 @@ from stdyn.command.output import Stopped
 from stdyn.command.streams import Tolerant
 from stdyn.errors import InputError
 from stdyn.stopping import Signals, stoppable
-from stdyn.text import printable
+from stdyn.text import message as one_line
 
 _STOPPED_BY = 128  # and the number of the signal, as shells say it
 
@@ -28,6 +29,9 @@ def main() -> None:
     SIGHUP. Output that nobody takes, as the terminal is closed, does not stop it.
     """
     warnings.showwarning = _say_warning
+    for stream in (sys.stdout, sys.stderr):  # what is not in their encoding is written as it is in Python
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     out, err = Tolerant(sys.stdout), Tolerant(sys.stderr)
     with stoppable() as signals, redirect_stdout(out), redirect_stderr(err):
         try:
@@ -48,10 +52,10 @@ def _run(signals: Signals) -> int:
         cli.main(prog_name="stdyn", standalone_mode=False)
     except (InputError, click.ClickException) as error:
         text = error.format_message() if isinstance(error, click.ClickException) else str(error)
-        click.echo(f"stdyn: error: {printable(text)}", err=True)
+        click.echo(f"stdyn: error: {one_line(text)}", err=True)
         return 2
     except (Stopped, OSError, MemoryError, ImportError) as error:
-        click.echo(f"stdyn: {printable(str(error) or 'out of memory')}", err=True)
+        click.echo(f"stdyn: {one_line(str(error) or 'out of memory')}", err=True)
         return 1 if signals.first is None else _STOPPED_BY + signals.first
     except (KeyboardInterrupt, click.Abort):
         click.echo("stdyn: interrupted", err=True)
@@ -65,4 +69,4 @@ def _run(signals: Signals) -> int:
 
 
 def _say_warning(message: Warning | str, *_: object, **__: object) -> None:
-    click.echo(f"stdyn: warning: {printable(str(message))}", err=True)
+    click.echo(f"stdyn: warning: {one_line(str(message))}", err=True)

@@ -52,8 +52,13 @@ def mnist_command(
         Target.at(write_config, force).save_text(to_toml(training))
         return
     from stdyn.figures import layerplot
+    from stdyn.layered import mnist
     from stdyn.layered.runs import train
 
+    data = mnist.folder_of(data, progress=True)
+    mnist.find(data)  # before any folder is made
+    if training.train_size is not None:
+        mnist.read(data, other_data).first(training.train_size)
     given = output or Path(f"data/mnist_{'-'.join(map(str, training.widths)) or 'none'}.h5")
     names = ["errors", "angles", *(f"{rule}_outputs" for rule in training.rule)]
     replace = force or given.exists()  # the figures of a file that is gone on with

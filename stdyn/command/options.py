@@ -1,18 +1,19 @@
 """Options that several commands share, and the values that they make of them."""
 
-import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import Field, fields
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from stdyn.command.output import Figures, Output
 from stdyn.errors import InputError
 from stdyn.model.experiment import Experiment
-from stdyn.settings import make, read_toml
+from stdyn.settings import from_values, of_no_use, parse, read_toml
+from stdyn.text import shown
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -33,10 +34,10 @@ class TomlValue(click.ParamType):
             return value
         try:
             if "\n" in value:
-                raise tomllib.TOMLDecodeError("more than one line")
-            return tomllib.loads(f"value = {value}")["value"]
-        except tomllib.TOMLDecodeError:
-            self.fail(f"{value!r} is not a number or an array such as 0.5 or '[0.1, 0.2]'", param, ctx)
+                raise ValueError("more than one line")
+            return parse(f"value = {value}")["value"]
+        except ValueError:
+            self.fail(f"{shown(value)} is not a number or an array such as 0.5 or '[0.1, 0.2]'", param, ctx)
 
 
 class TomlOrText(TomlValue):
@@ -62,10 +63,17 @@ def experiment_options(
         def command(config: Path | None, **options: Any) -> None:
             given = {f.name: options.pop(f.name, None) for f in fields(of)}
             given = {name: value for name, value in given.items() if value not in (None, ())}
+            in_file = read_toml(config, of, tables) if config else {}
+            in_tables = {name: in_file.pop(name, {}) for name in tables}
+            experiment = from_values(defaults | in_file | given, of)
+            varied = set(in_tables.get("vary", ()))
+            varied.update(text.partition("=")[0].strip() for text in options.get("vary", ()))
+            varied.discard("N")  # the recorded alphas are multiples of 1/N, also where N varies
+            for text in of_no_use(experiment, given, in_file, varied):
+                click.echo(f"stdyn: {config}: {text}", err=True)
             if tables:
-                in_file = read_toml(config, of, tables) if config else {}
-                options |= {"config": config, "tables": {name: in_file.get(name, {}) for name in tables}}
-            function(make(of, defaults, config, given, tables), **options)
+                options |= {"config": config, "tables": in_tables}
+            function(experiment, **options)
 
         with_options: Function = command
         for f in reversed([f for f in fields(of) if f.name not in without]):
@@ -122,6 +130,14 @@ force_anew_option = click.option("--force", is_flag=True, help="Begin anew if th
 workers_option = click.option("--workers", type=int, help="Number of worker processes.  [all cores]")
 
 
+def refuse_options(names: Iterable[str], why: str) -> None:
+    """Refuse options of this command that something else leaves without use."""
+    context = click.get_current_context()
+    for name in names:
+        if context.get_parameter_source(name) == ParameterSource.COMMANDLINE:
+            raise InputError(f"{name} is of no use with {why}, but is {shown(context.params[name])}")
+
+
 def write_config_option(what: str) -> Decorator:
     """Give a command --write-config, the file that it writes its parameters into."""
     return click.option("--write-config", type=PATH, help=f"Write the {what} as a TOML file, and do nothing else.")
@@ -142,10 +158,13 @@ def assignment(text: str) -> tuple[str, Any]:
     names, is_one, values = text.rpartition("=") if "{" not in text else text.partition("={")
     values = "{" + values if "{" in text else values
     if not is_one or not names.strip():
-        raise InputError(f"--vary must be NAME=VALUES, such as 'eta=[0.1, 0.2]', but is {text!r}")
+        raise InputError(f"--vary must be NAME=VALUES, such as 'eta=[0.1, 0.2]', but is {shown(text)}")
     if values.strip() == "each":
         return names.strip(), "each"
     try:
-        return names.strip(), tomllib.loads(f"values = {values}")["values"]
-    except tomllib.TOMLDecodeError:
-        raise InputError(f"--vary {names}: {values!r} is not a list or a table as in a TOML file") from None
+        parsed = parse(f"values = {values}")
+        if len(parsed) > 1:
+            raise ValueError("more than the values")
+        return names.strip(), parsed["values"]
+    except ValueError:
+        raise InputError(f"--vary {names}: {shown(values)} is not a list or a table as in a TOML file") from None

@@ -198,7 +198,7 @@ def _listed(files: Iterable[Path]) -> str:
 
 def resumable(path: Path) -> Path:
     """The path of a file that is gone on with if it is there, and checked if not."""
-    if _exists(path):
+    if _exists(path) and not path.is_dir():
         _check_not_read(path)
         return path
     target = Target.checked(path, force=False)
@@ -250,7 +250,9 @@ def _exists(path: Path) -> bool:
         return path.exists()
     except PermissionError:
         raise InputError(f"the folder {path.parent} cannot be searched: permission denied") from None
-    except (OSError, ValueError):
+    except OSError as error:
+        raise InputError(f"{path} cannot be reached: {error.strerror}") from None
+    except ValueError:
         return False
 
 

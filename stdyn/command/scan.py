@@ -15,6 +15,7 @@ from stdyn.command.options import (
     experiment_options,
     force_anew_option,
     output_option,
+    refuse_options,
     vary_option,
     workers_option,
 )
@@ -24,6 +25,7 @@ from stdyn.errors import InputError, ScanInterrupted, ScanStopped
 from stdyn.model.experiment import Experiment
 from stdyn.progress import interactive
 from stdyn.settings import check_name
+from stdyn.text import shown
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -75,6 +77,11 @@ def scan_command(
     if not varied:
         raise InputError("nothing varies: a table [vary] in CONFIG.toml or --vary NAME=VALUES says what does")
     problems = Variations(experiment, varied, settings.get("sample", "random"), settings.get("number"))
+    if "sample" in settings and not problems.samples:
+        raise InputError(f"sample is of no use where nothing is sampled, but is {shown(settings['sample'])}")
+    by_ode = settings.get("solve", "ode") == "ode"
+    why = f"solve = {shown(settings.get('solve', 'ode'))}"
+    refuse_options(("runs", "normals") if by_ode else ("ode_method", "rtol"), why)
     solve, seed = _solver(experiment, settings.get("solve", "ode"), settings.get("max_steps"))
     path = output or Path(f"data/{config.stem if config else 'scan'}.h5")
     try:

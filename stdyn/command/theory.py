@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from stdyn.command.group import cli
-from stdyn.command.options import assignment, experiment_options, force_option, output_options, vary_option
+from stdyn.command.options import (
+    assignment,
+    experiment_options,
+    force_option,
+    output_options,
+    refuse_options,
+    vary_option,
+)
 from stdyn.command.output import Output, Stopped, Target
 from stdyn.command.solving import Job
 from stdyn.errors import InputError
@@ -48,6 +55,7 @@ def theory_command(experiment: Experiment, vary: tuple[str, ...], starts: int | 
     check_smooth(experiment.problem(experiment.rules[0]))
     if not vary:
         number("eta", experiment.eta, 1e-300)
+        refuse_options(("runs",), "theory, unless N varies")
         _study_one(experiment, 200 if starts is None else starts, output)
         return
     if len(vary) > 1:
@@ -62,8 +70,10 @@ def theory_command(experiment: Experiment, vary: tuple[str, ...], starts: int | 
             f"vary must give {quantity} a list of values or a table with from, to and number, but is {vary[0]}"
         )
     if quantity == "N":
+        refuse_options(("alpha_max", "alpha_min", "points", "spacing", "ode_method", "rtol"), "vary N")
         _study_sizes(experiment, values, output)
     else:
+        refuse_options(("runs", "ode_method", "rtol"), f"vary {quantity}")
         _study_against(quantity, values, experiment, output)
 
 

@@ -40,6 +40,7 @@ from stdyn.layered.network import (
 )
 from stdyn.progress import bar
 from stdyn.stopping import stoppable
+from stdyn.text import shown
 
 _DIVERGED = 100.0  # cross-entropy of a batch, in units of that of guessing, log(number of classes)
 _TOGETHER = 1000  # images whose error is taken at once
@@ -150,7 +151,7 @@ def check_threads(threads: int | None) -> int:
 def check(network: Network, images: Images, rule: str, feedback: Sequence[Array] | None) -> None:
     """Refuse a network that does not go with its images, or feedback that does not go with its network."""
     if not isinstance(network, Network):
-        raise InputError(f"network must be a stdyn.layered.Network, but is {network!r}")
+        raise InputError(f"network must be a stdyn.layered.Network, but is {type(network).__name__}")
     if not isinstance(images, Images):
         raise InputError(f"images must be stdyn.mnist.Images, but is {type(images).__name__}")
     widths = network.widths
@@ -166,7 +167,7 @@ def check(network: Network, images: Images, rule: str, feedback: Sequence[Array]
         raise InputError("network must have finite weights and biases")
     if feedback is not None:
         if not isinstance(feedback, list | tuple):
-            raise InputError(f"feedback must be a list or tuple of matrices, but is {feedback!r}")
+            raise InputError(f"feedback must be a list or tuple of matrices, but is {shown(feedback)}")
         there = [frozen_array(f"feedback[{l}]", B, (2,)).shape for l, B in enumerate(feedback)]
         wanted = feedback_shapes(widths, rule)
         if there != wanted:

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from stdyn.checks import check_type
 from stdyn.layered.blas import Array
-from stdyn.layered.network import Network
+from stdyn.layered.network import Network, check_rule
+from stdyn.values import Frozen
 
 RECORDS = {  # at the end of every epoch: name -> (axes after the epoch, what it is)
     "train_error": ((), "fraction of the training images that get the wrong class"),
@@ -33,7 +35,7 @@ Records = dict[str, NDArray[np.float64]]  # of a whole training, by name
 
 
 @dataclass(frozen=True, eq=False)
-class EpochRecords:
+class EpochRecords(Frozen):
     """What is recorded of one epoch: RECORDS at its end, and ALIGNMENTS at the alphas from number `first` on."""
 
     at_end: Mapping[str, float | Array]
@@ -42,7 +44,7 @@ class EpochRecords:
 
 
 @dataclass(frozen=True, eq=False)
-class History:
+class History(Frozen):
     """What a training came to, epoch by epoch.
 
     Attributes
@@ -93,6 +95,11 @@ class History:
     output_alignment: Array
     diverged: tuple[int, int] | None = None
     seed: int | None = None
+
+    def __post_init__(self) -> None:
+        check_rule(self.rule)
+        check_type("network", self.network, Network)
+        super().__post_init__()
 
     @property
     def widths(self) -> tuple[int, ...]:

@@ -15,9 +15,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stdyn.checks import integer
+from stdyn.checks import check_numbers, check_path, integer
 from stdyn.errors import InputError
 from stdyn.files.paths import largest
+from stdyn.text import shown
+from stdyn.values import Frozen
+
+__all__ = ["FILES", "MIRRORS", "VARIABLE", "Images", "fetch", "load", "read"]
 
 VARIABLE = "STDYN_MNIST"
 MIRRORS = (
@@ -48,7 +52,7 @@ Bytes = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, eq=False)
-class Images:
+class Images(Frozen):
     """Labelled images to train and to test with.
 
     Parameters
@@ -71,6 +75,7 @@ class Images:
 
     def __post_init__(self) -> None:
         for name, ndim in (("train_images", 2), ("train_labels", 1), ("test_images", 2), ("test_labels", 1)):
+            check_numbers(name, getattr(self, name))
             array = np.asarray(getattr(self, name))
             if array.dtype != np.uint8 or array.ndim != ndim or array.size == 0:
                 raise InputError(
@@ -123,8 +128,9 @@ def load(folder: str | os.PathLike[str] | None = None, other: bool = False) -> I
     Parameters
     ----------
     folder : path, optional
-        Where the four IDX files are, as they come (`train-images-idx3-ubyte.gz`) or uncompressed; default: the value
-        of $STDYN_MNIST, and if there is none, `fetch()`.
+        Where the four IDX files are, as they come (`train-images-idx3-ubyte.gz`) or uncompressed, or the root that
+        torchvision has them below, in MNIST/raw; default: the value of $STDYN_MNIST, and if there is none, `fetch()`.
+        A ~ at the beginning is the user's home.
     other : bool, default False
         Take a data set of the size of MNIST that is not MNIST, such as Fashion-MNIST. A set of another size needs no
         leave.
@@ -144,21 +150,40 @@ def load(folder: str | os.PathLike[str] | None = None, other: bool = False) -> I
 
 def folder_of(folder: str | os.PathLike[str] | None = None, progress: bool = False) -> Path:
     """This folder, or that of $STDYN_MNIST, or else the one into which `fetch` has put MNIST."""
-    given = folder if folder is not None else os.environ.get(VARIABLE) or None
-    return fetch(progress=progress) if given is None else Path(given)
+    given, name = (folder, "folder") if folder is not None else (os.environ.get(VARIABLE) or None, f"${VARIABLE}")
+    if given is None:
+        return fetch(progress=progress)
+    path = check_path(name, given)
+    try:
+        path = path.expanduser()
+    except RuntimeError:  # no such user
+        raise InputError(f"{name} must be a folder, but is {shown(given)}: whose home that is, is not known") from None
+    of_torchvision = path / "MNIST" / "raw"
+    return of_torchvision if os.path.isdir(of_torchvision) and not _holds(path) else path
 
 
-def read(folder: Path, other: bool = False) -> Images:
-    """The images in a folder; see `load`."""
+def _holds(folder: Path) -> bool:
+    """Whether a file of MNIST is in a folder."""
+    return any(os.path.exists(folder / each) for name in FILES for each in _names(name))
+
+
+def find(folder: Path) -> dict[str, Path]:
+    """The files in a folder, by name; refuses a folder that lacks one."""
+    folder = check_path("folder", folder)
     try:
         found = folder.is_dir()
     except PermissionError:
         raise InputError(f"the folder {folder} with MNIST cannot be searched: permission denied") from None
     if not found:
         raise InputError(f"the folder {folder} with MNIST does not exist ({VARIABLE} or --data says where it is)")
+    return {name: _find(folder, name) for name in FILES}
+
+
+def read(folder: Path, other: bool = False) -> Images:
+    """The images in a folder; see `load`."""
     arrays = []
-    for name, (shape, digest) in FILES.items():
-        path = _find(folder, name)
+    for name, path in find(folder).items():
+        shape, digest = FILES[name]
         content = _content(path, len(shape))
         array = _idx(path, content, len(shape))
         if array.shape == shape and not other and hashlib.sha256(content).hexdigest() != digest:
@@ -173,9 +198,13 @@ def read(folder: Path, other: bool = False) -> Images:
         raise InputError(f"{folder}: {error}") from None
 
 
+def _names(name: str) -> list[str]:
+    """Those that a file may have, compressed or not; some write the first - before idx as a full stop."""
+    return [f"{each}{suffix}" for each in (name, name.replace("-idx", ".idx")) for suffix in ("", ".gz")]
+
+
 def _find(folder: Path, name: str) -> Path:
-    """The file of this name, compressed or not; some write the first - before idx as a full stop."""
-    names = [f"{each}{suffix}" for each in (name, name.replace("-idx", ".idx")) for suffix in ("", ".gz")]
+    names = _names(name)
     for each in names:
         if (folder / each).is_file():
             return folder / each
@@ -255,7 +284,9 @@ def fetch(
     """
     import pooch
 
-    target = Path(pooch.os_cache("stdyn") / "mnist" if folder is None else folder)
+    target = check_path("folder", pooch.os_cache("stdyn") / "mnist" if folder is None else folder).expanduser()
+    if not isinstance(mirrors, list | tuple) or not all(isinstance(mirror, str) for mirror in mirrors):
+        raise InputError(f"mirrors must be a tuple of addresses, but is {shown(mirrors)}")
     missing = [name for name in FILES if not any((target / f"{name}{suffix}").is_file() for suffix in ("", ".gz"))]
     if not missing:
         return target

@@ -12,15 +12,18 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from stdyn.checks import check_rng, integer, number
+from stdyn.checks import check_numbers, check_rng, integer, number
 from stdyn.errors import InputError
 from stdyn.layered.blas import Array, Compute, in_turn, product, subtract_product
+from stdyn.text import shown
+from stdyn.values import Frozen
 
+_TYPES = (np.float32, np.float64, "float32", "float64")
 RULES = ("bp", "fa", "dfa")
 
 
 @dataclass(frozen=True, eq=False)
-class Network:
+class Network(Frozen):
     """The weights and biases of a network with layers of n_0, n_1, …, n_L units.
 
     Parameters
@@ -43,7 +46,9 @@ class Network:
     def __post_init__(self) -> None:
         for name in "Wb":
             if not isinstance(getattr(self, name), list | tuple):
-                raise InputError(f"{name} must be a list or tuple of arrays, but is {getattr(self, name)!r}")
+                raise InputError(f"{name} must be a list or tuple of arrays, but is {shown(getattr(self, name))}")
+        check_numbers("W", self.W)
+        check_numbers("b", self.b)
         W, biases = [np.asarray(each) for each in self.W], [np.asarray(each) for each in self.b]
         if not W or len(W) != len(biases):
             raise InputError(f"W and b must be as many, and at least one, but are {len(W)} and {len(biases)}")
@@ -86,8 +91,8 @@ def random_network(
     """
     check_rng(rng)
     sizes, scale = check_widths(widths), number("weight_scale", scale)
-    if dtype not in (np.float32, np.float64, "float32", "float64"):
-        raise InputError(f"dtype must be float32 or float64, but is {dtype!r}")
+    if not isinstance(dtype, str | type | np.dtype) or (str(dtype) not in _TYPES and dtype not in _TYPES):
+        raise InputError(f"dtype must be float32 or float64, but is {shown(dtype)}")
     draw = [rng.standard_normal((n, before)) * (scale / np.sqrt(before)) for before, n in pairwise(sizes)]
     return Network(tuple(W.astype(dtype) for W in draw), tuple(np.zeros(len(W), dtype) for W in draw))
 
@@ -107,14 +112,14 @@ def random_feedback(
 def check_widths(widths: object) -> tuple[int, ...]:
     """(n_0, …, n_L), refused if they are not at least inputs and outputs, each a positive integer."""
     if not isinstance(widths, list | tuple | np.ndarray) or len(widths) < 2:
-        raise InputError(f"widths must be the numbers of inputs, hidden units and outputs, but is {widths!r}")
+        raise InputError(f"widths must be the numbers of inputs, hidden units and outputs, but is {shown(widths)}")
     return tuple(integer("widths", width, 1) for width in widths)
 
 
 def check_rule(rule: object) -> str:
     """Refuse what is not the name of a rule."""
     if not isinstance(rule, str) or rule not in RULES:
-        raise InputError(f"rule must be one of {', '.join(RULES)}, but is {rule!r}")
+        raise InputError(f"rule must be one of {', '.join(RULES)}, but is {shown(rule)}")
     return str(rule)
 
 

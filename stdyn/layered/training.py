@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from stdyn.errors import InputError
 from stdyn.settings import parameter
+from stdyn.text import shown
 
 if TYPE_CHECKING:
     import numpy as np
@@ -60,7 +61,7 @@ class Training:
         for name in ("rule", "seeds"):
             repeated = [each for each in checked[name] if checked[name].count(each) > 1]
             if repeated:
-                raise InputError(f"{name} must not repeat {repeated[0]!r}")
+                raise InputError(f"{name} must not repeat {shown(repeated[0])}")
         for name, value in checked.items():
             object.__setattr__(self, name, value)
 
@@ -68,6 +69,10 @@ class Training:
     def runs(self) -> list[tuple[str, int]]:
         """Rule and seed of every network."""
         return [(rule, seed) for rule in self.rule for seed in self.seeds]
+
+    def without_use(self) -> dict[str, tuple[str, ...]]:
+        """The parameters that change nothing, each with those that make it so."""
+        return dict.fromkeys(("feedback_scale", "measured"), ("rule",)) if self.rule == ("bp",) else {}
 
     def fixed(self) -> dict[str, Any]:
         """What is the same for all networks, and does not change when some are added."""
@@ -103,5 +108,5 @@ def _several(name: str, values: Any, fewest: int = 1) -> Any:
 
     several = values if isinstance(values, list | tuple | np.ndarray) else [values]
     if len(several) < fewest:
-        raise InputError(f"{name} must be at least one, but is {values!r}")
+        raise InputError(f"{name} must be at least one, but is {shown(values)}")
     return several

@@ -11,11 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from stdyn.checks import Array
+from stdyn.checks import Array, floats
 from stdyn.errors import InputError
 from stdyn.kernels.activation import Code, fill, pointwise, scalar
 from stdyn.kernels.averages import LAWS
 from stdyn.model.thresholds import Threshold, find_thresholds
+from stdyn.text import shown
+from stdyn.values import Frozen
 
 # tanh(x) = sum_m c_m erf(s_m x / sqrt 2) to 1.02e-6, and tanh'(x) to 9.4e-6, for all x: the logistic law is a scale
 # mixture of normals (Monahan & Stefanski, in Handbook of the Logistic Distribution, 1992). Minimax fit; rows (c, s).
@@ -33,7 +35,7 @@ _STEP = 1e-5  # of the differences that g' is held to
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Activation:
+class Activation(Frozen):
     """An activation function g with its derivative; called with an array it returns (g, g').
 
     Made by `stdyn.activation`, or known by its name: "erf" (erf(x / sqrt 2)), "linear", "relu", "tanh", "gelu",
@@ -58,7 +60,7 @@ class Activation:
 
     def __call__(self, z: Any) -> tuple[Array, Array]:
         """g(z) and g'(z), of the shape of z."""
-        z = np.array(z, dtype=float, order="C")
+        z = np.array(floats("z", z), order="C")
         g, g_prime = np.full_like(z, np.nan), np.full_like(z, np.nan)  # which a function that raises leaves
         fill(int(self.code), self.address, z.ravel(), g.ravel(), g_prime.ravel())
         return g, g_prime
@@ -80,8 +82,8 @@ class Activation:
             return 0
         if self.functions is None:
             raise InputError(
-                f"activation {self.name!r} is known by its name only, from a file: make it with"
-                f" stdyn.activation(g, g_prime, name={self.name!r}), and load the file then"
+                f"activation {shown(self.name)} is known by its name only, from a file: make it with"
+                f" stdyn.activation(g, g_prime, name={shown(self.name)}), and load the file then"
             )
         return int(_c_function(*self.functions).address)
 
@@ -162,6 +164,12 @@ class Activation:
     def __repr__(self) -> str:
         return f"<stdyn.Activation {self.name}>"
 
+    def __copy__(self) -> "Activation":
+        return self  # nothing in it changes, and another one would have to be compiled
+
+    def __deepcopy__(self, _: object) -> "Activation":
+        return self
+
     def __reduce__(self) -> tuple[Any, ...]:
         """Without the C function, which other processes compile for themselves."""
         if self.name in BUILT_IN:
@@ -190,7 +198,7 @@ def activation(g: Callable, g_prime: Callable, name: str | None = None) -> Activ
         g(x) and its derivative, from a float to a float: plain functions (of `math` and NumPy) or numba's.
     name : str, optional
         By which files, plots and `Problem` know it from now on in this process; default: that of `g`, or if that has
-        none "g_" and a digest of its values.
+        none, or the name of a built-in activation, "g_" and a digest of its values.
 
     Returns
     -------
@@ -211,11 +219,11 @@ def activation(g: Callable, g_prime: Callable, name: str | None = None) -> Activ
     """
     for argument, function in (("g", g), ("g_prime", g_prime)):
         if not callable(function):
-            raise InputError(f"{argument} must be a function of a number, but is {function!r}")
-    unnamed = name is None and getattr(g, "__name__", "<lambda>") == "<lambda>"
-    name = getattr(g, "__name__", "g") if name is None else name
+            raise InputError(f"{argument} must be a function of a number, but is {shown(function)}")
+    unnamed = name is None and getattr(g, "__name__", "<lambda>") in ("<lambda>", *BUILT_IN)
+    name = "g" if unnamed else getattr(g, "__name__", "g") if name is None else name
     if not isinstance(name, str) or not name or name in BUILT_IN:
-        raise InputError(f"name must be a text other than the names of built-in activations, but is {name!r}")
+        raise InputError(f"name must be a text other than the names of built-in activations, but is {shown(name)}")
     made = _compile(name, g, g_prime)
     if unnamed:
         told_apart = made.values.tobytes() + str(made.thresholds).encode() if made.thresholds else made.values.tobytes()
@@ -260,7 +268,7 @@ def find(name: Any, argument: str = "activation") -> Activation:
     if isinstance(name, Activation):
         return name
     if not isinstance(name, str):
-        raise InputError(f"{argument} must be a name or a stdyn.Activation, but is {name!r}")
+        raise InputError(f"{argument} must be a name or a stdyn.Activation, but is {shown(name)}")
     if name in BUILT_IN:
         return _built_in(name)
     here, place = _known.get(name), _PLACE.fullmatch(name)
@@ -270,7 +278,7 @@ def find(name: Any, argument: str = "activation") -> Activation:
         return here
     raise InputError(
         f"{argument} must be one of {', '.join(BUILT_IN)}, the name of one made by stdyn.activation, or file.py:name,"
-        f" but is {name!r}"
+        f" but is {shown(name)}"
     )
 
 
@@ -286,10 +294,12 @@ def _from_file(place: str, argument: str) -> Activation:
     try:
         exec(compile(Path(path).read_bytes(), path, "exec"), found)
     except Exception as error:
-        raise InputError(f"{argument} is to come from {path}, but running it fails: {error!r}") from None
+        raise InputError(f"{argument} is to come from {path}, but running it fails: {shown(error)}") from None
     made = found.get(name)
     if not isinstance(made, Activation):
-        raise InputError(f"{argument} must be an activation made by stdyn.activation, but {path} has no such {name!r}")
+        raise InputError(
+            f"{argument} must be an activation made by stdyn.activation, but {path} has no such {shown(name)}"
+        )
     _known[place] = Activation(place, made.code, made.functions, made.values)
     return _known[place]
 
@@ -310,14 +320,16 @@ def known(name: str, values: Array | None) -> Activation:
             return here
         if _PLACE.fullmatch(name) is None:
             raise InputError(
-                f"activation must be one of {', '.join(BUILT_IN)}, or its values must be in the file, but is {name!r}"
+                f"activation must be one of {', '.join(BUILT_IN)}, or have its values in the file, but is {shown(name)}"
             )
         return Activation(name, Code.COMPILED, None, np.zeros((2, 0)))
     if here is not None and here.values.shape == values.shape:
         if np.allclose(here.values, values, rtol=1e-9, atol=1e-12):
             return here
         if here.usable:
-            raise InputError(f"activation {name!r} is another one here than in the file: g or g' have other values")
+            raise InputError(
+                f"activation {shown(name)} is another one here than in the file: g or g' have other values"
+            )
     _known[name] = Activation(name, Code.COMPILED, None, values)
     return _known[name]
 

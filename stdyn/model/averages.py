@@ -6,7 +6,7 @@ speed; the tests hold one to the other. Sums of erfs (tanh) are averaged term by
 """
 
 import functools
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations_with_replacement, product
@@ -15,33 +15,36 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from stdyn.checks import Array
+from stdyn.checks import Array, as_floats
 from stdyn.errors import InputError
 from stdyn.kernels.activation import Code
 from stdyn.kernels.averages import relu
 from stdyn.model import truncated
 from stdyn.model.activations import Activation, find
 from stdyn.model.thresholds import Threshold, powers
+from stdyn.text import shown
 
 Thresholds = Sequence[Threshold]
 
 
-class Rule(NamedTuple):
+class _Rule(NamedTuple):
     """How finely the averages without a closed form are taken."""
 
     terms: int  # of an expansion in Hermite polynomials
     panels: int  # of Gauss-Legendre quadrature on either side of 0
 
 
-_FINE, _FINER = Rule(96, 4), Rule(384, 16)  # the second where the first is not enough
+_FINE, _FINER = _Rule(96, 4), _Rule(384, 16)  # the second where the first is not enough
 _NODES = 40  # in a panel
 _ENOUGH = 1e-9  # relative to <g^2>
 _ROUNDING = 4e-16
 _FURTHEST = 14.0  # where exp(-x^2/4) is 1e-21
 
+_total = functools.partial(functools.reduce, np.add)
+
 
 def _covariance(C: ArrayLike) -> Array:
-    C = np.asarray(C, dtype=float)
+    C = as_floats("C", C)
     if C.ndim < 2 or C.shape[-1] != C.shape[-2]:
         raise InputError(f"C must have shape (..., P, P), but has shape {C.shape}")
     return C
@@ -51,7 +54,7 @@ def _closed(activation: Any) -> Activation:
     """The activation, which must have a closed form of all averages."""
     found = find(activation)
     if found.code == Code.COMPILED:
-        raise InputError(f"activation must be one of erf, linear, relu, tanh, but is {found.name!r}")
+        raise InputError(f"activation must be one of erf, linear, relu, tanh, but is {shown(found.name)}")
     return found
 
 
@@ -63,10 +66,6 @@ def _terms(activation: Activation, fields: int) -> list[tuple[tuple[float, ...],
     """The terms c erf(s x / sqrt 2) of a product over `fields` fields: ((c, …), (s, …)) of each."""
     assert activation.terms is not None
     return [tuple(zip(*each, strict=True)) for each in product(activation.terms.tolist(), repeat=fields)]
-
-
-def _total(terms: Iterable[Array]) -> Array:
-    return functools.reduce(np.add, terms)
 
 
 def I2(C: ArrayLike, activation: Any = "erf") -> Array:
@@ -101,7 +100,7 @@ class _Fields:
 
     activation: Activation
     variance: Array
-    rule: Rule = _FINE
+    rule: _Rule = _FINE
 
     def finer(self, rows: Array) -> "_Fields":
         """Those of some rows of the leading axes, by the finer rule."""
@@ -238,7 +237,7 @@ def _I2_erf(C_ac: Array, C_aa: Array, C_cc: Array) -> Array:
 
 
 @functools.cache
-def _hermite_rule(rule: Rule) -> tuple[Array, Array]:
+def _hermite_rule(rule: _Rule) -> tuple[Array, Array]:
     """Nodes x, and weights (nodes, n) of the averages over He_n(x)/sqrt(n!) times a function."""
     nodes, weights = np.polynomial.legendre.leggauss(_NODES)
     edges = np.linspace(-_FURTHEST, _FURTHEST, 2 * rule.panels + 1)  # one is 0
@@ -379,14 +378,32 @@ def _relu_I4(C: Array) -> Array:
     return np.array([relu.I4_relu(matrix) for matrix in stack]).reshape(*C.shape[:-2], P, P, P, P)
 
 
-def covariance(R: Array, Q: Array, T: Array) -> Array:
+def covariance(R: ArrayLike, Q: ArrayLike, T: ArrayLike) -> Array:
     """C = [[Q, R], [R^T, T]], shape (..., K+M, K+M), for R (..., K, M), Q (..., K, K) and T (M, M)."""
+    R, Q, T = _overlaps(R, Q, T)
     T = np.broadcast_to(T, (*R.shape[:-2], *T.shape))
     above, below = np.concatenate((Q, R), axis=-1), np.concatenate((np.swapaxes(R, -1, -2), T), axis=-1)
     return np.concatenate((above, below), axis=-2)
 
 
-def eps_g(R: Array, Q: Array, T: Array, v: Array, v_teacher: Array, activation: Any = "erf") -> Array:
+def _overlaps(R: ArrayLike, Q: ArrayLike, T: ArrayLike) -> tuple[Array, Array, Array]:
+    """The overlaps as floats, of shapes that agree."""
+    R, Q, T = as_floats("R", R), as_floats("Q", Q), as_floats("T", T)
+    if R.ndim < 2:
+        raise InputError(f"R must have shape (..., K, M), but has shape {R.shape}")
+    _check_axes("Q", Q, R.shape[-2:-1] * 2, R)
+    _check_axes("T", T, R.shape[-1:] * 2, R)
+    return R, Q, T
+
+
+def _check_axes(name: str, array: Array, last: tuple[int, ...], R: Array) -> None:
+    if array.shape[-2:] != last:
+        raise InputError(f"{name} must have axes {last} as R has shape {R.shape}, but has shape {array.shape}")
+
+
+def eps_g(
+    R: ArrayLike, Q: ArrayLike, T: ArrayLike, v: ArrayLike, v_teacher: ArrayLike, activation: Any = "erf"
+) -> Array:  # fmt: skip
     """Generalization error 1/2 <|Delta|^2> without label noise, shape (...).
 
     R (..., K, M), Q (..., K, K), T (M, M), v (..., K, O), v_teacher (M, O). With u = [v; -v_teacher] it is
@@ -396,20 +413,28 @@ def eps_g(R: Array, Q: Array, T: Array, v: Array, v_teacher: Array, activation: 
     return np.maximum(eps_g_formula(R, Q, T, v, v_teacher, activation), 0.0)
 
 
-def eps_g_formula(R: Array, Q: Array, T: Array, v: Array, v_teacher: Array, activation: Any = "erf") -> Array:
+def eps_g_formula(
+    R: ArrayLike, Q: ArrayLike, T: ArrayLike, v: ArrayLike, v_teacher: ArrayLike, activation: Any = "erf"
+) -> Array:  # fmt: skip
     """`eps_g` with what rounding leaves below zero, smooth in its arguments: for derivatives."""
     return _eps_g(R, Q, T, v, v_teacher, activation)[0]
 
 
-def eps_g_error(R: Array, Q: Array, T: Array, v: Array, v_teacher: Array, activation: Any = "erf") -> Array:
+def eps_g_error(
+    R: ArrayLike, Q: ArrayLike, T: ArrayLike, v: ArrayLike, v_teacher: ArrayLike, activation: Any = "erf"
+) -> Array:  # fmt: skip
     """By how much `eps_g` may be wrong, shape (...): a bound of what is beyond the last terms, and rounding."""
     return _eps_g(R, Q, T, v, v_teacher, activation)[1]
 
 
-def _eps_g(R: Array, Q: Array, T: Array, v: Array, v_teacher: Array, activation: Any) -> tuple[Array, Array]:
+def _eps_g(R: Any, Q: Any, T: Any, v: Any, v_teacher: Any, activation: Any) -> tuple[Array, Array]:
     """Half the sum over students, over teachers, and over pairs of both, whose sign is the other one; and its error."""
-    student, teacher = map(find, activation if isinstance(activation, tuple) else (activation, activation))
-    R, Q, T = (np.asarray(each, dtype=float) for each in (R, Q, T))
+    is_pair = isinstance(activation, tuple) and len(activation) == 2
+    student, teacher = map(find, activation if is_pair else (activation, activation))
+    R, Q, T = _overlaps(R, Q, T)
+    v, v_teacher = as_floats("v", v), as_floats("v_teacher", v_teacher)
+    for name, array, units in (("v", v, R.shape[-2]), ("v_teacher", v_teacher, R.shape[-1])):
+        _check_axes(name, array, (units, *v.shape[-1:]), R)
     variance, teachers = _diagonal(T), (*R.shape[:-2], R.shape[-1])
     x, y = _Fields(student, _diagonal(Q)), _Fields(teacher, variance)
     total, error = np.zeros(R.shape[:-2]), np.zeros(R.shape[:-2])

@@ -4,10 +4,13 @@ Nothing heavy is imported until a problem is made, so that `stdyn --help` answer
 """
 
 from dataclasses import dataclass
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from stdyn.errors import InputError
 from stdyn.settings import parameter
+from stdyn.text import shown
+from stdyn.values import Frozen
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,10 +21,12 @@ if TYPE_CHECKING:
 
 _PURPOSES = ("start", "v", "b", "network", "reduced", "samples")  # of random numbers, each a stream of its own
 RUNS = {"network": 16, "reduced": 256}  # how many, unless it is said
+_FIRST = 0.1  # alpha after 0
+_MOST_POINTS, _MOST_RUNS = 2**24, 2**31 - 1  # arrays of more are too large to be made
 
 
-@dataclass(frozen=True)
-class Experiment:
+@dataclass(frozen=True, eq=False)
+class Experiment(Frozen):
     """One experiment; a field is an option of the command line and a key of the TOML file."""
 
     rule: str = parameter("both", "Learning rule: fa (feedback alignment), bp (backpropagation) or, in compare, both.")
@@ -59,7 +64,9 @@ class Experiment:
     v_teacher: Any = parameter(1.0, "The teacher's second layer: a number for all units, or an array.")
     b: Any = parameter(None, "Feedback weights (fa) instead of random ones: a number for all units, or an array.")
     alpha_max: float = parameter(3000.0, "Last alpha (examples / N).")
-    alpha_min: float = parameter(0.1, "First alpha after 0 of a logarithmic grid.")
+    alpha_min: float = parameter(
+        _FIRST, "First alpha after 0 of a logarithmic grid; a tenth of alpha_max if that is not above the default."
+    )
     points: int = parameter(121, "Number of recorded alphas.")
     spacing: str = parameter("log", "Spacing of the recorded alphas: log or linear.")
     method: str = parameter(
@@ -75,15 +82,15 @@ class Experiment:
     @property
     def rules(self) -> tuple[str, ...]:
         """The rules to run, one or both."""
-        if self.rule not in ("fa", "bp", "both"):
-            raise InputError(f'rule must be "fa", "bp" or "both", but is {self.rule!r}')
+        if not isinstance(self.rule, str) or self.rule not in ("fa", "bp", "both"):
+            raise InputError(f'rule must be "fa", "bp" or "both", but is {shown(self.rule)}')
         return ("fa", "bp") if self.rule == "both" else (self.rule,)
 
     @property
     def methods(self) -> tuple[str, ...]:
         """The methods to simulate by, one or both."""
-        if self.method not in (*RUNS, "both"):
-            raise InputError(f'method must be "network", "reduced" or "both", but is {self.method!r}')
+        if not isinstance(self.method, str) or self.method not in (*RUNS, "both"):
+            raise InputError(f'method must be "network", "reduced" or "both", but is {shown(self.method)}')
         return tuple(RUNS) if self.method == "both" else (self.method,)
 
     def number_of_runs(self, method: str, fewest: int = 1) -> int:
@@ -92,23 +99,29 @@ class Experiment:
 
         name = "reduced_runs" if method == "reduced" and self.reduced_runs is not None else "runs"
         given = getattr(self, name)
-        return RUNS[method] if given is None else integer(name, given, fewest)
+        return RUNS[method] if given is None else integer(name, given, fewest, _MOST_RUNS)
 
     def problem(self, rule: str) -> "Problem":
         """The problem of one rule; the start is the same for both."""
         from stdyn.model.problem import RATES, Problem
 
-        start = self._start()
+        try:
+            start = self._start()
+        except MemoryError as error:
+            raise InputError(f"K = {self.K}, M = {self.M} and outputs = {self.outputs} are too many: {error}") from None
         b = self._drawn("b", self.b, start.v.shape[0], self.b_scale) if rule == "fa" else None
         rest = {name: getattr(self, name) for name in ("N", "activation", "activation_teacher", "quadrature", *RATES)}
-        return Problem(start, rule=rule, b=b, **rest)  # type: ignore[arg-type]
+        return Problem(start, rule=rule, b=b, **rest)
 
     def check(self, fewest_runs: int = 1) -> None:
         """Refuse whatever cannot be used, before any work starts."""
-        from stdyn.checks import check_normals, check_settings
+        from stdyn.checks import check_normals, check_settings, number
 
-        if self.start != "prepared" and self.r != 0:
-            raise InputError(f'r is the overlap of start = "prepared", but is {self.r} with start = {self.start!r}')
+        self._start()
+        if number("r", self.r, -inf) != 0 and self.start != "prepared":
+            raise InputError(
+                f'r is the overlap of start = "prepared", but is {self.r} with start = {shown(self.start)}'
+            )
         for rule in self.rules:
             self.problem(rule)
         self.alphas()
@@ -116,7 +129,34 @@ class Experiment:
             self.rng(method)
             self.number_of_runs(method, fewest_runs)
         check_normals(self.normals)
-        check_settings(self.ode_method, self.rtol, None)
+        check_settings(self.ode_method, self.rtol, None, "ode_method")
+
+    def without_use(self) -> dict[str, tuple[str, ...]]:
+        """The parameters that change nothing, each with those that make it so."""
+        found: dict[str, tuple[str, ...]] = {}
+        if self.rule == "bp":
+            found |= dict.fromkeys(("b", "b_scale"), ("rule",))
+        for name in ("v", "b"):
+            if getattr(self, name) is not None:
+                found[f"{name}_scale"] = (name,)
+        if self.R is not None and self.Q is not None:
+            found |= dict.fromkeys(("start", "q", "r"), ("R", "Q"))
+        if self.T is not None:
+            found["teacher"] = ("T",)
+        if self.spacing == "linear" or (self.alpha_min == _FIRST and self._adapted):
+            found["alpha_min"] = ("spacing",) if self.spacing == "linear" else ("alpha_max",)
+        if self.method == "network":
+            found["reduced_runs"] = ("method",)
+        elif self.method == "reduced" and self.reduced_runs is not None:
+            found["runs"] = ("method", "reduced_runs")
+        if self.quadrature != type(self).quadrature and not self.problem("bp").by_quadrature:
+            found["quadrature"] = ("activation", "activation_teacher") if self.activation_teacher else ("activation",)
+        return found
+
+    @property
+    def _adapted(self) -> bool:
+        """Whether alpha_max is not above the first alpha of a logarithmic grid, unless that is said."""
+        return isinstance(self.alpha_max, int | float) and self.alpha_max <= _FIRST
 
     def alphas(self) -> "Array":
         """The recorded alphas: 0 and multiples of 1/N, so that simulation and theory share them exactly."""
@@ -124,18 +164,20 @@ class Experiment:
 
         from stdyn.checks import check_memory, integer, number
 
-        N, points = integer("N", self.N, 1), integer("points", self.points, 2)
+        N, points = integer("N", self.N, 1), integer("points", self.points, 2, _MOST_POINTS)
         check_memory(f"points = {points}", 32.0 * points)
-        last = number("alpha_max", self.alpha_max, 1 / N)
+        last = number("alpha_max", self.alpha_max, 1 / N, 1e30)
+        if not isinstance(self.spacing, str) or self.spacing not in ("log", "linear"):
+            raise InputError(f'spacing must be "log" or "linear", but is {shown(self.spacing)}')
         if self.spacing == "linear":
             grid = np.linspace(0, last, points)
-        elif self.spacing == "log":
-            first = number("alpha_min", self.alpha_min, 1e-12)
-            if first >= last:
-                raise InputError(f"alpha_min must be below alpha_max = {last:g}, but is {first:g}")
-            grid = np.concatenate([[0], np.geomspace(first, last, points - 1)])
         else:
-            raise InputError(f'spacing must be "log" or "linear", but is {self.spacing!r}')
+            first = number("alpha_min", self.alpha_min, 1e-12)
+            if self._adapted and first == _FIRST:
+                first = last / 10
+            if first >= last:
+                raise InputError(f"alpha_min must be below alpha_max = {last}, but is {first}")
+            grid = np.concatenate([[0], np.geomspace(first, last, points - 1)])
         return np.unique(np.rint(grid * N)) / N
 
     def rng(self, purpose: str) -> "np.random.Generator":
@@ -159,9 +201,9 @@ class Experiment:
         """A second layer of (units,) or (units, outputs): as given, or normal with standard deviation `scale`."""
         import numpy as np
 
-        from stdyn.checks import frozen_array, integer, number
+        from stdyn.checks import UNITS, frozen_array, integer, number
 
-        outputs = integer("outputs", self.outputs, 1)
+        outputs = integer("outputs", self.outputs, 1, UNITS)
         shape = (units,) if outputs == 1 else (units, outputs)
         if given is None:
             return number(f"{name}_scale", scale) * np.random.default_rng(self._stream(name)).standard_normal(shape)
@@ -173,11 +215,11 @@ class Experiment:
     def _start(self) -> Any:
         import numpy as np
 
-        from stdyn.checks import check_memory, frozen_array, integer
+        from stdyn.checks import UNITS, check_memory, frozen_array, integer
         from stdyn.model import initial
         from stdyn.model.state import OrderParameters
 
-        K, M = integer("K", self.K, 1), integer("M", self.M, 1)
+        K, M = (integer(name, getattr(self, name), 1, UNITS) for name in "KM")
         check_memory(f"K = {K} and M = {M}", 16.0 * (K + M) ** 2)
         check_memory(f"outputs = {self.outputs}", 8.0 * (K + M) * integer("outputs", self.outputs, 1))
         v, v_teacher = self._drawn("v", self.v, K, self.v_scale), self._drawn("v_teacher", self.v_teacher, M, 1.0)
@@ -191,9 +233,9 @@ class Experiment:
             if R.shape != (K, M):
                 raise InputError(f"R must have shape (K, M) = ({K}, {M}), but has shape {R.shape}")
             return OrderParameters(R, self.Q, T, v, v_teacher)
+        if not isinstance(self.start, str) or self.start not in ("random", "prepared"):
+            raise InputError(f'start must be "random" or "prepared", but is {shown(self.start)}')
         if self.start == "prepared":
             return initial.prepared(K, M, self.q, self.r, T, v, v_teacher)
-        if self.start == "random":
-            rng = np.random.default_rng(self._stream("start"))
-            return initial.random_weights(K, M, self.N, self.q, rng, T, v=v, v_teacher=v_teacher)
-        raise InputError(f'start must be "random" or "prepared", but is {self.start!r}')
+        rng = np.random.default_rng(self._stream("start"))
+        return initial.random_weights(K, M, self.N, self.q, rng, T, v=v, v_teacher=v_teacher)

@@ -5,10 +5,13 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import ArrayLike
 
-from stdyn.checks import Array, check_rng, frozen_array, integer, number
+from stdyn.checks import UNITS, Array, check_rng, check_type, frozen_array, integer, number
 from stdyn.errors import InputError
 from stdyn.model.problem import Problem
 from stdyn.model.state import OrderParameters
+from stdyn.text import shown
+
+__all__ = ["coordinates", "prepared", "random_weights", "root", "teacher_overlaps", "weights"]
 
 TEACHERS: dict[str, Callable[[int], Array]] = {
     "isotropic": lambda M: np.eye(M),
@@ -18,10 +21,11 @@ TEACHERS: dict[str, Callable[[int], Array]] = {
 
 def teacher_overlaps(M: int, teacher: str | ArrayLike = "isotropic") -> Array:
     """T of shape (M, M): "isotropic" T_nm = delta_nm, "graded" T_nm = n delta_nm (n = 1 … M), or the array given."""
+    M = integer("M", M, 1, UNITS)
     if not isinstance(teacher, str):
         return frozen_array("teacher", teacher, (2,))
     if teacher not in TEACHERS:
-        raise InputError(f"teacher must be an (M, M) array or one of {', '.join(TEACHERS)}, but is {teacher!r}")
+        raise InputError(f"teacher must be an (M, M) array or one of {', '.join(TEACHERS)}, but is {shown(teacher)}")
     return TEACHERS[teacher](M)
 
 
@@ -55,7 +59,7 @@ def prepared(
     v, v_teacher : float or array_like
         Second layers, (K,) or (K, O) and (M,) or (M, O); a number stands for all units.
     """
-    K, M = integer("K", K, 1), integer("M", M, 1)
+    K, M = integer("K", K, 1, UNITS), integer("M", M, 1, UNITS)
     R = number("r", r, -np.inf) * np.eye(K, M)
     Q = number("q", q) * np.eye(K)
     T = teacher_overlaps(M, teacher)
@@ -78,7 +82,7 @@ def random_weights(
     by Bartlett's decomposition of the Wishart matrix, without any N-dimensional vector. `rng` is advanced; the other
     parameters are those of `prepared`.
     """
-    K, M, N = integer("K", K, 1), integer("M", M, 1), integer("N", N, 1)
+    K, M, N = integer("K", K, 1, UNITS), integer("M", M, 1, UNITS), integer("N", N, 1)
     if N < K + M:
         raise InputError(f"N must be at least K + M = {K + M}, but is {N}")
     q = number("q", q)
@@ -94,6 +98,7 @@ def random_weights(
 
 def root(C: Array) -> Array:
     """The symmetric square root of a positive semi-definite matrix, singular or not."""
+    C = frozen_array("C", C, (2,))
     eigenvalues, vectors = np.linalg.eigh(C)
     return (vectors * np.sqrt(np.maximum(eigenvalues, 0))) @ vectors.T
 
@@ -104,6 +109,7 @@ def coordinates(state: OrderParameters) -> tuple[Array, Array, Array]:
     Teacher L (M, M) and students [A S], A (K, M) and S (K, K); L and S are lower triangular: T = L L^T, R = A L^T,
     Q = A A^T + S S^T. C may be singular. Vectors that are equal, or opposite, get coordinates that are so exactly.
     """
+    check_type("state", state, OrderParameters)
     K, M = state.K, state.M
     order = np.r_[K : K + M, :K]
     C = state.C[np.ix_(order, order)]
@@ -127,9 +133,10 @@ def weights(state: OrderParameters | Problem, N: int, rng: np.random.Generator) 
     the vectors in a random orthonormal frame of K + M rows. `state` may be a point of any trajectory, e.g.
     `runs.at(-1, run=0)`. Needs N >= K + M.
     """
+    check_type("state", state, OrderParameters, Problem)
     start = state.start if isinstance(state, Problem) else state
-    K, M = start.K, start.M
-    if integer("N", N, 1) < K + M:
+    K, M, N = start.K, start.M, integer("N", N, 1)
+    if N < K + M:
         raise InputError(f"N must be at least K + M = {K + M}, but is {N}")
     check_rng(rng)
     frame, triangle = np.linalg.qr(rng.standard_normal((N, K + M)))

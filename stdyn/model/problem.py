@@ -2,9 +2,10 @@
 
 import sys
 from dataclasses import dataclass, field, fields
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from stdyn.checks import Array, frozen_array, integer, number
 from stdyn.errors import InputError, NoGradientWarning, warn
@@ -12,6 +13,10 @@ from stdyn.kernels.averages import table
 from stdyn.kernels.parameters import RATES, Plain
 from stdyn.model.activations import Activation, codes, find, law_of
 from stdyn.model.state import Layout, OrderParameters
+from stdyn.text import shown
+from stdyn.values import Frozen
+
+_LARGEST_RATE = 1e30  # its square is far from an overflow
 
 
 def _outside() -> int:
@@ -26,7 +31,7 @@ def _outside() -> int:
 
 
 @dataclass(frozen=True, eq=False)
-class Problem:
+class Problem(Frozen):
     """A student that learns online from a teacher: start, learning rule and rates (theory.md, section 1).
 
     Parameters
@@ -69,7 +74,7 @@ class Problem:
     N: int = 500
     activation: Any = "erf"  # an Activation, once it is made
     activation_teacher: Any = None
-    rule: Literal["bp", "fa"] = "bp"
+    rule: str = "bp"
     b: Array | None = None
     eta: float = field(kw_only=True)
     eta_v: float = field(kw_only=True)
@@ -78,26 +83,35 @@ class Problem:
     decay_v: float = 0.0
     quadrature: int = 2**14
 
+    if TYPE_CHECKING:  # what is taken; what it becomes is above
+
+        def __init__(
+            self, start: OrderParameters, N: int = 500, activation: str | Activation = "erf",
+            activation_teacher: str | Activation | None = None, rule: str = "bp", b: ArrayLike | None = None, *,
+            eta: float, eta_v: float, sigma: float = 0.0, decay: float = 0.0, decay_v: float = 0.0,
+            quadrature: int = 2**14,
+        ) -> None: ...  # fmt: skip
+
     def __post_init__(self) -> None:
         if not isinstance(self.start, OrderParameters):
             raise InputError(f"start must be OrderParameters, but is {type(self.start).__name__}")
         checked: dict[str, Any] = {"N": integer("N", self.N, 1)}
         units = self.start.K + self.start.M
         if checked["N"] < units:
-            raise InputError(f"N must be at least K + M = {units}, but is {self.N}")
+            raise InputError(f"N must be at least K + M = {units}, but is {shown(self.N)}")
         checked["activation"] = find(self.activation)
         if self.activation_teacher is not None:
             teacher = find(self.activation_teacher, "activation_teacher")
             if teacher != checked["activation"] and teacher.name == checked["activation"].name:
                 raise InputError(
-                    f"activation_teacher must have a name of its own, but both are called {teacher.name!r}"
+                    f"activation_teacher must have a name of its own, but both are called {shown(teacher.name)}"
                 )
             checked["activation_teacher"] = None if teacher == checked["activation"] else teacher
         checked["quadrature"] = points = integer("quadrature", self.quadrature, 2**11, 2**24)
         if points & (points - 1):
             raise InputError(f"quadrature must be a power of 2, but is {points}")
-        if self.rule not in ("bp", "fa"):
-            raise InputError(f'rule must be "bp" or "fa", but is {self.rule!r}')
+        if not isinstance(self.rule, str) or self.rule not in ("bp", "fa"):
+            raise InputError(f'rule must be "bp" or "fa", but is {shown(self.rule)}')
         if (self.rule == "fa") != (self.b is not None):
             needed = "needed" if self.rule == "fa" else "refused (backpropagation goes back through v)"
             raise InputError(f'b, the feedback weights, is {needed} with rule = "{self.rule}"')
@@ -106,7 +120,7 @@ class Problem:
             if b.shape != self.start.v.shape:
                 raise InputError(f"b must have the shape of v, {self.start.v.shape}, but has shape {b.shape}")
         for name in RATES:
-            checked[name] = number(name, getattr(self, name))
+            checked[name] = number(name, getattr(self, name), most=_LARGEST_RATE)
         for name, value in checked.items():
             object.__setattr__(self, name, value)
         if self.eta > 0 and self.activation.flat:
@@ -172,6 +186,11 @@ class Problem:
             codes(*self.activations),
             of_law,
         )
+
+    def _compared(self) -> dict[str, Any]:
+        """Not the points of a quadrature that is not made, of which files say nothing either."""
+        compared = super()._compared()
+        return compared if self.by_quadrature else compared | {"quadrature": None}
 
     def difference(self, other: "Problem") -> str | None:
         """The first parameter in which the two problems differ, as "eta: 0.5 and 0.4"; None if they are the same."""

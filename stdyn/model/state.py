@@ -1,35 +1,33 @@
 """The order parameters: those of a starting point, and the layout of the state vector of the ODEs."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cache, cached_property
 from itertools import accumulate, pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from stdyn.checks import Array, frozen_array
+from stdyn.checks import Array, frozen_array, precision
 from stdyn.errors import InputError
+from stdyn.values import Frozen, frozen
 
 ROUNDING = 1e-10  # relative to the largest eigenvalue: what counts as rounding in a symmetry or a negative eigenvalue
 
 
-def _symmetric(name: str, A: Array) -> Array:
+def _symmetric(name: str, A: Array, rounding: float) -> Array:
     if A.shape[0] != A.shape[1]:
         raise InputError(f"{name} must be square, but has shape {A.shape}")
     gap = np.abs(A - A.T)
-    if gap.max() > ROUNDING * np.abs(A).max():
+    if gap.max() > rounding * np.abs(A).max():
         i, k = np.unravel_index(np.argmax(gap), gap.shape)
-        raise InputError(
-            f"{name} must be symmetric, but {name}[{i},{k}] = {A[i, k]:.6g} and {name}[{k},{i}] = {A[k, i]:.6g}"
-        )
-    A = (A + A.T) / 2
-    A.flags.writeable = False
-    return A
+        raise InputError(f"{name} must be symmetric, but {name}[{i},{k}] = {A[i, k]} and {name}[{k},{i}] = {A[k, i]}")
+    return A / 2 + A.T / 2  # without an overflow
 
 
 @dataclass(frozen=True, eq=False)
-class OrderParameters:
+class OrderParameters(Frozen):
     """The overlaps of a student and its teacher, and their second layers.
 
     Parameters
@@ -53,6 +51,12 @@ class OrderParameters:
     InputError
         If shapes disagree, a value is not finite, Q or T is not symmetric, or no weights have these overlaps:
         C = [[Q, R], [R.T, T]] must have no eigenvalue below -1e-10 times the largest one.
+
+    Notes
+    -----
+    Overlaps in float32 or float16 are taken as what they are rounded from: instead of 1e-10 it is 8 (K + M) units in
+    their last place. Then the mean of Q and its transpose is taken, and what the smallest eigenvalue lacks to be zero
+    is added to the diagonals of Q and T.
     """
 
     R: Array
@@ -60,6 +64,10 @@ class OrderParameters:
     T: Array
     v: Array
     v_teacher: Array
+
+    if TYPE_CHECKING:  # what is taken; what it becomes is above
+
+        def __init__(self, R: ArrayLike, Q: ArrayLike, T: ArrayLike, v: ArrayLike, v_teacher: ArrayLike) -> None: ...
 
     def __post_init__(self) -> None:
         R, Q, T = (frozen_array(name, getattr(self, name), (2,)) for name in "RQT")
@@ -80,16 +88,21 @@ class OrderParameters:
             raise InputError(
                 f"v and v_teacher must have the same number of outputs, but have shapes {v.shape} and {v_teacher.shape}"
             )
-        for name, value in zip(
-            ("R", "Q", "T", "v", "v_teacher"), (R, _symmetric("Q", Q), _symmetric("T", T), v, v_teacher), strict=True
-        ):
-            object.__setattr__(self, name, value)
-        eigenvalues = np.linalg.eigvalsh(self.C)
-        if eigenvalues[0] < -ROUNDING * max(eigenvalues[-1], 1e-300):
+        rounding = max(ROUNDING, 8 * (K + M) * precision(self.R, self.Q, self.T))
+        self._hold(R, _symmetric("Q", Q, rounding), _symmetric("T", T, rounding), v, v_teacher)
+        lowest, *_, highest = np.linalg.eigvalsh(self.C)
+        if not lowest >= -rounding * max(highest, 1e-300):
             raise InputError(
                 "no weights have these overlaps: [[Q, R], [R.T, T]] must have no negative eigenvalue, "
-                f"but the smallest is {eigenvalues[0]:.2g} (is some |R_in| above sqrt(Q_ii T_nn)?)"
+                f"but the smallest is {lowest:.2g} (is some |R_in| above sqrt(Q_ii T_nn)?)"
             )
+        if lowest < -ROUNDING * highest:
+            self._hold(R, *(A - lowest * np.eye(len(A)) for A in (self.Q, self.T)), v, v_teacher)
+
+    def _hold(self, *arrays: Array) -> None:
+        """Set all fields."""
+        for f, array in zip(fields(self), arrays, strict=True):
+            object.__setattr__(self, f.name, frozen(array))
 
     @property
     def K(self) -> int:
@@ -118,7 +131,7 @@ class OrderParameters:
 
 
 @dataclass(frozen=True)
-class Block:
+class Block(Frozen):
     """The order parameters of one name: what their axes count, and which of them are in the state vector.
 
     Attributes
@@ -161,7 +174,7 @@ class Block:
     def entries(self) -> tuple[np.ndarray, ...]:
         """The indices, along each of the axes, of the entries that are in the state vector, in their order."""
         every = np.indices(self.sizes).reshape(len(self.sizes), -1)
-        return tuple(every[:, every[-2] <= every[-1]] if self.symmetric else every)
+        return tuple(frozen([*(every[:, every[-2] <= every[-1]] if self.symmetric else every)]))
 
     @property
     def _where(self) -> Any:
@@ -190,7 +203,7 @@ class Block:
 
 
 @dataclass(frozen=True)
-class Layout:
+class Layout(Frozen):
     """The state vector: which order parameters there are and where they stand.
 
     Whatever goes over order parameters, solvers, symmetries, files, figures, comparisons, goes over these blocks. The

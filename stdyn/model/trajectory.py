@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stdyn.checks import Array
+from stdyn.checks import Array, check_path, check_type, choice, integer
 from stdyn.errors import InputError
 from stdyn.files import store
 from stdyn.files.format import Variables, to_dataset
@@ -18,14 +18,17 @@ from stdyn.model import averages, trajectoryfile
 from stdyn.model.activations import known
 from stdyn.model.problem import RATES, Problem
 from stdyn.model.state import OrderParameters
-from stdyn.text import listing
+from stdyn.text import listing, shown
+from stdyn.values import Frozen, frozen
 
 if TYPE_CHECKING:
     import xarray
 
+_METHODS = ("ode", "network", "reduced")
+
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Trajectory:
+class Trajectory(Frozen):
     """Order parameters against alpha, of the theory or of an ensemble of runs.
 
     Attributes
@@ -60,6 +63,9 @@ class Trajectory:
         Where it comes from: seed, versions, wall time in seconds, settings of the solver.
     eps_g_read : ndarray, or None
         The generalization error where it is known already: from a file, if g is known by its name only.
+
+    Two are equal if problem, alphas and all arrays are, whatever their attributes: `load` of what was saved is equal
+    to it.
     """
 
     problem: Problem
@@ -69,16 +75,21 @@ class Trajectory:
     v: Array
     method: str
     diverged_at: Array | None = None
-    attributes: dict[str, Any] = field(default_factory=dict)
-    error: dict[str, Array] | None = None
-    eps_g_read: Array | None = None
+    attributes: dict[str, Any] = field(default_factory=dict, compare=False)
+    error: dict[str, Array] | Any = None
+    eps_g_read: Array | None = field(default=None, compare=False)
     failed_at: Array | None = None
 
     def __post_init__(self) -> None:
-        for name in ("alphas", *self.problem.layout.places):
-            view = getattr(self, name).view()
-            view.flags.writeable = False
-            object.__setattr__(self, name, view)
+        check_type("problem", self.problem, Problem)
+        choice("method", self.method, _METHODS)
+        time = np.shape(self.alphas)
+        leading = time if self.method == "ode" else (*np.shape(self.R)[:1], *time)
+        for name, shape in (("alphas", time), *((b.name, (*leading, *b.shape)) for b in self.problem.layout.blocks)):
+            array = getattr(self, name)
+            if not isinstance(array, np.ndarray) or array.dtype != float or array.shape != shape or len(time) != 1:
+                raise InputError(f"{name} must be an array of float64 of shape {shape}, but is {shown(array)}")
+        super().__post_init__()
 
     @classmethod
     def of(
@@ -93,7 +104,7 @@ class Trajectory:
         return self.problem.start.T
 
     @property
-    def runs(self) -> int | None:
+    def runs(self) -> int | Any:
         """The number of runs of an ensemble; None for the theory."""
         return self.R.shape[0] if self.R.ndim == 4 else None
 
@@ -112,42 +123,42 @@ class Trajectory:
         return values.sum(axis=tuple(range(-self.problem.start.v.ndim, 0)))
 
     @cached_property
-    def F(self) -> Array | None:
+    def F(self) -> Array | Any:
         """Overlap of second layer and feedback weights, sum_io v_io b_io; None for rule "bp"."""
-        return None if self.problem.b is None else self._over_v(self.v * self.problem.b)
+        return None if self.problem.b is None else frozen(self._over_v(self.v * self.problem.b))
 
     @cached_property
-    def alignment(self) -> Array | None:
+    def alignment(self) -> Array | Any:
         """Cosine of the angle between v and b, F / (|v| |b|), 0 where v or b is zero; None for rule "bp"."""
         if self.F is None or self.problem.b is None:
             return None
         norms = np.sqrt(self._over_v(self.v**2)) * np.linalg.norm(self.problem.b)
-        return np.divide(self.F, norms, out=np.zeros_like(norms), where=norms != 0)
+        return frozen(np.divide(self.F, norms, out=np.zeros_like(norms), where=norms != 0))
 
     def _outputs_last(self, values: Array) -> Array:
         """A second layer, or many, of shape (…, K, O), also where the axis of outputs was left out."""
         return values if self.problem.start.v.ndim == 2 else values[..., None]
 
     @cached_property
-    def F_per_output(self) -> Array | None:
+    def F_per_output(self) -> Array | Any:
         """Overlap of the second layer with the feedback weights of each output, sum_i v_io b_io; None for rule "bp"."""
-        return None if self.problem.b is None else self._outputs_last(self.v * self.problem.b).sum(axis=-2)
+        return None if self.problem.b is None else frozen(self._outputs_last(self.v * self.problem.b).sum(axis=-2))
 
     @cached_property
-    def alignment_per_output(self) -> Array | None:
+    def alignment_per_output(self) -> Array | Any:
         """Cosine of the angle between v_o and b_o of each output, 0 where one is zero; None for rule "bp"."""
         if self.F_per_output is None or self.problem.b is None:
             return None
         v, b = self._outputs_last(self.v), self._outputs_last(self.problem.b)
         norms = np.linalg.norm(v, axis=-2) * np.linalg.norm(b, axis=-2)
-        return np.divide(self.F_per_output, norms, out=np.zeros_like(norms), where=norms != 0)
+        return frozen(np.divide(self.F_per_output, norms, out=np.zeros_like(norms), where=norms != 0))
 
     @cached_property
     def eps_g(self) -> Array:
         """Generalization error 1/2 <|Delta|^2>, without label noise."""
         if self.eps_g_read is not None and self.eps_g_read.shape == self.R.shape[:-2]:
             return self.eps_g_read
-        return averages.eps_g(*self._of_eps_g)
+        return np.asarray(frozen(averages.eps_g(*self._of_eps_g)))
 
     @property
     def eps_g_error(self) -> Array:
@@ -179,10 +190,16 @@ class Trajectory:
         what Q - R T^-1 R^T lacks to be positive semi-definite is added to Q.
         """
         if (run is None) != (self.runs is None):
-            raise InputError(f"run must be {'None' if self.runs is None else 'the number of a run'}, but is {run}")
-        where = (position,) if run is None else (run, position)
+            raise InputError(
+                f"run must be {'None' if self.runs is None else 'the number of a run'}, but is {shown(run)}"
+            )
+        where: tuple[int, ...] = (_entry("position", position, len(self.alphas)),)
+        if run is not None and self.runs is not None:
+            where = _entry("run", run, self.runs), *where
         start = self.problem.start
         R, Q = self.R[where], self.Q[where]
+        if np.isnan(R).any():
+            raise InputError(f"position must be one that run {run} has reached, but is {position}: it diverged before")
         eigenvalues, vectors = np.linalg.eigh(Q - R @ np.linalg.pinv(start.T, hermitian=True) @ R.T)
         lacking = (vectors * np.maximum(-eigenvalues, 0)) @ vectors.T
         return OrderParameters(R, Q + lacking, start.T, self.v[where], start.v_teacher)
@@ -278,11 +295,18 @@ class Trajectory:
         InputError
             If the file exists and `overwrite` is false, or its folder cannot be written to.
         """
-        return store.write(path, self.variables(), self.all_attributes(), overwrite)
+        return store.write(check_path("path", path), self.variables(), self.all_attributes(), overwrite)
 
     def to_xarray(self) -> "xarray.Dataset":
         """An xarray.Dataset with named axes: run, alpha, student, teacher, student_2, teacher_2, output."""
         return to_dataset(self.variables(), self.all_attributes())
+
+
+def _entry(name: str, index: object, size: int) -> int:
+    """An index of so many entries, from the end if it is negative."""
+    if not size:
+        raise InputError(f"{name} must be that of an entry, but there is none")
+    return integer(name, index, -size, size - 1)
 
 
 def nearest(alphas: Array, to: Array) -> np.ndarray:
@@ -298,7 +322,7 @@ def load(path: str | os.PathLike[str]) -> Trajectory:
     InputError
         If there is no such file, or it is truncated, not from stdyn, or of a format this version does not know.
     """
-    return from_arrays(path, *read_all(path, trajectoryfile.schema))
+    return from_arrays(path, *read_all(check_path("path", path), trajectoryfile.schema))
 
 
 def from_arrays(path: str | os.PathLike[str], arrays: dict[str, np.ndarray], attributes: dict[str, Any]) -> Trajectory:

@@ -17,6 +17,7 @@ from stdyn.text import columns
 from stdyn.theory.critical import critical_eta
 from stdyn.theory.fixedpoints import FixedPoint, fixed_point, perfect_learning
 from stdyn.theory.ode import integrate
+from stdyn.values import Frozen
 
 _SETTLED = 0.01  # relative difference of an eps_g that no longer changes
 _LEARNED = 1e-9  # and an eps_g that is zero but for the tolerance of the ODEs
@@ -32,7 +33,7 @@ STUDIED = {
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Study:
+class Study(Frozen):
     """Numbers of the theory against one quantity; prints as a table.
 
     Attributes

@@ -16,6 +16,7 @@ from stdyn.model.experiment import Experiment
 from stdyn.model.problem import RATES, Problem
 from stdyn.model.state import OrderParameters
 from stdyn.settings import check_name, from_values
+from stdyn.values import Frozen
 
 TEXTS = ("rule", "activation", "activation_teacher")
 NUMBERS = {
@@ -41,7 +42,7 @@ _MOST = 10**7  # points: their coordinates alone take a minute to write
 
 
 @dataclass(frozen=True, eq=False)
-class Variations(Sequence[Problem]):
+class Variations(Frozen, Sequence[Problem]):
     """A sequence of problems: an experiment with some of its quantities varied. A point is made when it is asked for.
 
     Parameters

@@ -21,6 +21,7 @@ from stdyn.model.state import OrderParameters
 from stdyn.theory.expansion import Expansion
 from stdyn.theory.stepping import solve
 from stdyn.theory.symmetry import Orbits, equivalent, find_orbits
+from stdyn.values import Frozen
 
 _POLISHED = 1e-12  # the last Newton step, relative to 1 + the largest order parameter, in the units of _scales
 _STILL = 1e-9  # the drift at a fixed point, relative to the same
@@ -42,7 +43,7 @@ UNSETTLED = "did not converge"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class FixedPoint:
+class FixedPoint(Frozen):
     """A root of the right-hand side of the ODEs, and the linear dynamics around it.
 
     Attributes

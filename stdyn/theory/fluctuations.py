@@ -26,6 +26,7 @@ from stdyn.theory.expansion import Expansion, check_smooth
 from stdyn.theory.ode import integrate
 from stdyn.theory.propagation import Moments, propagate
 from stdyn.theory.stepping import solve
+from stdyn.values import Frozen
 
 if TYPE_CHECKING:
     import xarray
@@ -38,18 +39,18 @@ _RTOL_OF_POINTS = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
-class PerOrderParameter:
+class PerOrderParameter(Frozen):
     """One array for each order parameter, in the shapes of a theory's Trajectory; F is None for rule "bp"."""
 
     R: Array
     Q: Array
     v: Array
-    F: Array | None
+    F: Array | Any
     eps_g: Array
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Fluctuations:
+class Fluctuations(Frozen):
     """How runs of N inputs scatter around the theory, without a parameter fitted (theory.md, section 5).
 
     Attributes

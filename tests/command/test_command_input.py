@@ -1,5 +1,8 @@
 """The configuration file, and input that is refused."""
 
+import os
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 from command_helpers import RUNS, SMALL, assert_refused, contents
@@ -149,3 +152,36 @@ def test_a_name_cannot_lead_into_a_folder_that_is_not_there(run, tmp_path):
     """The name only begins those of the files; --data and --figures are the folders."""
     assert_refused(run("compare", *SMALL, *RUNS, "--name", "deep/r"), "name must be", "'deep/r'")
     assert contents(tmp_path) == {}
+
+
+def test_what_a_file_says_in_vain_is_said_and_an_option_in_vain_is_refused(run, tmp_path):
+    """A file is for both rules and all commands; an option is for this run."""
+    (tmp_path / "c.toml").write_text("b = [1, 2]\nb_scale = 1.0\nspacing = 'linear'\nalpha_min = 0.2\n")
+    code, _, err = run("integrate", *SMALL, "--config", "c.toml", "--rule", "bp", "-o", "a.h5")
+    assert code == 0
+    assert [line.split(" is of no use with ") for line in err.splitlines()] == [
+        ["stdyn: c.toml: b = [1, 2]", "rule = 'bp'"], ["stdyn: c.toml: alpha_min = 0.2", "spacing = 'linear'"],
+    ]  # fmt: skip
+    code, _, err = run("integrate", *SMALL, "--config", "c.toml", "--spacing", "log", "-o", "b.h5")
+    assert (code, err) == (0, "")
+    words = "b_scale is of no use with b = [1, 2], but is 2.0"
+    assert_refused(run("integrate", *SMALL, "--config", "c.toml", "--b-scale", "2", "-o", "c.h5"), words)
+
+
+def test_a_short_run_needs_no_other_first_alpha(run, tmp_path):
+    """The default is below alpha_max whatever that is; one that is given is kept."""
+    assert run("integrate", *SMALL, "--alpha-max", "0.05", "--N", "10000", "-o", "a.h5")[0] == 0
+    alphas = load(tmp_path / "a.h5").alphas
+    np.testing.assert_allclose(alphas[[0, 1, -1]], [0, 0.005, 0.05], atol=1e-15)
+    assert run("integrate", *SMALL, "--alpha-max", "0.05", "--alpha-min", "0.01", "--N", "10000", "-o", "b.h5")[0] == 0
+    np.testing.assert_allclose(load(tmp_path / "b.h5").alphas[1], 0.01)
+
+
+def test_parameters_may_come_through_a_pipe(run, tmp_path):
+    """As from a process substitution; nothing is waited for in a pipe that nobody has open."""
+    os.mkfifo(tmp_path / "pipe")
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit((tmp_path / "pipe").write_text, "eta = 0.25\n")
+        while not (tmp_path / "c.toml").exists():  # until the writer is there
+            run("compare", *SMALL, "--config", "pipe", "--write-config", "c.toml")
+    assert "eta = 0.25" in (tmp_path / "c.toml").read_text()

@@ -75,7 +75,7 @@ def assert_same(path, expected):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_went_through_xarray_is_read_as_it_was(files, kind, tmp_path):
-    """open_dataset and to_netcdf with h5netcdf, which may make vectors of attributes and drops coordinates of the file."""
+    """open_dataset and to_netcdf with h5netcdf, which may make vectors of attributes and drops coordinates."""
     path = tmp_path / "through.h5"
     with xarray.open_dataset(files[kind], engine="h5netcdf") as data:
         data.to_netcdf(path, engine="h5netcdf")

@@ -52,6 +52,21 @@ def test_the_variable_says_where_the_images_are(folder, monkeypatch):
         mnist.load("elsewhere")
 
 
+@pytest.mark.parametrize("compressed", [True, False])
+@pytest.mark.parametrize("below", ["", "MNIST/raw"])
+def test_the_folder_may_be_that_of_torchvision_and_below_the_home(tmp_path, monkeypatch, compressed, below):
+    """~ is the home; torchvision's root has the files in MNIST/raw. Both in $STDYN_MNIST and as an argument."""
+    write_images(tmp_path / "data" / below, 8, 4, compressed=compressed)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("STDYN_MNIST", "~/data")
+    images = mnist.load()
+    assert images == mnist.load("~/data") == mnist.load(tmp_path / "data") == mnist.load(tmp_path / "data" / below)
+    assert len(images.train_images) == 8
+    if below:  # files in the folder itself win
+        write_images(tmp_path / "data", 9, 4)
+        assert len(mnist.load().train_images) == 9
+
+
 @pytest.mark.skipif(not os.environ.get("STDYN_MNIST"), reason="STDYN_MNIST does not say where MNIST is")
 def test_mnist_is_what_it_is_known_to_be():
     """60,000 and 10,000 digits of 28 x 28; the first is a 5, and there are 6742 ones to train with."""

@@ -188,3 +188,12 @@ def test_activations_can_be_sent_to_other_processes():
     assert find("gelu") != "gelu"
     assert find("gelu") != find("relu")
     assert known("gelu", None) is find("gelu")
+
+
+def test_a_function_that_is_called_like_a_built_in_activation_gets_another_name():
+    """np.tanh is as good a g as any: nobody has given a name that could be wrong."""
+    made = stdyn.activation(np.tanh, lambda x: 1 / np.cosh(x) ** 2)
+    assert made.name.startswith("g_")
+    np.testing.assert_allclose(made([0.3, -2.0])[0], np.tanh([0.3, -2.0]), rtol=1e-15)
+    with pytest.raises(InputError, match="name must be a text other than the names of built-in"):
+        stdyn.activation(np.tanh, lambda x: 1 / np.cosh(x) ** 2, name="tanh")
