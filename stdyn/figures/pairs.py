@@ -1,5 +1,6 @@
 """Which simulation is laid on which theory, and what a figure says of it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from stdyn.analysis.comparison import match_teachers
@@ -78,7 +79,7 @@ def check_not_empty(trajectories: list[Trajectory]) -> None:
         raise InputError("there is nothing to draw in a trajectory that diverged before its first alpha")
 
 
-def distinctions(pairs: list[Pair]) -> list[str]:
+def distinctions(pairs: Sequence[Pair]) -> list[str]:
     """For each of several problems, the parameters in which they differ, or its number if only the starts do."""
     names = ("O", "N", "activations_text", *RATES)
     values = [{"O": pair.problem.outputs} | {name: getattr(pair.problem, name) for name in names[1:]} for pair in pairs]
