@@ -72,7 +72,7 @@ def alignment(ax: Axes, pairs: Sequence[Pair]) -> Axes:
 
 
 @checked
-def same_limits(row: list[Axes]) -> None:
+def same_limits(row: Sequence[Axes]) -> None:
     """Give the axes of a row the same limits."""
     shown = [ax for ax in row if ax.axison]
     across, up = ([getattr(ax, f"get_{which}")() for ax in shown] for which in ("xlim", "ylim"))
