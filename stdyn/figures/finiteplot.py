@@ -26,7 +26,7 @@ def finite_size_figure(families: list[list[Trajectory]]) -> Page:
     ax.set_ylabel("deviation of $R$, $Q$, $v$ from the ODEs (r.m.s.)")
     legend(ax, handles, size=7)
     alpha = families[0][1].alphas[-1]
-    return finished(figure, caption(Pair(families[0][0]), rule=False, markers="") + rf", $\alpha$ = {alpha:g}")
+    return finished(figure, caption([Pair(families[0][0])], rule=False, markers="") + rf", $\alpha$ = {alpha:g}")
 
 
 @checked
@@ -50,7 +50,7 @@ def symmetry_figure(pairs: list[Pair]) -> Page:
     right.set_ylabel(r"spread of $R_{in}$ over teacher units")
     right.set_ylim(bottom=1e-5)  # below it is the rounding of the weights at the start
     same = "R = 0 exactly" if not pairs[0].problem.start.R.any() else "alike for all teacher units"
-    return finished(figure, caption(pairs[0], rule=False, markers="") + f", start {same}")
+    return finished(figure, caption(pairs, rule=False, markers="") + f", start {same}")
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from matplotlib.transforms import ScaledTranslation
 from stdyn.figures.pages import Page
 from stdyn.figures.scales import quiet
 
+_SMALL = 7  # points, the size of letters where the usual ones find no room
 _MOST = 30  # entries; of more, this many are chosen
 _WIDE, _HIGH = 0.85, 0.5  # the share of its axes that a legend inside may take
 _BELOW = 0.45  # inches from the axes to a legend below them: ticks and label of the axis
@@ -36,21 +37,23 @@ def legend(
         return
     width, height = _room(ax)
 
-    def placed(columns: int, **place: Any) -> tuple[float, float]:
-        handles, texts = _split(entries)
-        return _size(ax.legend(handles, texts, title=title, fontsize=size, title_fontsize=size, ncols=columns, **place))
+    def placed(columns: int, size: float, **place: Any) -> tuple[float, float]:
+        look: dict[str, Any] = {"fontsize": size, "title_fontsize": size, "frameon": True, "framealpha": 0.7, "edgecolor": "none"}
+        return _size(ax.legend(*_split(entries), title=title, ncols=columns, **look, **place))
 
-    for columns in (1, 2):
-        wide, high = placed(columns, loc="upper left")
+    for smaller, columns in ((size, 1), (size, 2), (_SMALL, 1), (_SMALL, 2)):
+        wide, high = placed(columns, smaller, loc="upper left")
         if wide <= _WIDE * width and high <= _HIGH * height:
-            placed(columns, loc=loc)
+            placed(columns, smaller, loc=loc)
             return
     figure = ax.get_figure(root=True)
     assert isinstance(figure, Figure)
     entries = [(handle, wrapped(text, width, size, figure)) for handle, text in entries]
     below = ax.transAxes + ScaledTranslation(0, -_BELOW, figure.dpi_scale_trans)
-    for columns in range(min(len(entries), 10), 0, -1):
-        wide, high = placed(columns, loc="upper center", bbox_to_anchor=(0.5, 0), bbox_transform=below, borderaxespad=0)
+    for columns in _columns(len(entries), 10):
+        wide, high = placed(
+            columns, size, loc="upper center", bbox_to_anchor=(0.5, 0), bbox_transform=below, borderaxespad=0
+        )
         if wide <= width:
             break
     if isinstance(figure, Page):
@@ -63,7 +66,7 @@ def legend_below(figure: Figure, axes: Sequence[Axes], title: str | None = None)
     entries = chosen([entry for ax in axes for entry in _entries(ax, None)])
     width = figure.get_figwidth() - 2 * _MARGIN
     entries = [(handle, wrapped(text, width, 8, figure)) for handle, text in entries]
-    for columns in range(min(len(entries), 12), 0, -1):
+    for columns in _columns(len(entries), 12):
         found = figure.legend(*_split(entries), loc="outside lower center", ncols=columns, title=title)
         wide, high = _size(found)
         if wide <= width or columns == 1:
@@ -149,6 +152,12 @@ def _is_seen(handle: Artist | Container) -> bool:
     if isinstance(handle, Collection):
         return any(np.isfinite(path.vertices).all(axis=1).any() for path in handle.get_paths())
     return True
+
+
+def _columns(entries: int, most: int) -> list[int]:
+    """Numbers of columns that fill their last rows, the largest first."""
+    rows = range(-(-entries // most), entries + 1)
+    return sorted({-(-entries // number) for number in rows if number}, reverse=True)
 
 
 def _size(found: Legend) -> tuple[float, float]:

@@ -11,10 +11,9 @@ from stdyn.figures import plot, style
 from stdyn.figures.arguments import checked
 from stdyn.figures.layout import finished, legend
 from stdyn.figures.pages import Page, page, styled
-from stdyn.figures.pairs import Pair, check_not_empty, pair_up, with_feedback
+from stdyn.figures.pairs import Pair, check_not_empty, differing, pair_up, with_feedback
 from stdyn.figures.plot import feedback_cosine, generalization, looks
 from stdyn.figures.scales import level
-from stdyn.model.problem import RATES
 from stdyn.model.trajectory import Trajectory
 
 _LEAST = 1e-10  # the lowest eps_g that is drawn
@@ -88,8 +87,7 @@ def heading(pairs: list[Pair]) -> str:
     lengths = [rf"$|\tilde v_n|^2$ = {_mean_square(problem.start.v_teacher):.2g}"]
     feedback = [pair.problem.b for pair in pairs if pair.problem.b is not None]
     lengths += [rf"$|b_i|^2$ = {_mean_square(feedback[0]):.2g}"] if feedback else []
-    differ = [name for name in RATES if len({getattr(pair.problem, name) for pair in pairs}) > 1]  # said in the legend
-    same = style.parameters(problem, without="=".join(["O", *differ]))
+    same = style.parameters(problem, without="=".join(["O", *differing(pairs)]))  # the others are in the legend
     return f"O = {problem.outputs}, {same}\non average over units {', '.join(lengths)}"
 
 

@@ -32,6 +32,7 @@ from stdyn.figures.scales import (
 from stdyn.model.trajectory import Trajectory
 
 _SHOWN = 18  # markers a curve
+_EACH_SAID = 4  # problems whose lines, markers and bands are each in the legend
 _TOLD_APART = 1 + len(style.OUTPUT_DASHES)  # outputs, by their dashes
 
 
@@ -83,7 +84,7 @@ def order_parameters_figure(pair: Pair) -> Page:
     legend_below(figure, axes[:1], "student unit")
     for letter, ax in zip("abcd", axes, strict=True):
         ax.set_title(f"({letter})", loc="left", fontsize=9)
-    return finished(figure, caption(pair))
+    return finished(figure, caption([pair]))
 
 
 @checked
@@ -97,7 +98,7 @@ def alignment_figure(pairs: list[Pair]) -> Page:
     level(right, 1)
     if len(pairs) > 1 or pairs[0].problem.outputs > 1:
         legend(left)
-    return finished(figure, caption(pairs[0]))
+    return finished(figure, caption(pairs))
 
 
 @checked
@@ -106,7 +107,7 @@ def generalization_figure(pairs: list[Pair]) -> Page:
     """Generalization error of every problem against alpha."""
     figure, (ax,) = page(5.6, 4.0)
     generalization(ax, pairs)
-    return finished(figure, caption(pairs[0], rule=False, markers="median and full range"))
+    return finished(figure, caption(pairs, rule=False, markers="median and full range"))
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -197,7 +198,7 @@ def each_output(ax: Axes, pair: Pair, name: str, colours: Sequence[str]) -> None
 def generalization(ax: Axes, pairs: list[Pair]) -> Axes:
     """eps_g against alpha, both logarithmic: theory as lines, the median of the runs with their full range."""
     repeated = len({pair.problem.rule for pair in pairs}) < len(pairs)
-    colours = style.colours(len(pairs))
+    colours, brief = style.colours(len(pairs)), len(pairs) > _EACH_SAID
     for position, (pair, distinction) in enumerate(zip(pairs, distinctions(pairs), strict=True)):
         look, name = style.RULES[pair.problem.rule], pair.problem.rule.upper()
         if repeated:
@@ -205,17 +206,18 @@ def generalization(ax: Axes, pairs: list[Pair]) -> Axes:
             name = f"{name}, {distinction}"
         if pair.theory is not None:
             errors = positive(pair.theory.eps_g)
-            ax.plot(pair.theory.alphas, errors, look.dash, color=look.colour, label=f"{name}, ODE")
+            ax.plot(pair.theory.alphas, errors, look.dash, color=look.colour, label=name if brief else f"{name}, ODE")
         if pair.runs is not None:
             shown = markers_at(pair.runs.alphas)
             low, middle, high = percentiles(pair.runs.eps_g[:, shown], [0, 50, 100])
+            said = None if brief and pair.theory else f"{name}, {pair.runs.runs} runs, N = {pair.runs.problem.N}"
             middle, spread = positive(middle), np.abs([low - middle, high - middle])
             ax.errorbar(pair.runs.alphas[shown], middle, spread, fmt=look.marker, color=look.colour, ms=4, lw=1,
-                        mfc="white", label=f"{name}, {pair.runs.runs} runs, N = {pair.runs.problem.N}")  # fmt: skip
+                        mfc="white", label=said)  # fmt: skip
         if pair.reduced is not None:
             low, middle, high = percentiles(pair.reduced.eps_g, [5, 50, 95])
             said = f"{name}, 5 – 95 % of {pair.reduced.runs} reduced runs, N = {pair.reduced.problem.N}"
-            band(ax, pair.reduced.alphas, low, positive(high), look.colour, said)
+            band(ax, pair.reduced.alphas, low, positive(high), look.colour, None if brief else said)
             if pair.theory is None and pair.runs is None:
                 median = positive(middle)
                 ax.plot(pair.reduced.alphas, median, look.dash, color=look.colour, label=f"{name}, their median")

@@ -67,16 +67,27 @@ def logarithmic(axis: Axis) -> None:
     """Make an axis logarithmic, with ticks that are all written in one way."""
     ax = axis.axes
     assert isinstance(ax, Axes)
-    (ax.set_xscale if axis is ax.xaxis else ax.set_yscale)("log")
+    across = axis is ax.xaxis
+    limits_follow = (ax.get_autoscalex_on if across else ax.get_autoscaley_on)()
+    follow = ax.set_autoscalex_on if across else ax.set_autoscaley_on
+    follow(False)  # until it has the ticks that can do with whatever is drawn
+    (ax.set_xscale if across else ax.set_yscale)("log")
     axis.set_major_locator(LogTicks())
     axis.set_major_formatter(LogWords())
     axis.set_minor_formatter(NullFormatter())
+    follow(limits_follow)
+    if np.isfinite(axis.get_data_interval()).all():
+        ax.autoscale_view(scalex=across, scaley=not across)
+    else:
+        (ax.set_xlim if across else ax.set_ylim)(0.1, 10.0, auto=limits_follow)
 
 
 def time_axis(ax: Axes, alphas: Array) -> None:
     """Label and scale of the axis of alpha."""
     if wide(alphas):
         logarithmic(ax.xaxis)
+    else:
+        ax.xaxis.set_major_locator(MaxNLocator(5))
     ax.set_xlabel(label("alpha"))
 
 
@@ -121,7 +132,9 @@ def floored(axes: Iterable[Axes], floor: float = ROUNDING) -> None:
     """Let logarithmic axes of an error end at what is rounding, and say so if all of it is."""
     for ax in axes:
         low, high = sorted(ax.get_ylim())
-        if high <= 10 * floor:
+        if not np.isfinite(ax.dataLim.intervaly).all():
+            ax.text(0.5, 0.1, "nothing above 0", transform=ax.transAxes, ha="center", fontsize=8)
+        elif high <= 10 * floor:
             ax.set_ylim(floor, 1.0)
             ax.text(0.5, 0.1, rf"below {floor:g}: rounding", transform=ax.transAxes, ha="center", fontsize=8)
         elif low < floor:

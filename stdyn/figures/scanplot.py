@@ -7,7 +7,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.collections import QuadMesh
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter
+from matplotlib.ticker import MaxNLocator, NullFormatter
 
 from stdyn.checks import Array
 from stdyn.errors import InputError
@@ -218,6 +218,8 @@ def against(ax: Axes, scan: Scan, points: np.ndarray, value: str, x: str, rule: 
     for values, axis in ((at, ax.yaxis), (across, ax.xaxis)):
         if skewed(values):
             logarithmic(axis)
+    if ax.get_xscale() == "linear":
+        ax.xaxis.set_major_locator(MaxNLocator(6))
     if ax.get_xscale() == "linear" and (across == np.rint(across)).all():
         integers(ax.xaxis)
     ax.set_xlabel(label(scan, x))
@@ -255,7 +257,7 @@ def above(fa: Array, bp: Array) -> str:
     told = known & (fa != bp)  # two infinite numbers, or two that are rounding, are not
     if not told.any():
         return "FA or BP larger: undecided for all" if known.any() else "no start has both"
-    words = f"FA above BP for {np.mean(fa[told] > bp[told]):.0%}"
+    words = f"FA above BP for {100 * np.mean(fa[told] > bp[told]):.0f} %"
     rest = int((known & ~told).sum())
     return f"{words} of the starts" if not rest else f"{words} of {int(told.sum())} starts, {rest} undecided"
 
@@ -317,7 +319,7 @@ def trajectories(ax: Axes, scan: Scan, points: np.ndarray, rule: str) -> Axes:
         ax.plot(alphas, curve(scan, points[at]), color="0.75", lw=0.5, zorder=0)
     for quantile, dash in zip(_PICKED, ((0, (1, 1)), "--", "-", "-.", (0, (5, 1, 1, 1, 1, 1))), strict=True):
         at = order[round(quantile * (len(order) - 1))]
-        name = f"{quantile:.0%}: point {points[at]}" + (", not left" if np.isinf(length[at]) else "")
+        name = f"{100 * quantile:g} %: point {points[at]}" + (", not left" if np.isinf(length[at]) else "")
         ax.plot(alphas, curve(scan, points[at]), ls=dash, color=style.RULES[rule].colour, lw=1.3, label=name)
     time_axis(ax, alphas)
     logarithmic(ax.yaxis)

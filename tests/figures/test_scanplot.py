@@ -81,7 +81,7 @@ def test_fa_and_bp_of_the_same_starts_are_paired(grid):
     offsets = np.asarray(panel.collections[0].get_offsets())
     np.testing.assert_allclose(offsets, np.stack([grid.summary["eps_g_final"][bp], grid.summary["eps_g_final"][fa]], 1))
     above = np.mean(grid.summary["eps_g_final"][fa] > grid.summary["eps_g_final"][bp])
-    assert f"FA above BP for {above:.0%}" in panel.get_title()
+    assert f"FA above BP for {100 * above:.0f} %" in panel.get_title()
 
 
 def test_histograms_count_every_point(draws):
