@@ -17,7 +17,7 @@ from stdyn.figures.layout import finished, legend, legend_below
 from stdyn.figures.pages import Page, page, styled
 from stdyn.figures.pairs import Pair, pair_up, with_feedback
 from stdyn.figures.plot import feedback_cosine
-from stdyn.figures.scales import band, cosine_limits, integers, level, logarithmic, positive
+from stdyn.figures.scales import band, cosine_limits, floored, integers, level, logarithmic, positive
 from stdyn.layered.history import History
 from stdyn.model.trajectory import Trajectory
 
@@ -240,6 +240,7 @@ def _train_and_test(ax: Axes, histories: list[History], name: str, factor: float
             values = [factor * getattr(each, f"{part}_{name}") for each in some]
             _curve(ax, some, values, rule, f"{rule.upper()}, {called}", dash, filled, logarithmic=True)
     logarithmic(ax.yaxis)
+    floored([ax])
     return _epochs(ax, label)
 
 
@@ -270,6 +271,8 @@ def _epochs(ax: Axes, label: str) -> Axes:
 def _alpha(ax: Axes, history: History, label: str) -> Axes:
     if ax.dataLim.xmax > 0:  # not only the start
         logarithmic(ax.xaxis)
+    else:
+        ax.set_xticks([0])
     ax.set_xlabel(rf"$\alpha$ = examples / {history.widths[0]} inputs")
     if label:
         ax.set_ylabel(label)

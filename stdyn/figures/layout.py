@@ -15,6 +15,7 @@ from matplotlib.lines import Line2D
 from matplotlib.text import Text
 from matplotlib.transforms import ScaledTranslation
 
+from stdyn.checks import Array
 from stdyn.figures.pages import Page
 from stdyn.figures.scales import quiet
 
@@ -38,8 +39,15 @@ def legend(
     width, height = _room(ax)
 
     def placed(columns: int, size: float, **place: Any) -> tuple[float, float]:
-        look: dict[str, Any] = {"fontsize": size, "title_fontsize": size, "frameon": True, "framealpha": 0.7, "edgecolor": "none"}
-        return _size(ax.legend(*_split(entries), title=title, ncols=columns, **look, **place))
+        look: dict[str, Any] = {
+            "fontsize": size,
+            "title_fontsize": size,
+            "frameon": True,
+            "framealpha": 0.7,
+            "edgecolor": "none",
+        }
+        handles, texts = _split(entries)
+        return _size(ax.legend(handles, texts, title=title, ncols=columns, **look, **place))
 
     for smaller, columns in ((size, 1), (size, 2), (_SMALL, 1), (_SMALL, 2)):
         wide, high = placed(columns, smaller, loc="upper left")
@@ -146,12 +154,19 @@ def _is_seen(handle: Artist | Container) -> bool:
     if isinstance(handle, Container):
         return any(_is_seen(each) for each in handle.get_children())
     if isinstance(handle, Line2D):
-        return bool(np.isfinite(handle.get_xydata()).all(axis=1).any())
+        return _above_floor(handle, np.asarray(handle.get_xydata(), dtype=float))
     if isinstance(handle, PathCollection):
         return bool(np.isfinite(np.ma.filled(np.ma.asarray(handle.get_offsets()), np.nan)).all(axis=1).any())
     if isinstance(handle, Collection):
-        return any(np.isfinite(path.vertices).all(axis=1).any() for path in handle.get_paths())
+        return any(_above_floor(handle, np.asarray(path.vertices)) for path in handle.get_paths())
     return True
+
+
+def _above_floor(artist: Artist, points: Array) -> bool:
+    """Whether one of the points is finite and, on a logarithmic axis, not below its end, as rounding is."""
+    ax = artist.axes
+    floor = -np.inf if ax is None or ax.get_yscale() != "log" else min(ax.get_ylim())
+    return bool((np.isfinite(points).all(axis=1) & (points[:, 1] > floor)).any())
 
 
 def _columns(entries: int, most: int) -> list[int]:

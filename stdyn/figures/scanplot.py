@@ -107,10 +107,12 @@ def map_figure(scan: Scan, value: str, x: str, y: str) -> Page:
             axis.set_label_text(label(scan, name) if axis is ax.xaxis or ax is panels[0] else "")
         ax.set_title(rule.upper() if len(rules) > 1 else "", fontsize=9)
     infinite = np.isinf(numbers(scan, value)[done(scan)]).any()
-    words = f"\n(white: {endless(scan, value)})" if infinite else ""
+    look = "white" if x in scan.axes and y in scan.axes else "triangles"
+    words = f"\n({look}: {endless(scan, value)})" if infinite else ""
     ticks, words_of = (LogTicks(), LogWords()) if isinstance(norm, LogNorm) else (None, None)
+    extend = "max" if infinite and look == "white" else "neither"
     bar = figure.colorbar(ScalarMappable(norm, _COLOURS), ax=panels, label=label(scan, value) + words,
-                          extend="max" if infinite else "neither", ticks=ticks, format=words_of)  # fmt: skip
+                          extend=extend, ticks=ticks, format=words_of)  # fmt: skip
     bar.ax.yaxis.set_minor_formatter(NullFormatter())
     return finished(figure, caption(scan))
 
@@ -279,6 +281,7 @@ def histogram(ax: Axes, scan: Scan, name: str) -> Axes:
         ax.text(0.5, 0.5, "none", transform=ax.transAxes, ha="center")
         ax.set_xticks([])
         ax.set_yticks([])
+        ax.set_ylim(0, 1)
     for rule, points in by_rule(scan).items():
         look, edges = style.RULES[rule], _edges(name, every)
         values = numbers(scan, name)[points]

@@ -99,8 +99,8 @@ def deviation_bands(ax: Axes, found: Fluctuations, runs: Sequence[Trajectory]) -
     for width in (2, 1):
         band(ax, theory.alphas, -width * std, width * std, style.RULES[theory.problem.rule].colour)
     for each in runs:
-        A = min(len(each.alphas), len(theory.alphas))
-        ax.plot(each.alphas[:A], (each.R[:, :A, i, n] - theory.R[:A, i, n]).T, color="0.35", lw=0.5, zorder=1.5)
+        expected = np.interp(each.alphas, theory.alphas, theory.R[:, i, n], right=np.nan)
+        ax.plot(each.alphas, (each.R[:, :, i, n] - expected).T, color="0.35", lw=0.5, zorder=1.5)
     ax.plot(theory.alphas, bias, "--", color="k", lw=1, label="predicted bias")
     ax.axhline(0, color="k", lw=0.6)
     valid = found.valid
@@ -121,7 +121,7 @@ def deviations(ax: Axes, found: Fluctuations, runs: Sequence[Trajectory]) -> Axe
         ax.plot(found.alphas, positive(_rms(std)), color=colour, lw=1.2, label=text)
         for each in runs:
             if each.runs is not None and each.runs > 1:
-                shown = np.unique(np.linspace(1, len(each.alphas) - 1, 24).astype(int))
+                shown = np.unique(np.linspace(min(1, len(each.alphas) - 1), len(each.alphas) - 1, 24).astype(int))
                 measured = positive(_rms(getattr(each, name).std(axis=0, ddof=1))[shown])
                 ax.plot(each.alphas[shown], measured, marker, color=colour, ms=3.2, mfc="white", mew=0.8)
     logarithmic(ax.yaxis)
@@ -137,6 +137,8 @@ def scores(ax: Axes, found: Fluctuations, runs: Sequence[Trajectory]) -> Axes:
     z = np.linspace(-5, 5, 201)
     ax.plot(z, np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi), "k--", lw=1, label="N(0, 1)")
     for colour, each in zip(style.colours(len(runs)), runs, strict=True):
+        if not _comparable(each, found):
+            continue
         scores = np.concatenate([values[:, 1:].ravel() for values in z_scores(each, found).values()])
         scores = scores[np.isfinite(scores) & (scores != 0)]
         if scores.size:
@@ -153,6 +155,12 @@ def _end_at_curves(ax: Axes, *curves: Array) -> None:
     lowest = min((float(curve[curve > 0].min(initial=np.inf)) for curve in curves), default=np.inf)
     if np.isfinite(lowest):
         ax.set_ylim(bottom=max(ax.get_ylim()[0], lowest / 3))
+
+
+def _comparable(runs: Trajectory, found: Fluctuations) -> bool:
+    """Whether no run has diverged before the first alpha > 0 of both."""
+    common = runs.alphas[(runs.alphas > 0) & (runs.alphas < found.alphas[-1] + 1 / runs.problem.N)]
+    return common.size > 0 and (runs.diverged_at is None or bool(runs.diverged_at.min() > common[0]))
 
 
 def _counted(runs: Trajectory) -> str:
