@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from stdyn.analysis.comparison import match_teachers
 from stdyn.errors import InputError
 from stdyn.figures import style
@@ -11,6 +13,7 @@ from stdyn.model.trajectory import Trajectory
 from stdyn.text import without_markup
 
 _FEWEST_SIZES = 3  # of one problem, to be drawn against N
+_FEWEST_RUNS = 8  # at each of them
 _NAMES = ("O", "N", "activations_text", *RATES)  # parameters that problems are told apart by
 
 
@@ -62,11 +65,19 @@ def families(trajectories: list[Trajectory]) -> list[list[Trajectory]]:
         by_size = {
             each.problem.N: each
             for each in trajectories
-            if each.runs is not None and replace(each.problem, N=theory.problem.N).difference(theory.problem) is None
+            if _enough(each) and replace(each.problem, N=theory.problem.N).difference(theory.problem) is None
         }
         if len(by_size) >= _FEWEST_SIZES:
             found.append([theory, *(by_size[N] for N in sorted(by_size))])
     return found
+
+
+def _enough(runs: Trajectory) -> bool:
+    """Whether there are as many runs that have not diverged as the scatter of their mean can be told from."""
+    if runs.runs is None:
+        return False
+    diverged = 0 if runs.diverged_at is None else int(np.isfinite(runs.diverged_at).sum())
+    return runs.runs - diverged >= _FEWEST_RUNS and len(runs.alphas) > 0
 
 
 def with_feedback(pairs: list[Pair]) -> list[Pair]:

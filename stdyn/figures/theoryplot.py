@@ -20,6 +20,7 @@ from stdyn.figures.scales import (
     logarithmic,
     positive,
     size_axis,
+    spread,
     time_axis,
 )  # fmt: skip
 from stdyn.model.problem import Problem
@@ -34,6 +35,8 @@ _QUANTILES = (5, 50, 95)
 _SPECTRAL = 1e-3  # eigenvalues between minus and plus this are drawn on a linear scale
 _DECADES = 4  # of eigenvalues that are each labelled
 _MOST = 12  # fixed points in a figure
+_ROUNDING = 1e-12  # a standard deviation that is none
+_NO_SPREAD = 0.1  # the limit of an axis of deviations where none is predicted
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -104,7 +107,8 @@ def deviation_bands(ax: Axes, found: Fluctuations, runs: Sequence[Trajectory]) -
     ax.plot(theory.alphas, bias, "--", color="k", lw=1, label="predicted bias")
     ax.axhline(0, color="k", lw=0.6)
     valid = found.valid
-    most = max(4 * float(std[valid].max(initial=0)), 1e-12)
+    most = 4 * float(std[valid].max(initial=0))
+    most = most if most > _ROUNDING else _NO_SPREAD
     ax.set_ylim(-most, most)
     ax.set_ylabel(rf"$R_{{{i + 1}{n + 1}}}$ − ODEs")
     legend(ax, loc="lower left")
@@ -289,11 +293,13 @@ def study_figure(study: Study, name: str) -> Page:
     finite = finite[np.isfinite(finite)]
     if finite.size and (finite > 0).all():
         logarithmic(ax.yaxis)
+    if not finite.size:
+        ax.set_yticks([])
     if (study.values > 0).all() and study.values.max() > 5 * study.values.min():
         logarithmic(ax.xaxis)
     ax.set_xlabel(style.label(study.quantity))
     ax.set_ylabel(style.label(name))
-    floored([ax] if name.startswith("eps_g") and ax.get_yscale() == "log" else [])
+    floored([ax] if ax.get_yscale() == "log" else [])
     legend(ax)
     return finished(figure, style.parameters(study.variations[0], study.quantity))
 
@@ -348,7 +354,7 @@ def escape_law(ax: Axes, problem: Problem, times: EscapeTimes, seen: dict[int, A
         grey = str(0.75 - 0.65 * position / max(len(seen) - 1, 1))
         ax.step(offsets, (np.arange(len(offsets)) + 0.5) / len(offsets), color=grey, lw=1.1, where="mid",
                 label=f"N = {N:,}".replace(",", " "))  # fmt: skip
-    low, high = np.percentile(times.offsets, [1, 99])
+    low, high = spread(*np.percentile(times.offsets, [1, 99]))
     ax.set_xlim(low - 0.3 * (high - low), high + 0.15 * (high - low))
     ax.set_xlabel(r"$\alpha - \ln N / 2\lambda$")
     ax.set_title(problem.rule.upper(), fontsize=9)

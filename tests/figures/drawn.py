@@ -1,5 +1,6 @@
-"""Results of any size that nothing was solved for, and whether a figure of them can be read: for the tests of figures."""
+"""Results of any size that nothing was solved for, and whether a figure of them can be read."""
 
+from itertools import pairwise
 from types import SimpleNamespace
 
 import matplotlib as mpl
@@ -76,11 +77,11 @@ class Made(Scan):
     axes = ("eta", "sigma")
     names = ("eps_g",)
     alphas = ALPHAS
-    attributes = {}
 
     def __init__(self, points=60, rules=("fa", "bp"), runs=(), fill=None, **coordinates):
         rng = np.random.default_rng(1)
         n = np.arange(points)
+        self.attributes = {}
         self.path, self.state = "made.h5", np.ones(points, dtype=int)
         self.coordinates = {
             "rule": np.array(rules)[n % len(rules)], "eta": 0.1 * (1 + n // len(rules) % 3),
@@ -132,9 +133,8 @@ def unreadable(figure):
 
     found = [f"legend {[t.get_text() for t in each.get_texts()]}" for each in legends(figure) if cut(each)]
     for text in figure.findobj(mpl.text.Text):
-        if text.get_text() and text.get_visible() and cut(text):
-            if _within_view(figure, text):
-                found.append(f"text {text.get_text()!r}")
+        if text.get_text() and text.get_visible() and cut(text) and _within_view(figure, text):
+            found.append(f"text {text.get_text()!r}")
     for ax in figure.axes:
         for axis in (ax.xaxis, ax.yaxis) if ax.axison else ():
             found += _overlapping(axis, renderer)
@@ -167,5 +167,5 @@ def _within_view(figure, text):
 def _overlapping(axis, renderer):
     boxes = sorted((label.get_window_extent(renderer) for label in _ticks(axis)), key=lambda box: (box.x0, box.y0))
     name = axis.get_label_text()
-    return [f"ticks of {name!r}" for one, other in zip(boxes, boxes[1:], strict=False) if one.overlaps(other)
+    return [f"ticks of {name!r}" for one, other in pairwise(boxes) if one.overlaps(other)
             and one.width * one.height and other.width * other.height]  # fmt: skip
