@@ -59,9 +59,11 @@ class Figures:
     suffix: str
 
     def make_folder(self) -> None:
-        """Make the folder, or say why it cannot be used."""
+        """Make the folder, or say why it cannot be used, or why no figure can be drawn."""
+        from stdyn.figures.pages import ready
         from stdyn.files.paths import check_folder
 
+        ready(self.suffix)
         _make_folder(self.folder)
         check_folder(self.folder, "its files")
 

@@ -44,7 +44,7 @@ def _as(name: str, value: object, hint: Any) -> object:
         if value == [] and get_origin(hint) is list:
             raise InputError(f"{name} must be at least one {_kind(of).partition(' ')[2]}, there is nothing to draw")
     if not _is(value, hint):
-        raise InputError(f"{name} must be {_kind(hint)}, but is {shown(value)}")
+        raise InputError(f"{name} must be {_kind(hint)}, but is {_what(value)}")
     return value
 
 
@@ -66,13 +66,25 @@ def _is(value: object, hint: Any) -> bool:
     return not isinstance(kind, type) or isinstance(value, kind)
 
 
+def _what(value: object) -> str:
+    """A value in a message; of a list, and of what is written in many lines, the kind."""
+    if isinstance(value, list):
+        return f"a list with {', '.join(sorted({_what_kind(each) for each in value}))}"
+    return shown(value) if value is None or isinstance(value, str | bool | int | float) else _what_kind(value)
+
+
+def _what_kind(value: object) -> str:
+    name = type(value).__name__
+    return f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}"
+
+
 def _kind(hint: Any) -> str:
     """What an annotation means, in words."""
     origin, of = get_origin(hint), get_args(hint)
     if origin in (types.UnionType, Union):
         return " or ".join(map(_kind, of))
     if origin in (list, Sequence):
-        return f"a list of {_kind(of[0])}"
+        return f"a list of {_kind(of[0]).partition(' ')[2]}"
     if origin is tuple:
         return f"a tuple ({', '.join('…' if each is Ellipsis else _kind(each) for each in of)})"
     if hint in (None, type(None)):
@@ -80,4 +92,4 @@ def _kind(hint: Any) -> str:
     name = getattr(origin or hint, "__name__", str(hint))
     if name == "ndarray":
         return "an array"
-    return f"{'an' if name[0] in 'AEI' else 'a'} {name}"
+    return f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}"
