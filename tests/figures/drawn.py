@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import matplotlib as mpl
 import numpy as np
 from conftest import random_problem
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from stdyn import Trajectory
 from stdyn.analysis.escape import EscapeTimes, Plateau
@@ -123,8 +124,9 @@ def escaping(problem, offsets=None):
 def unreadable(figure):
     """What is wrong with a figure once it is drawn: what is cut off, and tick labels that overlap."""
     figure.set_dpi(50)
-    figure.canvas.draw()
-    renderer = figure.canvas.get_renderer()
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    renderer = canvas.get_renderer()
     width, height = figure.bbox.width + 1.5, figure.bbox.height + 1.5
 
     def cut(artist):

@@ -96,7 +96,7 @@ def test_trajectories_are_picked_by_the_length_of_their_plateau(draws):
     """From the 5 % to the 95 % quantile, in order; each curve is that of its point."""
     panel = scanplot.trajectories_figure(draws).axes[0]
     picked = [line for line in panel.lines if "point" in str(line.get_label())]
-    points = [int(str(line.get_label()).split()[2].strip(",")) for line in picked]
+    points = [int(str(line.get_label()).split()[3].strip(",")) for line in picked]
     lengths = draws.summary["plateau_length"][points]
     assert [str(line.get_label()).endswith(", not left") for line in picked] == np.isinf(lengths).tolist()
     assert len(points) == 5
