@@ -11,7 +11,15 @@ from stdyn.model.problem import Problem
 from stdyn.scans.points import DONE
 from stdyn.scans.scanfile import Scan
 
-_OF_B = ("b_norm", "b_smallest", "b_angle", "b_scale", "alignment_start", "alignment_final")  # backpropagation has none
+_OF_B = (
+    "b",
+    "b_norm",
+    "b_smallest",
+    "b_angle",
+    "b_scale",
+    "alignment_start",
+    "alignment_final",
+)  # backpropagation has none
 
 
 def done(scan: Scan) -> np.ndarray:
@@ -30,13 +38,18 @@ def by_rule(scan: Scan, *names: str) -> dict[str, np.ndarray]:
         found = {rule: done(scan) & (scan.coordinates["rule"] == rule) for rule in ("fa", "bp")}
     else:
         found = {example(scan).rule: done(scan)}
-    of_b = [name for name in names if name in _OF_B]
+    of_b = [name for name in names if _is_of_b(name)]
     found = {rule: points for rule, points in found.items() if points.any() and not (of_b and rule == "bp")}
     if not found:
         raise InputError(
             f"{of_b[0]} is of the feedback weights, which the points of {scan.path}, all of BP, do not have"
         )
     return found
+
+
+def _is_of_b(name: str) -> bool:
+    """Whether a quantity is of the feedback weights, all of them or, as b[0], one."""
+    return name.partition("[")[0] in _OF_B
 
 
 def pairs(scan: Scan) -> tuple[np.ndarray, np.ndarray]:
@@ -87,7 +100,7 @@ def varied(scan: Scan) -> list[str]:
         name
         for name, values in scan.coordinates.items()
         if name != "draw" and values.dtype.kind in "iuf" and len(np.unique(values)) > 1
-        and not (name in _OF_B and "fa" not in rules)
+        and not (_is_of_b(name) and "fa" not in rules)
     ]  # fmt: skip
 
 
