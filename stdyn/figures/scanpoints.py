@@ -11,15 +11,7 @@ from stdyn.model.problem import Problem
 from stdyn.scans.points import DONE
 from stdyn.scans.scanfile import Scan
 
-_OF_B = (
-    "b",
-    "b_norm",
-    "b_smallest",
-    "b_angle",
-    "b_scale",
-    "alignment_start",
-    "alignment_final",
-)  # backpropagation has none
+_OF_B = ("b", "b_norm", "b_smallest", "b_angle", "b_scale", "alignment_start", "alignment_final")  # BP has none
 
 
 def done(scan: Scan) -> np.ndarray:
@@ -107,7 +99,8 @@ def varied(scan: Scan) -> list[str]:
 def endless(scan: Scan, name: str) -> str:
     """What an infinite number of this name means."""
     last = f"{scan.alphas[-1]:g}"
-    return f"not diverged by {last}" if name == "diverged_at" else f"not left by {last}"
+    words = {"diverged_at": "not diverged", "failed_at": "not given up"}
+    return f"{words.get(name, 'not left')} by {last}"
 
 
 def counted(scan: Scan, name: str, points: np.ndarray) -> str:
