@@ -25,9 +25,10 @@ from stdyn.figures import style
 from stdyn.scans.studies import STUDIED, Study
 
 SIZES = [  # K, M, O, rule, alphas, what everything is
-    (5, 2, 4, "fa", ALPHAS[:4], None), (2, 5, 5, "bp", ALPHAS[:4], None), (30, 10, None, "bp", ALPHAS[:3], None),
+    (5, 2, 4, "fa", ALPHAS[:4], None), (30, 10, None, "bp", ALPHAS[:3], None),
 ]  # fmt: skip
 MORE = [
+    (2, 5, 5, "bp", ALPHAS[:4], None),
     (1, 1, None, "fa", ALPHAS, None), (8, 30, None, "fa", ALPHAS[:3], None), (3, 3, 12, "fa", ALPHAS[:3], None),
     (3, 3, None, "bp", [0.0], None), (2, 2, 2, "fa", [5.0], None), (2, 2, None, "fa", ALPHAS, 0.0),
     (2, 2, 2, "fa", ALPHAS, np.nan), (2, 2, None, "fa", ALPHAS, 1e-18),
@@ -93,7 +94,8 @@ FILLS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("fill", ["endless", *(slow([name]) for name in FILLS if name != "endless")])
+@pytest.mark.slow
+@pytest.mark.parametrize("fill", FILLS)
 def test_scans_of_anything(fill):
     all_readable(scanplot.figures(Made(fill=FILLS[fill])))
 
