@@ -110,7 +110,13 @@ class Figures:
         return self.folder / f"{name}_{figure}.{self.suffix}"
 
     def check(self, name: str, figures: Iterable[str], replace: bool, files: Collection[Path] = ()) -> None:
-        """Refuse figures that are there, unless they may be replaced, or were drawn of these files as they are."""
+        """Refuse figures that are there, unless they may be replaced, or were drawn of these files as they are.
+
+        And any, if matplotlib cannot draw.
+        """
+        from stdyn.figures.pages import ready
+
+        ready(self.suffix)
         check_makeable(self.folder)
         newest = max((path.stat().st_mtime for path in files), default=float("inf"))
         for path in (self.path(plain(name), figure) for figure in figures):

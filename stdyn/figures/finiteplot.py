@@ -3,31 +3,37 @@
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from stdyn.analysis.comparison import finite_size
 from stdyn.checks import Array
 from stdyn.figures import style
+from stdyn.figures.arguments import checked
+from stdyn.figures.layout import finished, legend
+from stdyn.figures.pages import Page, page, styled
 from stdyn.figures.pairs import Pair, caption
+from stdyn.figures.scales import band, error_axis, floored, logarithmic, percentiles, positive, size_axis, time_axis
 from stdyn.model.trajectory import Trajectory
 
 
-def finite_size_figure(families: list[list[Trajectory]]) -> Figure:
+@checked
+@styled
+def finite_size_figure(families: list[list[Trajectory]]) -> Page:
     """Deviation from the theory against N, of a run and of the mean of runs; a family is a theory and its ensembles."""
-    figure, (ax,) = style.page(5.6, 4.4)
+    figure, (ax,) = page(5.6, 4.4)
     handles = [handle for theory, *ensembles in families for handle in deviation(ax, theory, ensembles)]
-    style.size_axis(ax)
-    ax.set_yscale("log")
+    size_axis(ax)
+    logarithmic(ax.yaxis)
     ax.set_ylabel("deviation of $R$, $Q$, $v$ from the ODEs (r.m.s.)")
-    ax.legend(handles=handles, ncols=len(families), fontsize=7)
+    legend(ax, handles, size=7)
     alpha = families[0][1].alphas[-1]
-    ax.set_title(caption(Pair(families[0][0]), rule=False, markers="") + rf", $\alpha$ = {alpha:g}", fontsize=9)
-    return figure
+    return finished(figure, caption([Pair(families[0][0])], rule=False, markers="") + rf", $\alpha$ = {alpha:g}")
 
 
-def symmetry_figure(pairs: list[Pair]) -> Figure:
+@checked
+@styled
+def symmetry_figure(pairs: list[Pair]) -> Page:
     """A start that treats the teacher units alike: the ODEs keep it so for ever, runs at finite N leave the plateau."""
-    figure, (left, right) = style.page(7.6, 3.6, 1, 2)
+    figure, (left, right) = page(7.6, 3.6, 1, 2)
     for pair in pairs:
         symmetric_errors(left, pair)
         teacher_spreads(right, pair)
@@ -36,21 +42,22 @@ def symmetry_figure(pairs: list[Pair]) -> Figure:
     right.axhline(root, color="0.6", lw=0.8, ls=":", zorder=0)
     right.annotate(r"$1/\sqrt{N}$", (1, root), xycoords=("axes fraction", "data"), ha="right", va="bottom", fontsize=8)
     for ax in (left, right):
-        style.time_axis(ax, pairs[0].either.alphas)
-    style.error_axis(left)
-    left.legend()
-    right.set_yscale("log")
+        time_axis(ax, max((pair.either.alphas for pair in pairs), key=len))
+    error_axis(left)
+    floored([left])
+    legend(left)
+    logarithmic(right.yaxis)
     right.set_ylabel(r"spread of $R_{in}$ over teacher units")
     right.set_ylim(bottom=1e-5)  # below it is the rounding of the weights at the start
     same = "R = 0 exactly" if not pairs[0].problem.start.R.any() else "alike for all teacher units"
-    figure.suptitle(caption(pairs[0], rule=False, markers="") + f", start {same}", fontsize=9)
-    return figure
+    return finished(figure, caption(pairs, rule=False, markers="") + f", start {same}")
 
 
 # ---------------------------------------------------------------------------------------------------------------------
 # One axes each
 
 
+@checked
 def deviation(ax: Axes, theory: Trajectory, ensembles: list[Trajectory]) -> list[Artist | tuple[Artist, ...]]:
     """Deviation of a run and of the mean of runs from the theory against N; what is drawn, for a legend."""
     look, name = style.RULES[theory.problem.rule], theory.problem.rule.upper()
@@ -73,35 +80,41 @@ def deviation(ax: Axes, theory: Trajectory, ensembles: list[Trajectory]) -> list
     return drawn
 
 
+@checked
 def symmetric_errors(ax: Axes, pair: Pair) -> None:
     """eps_g of the theory, of every run, and 5 to 95 % of the reduced runs."""
     look, name = style.RULES[pair.problem.rule], pair.problem.rule.upper()
     if pair.theory is not None:
-        ax.plot(pair.theory.alphas, pair.theory.eps_g, look.dash, color=look.colour, lw=2.4, label=f"{name}, ODE")
+        errors = positive(pair.theory.eps_g)
+        ax.plot(pair.theory.alphas, errors, look.dash, color=look.colour, lw=2.4, label=f"{name}, ODE")
     if pair.runs is not None:
-        ax.plot(pair.runs.alphas, pair.runs.eps_g.T, look.dash, color=look.colour, lw=0.7, alpha=0.8)
-        ax.plot([], [], look.dash, color=look.colour, lw=0.7, label=f"{name}, runs at N = {pair.problem.N}")
+        lines = ax.plot(pair.runs.alphas, positive(pair.runs.eps_g).T, look.dash, color=look.colour, lw=0.7, alpha=0.8)
+        lines[0].set_label(f"{name}, runs at N = {pair.problem.N}")
     if pair.reduced is not None:
-        low, high = np.nanpercentile(pair.reduced.eps_g, [5, 95], axis=0)
+        low, high = percentiles(pair.reduced.eps_g, [5, 95])
         said = f"{name}, 5 – 95 % of {pair.reduced.runs} reduced runs"
-        style.band(ax, pair.reduced.alphas, low, high, look.colour, said)
+        band(ax, pair.reduced.alphas, low, high, look.colour, said)
 
 
+@checked
 def teacher_spreads(ax: Axes, pair: Pair) -> None:
     """How differently every run, and 5 to 95 % of the reduced runs, treat the teacher units."""
     look = style.RULES[pair.problem.rule]
     if pair.runs is not None:
-        ax.plot(pair.runs.alphas, teacher_spread(pair.runs.R).T, look.dash, color=look.colour, lw=0.7, alpha=0.8)
+        spread = positive(teacher_spread(pair.runs.R))
+        ax.plot(pair.runs.alphas, spread.T, look.dash, color=look.colour, lw=0.7, alpha=0.8)
     if pair.reduced is not None:
-        low, high = np.nanpercentile(teacher_spread(pair.reduced.R), [5, 95], axis=0)
-        style.band(ax, pair.reduced.alphas, low, high, look.colour)
+        low, high = percentiles(teacher_spread(pair.reduced.R), [5, 95])
+        band(ax, pair.reduced.alphas, low, high, look.colour)
 
 
+@checked
 def teacher_spread(R: Array) -> Array:
     """How differently the students treat the teacher units: max_n R_in - min_n R_in, root mean square over i."""
     return np.sqrt(np.mean(np.ptp(R, axis=-1) ** 2, axis=-1))
 
 
+@checked
 def keeps_symmetry(pair: Pair) -> bool:
     """Whether the theory never tells the teacher units, several, apart."""
     return pair.theory is not None and pair.problem.start.M > 1 and bool((teacher_spread(pair.theory.R) == 0).all())

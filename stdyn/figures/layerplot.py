@@ -12,8 +12,12 @@ from numpy.typing import NDArray
 
 from stdyn.errors import InputError
 from stdyn.figures import style
+from stdyn.figures.arguments import checked
+from stdyn.figures.layout import finished, legend, legend_below
+from stdyn.figures.pages import Page, page, styled
 from stdyn.figures.pairs import Pair, pair_up, with_feedback
 from stdyn.figures.plot import feedback_cosine
+from stdyn.figures.scales import band, cosine_limits, floored, integers, level, logarithmic, positive
 from stdyn.layered.history import History
 from stdyn.model.trajectory import Trajectory
 
@@ -21,23 +25,24 @@ Array = NDArray[np.floating]
 
 _DASHES = ("-", "--", ":", "-.")
 _SHOWN = 12  # markers a curve
+_TICKS = 20  # outputs that are each labelled
 
 
-@style.styled
+@checked
+@styled
 def figures(histories: list[History]) -> dict[str, Figure]:
     """All figures of the trainings of one network by name: errors and, with feedback, angles and outputs."""
     groups = by_rule(histories)
-    drawn = {"errors": errors_figure(histories)}
+    drawn: dict[str, Figure] = {"errors": errors_figure(histories)}
     aligning = [rule for rule in groups if rule != "bp" and len(histories[0].widths) > 2]
     if aligning:
         drawn["angles"] = angles_figure(histories)
     return drawn | {f"{rule}_outputs": outputs_figure(groups[rule]) for rule in aligning}
 
 
+@checked
 def by_rule(histories: list[History]) -> dict[str, list[History]]:
     """The histories of each rule; those that diverged are left out, unless all of a rule did."""
-    if not histories:
-        raise InputError("histories must be at least one, there is nothing to draw")
     if len({each.widths for each in histories}) > 1:
         raise InputError("histories must be of networks of the same widths to be drawn together")
     groups = {}
@@ -52,74 +57,82 @@ def by_rule(histories: list[History]) -> dict[str, list[History]]:
 # Whole figures
 
 
-def errors_figure(histories: list[History]) -> Figure:
+@checked
+@styled
+def errors_figure(histories: list[History]) -> Page:
     """Training and test error against epochs, the gap between them, and the cross-entropy."""
-    figure, (left, middle, right) = style.page(9.6, 3.5, 1, 3)
+    figure, (left, middle, right) = page(9.6, 3.5, 1, 3)
     errors(left, histories)
     gap(middle, histories)
     losses(right, histories)
-    style.legend_below(figure, left, 6)
-    figure.suptitle(caption(histories), fontsize=9)
-    return figure
+    legend_below(figure, [left, right])
+    return finished(figure, caption(histories))
 
 
-def angles_figure(histories: list[History]) -> Figure:
+@checked
+@styled
+def angles_figure(histories: list[History]) -> Page:
     """The angles of the weights with the feedback, and of the updates with those of backpropagation, layer by layer."""
-    figure, (left, right) = style.page(7.6, 3.8, 1, 2, sharex=True, sharey=True)
+    figure, (left, right) = page(7.6, 3.8, 1, 2, sharex=True, sharey=True)
     layer_angles(left, histories, "weight_angle", "feedback against the weights above")
     layer_angles(right, histories, "update_angle", "update against that of backpropagation")
-    style.legend_below(figure, left, 4)
-    figure.suptitle(caption(histories), fontsize=9)
-    return figure
+    legend_below(figure, [left, right])
+    return finished(figure, caption(histories))
 
 
-def outputs_figure(histories: list[History]) -> Figure:
+@checked
+@styled
+def outputs_figure(histories: list[History]) -> Page:
     """How the vector of each output aligns with its feedback vector: against alpha, and at the end."""
-    figure, (left, right) = style.page(7.6, 3.4, 1, 2)
+    figure, (left, right) = page(7.6, 3.4, 1, 2)
     output_cosines(left, histories)
     output_angles(right, histories)
     several = f"{len(histories)} networks, " if len(histories) > 1 else ""
-    figure.suptitle(f"{histories[0].rule.upper()}: {several}{caption(histories[:1])}", fontsize=9)
-    return figure
+    return finished(figure, f"{histories[0].rule.upper()}: {several}{caption(histories[:1])}")
 
 
-@style.styled
-def alignment_page(trajectories: list[Trajectory], histories: list[History]) -> Figure:
+@checked
+@styled
+def alignment_page(trajectories: list[Trajectory], histories: list[History]) -> Page:
     """The alignment of a student's second layer, and that of layered networks, against alpha, side by side."""
     pairs = with_feedback(pair_up(trajectories))
     some = [each for each in histories if each.rule != "bp"]
     if not pairs or not some:
         raise InputError("trajectories and histories must each have one of feedback alignment, to be laid side by side")
-    figure, (left, right) = style.page(7.6, 3.6, 1, 2, sharex=True, sharey=True)
+    figure, (left, right) = page(7.6, 3.6, 1, 2, sharex=True, sharey=True)
     student_alignment(left, pairs)
     layer_cosines(right, some)
-    left.set_ylim(min(-0.1, left.get_ylim()[0]), 1.05)
-    return figure
+    cosine_limits(left, right)
+    return finished(figure)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
 # One axes each
 
 
+@checked
 def errors(ax: Axes, histories: list[History]) -> Axes:
     """Training error (dashed, open) and test error (full) in per cent against epochs."""
     return _train_and_test(ax, histories, "error", 100, "error in %")
 
 
+@checked
 def losses(ax: Axes, histories: list[History]) -> Axes:
     """Training loss (dashed, open) and test loss (full) against epochs."""
     return _train_and_test(ax, histories, "loss", 1, "mean cross-entropy (nats)")
 
 
+@checked
 def gap(ax: Axes, histories: list[History]) -> Axes:
     """Test error less training error, against epochs."""
     for rule, some in by_rule(histories).items():
         values = [100 * (each.test_error - each.train_error) for each in some]
         _curve(ax, some, values, rule, rule.upper(), "-", True)
-    style.level(ax, 0)
+    level(ax, 0)
     return _epochs(ax, "test error − training error in %")
 
 
+@checked
 def layer_angles(ax: Axes, histories: list[History], name: str, title: str) -> Axes:
     """The angles of the hidden layers against epochs, one dash and marker a layer, one colour a rule (DFA: open)."""
     _layers(ax, histories, name)
@@ -127,6 +140,7 @@ def layer_angles(ax: Axes, histories: list[History], name: str, title: str) -> A
     return _epochs(_degrees(ax), "angle in degrees")
 
 
+@checked
 def output_cosines(ax: Axes, histories: list[History]) -> Axes:
     """The cosine of each output's vector and its feedback vector against alpha: of every network, and their mean."""
     colour = style.RULES[histories[0].rule].colour
@@ -137,11 +151,12 @@ def output_cosines(ax: Axes, histories: list[History]) -> Axes:
     mean = _mean([each.output_alignment.mean(axis=1) for each in histories])
     longest = max((each.alphas for each in histories), key=len)
     ax.plot(longest, mean, color="black", lw=1.8, label="mean")
-    ax.legend()
-    style.level(ax, 0)
+    legend(ax)
+    level(ax, 0)
     return _alpha(ax, histories[0], "cosine of $W^L_o$ and $B_o$")
 
 
+@checked
 def output_angles(ax: Axes, histories: list[History]) -> Axes:
     """The angle of each output's vector and its feedback vector after the last epoch, of the networks that have it."""
     colour = style.RULES[histories[0].rule].colour
@@ -154,13 +169,16 @@ def output_angles(ax: Axes, histories: list[History]) -> Axes:
     if len(last) > 1:
         ax.plot(outputs, last.mean(axis=0), ls="none", marker="_", ms=14, mew=1.6, color="black", label="their mean")
     _degrees(ax)
-    ax.set_xticks(outputs)
+    integers(ax.xaxis)
+    if len(outputs) <= _TICKS:
+        ax.set_xticks(outputs)
     ax.set_xlabel("output (class)")
     ax.set_ylabel("angle of $W^L_o$ and $B_o$ at the end, degrees")
-    ax.legend(loc="lower right")
+    legend(ax, loc="lower right")
     return ax
 
 
+@checked
 def student_alignment(ax: Axes, pairs: list[Pair]) -> Axes:
     """The cosine of v and b against alpha."""
     for pair in pairs:
@@ -169,15 +187,16 @@ def student_alignment(ax: Axes, pairs: list[Pair]) -> Axes:
     ax.text(0.98, 0.35, _drawn(pairs[0]), transform=ax.transAxes, ha="right", fontsize=8)
     ax.set_title(f"student–teacher, K = {start.K}, M = {start.M}\ncosine of $v$ and $b$", fontsize=9)
     ax.set_ylabel("cosine")
-    style.level(ax, 0)
+    level(ax, 0)
     return ax
 
 
+@checked
 def layer_cosines(ax: Axes, histories: list[History]) -> Axes:
     """The cosine of weights and feedback of each hidden layer against alpha."""
     _layers(ax, histories, "alignment", "alphas")
-    style.level(ax, 0)
-    ax.legend()
+    level(ax, 0)
+    legend(ax)
     most = max(len(some) for some in by_rule(histories).values())
     drawn = f", mean and range of {most}" if most > 1 else ""
     ax.set_title(f"layered network {_widths(histories[0])}{drawn}\ncosine of $W$ above and feedback $B$", fontsize=9)
@@ -198,8 +217,8 @@ def _curve(
     x = max((getattr(each, against) for each in histories), key=len)
     if len(values) > 1:
         low, high = (np.array([end(at) for at in _at_each(values)]) for end in (np.min, np.max))
-        style.band(ax, x, low, high, colour)
-    mean = style.positive(mean) if logarithmic else mean
+        band(ax, x, low, high, colour)
+    mean = positive(mean) if logarithmic else mean
     every = max(1, len(x) // _SHOWN)
     ax.plot(x, mean, dash, color=colour, lw=1.4, marker=marker or usual, ms=4, markevery=every,
             mfc=colour if filled else "white", label=label)  # fmt: skip
@@ -220,8 +239,8 @@ def _train_and_test(ax: Axes, histories: list[History], name: str, factor: float
         for part, called, dash, filled in (("test", "test", "-", True), ("train", "training", "--", False)):
             values = [factor * getattr(each, f"{part}_{name}") for each in some]
             _curve(ax, some, values, rule, f"{rule.upper()}, {called}", dash, filled, logarithmic=True)
-    ax.set_yscale("log")
-    ax.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    logarithmic(ax.yaxis)
+    floored([ax])
     return _epochs(ax, label)
 
 
@@ -236,7 +255,7 @@ def _layers(ax: Axes, histories: list[History], name: str, against: str = "epoch
 
 def _degrees(ax: Axes) -> Axes:
     """An axis of angles, with a line at the right angle."""
-    style.level(ax, 90)
+    level(ax, 90)
     ax.set_ylim(0, 100)
     ax.set_yticks(range(0, 91, 15))
     return ax
@@ -244,13 +263,16 @@ def _degrees(ax: Axes) -> Axes:
 
 def _epochs(ax: Axes, label: str) -> Axes:
     ax.set_xlabel("epochs")
+    integers(ax.xaxis)
     ax.set_ylabel(label)
     return ax
 
 
 def _alpha(ax: Axes, history: History, label: str) -> Axes:
     if ax.dataLim.xmax > 0:  # not only the start
-        ax.set_xscale("log")
+        logarithmic(ax.xaxis)
+    else:
+        ax.set_xticks([0])
     ax.set_xlabel(rf"$\alpha$ = examples / {history.widths[0]} inputs")
     if label:
         ax.set_ylabel(label)
@@ -269,6 +291,7 @@ def _widths(history: History) -> str:
     return "–".join(map(str, history.widths))
 
 
+@checked
 def caption(histories: list[History]) -> str:
     """Network, learning rate, batch, and what curves and bands are."""
     first = histories[0]

@@ -1,19 +1,26 @@
 """The page of trajectories with several numbers of outputs, side by side. Axes in, Axes out."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from stdyn.checks import Array
 from stdyn.figures import plot, style
-from stdyn.figures.pairs import Pair, check_not_empty, pair_up, with_feedback
+from stdyn.figures.arguments import checked
+from stdyn.figures.layout import finished, legend
+from stdyn.figures.pages import Page, page, styled
+from stdyn.figures.pairs import Pair, check_not_empty, differing, pair_up, with_feedback
 from stdyn.figures.plot import feedback_cosine, generalization, looks
-from stdyn.model.problem import RATES
+from stdyn.figures.scales import level
 from stdyn.model.trajectory import Trajectory
 
 _LEAST = 1e-10  # the lowest eps_g that is drawn
 
 
+@checked
+@styled
 def figures(trajectories: list[Trajectory]) -> dict[str, Figure]:
     """Those of `plot.figures`, or, if the trajectories differ in the number of outputs, the page `outputs` instead."""
     if len({each.problem.outputs for each in trajectories}) < 2:
@@ -21,8 +28,9 @@ def figures(trajectories: list[Trajectory]) -> dict[str, Figure]:
     return {"outputs": outputs_page(trajectories)}
 
 
-@style.styled
-def outputs_page(trajectories: list[Trajectory]) -> Figure:
+@checked
+@styled
+def outputs_page(trajectories: list[Trajectory]) -> Page:
     """A column for each number of outputs: eps_g of every problem, and how v aligns with b under feedback alignment.
 
     The axis of eps_g ends at 1e-10.
@@ -33,7 +41,7 @@ def outputs_page(trajectories: list[Trajectory]) -> Figure:
     columns = [pair_up([each for each in ordered if each.problem.outputs == O]) for O in numbers]
     aligning = [with_feedback(pairs) for pairs in columns]
     rows = 1 + any(aligning)
-    figure, axes = style.page(4.0 * len(numbers), 0.6 + 3.2 * rows, rows, len(numbers))
+    figure, axes = page(4.0 * len(numbers), 0.6 + 3.2 * rows, rows, len(numbers))
     errors, cosines = axes[: len(numbers)], axes[len(numbers) :]
     for ax, pairs in zip(errors, columns, strict=True):
         generalization(ax, pairs)
@@ -43,26 +51,27 @@ def outputs_page(trajectories: list[Trajectory]) -> Figure:
         alignment(ax, pairs)
     for row in (errors, cosines):
         same_limits(row)
-    figure.suptitle(drawn([pair for pairs in columns for pair in pairs]), fontsize=9)
-    return figure
+    return finished(figure, drawn([pair for pairs in columns for pair in pairs]))
 
 
-def alignment(ax: Axes, pairs: list[Pair]) -> Axes:
+@checked
+def alignment(ax: Axes, pairs: Sequence[Pair]) -> Axes:
     """The cosine of v and b against alpha in all outputs and, if there are several, in each (thin)."""
     for pair, (look, outputs) in zip(pairs, looks(pairs), strict=True):
         its = ("#000000", "P", "FA") if len(pairs) == pair.problem.outputs == 1 else look
         feedback_cosine(ax, pair, *its, dash="-", outputs=outputs)
     for height in (0, 1):
-        style.level(ax, height)
+        level(ax, height)
     if pairs:
-        ax.legend(loc="lower right", ncols=len(pairs))
+        legend(ax, loc="lower right")
         ax.set_ylabel("cosine of $v$ and $b$ (FA)")
     else:
         ax.set_axis_off()
     return ax
 
 
-def same_limits(row: list[Axes]) -> None:
+@checked
+def same_limits(row: Sequence[Axes]) -> None:
     """Give the axes of a row the same limits."""
     shown = [ax for ax in row if ax.axison]
     across, up = ([getattr(ax, f"get_{which}")() for ax in shown] for which in ("xlim", "ylim"))
@@ -71,14 +80,14 @@ def same_limits(row: list[Axes]) -> None:
         ax.set_ylim(min(low for low, _ in up), max(high for _, high in up))
 
 
+@checked
 def heading(pairs: list[Pair]) -> str:
     """The parameters that all share, and how long the second layer of the first one's teacher and the first b are."""
     problem = pairs[0].problem
     lengths = [rf"$|\tilde v_n|^2$ = {_mean_square(problem.start.v_teacher):.2g}"]
     feedback = [pair.problem.b for pair in pairs if pair.problem.b is not None]
     lengths += [rf"$|b_i|^2$ = {_mean_square(feedback[0]):.2g}"] if feedback else []
-    differ = [name for name in RATES if len({getattr(pair.problem, name) for pair in pairs}) > 1]  # said in the legend
-    same = style.parameters(problem, without="=".join(["O", *differ]))
+    same = style.parameters(problem, without="=".join(["O", *differing(pairs)]))  # the others are in the legend
     return f"O = {problem.outputs}, {same}\non average over units {', '.join(lengths)}"
 
 
@@ -87,6 +96,7 @@ def _mean_square(layer: Array) -> float:
     return float(np.sum(layer**2) / len(layer))
 
 
+@checked
 def drawn(pairs: list[Pair]) -> str:
     """What lines, markers and bands are."""
     parts = ["lines: ODEs"] if any(pair.theory for pair in pairs) else []

@@ -1,6 +1,9 @@
 """Which simulation is laid on which theory, and what a figure says of it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+
+import numpy as np
 
 from stdyn.analysis.comparison import match_teachers
 from stdyn.errors import InputError
@@ -10,6 +13,8 @@ from stdyn.model.trajectory import Trajectory
 from stdyn.text import without_markup
 
 _FEWEST_SIZES = 3  # of one problem, to be drawn against N
+_FEWEST_RUNS = 8  # at each of them
+_NAMES = ("O", "N", "activations_text", *RATES)  # parameters that problems are told apart by
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,11 +65,19 @@ def families(trajectories: list[Trajectory]) -> list[list[Trajectory]]:
         by_size = {
             each.problem.N: each
             for each in trajectories
-            if each.runs is not None and replace(each.problem, N=theory.problem.N).difference(theory.problem) is None
+            if _enough(each) and replace(each.problem, N=theory.problem.N).difference(theory.problem) is None
         }
         if len(by_size) >= _FEWEST_SIZES:
             found.append([theory, *(by_size[N] for N in sorted(by_size))])
     return found
+
+
+def _enough(runs: Trajectory) -> bool:
+    """Whether there are as many runs that have not diverged as the scatter of their mean can be told from."""
+    if runs.runs is None:
+        return False
+    diverged = 0 if runs.diverged_at is None else int(np.isfinite(runs.diverged_at).sum())
+    return runs.runs - diverged >= _FEWEST_RUNS and len(runs.alphas) > 0
 
 
 def with_feedback(pairs: list[Pair]) -> list[Pair]:
@@ -78,22 +91,45 @@ def check_not_empty(trajectories: list[Trajectory]) -> None:
         raise InputError("there is nothing to draw in a trajectory that diverged before its first alpha")
 
 
-def distinctions(pairs: list[Pair]) -> list[str]:
+def differing(pairs: Sequence[Pair]) -> list[str]:
+    """The parameters in which problems differ."""
+    return [name for name in _NAMES if len({_value(pair, name) for pair in pairs}) > 1]
+
+
+def distinctions(pairs: Sequence[Pair]) -> list[str]:
     """For each of several problems, the parameters in which they differ, or its number if only the starts do."""
-    names = ("O", "N", "activations_text", *RATES)
-    values = [{"O": pair.problem.outputs} | {name: getattr(pair.problem, name) for name in names[1:]} for pair in pairs]
-    differ = [name for name in names if len({value[name] for value in values}) > 1]
+    written = {name: _written([_value(pair, name) for pair in pairs]) for name in differing(pairs)}
     return [
-        ", ".join(f"{name} = {without_markup(str(value[name]))}" for name in differ) or f"start {number}"
-        for number, value in enumerate(values, 1)
+        ", ".join(f"{name} = {without_markup(texts[number])}" for name, texts in written.items())
+        or f"start {number + 1}"
+        for number in range(len(pairs))
     ]
 
 
-def caption(pair: Pair, rule: bool = True, markers: str = "mean ± s.d.") -> str:
-    """The parameters in one line, and in another what lines and markers are."""
-    runs, reduced = pair.runs, pair.reduced
-    name = f"{pair.problem.rule.upper()}, " if rule else ""
-    drawn = [] if pair.theory is None else ["lines: ODEs"]
-    drawn += [] if runs is None else [f"markers: {markers} of {runs.runs} runs at N = {pair.problem.N}"]
-    drawn += [] if reduced is None or rule is False else [f"bands: {markers} of {reduced.runs} reduced runs"]
-    return name + style.parameters(pair.problem) + ("\n" + "; ".join(drawn) if markers else "")
+def _value(pair: Pair, name: str) -> object:
+    return pair.problem.outputs if name == "O" else getattr(pair.problem, name)
+
+
+def _written(values: Sequence[object]) -> list[str]:
+    """The values as texts, numbers with as few digits as tell them apart."""
+    for digits in range(3, 17):
+        texts = [f"{value:.{digits}g}" if isinstance(value, float) else str(value) for value in values]
+        if len(set(texts)) == len(set(values)):
+            return texts
+    return [str(value) for value in values]
+
+
+def caption(pairs: Sequence[Pair], rule: bool = True, markers: str = "mean ± s.d.") -> str:
+    """The parameters that all have in one line, and in another what lines and markers are."""
+    first, also = pairs[0], [] if len(pairs) == 1 else differing(pairs)
+    name = f"{first.problem.rule.upper()}, " if rule else ""
+    same = style.parameters(first.problem, without="=".join(also))
+    drawn = ["lines: ODEs"] if any(pair.theory for pair in pairs) else []
+    for kind, word in (("runs", "markers"), ("reduced", "bands")):
+        found = [runs for pair in pairs if (runs := getattr(pair, kind)) is not None]
+        if found and (kind == "runs" or rule):
+            counts, sizes = {runs.runs for runs in found}, {runs.problem.N for runs in found}
+            number = f"{counts.pop()} " if len(counts) == 1 else ""
+            of = "reduced runs" if kind == "reduced" else "runs" + (f" at N = {sizes.pop()}" if len(sizes) == 1 else "")
+            drawn.append(f"{word}: {markers} of {number}{of}")
+    return name + same + ("\n" + "; ".join(drawn) if markers else "")

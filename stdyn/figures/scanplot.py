@@ -1,27 +1,47 @@
 """The figures of a scan: maps, histograms, FA against BP of the same starts, and a few of its trajectories."""
 
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.collections import QuadMesh
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, NullFormatter
 
 from stdyn.checks import Array
 from stdyn.errors import InputError
 from stdyn.figures import style
-from stdyn.figures.scanpoints import by_rule, curve, done, example, finite, numbers, pairs, there, unlimited, varied
+from stdyn.figures.arguments import checked
+from stdyn.figures.layout import finished, legend, legend_below
+from stdyn.figures.pages import Page, page, styled
+from stdyn.figures.scales import LogTicks, LogWords, floored, integers, logarithmic, skewed, spread, time_axis
+from stdyn.figures.scanpoints import (
+    by_rule,
+    counted,
+    curve,
+    done,
+    drawn_at,
+    endless,
+    example,
+    label,
+    numbers,
+    pairs,
+    varied,
+)  # fmt: skip
 from stdyn.scans.scanfile import Scan
 from stdyn.text import without_markup
 
 _CURVES = 60  # faint ones in the figure of trajectories
 _PICKED = (0.05, 0.25, 0.5, 0.75, 0.95)  # quantiles of the length of the plateau
 _FEWEST = 40  # points for a running median
-_COLOURS = "viridis"  # of a map
+_COLOURS = colormaps["viridis"].with_extremes(over="white")  # of a map; white is what has not come to its end
+_NOTHING = "0.8"  # the grey of a map where there is no number
 _OUTCOMES = ("plateau_length", "plateau_height", "eps_g_final", "specialised")
 
 
-@style.styled
+@checked
+@styled
 def figures(scan: Scan, value: str = "plateau_length", x: str | None = None, y: str | None = None) -> dict[str, Figure]:
     """All figures of a scan by name.
 
@@ -49,9 +69,9 @@ def figures(scan: Scan, value: str = "plateau_length", x: str | None = None, y: 
     if y is not None and x is None:
         raise InputError("y is the second axis of a map; x is needed with it")
     if x is None:
-        x, *more = varied(scan)[:2] or ["alignment_start" if there(scan, "alignment_start").any() else "eps_g_start"]
+        x, *more = varied(scan)[:2] or ["alignment_start" if "fa" in by_rule(scan) else "eps_g_start"]
         y = more[0] if more else None
-    drawn = {}
+    drawn: dict[str, Figure] = {}
     if y is None:
         drawn[f"{value}_against_{_plain(x)}"] = against_figure(scan, value, x)
     else:
@@ -68,189 +88,244 @@ def figures(scan: Scan, value: str = "plateau_length", x: str | None = None, y: 
 # Whole figures
 
 
-def map_figure(scan: Scan, value: str, x: str, y: str) -> Figure:
+@checked
+@styled
+def map_figure(scan: Scan, value: str, x: str, y: str) -> Page:
     """A number of each point over two quantities, a panel a rule: cells where both are axes of a grid, else dots."""
-    rules = by_rule(scan)
-    figure, panels = style.page(1.2 + 3.6 * len(rules), 3.8, 1, len(rules), sharex=True, sharey=True)
-    norm, across, up = _norm(scan, value), numbers(scan, x), numbers(scan, y)
+    rules = by_rule(scan, value, x, y)
+    figure, panels = page(1.2 + 3.6 * len(rules), 3.8, 1, len(rules), sharex=True, sharey=True)
+    norm, across, up = _norm(scan, value), drawn_at(scan, x), drawn_at(scan, y)
     for ax, (rule, points) in zip(panels, rules.items(), strict=True):
         points = points & np.isfinite(across) & np.isfinite(up)
         if x in scan.axes and y in scan.axes:
             cells(ax, scan, points, value, x, y, norm)
         else:
-            ax.scatter(across[points], up[points], c=finite(scan, value)[points], s=9, lw=0, cmap=_COLOURS, norm=norm)
-        for values, axis in ((across, ax.xaxis), (up, ax.yaxis)):
-            if style.skewed(values) and (values[points] > 0).all():
-                style.logarithmic(axis)
-        ax.set_xlabel(style.label(x))
+            dots(ax, scan, points, value, x, y, norm)
+        for name, values, axis in ((x, across[points], ax.xaxis), (y, up[points], ax.yaxis)):
+            if skewed(values) and (values > 0).all():
+                logarithmic(axis)
+            axis.set_label_text(label(scan, name) if axis is ax.xaxis or ax is panels[0] else "")
         ax.set_title(rule.upper() if len(rules) > 1 else "", fontsize=9)
-    panels[0].set_ylabel(style.label(y))
-    figure.colorbar(ScalarMappable(norm, _COLOURS), ax=panels, label=style.label(value) + unlimited(scan, value))
-    figure.suptitle(caption(scan), fontsize=9)
-    return figure
+    infinite = np.isinf(numbers(scan, value)[done(scan)]).any()
+    look = "white" if x in scan.axes and y in scan.axes else "triangles"
+    words = f"\n({look}: {endless(scan, value)})" if infinite else ""
+    ticks, words_of = (LogTicks(), LogWords()) if isinstance(norm, LogNorm) else (None, None)
+    extend = "max" if infinite and look == "white" else "neither"
+    bar = figure.colorbar(ScalarMappable(norm, _COLOURS), ax=panels, label=label(scan, value) + words,
+                          extend=extend, ticks=ticks, format=words_of)  # fmt: skip
+    bar.ax.yaxis.set_minor_formatter(NullFormatter())
+    return finished(figure, caption(scan))
 
 
-def against_figure(scan: Scan, value: str, x: str) -> Figure:
+@checked
+@styled
+def against_figure(scan: Scan, value: str, x: str) -> Page:
     """A number of each point against one quantity, with its running median, a panel a rule."""
-    rules = {rule: points & there(scan, x) for rule, points in by_rule(scan).items()}
-    rules = {rule: points for rule, points in rules.items() if points.any()}
-    columns = max(len(rules), 1)
-    figure, panels = style.page(0.8 + 3.4 * columns, 3.6, 1, columns, sharey=True)
-    for ax, (rule, points) in zip(panels, rules.items(), strict=False):
-        against(ax, scan, points, value, x, rule)
-        ax.set_title(rule.upper(), fontsize=9)
-    if panels[0].get_legend_handles_labels()[0]:
-        style.legend_below(figure, panels[0], 2)
-    panels[0].set_ylabel(style.label(value))
-    figure.suptitle(caption(scan), fontsize=9)
-    return figure
+    rules = by_rule(scan, value, x)
+    figure, panels = page(0.8 + 3.4 * len(rules), 3.6, 1, len(rules), sharey=True)
+    for ax, (rule, points) in zip(panels, rules.items(), strict=True):
+        against(ax, scan, points & np.isfinite(numbers(scan, x)), value, x, rule)
+        ax.set_title(rule.upper() + counted(scan, value, points), fontsize=9)
+    legend_below(figure, panels)
+    panels[0].set_ylabel(label(scan, value))
+    return finished(figure, caption(scan))
 
 
-def histograms_figure(scan: Scan) -> Figure:
+@checked
+@styled
+def histograms_figure(scan: Scan) -> Page:
     """How the length and height of the plateau, the final error and the specialised units are distributed, by rule."""
-    figure, axes = style.page(7.2, 5.4, 2, 2)
+    figure, axes = page(7.2, 5.4, 2, 2)
     for ax, name in zip(axes, _OUTCOMES, strict=True):
         histogram(ax, scan, name)
-    figure.suptitle(caption(scan), fontsize=9)
-    return figure
+    return finished(figure, caption(scan))
 
 
-def rules_figure(scan: Scan) -> Figure:
+@checked
+@styled
+def rules_figure(scan: Scan) -> Page:
     """FA against BP of the same starts: the length of the plateau and the final error."""
-    figure, axes = style.page(7.2, 3.9, 1, 2)
+    figure, axes = page(7.2, 3.9, 1, 2)
     for ax, name in zip(axes, ("plateau_length", "eps_g_final"), strict=True):
         rule_against_rule(ax, scan, name)
-    figure.suptitle(caption(scan), fontsize=9)
-    return figure
+    return finished(figure, caption(scan))
 
 
-def trajectories_figure(scan: Scan) -> Figure:
+@checked
+@styled
+def trajectories_figure(scan: Scan) -> Page:
     """eps_g against alpha: points with a short, a usual and a long plateau, and others behind them, a panel a rule."""
     rules = by_rule(scan)
-    figure, panels = style.page(0.8 + 3.4 * len(rules), 3.6, 1, len(rules), sharey=True)
+    figure, panels = page(0.8 + 3.4 * len(rules), 3.6, 1, len(rules), sharey=True)
     for ax, (rule, points) in zip(panels, rules.items(), strict=True):
         trajectories(ax, scan, np.flatnonzero(points), rule)
         ax.set_title(rule.upper() if len(rules) > 1 else "", fontsize=9)
-        ax.legend(title="quantile of the plateau's length", title_fontsize=8)
+    floored(panels)
+    for ax in panels:
+        legend(ax, title="quantile of the plateau's length")
     panels[0].set_ylabel(style.label("eps_g"))
-    figure.suptitle(caption(scan), fontsize=9)
-    return figure
+    return finished(figure, caption(scan))
 
 
 # ---------------------------------------------------------------------------------------------------------------------
 # One axes each
 
 
+@checked
 def cells(ax: Axes, scan: Scan, points: np.ndarray, value: str, x: str, y: str, norm: Normalize) -> QuadMesh:
-    """The median over all else of a number of each point, on the grid of two of the axes."""
+    """The median over all else of a number of each point, on the grid of two of the axes; white if it is infinite."""
     columns, rows = np.unique(numbers(scan, x)), np.unique(numbers(scan, y))
     table = np.full((len(rows), len(columns)), np.nan)
-    values = finite(scan, value)
+    values = numbers(scan, value)
     at_column, at_row = np.searchsorted(columns, numbers(scan, x)), np.searchsorted(rows, numbers(scan, y))
     flat = at_row * len(columns) + at_column
+    points = points & ~np.isnan(values)
     for cell in np.unique(flat[points]):
-        inside = values[points & (flat == cell)]
-        if np.isfinite(inside).any():
-            table.ravel()[cell] = np.nanmedian(inside)
-    ax.set_facecolor("0.85")  # where there is nothing
-    return ax.pcolormesh(columns, rows, table, shading="nearest", cmap=_COLOURS, norm=norm)
+        table.ravel()[cell] = np.median(values[points & (flat == cell)])
+    assert norm.vmax is not None
+    ax.set_facecolor(_NOTHING)
+    shown = np.where(np.isinf(table), 2 * abs(norm.vmax) + 1, table)
+    return ax.pcolormesh(columns, rows, shown, shading="nearest", cmap=_COLOURS, norm=norm)
 
 
+@checked
+def dots(ax: Axes, scan: Scan, points: np.ndarray, value: str, x: str, y: str, norm: Normalize) -> Axes:
+    """A number of each point as the colour of a dot at two others; open triangles where it is infinite."""
+    across, up, values = drawn_at(scan, x), drawn_at(scan, y), numbers(scan, value)
+    known, infinite = points & np.isfinite(values), points & np.isinf(values)
+    ax.scatter(across[known], up[known], c=values[known], s=9, lw=0, cmap=_COLOURS, norm=norm)
+    if infinite.any():
+        unfinished(ax, scan, across[infinite], up[infinite], 14, "0.2", value)
+    return ax
+
+
+@checked
 def against(ax: Axes, scan: Scan, points: np.ndarray, value: str, x: str, rule: str) -> Axes:
     """A number of each point against a quantity: dots, and the running median over a twentieth of the points."""
     look = style.RULES[rule]
-    across, up = numbers(scan, x)[points], finite(scan, value)[points]
-    endless = np.isinf(numbers(scan, value)[points])
-    ax.scatter(across[~endless], up[~endless], s=6, lw=0, color=look.colour, alpha=0.35)
-    if endless.any():
-        not_left(ax, scan, across[endless], up[endless], 14, "0.2")
+    across, up, at = drawn_at(scan, x)[points], numbers(scan, value)[points], drawn_at(scan, value)[points]
+    infinite = np.isinf(up)
+    ax.scatter(across[~infinite], up[~infinite], s=6, lw=0, color=look.colour, alpha=0.35)
+    if infinite.any():
+        unfinished(ax, scan, across[infinite], at[infinite], 14, "0.2", value)
     order = np.argsort(across, kind="stable")
-    order = order[np.isfinite(up[order])]
+    order = order[~np.isnan(up[order])]
     if len(order) >= _FEWEST:
         width = max(len(order) // 20, 10)
         windows = np.lib.stride_tricks.sliding_window_view(up[order], width)
         middles = np.lib.stride_tricks.sliding_window_view(across[order], width).mean(axis=1)
-        ax.plot(middles, np.median(windows, axis=1), look.dash, color="black", lw=1.4, label=f"median of {width}")
-    for values, axis in ((up, ax.yaxis), (across, ax.xaxis)):
-        if style.skewed(values):
-            style.logarithmic(axis)
-    ax.set_xlabel(style.label(x))
+        medians = np.median(windows, axis=1)
+        medians[np.isinf(medians)] = np.nan  # more than half have not come to their end
+        ax.plot(middles, medians, look.dash, color="black", lw=1.4, label=f"median of {width}")
+    for values, axis in ((at, ax.yaxis), (across, ax.xaxis)):
+        if skewed(values):
+            logarithmic(axis)
+    if ax.get_xscale() == "linear":
+        ax.xaxis.set_major_locator(MaxNLocator(6))
+    if ax.get_xscale() == "linear" and (across == np.rint(across)).all():
+        integers(ax.xaxis)
+    ax.set_xlabel(label(scan, x))
     return ax
 
 
+@checked
 def rule_against_rule(ax: Axes, scan: Scan, name: str) -> Axes:
     """A number of each start under FA against that under BP, and the line where they are the same."""
     fa, bp = pairs(scan)
-    left, right = finite(scan, name)[bp], finite(scan, name)[fa]
-    endless = np.isinf(numbers(scan, name))[fa] | np.isinf(numbers(scan, name))[bp]
-    ax.scatter(left[~endless], right[~endless], s=7, lw=0, color="0.15", alpha=0.5)
-    if endless.any():
-        not_left(ax, scan, left[endless], right[endless], 16, style.RULES["fa"].colour)
-        ax.legend(loc="best")
+    left, right = drawn_at(scan, name)[bp], drawn_at(scan, name)[fa]
+    infinite = np.isinf(numbers(scan, name))[fa] | np.isinf(numbers(scan, name))[bp]
+    ax.scatter(left[~infinite], right[~infinite], s=7, lw=0, color="0.15", alpha=0.5)
+    if infinite.any():
+        unfinished(ax, scan, left[infinite], right[infinite], 16, style.RULES["fa"].colour, name)
     both = np.concatenate([left, right])
     both = both[np.isfinite(both)]
     if both.size:
-        ends = [both[both > 0].min() if style.skewed(both) else both.min(), both.max()]
+        ends = [both[both > 0].min() if skewed(both) else both.min(), both.max()]
         ax.plot(ends, ends, "--", color="0.6", lw=0.9, zorder=0)
-    if style.skewed(both):
-        style.logarithmic(ax.xaxis)
-        style.logarithmic(ax.yaxis)
-    known = np.isfinite(left + right)
-    above = f"\nFA above BP for {np.mean(right[known] > left[known]):.0%} of the starts" if known.any() else ""
-    ax.set_title(style.label(name) + above, fontsize=9)
+    if skewed(both):
+        logarithmic(ax.xaxis)
+        logarithmic(ax.yaxis)
+    ax.set_title(f"{style.label(name)}\n{above(numbers(scan, name)[fa], numbers(scan, name)[bp])}", fontsize=9)
     ax.set_xlabel("BP")
     ax.set_ylabel("FA")
+    legend(ax)
     return ax
 
 
-def not_left(ax: Axes, scan: Scan, across: Array, up: Array, size: float, colour: str) -> None:
-    """Points whose plateau was not left: drawn at the last alpha, as open triangles."""
-    ax.scatter(across, up, s=size, marker="^", lw=0.7, fc="none", ec=colour, label=f"not left by {scan.alphas[-1]:g}")
+@checked
+def above(fa: Array, bp: Array) -> str:
+    """For which share of the starts a number is larger under FA: of those where it can be told."""
+    known = ~(np.isnan(fa) | np.isnan(bp))
+    told = known & (fa != bp)  # two infinite numbers, or two that are rounding, are not
+    if not told.any():
+        return "FA or BP larger: undecided for all" if known.any() else "no start has both"
+    words = f"FA above BP for {100 * np.mean(fa[told] > bp[told]):.0f} %"
+    rest = int((known & ~told).sum())
+    return f"{words} of the starts" if not rest else f"{words} of {int(told.sum())} starts, {rest} undecided"
 
 
+@checked
+def unfinished(ax: Axes, scan: Scan, across: Array, up: Array, size: float, colour: str, name: str) -> None:
+    """Points whose number is infinite: drawn at the last alpha, as open triangles."""
+    ax.scatter(across, up, s=size, marker="^", lw=0.7, fc="none", ec=colour, label=endless(scan, name))
+
+
+@checked
 def histogram(ax: Axes, scan: Scan, name: str) -> Axes:
-    """The distribution of a number of the summary, an outline a rule."""
-    every = finite(scan, name)[done(scan)]
+    """The distribution of a number of the summary where it is finite, an outline a rule; how many are not is said."""
+    every = numbers(scan, name)[done(scan)]
     every = every[np.isfinite(every)]
-    ax.set_xlabel(style.label(name) + unlimited(scan, name))
+    ax.set_xlabel(label(scan, name))
     ax.set_ylabel("points")
     if not every.size:
         ax.text(0.5, 0.5, "none", transform=ax.transAxes, ha="center")
-        return ax
-    if name == "specialised":
-        bins = np.arange(-0.5, every.max() + 1.5)
-        ax.set_xticks(range(int(every.max()) + 1))
-    elif style.skewed(every):
-        bins = np.geomspace(every[every > 0].min(), every.max() * (1 + 1e-9), 41)
-    else:
-        bins = np.linspace(every.min(), every.max() + 1e-12, 41)
+        ax.set_xticks([])
+        ax.set_yticks([])
+        ax.set_ylim(0, 1)
     for rule, points in by_rule(scan).items():
-        look = style.RULES[rule]
-        values, edges = finite(scan, name)[points], bins.tolist()
-        values = values[np.isfinite(values)]
+        look, edges = style.RULES[rule], _edges(name, every)
+        values = numbers(scan, name)[points]
+        values, said = values[np.isfinite(values)], rule.upper() + counted(scan, name, points)
         ax.hist(values, edges, histtype="stepfilled", color=look.colour, alpha=0.15)
-        ax.hist(values, edges, histtype="step", color=look.colour, ls=look.dash, lw=1.3, label=rule.upper())
-    if name != "specialised" and style.skewed(every):
-        style.logarithmic(ax.xaxis)
-    ax.legend()
+        ax.hist(values, edges, histtype="step", color=look.colour, ls=look.dash, lw=1.3, label=said)
+    if name == "specialised" and every.size:
+        integers(ax.xaxis)
+    elif skewed(every):
+        logarithmic(ax.xaxis)
+    if every.size:
+        integers(ax.yaxis)
+    legend(ax)
     return ax
 
 
+def _edges(name: str, values: Array) -> list[float]:
+    """The edges of the bins of a histogram."""
+    if not values.size:
+        return [0.0, 1.0]
+    low, high = float(values.min()), float(values.max())
+    if name == "specialised":
+        return [number - 0.5 for number in range(int(high) + 2)]
+    if skewed(values):
+        return np.geomspace(values[values > 0].min(), high * (1 + 1e-9), 41).tolist()
+    return np.linspace(*spread(low, high), 41).tolist()
+
+
+@checked
 def trajectories(ax: Axes, scan: Scan, points: np.ndarray, rule: str) -> Axes:
     """eps_g of some points (of ensembles the median over runs): at quantiles of the plateau's length, and others."""
     alphas = scan.read("alpha")
     length = numbers(scan, "plateau_length")[points]
-    if np.isfinite(length).any() or np.isinf(length).any():
+    if not np.isnan(length).all():
         points, length = points[~np.isnan(length)], length[~np.isnan(length)]
-    order = points[np.argsort(length, kind="stable")]
-    for point in order[np.linspace(0, len(order) - 1, min(_CURVES, len(order))).astype(int)]:
-        ax.plot(alphas, curve(scan, point), color="0.75", lw=0.5, zorder=0)
+    order = np.argsort(length, kind="stable")
+    for at in order[np.linspace(0, len(order) - 1, min(_CURVES, len(order))).astype(int)]:
+        ax.plot(alphas, curve(scan, points[at]), color="0.75", lw=0.5, zorder=0)
     for quantile, dash in zip(_PICKED, ((0, (1, 1)), "--", "-", "-.", (0, (5, 1, 1, 1, 1, 1))), strict=True):
-        point = order[round(quantile * (len(order) - 1))]
-        name = f"{quantile:.0%}: point {point}"
-        ax.plot(alphas, curve(scan, point), ls=dash, color=style.RULES[rule].colour, lw=1.3, label=name)
-    style.time_axis(ax, alphas)
-    ax.set_yscale("log")
+        at = order[round(quantile * (len(order) - 1))]
+        name = f"{100 * quantile:g} %: point {points[at]}" + (", not left" if np.isinf(length[at]) else "")
+        ax.plot(alphas, curve(scan, points[at]), ls=dash, color=style.RULES[rule].colour, lw=1.3, label=name)
+    time_axis(ax, alphas)
+    logarithmic(ax.yaxis)
     return ax
 
 
@@ -258,6 +333,7 @@ def trajectories(ax: Axes, scan: Scan, points: np.ndarray, rule: str) -> Axes:
 # Small things
 
 
+@checked
 def caption(scan: Scan) -> str:
     """What was scanned, in one line."""
     problem, solved = example(scan), scan.description["solve"]
@@ -277,10 +353,11 @@ def caption(scan: Scan) -> str:
 
 def _norm(scan: Scan, value: str) -> Normalize:
     """How the colours of a map go with the numbers."""
-    values = finite(scan, value)
-    if style.skewed(values):
-        return LogNorm(np.nanmin(values[values > 0]), np.nanmax(values))
-    return Normalize(np.nanmin(values), np.nanmax(values))
+    values = numbers(scan, value)
+    values = values[np.isfinite(values)]
+    if skewed(values):
+        return LogNorm(values[values > 0].min(), values.max())
+    return Normalize(*spread(values.min(), values.max())) if values.size else Normalize(0, 1)
 
 
 def _plain(name: str) -> str:

@@ -6,9 +6,12 @@ from stdyn.analysis.summary import SUMMARY
 from stdyn.checks import Array
 from stdyn.errors import InputError
 from stdyn.figures import style
+from stdyn.figures.scales import ROUNDING, percentiles, positive
 from stdyn.model.problem import Problem
 from stdyn.scans.points import DONE
 from stdyn.scans.scanfile import Scan
+
+_OF_B = ("b", "b_norm", "b_smallest", "b_angle", "b_scale", "alignment_start", "alignment_final")  # BP has none
 
 
 def done(scan: Scan) -> np.ndarray:
@@ -21,12 +24,24 @@ def example(scan: Scan) -> Problem:
     return scan.problem(int(np.flatnonzero(done(scan))[0]))
 
 
-def by_rule(scan: Scan) -> dict[str, np.ndarray]:
-    """The points that are done, by rule."""
-    if "rule" not in scan.coordinates:
-        return {example(scan).rule: done(scan)}
-    found = {rule: done(scan) & (scan.coordinates["rule"] == rule) for rule in ("fa", "bp")}
-    return {rule: points for rule, points in found.items() if points.any()}
+def by_rule(scan: Scan, *names: str) -> dict[str, np.ndarray]:
+    """The points that are done, by rule; without backpropagation if one of these quantities is of b."""
+    if "rule" in scan.coordinates:
+        found = {rule: done(scan) & (scan.coordinates["rule"] == rule) for rule in ("fa", "bp")}
+    else:
+        found = {example(scan).rule: done(scan)}
+    of_b = [name for name in names if _is_of_b(name)]
+    found = {rule: points for rule, points in found.items() if points.any() and not (of_b and rule == "bp")}
+    if not found:
+        raise InputError(
+            f"{of_b[0]} is of the feedback weights, which the points of {scan.path}, all of BP, do not have"
+        )
+    return found
+
+
+def _is_of_b(name: str) -> bool:
+    """Whether a quantity is of the feedback weights, all of them or, as b[0], one."""
+    return name.partition("[")[0] in _OF_B
 
 
 def pairs(scan: Scan) -> tuple[np.ndarray, np.ndarray]:
@@ -41,21 +56,26 @@ def pairs(scan: Scan) -> tuple[np.ndarray, np.ndarray]:
 
 
 def numbers(scan: Scan, name: str) -> Array:
-    """A varied quantity or a number of the summary (of an ensemble the median over runs), at every point."""
+    """A varied quantity or a number of the summary (of an ensemble the median over runs that have it), at every point.
+
+    Infinite is what has not come to its end by the last alpha, NaN what is not there. Errors that are rounding are
+    given as 1e-15.
+    """
     if name in scan.coordinates and scan.coordinates[name].dtype.kind in "iuf":
         return scan.coordinates[name].astype(float)
     if name not in scan.summary:
         numeric = [each for each, values in scan.coordinates.items() if values.dtype.kind in "iuf"]
         raise InputError(f"{name!r} is not in {scan.path} as a number; there are {', '.join([*numeric, *SUMMARY])}")
     values = scan.summary[name]
-    if values.ndim == 1:
-        return values
-    with np.errstate(invalid="ignore"):
-        return np.median(values, axis=1)
+    if values.ndim > 1:
+        values, there = np.full(len(values), np.nan), values
+        some = ~np.isnan(there).all(axis=1)
+        values[some] = np.nanmedian(there[some], axis=1)
+    return np.maximum(values, ROUNDING) if name.startswith("eps_g") else values
 
 
-def finite(scan: Scan, name: str) -> Array:
-    """The numbers, infinity (a plateau that was not left) as the last alpha."""
+def drawn_at(scan: Scan, name: str) -> Array:
+    """The numbers, what has not come to its end at the last alpha."""
     values = numbers(scan, name)
     return np.where(np.isinf(values), scan.alphas[-1], values)
 
@@ -67,21 +87,38 @@ def there(scan: Scan, name: str) -> np.ndarray:
 
 def varied(scan: Scan) -> list[str]:
     """The varied quantities that are numbers, have several values and are not just the draw."""
+    rules = by_rule(scan)
     return [
         name
         for name, values in scan.coordinates.items()
         if name != "draw" and values.dtype.kind in "iuf" and len(np.unique(values)) > 1
-    ]
+        and not (_is_of_b(name) and "fa" not in rules)
+    ]  # fmt: skip
 
 
-def unlimited(scan: Scan, name: str) -> str:
-    """How many of the numbers are infinite, in words for an axis that shows them at the last alpha."""
-    count = int(np.isinf(numbers(scan, name)[done(scan)]).sum())
-    return f"\n({count} not left by {scan.alphas[-1]:g}: drawn there)" if count else ""
+def endless(scan: Scan, name: str) -> str:
+    """What an infinite number of this name means."""
+    last = f"{scan.alphas[-1]:g}"
+    words = {"diverged_at": "not diverged", "failed_at": "not given up"}
+    return f"{words.get(name, 'not left')} by {last}"
+
+
+def counted(scan: Scan, name: str, points: np.ndarray) -> str:
+    """How many of these points have a finite number, and why the others have none; nothing if all have."""
+    values = numbers(scan, name)[points]
+    infinite, missing = int(np.isinf(values).sum()), int(np.isnan(values).sum())
+    reasons = [f"{infinite} {endless(scan, name)}"] if infinite else []
+    reasons += [f"{missing} without"] if missing else []
+    return f": {len(values) - infinite - missing} of {len(values)} ({', '.join(reasons)})" if reasons else ""
+
+
+def label(scan: Scan, name: str) -> str:
+    """How a number is written on an axis; that some are rounding is said."""
+    rounding = name.startswith("eps_g") and (numbers(scan, name)[done(scan)] <= ROUNDING).any()
+    return style.label(name) + (f"\n({ROUNDING:g}: rounding)" if rounding else "")
 
 
 def curve(scan: Scan, point: int) -> Array:
     """eps_g of one point (of an ensemble the median over runs), for a logarithmic axis."""
     values = scan.read("eps_g", int(point))
-    values = values if values.ndim == 1 else np.nanmedian(values, axis=0)
-    return style.positive(values)
+    return positive(values if values.ndim == 1 else percentiles(values, [50])[0])

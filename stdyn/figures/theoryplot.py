@@ -1,5 +1,7 @@
 """The figures of theory beyond the mean: fluctuations around the ODEs, plateaus and spectra, studies, escape times."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -8,6 +10,19 @@ from stdyn.analysis.comparison import z_scores
 from stdyn.analysis.escape import EscapeTimes, Plateau
 from stdyn.checks import Array
 from stdyn.figures import style
+from stdyn.figures.arguments import checked
+from stdyn.figures.layout import finished, legend
+from stdyn.figures.pages import Page, page, styled
+from stdyn.figures.scales import (
+    band,
+    error_axis,
+    floored,
+    logarithmic,
+    positive,
+    size_axis,
+    spread,
+    time_axis,
+)  # fmt: skip
 from stdyn.model.problem import Problem
 from stdyn.model.trajectory import Trajectory
 from stdyn.scans.studies import Study
@@ -20,14 +35,17 @@ _QUANTILES = (5, 50, 95)
 _SPECTRAL = 1e-3  # eigenvalues between minus and plus this are drawn on a linear scale
 _DECADES = 4  # of eigenvalues that are each labelled
 _MOST = 12  # fixed points in a figure
+_ROUNDING = 1e-12  # a standard deviation that is none
+_NO_SPREAD = 0.1  # the limit of an axis of deviations where none is predicted
 
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Fluctuations
 
 
-@style.styled
-def fluctuations_figures(found: list[Fluctuations], trajectories: list[Trajectory]) -> dict[str, Figure]:
+@checked
+@styled
+def fluctuations_figures(found: Sequence[Fluctuations], trajectories: Sequence[Trajectory]) -> dict[str, Figure]:
     """For each of the fluctuations a figure with those of the trajectories that are runs of its problem."""
     drawn: dict[str, Figure] = {}
     for each in found:
@@ -36,9 +54,11 @@ def fluctuations_figures(found: list[Fluctuations], trajectories: list[Trajector
     return drawn
 
 
-def fluctuations_figure(found: Fluctuations, runs: list[Trajectory]) -> Figure:
+@checked
+@styled
+def fluctuations_figure(found: Fluctuations, runs: Sequence[Trajectory]) -> Page:
     """eps_g and an overlap in the predicted bands, predicted and measured standard deviations, and z-scores."""
-    figure, axes = style.page(7.6, 6.2, 2, 2)
+    figure, axes = page(7.6, 6.2, 2, 2)
     single = ([each for each in runs if each.method == "network"] or runs)[:1]
     many = ([each for each in runs if each.method == "reduced"] or runs)[:1]
     error_bands(axes[0], found, single)
@@ -52,77 +72,99 @@ def fluctuations_figure(found: Fluctuations, runs: list[Trajectory]) -> Figure:
         ax.set_title(f"({letter})  {words}", loc="left", fontsize=8)
     bands = f"bands: ODEs ± 1 and ± 2 predicted standard deviations at N = {found.problem.N}"
     name = f"{found.problem.rule.upper()}, {style.parameters(found.problem)}"
-    figure.suptitle(f"{name}\n{bands}; grey: linear noise not valid", fontsize=9)
-    return figure
+    return finished(figure, f"{name}\n{bands}; grey: linear noise not valid")
 
 
-def error_bands(ax: Axes, found: Fluctuations, runs: list[Trajectory]) -> Axes:
+@checked
+def error_bands(ax: Axes, found: Fluctuations, runs: Sequence[Trajectory]) -> Axes:
     """eps_g of the ODEs with the bands of runs, where they are valid, and runs."""
     theory, std = found.theory, np.where(found.valid_eps_g, found.std.eps_g, np.nan)
     for width in (2, 1):
         low = np.maximum(theory.eps_g - width * std, 1e-3 * theory.eps_g)  # a logarithmic axis
-        style.band(ax, theory.alphas, low, theory.eps_g + width * std, style.RULES[theory.problem.rule].colour)
+        band(ax, theory.alphas, low, theory.eps_g + width * std, style.RULES[theory.problem.rule].colour)
     for each in runs:
-        lines = ax.plot(each.alphas, style.positive(each.eps_g).T, color="0.35", lw=0.5, zorder=1.5)
+        lines = ax.plot(each.alphas, positive(each.eps_g).T, color="0.35", lw=0.5, zorder=1.5)
         lines[0].set_label("runs")
-    ax.plot(theory.alphas, style.positive(theory.eps_g), color="k", lw=1.2, label="ODEs")
-    style.error_axis(ax)
-    ax.legend()
+    ax.plot(theory.alphas, positive(theory.eps_g), color="k", lw=1.2, label="ODEs")
+    error_axis(ax)
+    _end_at_curves(ax, theory.eps_g[found.valid_eps_g], *(each.eps_g for each in runs))
+    floored([ax])
+    legend(ax)
     return _against_alpha(ax, found, found.valid_eps_g)
 
 
-def deviation_bands(ax: Axes, found: Fluctuations, runs: list[Trajectory]) -> Axes:
+@checked
+def deviation_bands(ax: Axes, found: Fluctuations, runs: Sequence[Trajectory]) -> Axes:
     """R_in - ODEs of the pair that ends with the largest overlap, in its bands; the bias of order 1/N dashed."""
     theory = found.theory
     i, n = np.unravel_index(np.abs(theory.R[-1]).argmax(), theory.R.shape[1:])
     std, bias = found.std.R[:, i, n], found.bias.R[:, i, n]
     for width in (2, 1):
-        style.band(ax, theory.alphas, -width * std, width * std, style.RULES[theory.problem.rule].colour)
+        band(ax, theory.alphas, -width * std, width * std, style.RULES[theory.problem.rule].colour)
     for each in runs:
-        A = min(len(each.alphas), len(theory.alphas))
-        ax.plot(each.alphas[:A], (each.R[:, :A, i, n] - theory.R[:A, i, n]).T, color="0.35", lw=0.5, zorder=1.5)
+        expected = np.interp(each.alphas, theory.alphas, theory.R[:, i, n], right=np.nan)
+        ax.plot(each.alphas, (each.R[:, :, i, n] - expected).T, color="0.35", lw=0.5, zorder=1.5)
     ax.plot(theory.alphas, bias, "--", color="k", lw=1, label="predicted bias")
     ax.axhline(0, color="k", lw=0.6)
     valid = found.valid
-    most = max(4 * float(std[valid].max(initial=0)), 1e-12)
+    most = 4 * float(std[valid].max(initial=0))
+    most = most if most > _ROUNDING else _NO_SPREAD
     ax.set_ylim(-most, most)
     ax.set_ylabel(rf"$R_{{{i + 1}{n + 1}}}$ − ODEs")
-    ax.legend(loc="lower left")
+    legend(ax, loc="lower left")
     return _against_alpha(ax, found, valid)
 
 
-def deviations(ax: Axes, found: Fluctuations, runs: list[Trajectory]) -> Axes:
+@checked
+def deviations(ax: Axes, found: Fluctuations, runs: Sequence[Trajectory]) -> Axes:
     """Predicted standard deviations of a run, root mean square over entries: lines; measured ones: markers."""
-    for position, (name, text) in enumerate(_NAMES.items()):
+    for name, text, colour, marker in zip(_NAMES, _NAMES.values(), style.COLOURS, style.MARKERS, strict=False):
         std = getattr(found.std, name)
         if std is None or not std.any():
             continue
-        colour, marker = style.colour(position), style.marker(position)
-        ax.plot(found.alphas, style.positive(_rms(std)), color=colour, lw=1.2, label=text)
+        ax.plot(found.alphas, positive(_rms(std)), color=colour, lw=1.2, label=text)
         for each in runs:
             if each.runs is not None and each.runs > 1:
-                shown = np.unique(np.linspace(1, len(each.alphas) - 1, 24).astype(int))
-                measured = style.positive(_rms(getattr(each, name).std(axis=0, ddof=1))[shown])
+                shown = np.unique(np.linspace(min(1, len(each.alphas) - 1), len(each.alphas) - 1, 24).astype(int))
+                measured = positive(_rms(getattr(each, name).std(axis=0, ddof=1))[shown])
                 ax.plot(each.alphas[shown], measured, marker, color=colour, ms=3.2, mfc="white", mew=0.8)
-    ax.set_yscale("log")
+    logarithmic(ax.yaxis)
+    floored([ax])
     ax.set_ylabel("standard deviation over runs (r.m.s.)")
-    ax.legend(ncols=2)
+    legend(ax)
     return _against_alpha(ax, found, found.valid)
 
 
-def scores(ax: Axes, found: Fluctuations, runs: list[Trajectory]) -> Axes:
+@checked
+def scores(ax: Axes, found: Fluctuations, runs: Sequence[Trajectory]) -> Axes:
     """The distribution of z-scores of single runs, all order parameters at all valid alphas, and N(0, 1)."""
     z = np.linspace(-5, 5, 201)
     ax.plot(z, np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi), "k--", lw=1, label="N(0, 1)")
-    for position, each in enumerate(runs):
+    for colour, each in zip(style.colours(len(runs)), runs, strict=True):
+        if not _comparable(each, found):
+            continue
         scores = np.concatenate([values[:, 1:].ravel() for values in z_scores(each, found).values()])
         scores = scores[np.isfinite(scores) & (scores != 0)]
-        ax.hist(scores, 50, range=(-5, 5), density=True, histtype="step", lw=1.2,
-                color=style.colour(position), label=_counted(each))  # fmt: skip
+        if scores.size:
+            ax.hist(scores, 50, range=(-5, 5), density=True, histtype="step", lw=1.2, color=colour,
+                    label=_counted(each))  # fmt: skip
     ax.set_xlabel("z = (run − ODEs − bias) / predicted s.d.")
     ax.set_ylabel("density")
-    ax.legend(fontsize=7)
+    legend(ax, size=7)
     return ax
+
+
+def _end_at_curves(ax: Axes, *curves: Array) -> None:
+    """Let a logarithmic axis end below the lowest of the curves, whatever bands go further."""
+    lowest = min((float(curve[curve > 0].min(initial=np.inf)) for curve in curves), default=np.inf)
+    if np.isfinite(lowest):
+        ax.set_ylim(bottom=max(ax.get_ylim()[0], lowest / 3))
+
+
+def _comparable(runs: Trajectory, found: Fluctuations) -> bool:
+    """Whether no run has diverged before the first alpha > 0 of both."""
+    common = runs.alphas[(runs.alphas > 0) & (runs.alphas < found.alphas[-1] + 1 / runs.problem.N)]
+    return common.size > 0 and (runs.diverged_at is None or bool(runs.diverged_at.min() > common[0]))
 
 
 def _counted(runs: Trajectory) -> str:
@@ -136,8 +178,10 @@ def _rms(values: Array) -> Array:
 
 def _against_alpha(ax: Axes, found: Fluctuations, valid: np.ndarray) -> Axes:
     """The axis of alpha, with what is not valid in grey."""
-    style.time_axis(ax, found.alphas)
-    ax.set_xlim(found.alphas[found.alphas > 0].min(initial=found.alphas[-1]), found.alphas[-1])
+    time_axis(ax, found.alphas)
+    first = found.alphas[found.alphas > 0].min(initial=found.alphas[-1])
+    if first < found.alphas[-1]:
+        ax.set_xlim(first, found.alphas[-1])
     ax.fill_between(found.alphas, 0, 1, where=~valid, transform=ax.get_xaxis_transform(), color="0.85", lw=0, zorder=0,
                     step="mid")  # fmt: skip
     return ax
@@ -147,29 +191,31 @@ def _against_alpha(ax: Axes, found: Fluctuations, valid: np.ndarray) -> Axes:
 # Plateaus and spectra
 
 
-@style.styled
-def plateaus_figure(results: list[tuple[Trajectory, list[Plateau], list[FixedPoint]]]) -> Figure:
+@checked
+@styled
+def plateaus_figure(results: list[tuple[Trajectory, list[Plateau], list[FixedPoint]]]) -> Page:
     """eps_g with its plateaus, the heights of their saddles and the ends that these imply; spectra of fixed points."""
-    figure = Figure(figsize=(7.6, 3.0 + 0.6 * len(results)), layout="constrained")
+    figure = Page(figsize=(7.6, 3.0 + 0.6 * len(results)), layout="constrained")
     left, *right = figure.subplot_mosaic([["e", f"s{n}"] for n in range(len(results))]).values()
     for theory, found, _ in results:
         error_with_plateaus(left, theory, found)
-    left.legend(fontsize=7)
+    floored([left])
+    legend(left, size=7)
     for ax, (theory, found, points) in zip(right, results, strict=True):
         spectra(ax, theory.problem, points, found)
     for ax in right[:-1]:
         ax.set_xlabel("")
-    figure.suptitle(style.parameters(results[0][0].problem), fontsize=9)
-    return figure
+    return finished(figure, style.parameters(results[0][0].problem))
 
 
-def error_with_plateaus(ax: Axes, theory: Trajectory, found: list[Plateau]) -> Axes:
+@checked
+def error_with_plateaus(ax: Axes, theory: Trajectory, found: Sequence[Plateau]) -> Axes:
     """eps_g, plateaus thick, the saddle's height dashed, the predicted end a marker."""
     colour, marker, dash = style.RULES[theory.problem.rule]
     name = theory.problem.rule.upper()
     learned = theory.eps_g < 10 * theory.attributes.get("rtol", 0.0)  # from there on it is the solver's error
     end = int(learned.argmax()) if learned.any() else len(learned)
-    ax.plot(theory.alphas[:end], style.positive(theory.eps_g[:end]), dash, color=colour, lw=1.2, label=name)
+    ax.plot(theory.alphas[:end], positive(theory.eps_g[:end]), dash, color=colour, lw=1.2, label=name)
     for plateau in found:
         inside = (theory.alphas >= plateau.start) & (theory.alphas <= plateau.end)
         ax.plot(theory.alphas[inside], theory.eps_g[inside], color=colour, lw=5, alpha=0.25, solid_capstyle="butt")
@@ -178,12 +224,13 @@ def error_with_plateaus(ax: Axes, theory: Trajectory, found: list[Plateau]) -> A
         if np.isfinite(plateau.predicted_end):
             ax.plot(plateau.predicted_end, plateau.level, marker, color=colour, mfc="white", ms=6,
                     label=f"{name}, predicted end")  # fmt: skip
-    style.error_axis(ax)
-    style.time_axis(ax, theory.alphas)
+    error_axis(ax)
+    time_axis(ax, theory.alphas)
     return ax
 
 
-def spectra(ax: Axes, problem: Problem, points: list[FixedPoint], found: list[Plateau]) -> Axes:
+@checked
+def spectra(ax: Axes, problem: Problem, points: Sequence[FixedPoint], found: Sequence[Plateau]) -> Axes:
     """Real parts of the eigenvalues of fixed points, a row each; those that grow are filled.
 
     Of many points those that plateaus hang on and those that were reached most often.
@@ -219,15 +266,18 @@ def spectra(ax: Axes, problem: Problem, points: list[FixedPoint], found: list[Pl
 # Studies
 
 
-@style.styled
+@checked
+@styled
 def study_figures(study: Study) -> dict[str, Figure]:
     """A figure each for the escape rate, the length of the plateau and the final error, against what varies."""
     return {f"{name}_against_{study.quantity.replace('=', '_')}": study_figure(study, name) for name in _DRAWN}
 
 
-def study_figure(study: Study, name: str) -> Figure:
+@checked
+@styled
+def study_figure(study: Study, name: str) -> Page:
     """One number of a study for every rule; of the length of the plateau also the predicted one."""
-    figure, (ax,) = style.page(4.6, 3.6)
+    figure, (ax,) = page(4.6, 3.6)
     for rule, numbers in study.rules.items():
         colour, marker, dash = style.RULES[rule]
         values = np.where(np.isfinite(numbers[name]), numbers[name], np.nan)
@@ -235,52 +285,66 @@ def study_figure(study: Study, name: str) -> Figure:
         if name == "plateau_length":
             predicted = np.where(np.isfinite(values), numbers["plateau_predicted"], np.nan)
             ax.plot(study.values, predicted, ":", color=colour, lw=1.6, label=f"{rule.upper()}, implied by the saddle")
+        endless = study.values[np.isinf(numbers[name])]
+        if endless.size:
+            ax.plot(endless, np.ones(len(endless)), "^", color=colour, mfc="white", ms=5, clip_on=False,
+                    transform=ax.get_xaxis_transform(), label=f"{rule.upper()}, not left")  # fmt: skip
     finite = np.concatenate([numbers[name] for numbers in study.rules.values()])
     finite = finite[np.isfinite(finite)]
     if finite.size and (finite > 0).all():
-        style.logarithmic(ax.yaxis)
+        logarithmic(ax.yaxis)
+    if not finite.size:
+        ax.set_yticks([])
     if (study.values > 0).all() and study.values.max() > 5 * study.values.min():
-        style.logarithmic(ax.xaxis)
+        logarithmic(ax.xaxis)
     ax.set_xlabel(style.label(study.quantity))
     ax.set_ylabel(style.label(name))
-    ax.legend()
-    ax.set_title(style.parameters(study.variations[0], study.quantity), fontsize=9)
-    return figure
+    floored([ax] if ax.get_yscale() == "log" else [])
+    legend(ax)
+    return finished(figure, style.parameters(study.variations[0], study.quantity))
 
 
-@style.styled
-def escape_figure(results: list[tuple[Problem, EscapeTimes, dict[int, Array]]]) -> Figure:
+@checked
+@styled
+def escape_figure(results: list[tuple[Problem, EscapeTimes, dict[int, Array]]]) -> Page:
     """When runs leave a symmetric plateau, against N and as distributions: predicted lines, and runs."""
-    figure = Figure(figsize=(7.6, 3.8), layout="constrained")
+    figure = Page(figsize=(7.6, 3.8), layout="constrained")
     left, *right = figure.subplots(1, 1 + len(results), width_ratios=[1.3] + [1] * len(results))
     for problem, times, seen in results:
         escapes(left, problem, times, seen)
     left.set_ylim(0, 1.3 * left.get_ylim()[1])  # room for the legend
-    left.legend(fontsize=7)
+    legend(left, size=7)
     for ax, (problem, times, seen) in zip(right, results, strict=True):
         escape_law(ax, problem, times, seen)
     right[0].set_ylabel("share of runs that have left")
-    figure.suptitle(style.parameters(results[0][0]) + ", symmetric start", fontsize=9)
-    return figure
+    return finished(figure, style.parameters(results[0][0]) + ", symmetric start")
 
 
+@checked
 def escapes(ax: Axes, problem: Problem, times: EscapeTimes, seen: dict[int, Array]) -> Axes:
     """Median and 5 to 95 % of the alpha at which runs leave, against N."""
     colour, marker, dash = style.RULES[problem.rule]
     name, sizes = problem.rule.upper(), np.array(sorted(seen))
     span = np.geomspace(sizes[0] / 2, sizes[-1] * 2, 50)
     low, middle, high = np.array([np.percentile(times.at(N), _QUANTILES) for N in span]).T
-    style.band(ax, span, low, high, colour)
+    band(ax, span, low, high, colour)
     rate = times.rate
     ax.plot(span, middle, dash, color=colour, label=rf"{name}: $\ln N / 2\lambda$ + const, $\lambda$ = {rate:.3g}")
-    low, middle, high = np.array([np.percentile(seen[N], _QUANTILES) for N in sizes]).T
+    low, middle, high = np.array([_censored(seen[N]) for N in sizes]).T
     ax.errorbar(sizes, middle, [middle - low, high - middle], fmt=marker, color=colour, mfc="white", ms=5, lw=1,
                 label=f"{name}: reduced runs, median and 5 – 95 %")  # fmt: skip
-    style.size_axis(ax)
+    size_axis(ax)
     ax.set_ylabel(r"plateau left at $\alpha$")
     return ax
 
 
+def _censored(alphas: Array) -> Array:
+    """Percentiles of the alphas at which runs leave; NaN for one that is among the runs that have not."""
+    found = np.percentile(alphas, _QUANTILES, method="nearest")
+    return np.where(np.isfinite(found), found, np.nan)
+
+
+@checked
 def escape_law(ax: Axes, problem: Problem, times: EscapeTimes, seen: dict[int, Array]) -> Axes:
     """The distribution of alpha - ln N / 2 lambda, which does not depend on N for large N."""
     shares = (np.arange(len(times.offsets)) + 0.5) / len(times.offsets)
@@ -290,9 +354,9 @@ def escape_law(ax: Axes, problem: Problem, times: EscapeTimes, seen: dict[int, A
         grey = str(0.75 - 0.65 * position / max(len(seen) - 1, 1))
         ax.step(offsets, (np.arange(len(offsets)) + 0.5) / len(offsets), color=grey, lw=1.1, where="mid",
                 label=f"N = {N:,}".replace(",", " "))  # fmt: skip
-    low, high = np.percentile(times.offsets, [1, 99])
+    low, high = spread(*np.percentile(times.offsets, [1, 99]))
     ax.set_xlim(low - 0.3 * (high - low), high + 0.15 * (high - low))
     ax.set_xlabel(r"$\alpha - \ln N / 2\lambda$")
     ax.set_title(problem.rule.upper(), fontsize=9)
-    ax.legend(fontsize=7)
+    legend(ax, size=7)
     return ax

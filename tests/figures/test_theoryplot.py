@@ -87,8 +87,9 @@ def test_figures_of_a_study(noisy):
     np.testing.assert_allclose(ax.lines[0].get_ydata(), noisy.rules["fa"]["plateau_length"])
     np.testing.assert_allclose(ax.lines[1].get_ydata(), noisy.rules["fa"]["plateau_predicted"])
     assert r"$\eta$" in ax.get_xlabel()
-    assert r"$\eta$ =" not in ax.get_title()
-    assert r"$\sigma$ = 0.2" in ax.get_title()
+    title = figures["plateau_length_against_eta"].get_suptitle()
+    assert r"$\eta$ =" not in title
+    assert r"$\sigma$ = 0.2" in title
 
 
 def test_figure_of_plateaus():
