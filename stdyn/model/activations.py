@@ -17,7 +17,7 @@ from stdyn.kernels.activation import Code, fill, pointwise, scalar
 from stdyn.kernels.averages import LAWS
 from stdyn.model.thresholds import Threshold, find_thresholds
 from stdyn.text import shown
-from stdyn.values import Frozen
+from stdyn.values import Frozen, frozen
 
 # tanh(x) = sum_m c_m erf(s_m x / sqrt 2) to 1.02e-6, and tanh'(x) to 9.4e-6, for all x: the logistic law is a scale
 # mixture of normals (Monahan & Stefanski, in Handbook of the Logistic Distribution, 1992). Minimax fit; rows (c, s).
@@ -90,7 +90,7 @@ class Activation(Frozen):
     @cached_property
     def values_in_files(self) -> Array:
         """The values as the kernels compute them, to the bit: by these files tell problems apart."""
-        return self.values if self.code == Code.COMPILED else np.array(self(_POINTS))
+        return self.values if self.code == Code.COMPILED else frozen(np.array(self(_POINTS)))
 
     @cached_property
     def parity(self) -> int:

@@ -221,7 +221,8 @@ class Experiment(Frozen):
 
         K, M = (integer(name, getattr(self, name), 1, UNITS) for name in "KM")
         check_memory(f"K = {K} and M = {M}", 16.0 * (K + M) ** 2)
-        check_memory(f"outputs = {self.outputs}", 8.0 * (K + M) * integer("outputs", self.outputs, 1))
+        outputs = integer("outputs", self.outputs, 1, UNITS)
+        check_memory(f"outputs = {outputs}", 8.0 * (K + M) * outputs)
         v, v_teacher = self._drawn("v", self.v, K, self.v_scale), self._drawn("v_teacher", self.v_teacher, M, 1.0)
         T = initial.teacher_overlaps(M, self.teacher) if self.T is None else frozen_array("T", self.T, (2,))
         if T.shape != (M, M):

@@ -21,7 +21,7 @@ def test_ctrl_c_during_integrate_leaves_a_file_that_loads(run, tmp_path, monkeyp
 
     monkeypatch.setattr(stepping, "drift", interrupted)
     code, _, err = run("integrate", *SMALL, "-o", "part.h5")
-    assert code == 1
+    assert code == 130
     assert "interrupted at alpha = " in err
     assert "part.h5" in err
     whole, part = (stdyn.load(tmp_path / name) for name in ("whole.h5", "part.h5"))

@@ -1,7 +1,6 @@
 """Results of any size that nothing was solved for, and whether a figure of them can be read."""
 
 from itertools import pairwise
-from types import SimpleNamespace
 
 import matplotlib as mpl
 import numpy as np
@@ -12,6 +11,7 @@ from stdyn import Trajectory
 from stdyn.analysis.escape import EscapeTimes, Plateau
 from stdyn.analysis.summary import SUMMARY
 from stdyn.layered.history import History
+from stdyn.layered.network import Network
 from stdyn.scans.scanfile import Scan
 from stdyn.theory.fixedpoints import FixedPoint
 from stdyn.theory.fluctuations import Fluctuations, PerOrderParameter
@@ -68,7 +68,7 @@ def trained(rule, seed=1, widths=(9, 5, 4), epochs=5, values=None):
         "alignment": (len(alphas), L - 1), "output_alignment": (len(alphas), widths[-1]),
     }  # fmt: skip
     records = {name: rng.random(shape) if values is None else np.full(shape, values) for name, shape in shapes.items()}
-    network = SimpleNamespace(widths=widths)
+    network = Network([np.zeros((n, m)) for m, n in pairwise(widths)], [np.zeros(n) for n in widths[1:]])
     return History(rule, 0.1, 10, network, np.arange(E), alphas=alphas, seed=seed, **records)
 
 

@@ -4,6 +4,7 @@ import subprocess
 import sys
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import date
 from fractions import Fraction
 from functools import partial
@@ -41,7 +42,8 @@ def test_a_point_whose_solver_gives_up_has_failed_and_keeps_what_it_reached(tmp_
 
 
 def test_one_point_that_cannot_begin_does_not_end_a_scan(tmp_path):
-    found = scan([PROBLEMS[0], random_problem(2, 2, eta=1e308), PROBLEMS[2]], ALPHAS, tmp_path / "scan.h5")
+    large = replace(PROBLEMS[1], start=replace(PROBLEMS[1].start, v_teacher=np.full(2, 1e200)))
+    found = scan([PROBLEMS[0], large, PROBLEMS[2]], ALPHAS, tmp_path / "scan.h5")
     assert found.state.tolist() == [1, 2, 1]
     assert "ODEs that are finite at the start" in found.message[1]
 

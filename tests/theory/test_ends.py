@@ -32,9 +32,8 @@ def symmetric(**changes):
 def test_a_right_hand_side_that_is_not_finite_is_refused_before_any_step(start, method):
     """Explicit methods would look for their first step for ever."""
     large = replace(start, start=replace(start.start, v_teacher=np.full(2, 1e200)))
-    for problem in (large, replace(start, eta=1e308)):
-        with pytest.raises(InputError, match=r"ODEs that are finite at the start, but d\w+/dalpha is"):
-            integrate(problem, ALPHAS, method)
+    with pytest.raises(InputError, match=r"ODEs that are finite at the start, but d\w+/dalpha is"):
+        integrate(large, ALPHAS, method)
 
 
 @pytest.mark.parametrize("method", ["DOP853", "RK45", "RK23"])

@@ -74,8 +74,8 @@ def test_the_start_is_returned_as_given():
 @pytest.mark.parametrize(
     ("alphas", "message"),
     [
-        ([1, 0.5], "alphas must increase strictly, but alphas[0] = 1 is followed by 0.5"),
-        ([0, 1, 1], "alphas must increase strictly, but alphas[1] = 1 is followed by 1"),
+        ([1, 0.5], "alphas must increase strictly, but alphas[0] = 1.0 is followed by 0.5"),
+        ([0, 1, 1], "alphas must increase strictly, but alphas[1] = 1.0 is followed by 1.0"),
         ([-1, 0], "alphas must not be negative, but alphas[0] is -1"),
         ([0, np.nan], "alphas must be finite, but alphas[1] is nan"),
         ([], "alphas must not be empty"),
