@@ -54,6 +54,15 @@ def check_target(path: str | os.PathLike[str], overwrite: bool) -> Path:
     return path
 
 
+def exists(path: Path) -> bool:
+    """Whether something is at `path`; refuses where nothing can be."""
+    try:
+        return path.exists()
+    except OSError as error:
+        check_target(path, overwrite=True)  # which knows more
+        raise InputError(f"{path} cannot be reached: {error.strerror}") from None
+
+
 def check_not_locked(path: Path) -> None:
     """Refuse to replace a file that another process is writing point by point."""
     with suppress(OSError), open(path, "rb", buffering=0) as file:

@@ -13,7 +13,7 @@ import numpy as np
 
 from stdyn.errors import InputError
 from stdyn.files.format import Variables, check_kind, to_dataset
-from stdyn.files.paths import replace, temporary
+from stdyn.files.paths import exists, replace, temporary
 from stdyn.files.provenance import check_same, provenance
 from stdyn.files.table import Columns, Table, create_table, look, writing
 from stdyn.layered.blas import Array
@@ -237,7 +237,7 @@ class State:
 @contextmanager
 def opened(path: Path, training: Training, images: Images, overwrite: bool) -> Iterator[Table]:
     """The file of a training, made, gone on with, or with room for what is new."""
-    if not path.exists():
+    if not exists(path):
         create(path, training.runs, training, images)
     elif overwrite:
         with writing(path, "training"):  # so that nobody else is

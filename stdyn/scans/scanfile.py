@@ -16,6 +16,7 @@ from stdyn.analysis.summary import SUMMARY, censored
 from stdyn.checks import Array, frozen_array, integer, time_grid
 from stdyn.errors import InputError
 from stdyn.files.format import Variables, check_kind, to_dataset
+from stdyn.files.paths import exists
 from stdyn.files.provenance import provenance
 from stdyn.files.reading import Points
 from stdyn.files.schema import checked_values, read, refusing
@@ -89,7 +90,7 @@ def create(
     if not isinstance(problems, Variations):
         others |= stored(problems)
     attributes = {"kind": "scan", "coordinates": " ".join(named), **provenance()}
-    with writing(path, "scan") if path.exists() else nullcontext():  # so that nobody else is
+    with writing(path, "scan") if exists(path) else nullcontext():  # so that nobody else is
         create_table(path, len(problems), columns, others, attributes, overwrite)
 
 

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 from stdyn.checks import check_executor, integer, time_grid
 from stdyn.errors import ExecutorLost, ScanInterrupted, ScanStopped, said
 from stdyn.executors import leave_if_imported, try_out, why_lost
+from stdyn.files.paths import exists
 from stdyn.files.provenance import check_same
 from stdyn.files.table import Row, Table, writing
 from stdyn.model.activations import Activation
@@ -117,7 +118,7 @@ def scan(
     description = describe(problems, alphas, solve, seed, keep, coordinates)
     made = dict.fromkeys(_activations(problems)) if executor is not None else {}
     first = problems.recipe(0) if isinstance(problems, Variations) else problems[0]
-    is_new = overwrite or not target.exists()
+    is_new = overwrite or not exists(target)
     if is_new:
         try_out(executor, solve, first, list(made))
         create(target, problems, alphas[kept], solve, description, coordinates, overwrite)
