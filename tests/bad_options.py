@@ -190,6 +190,11 @@ OTHERS = [
     (["scan", "--runs", "3"], ["runs is of no use with solve = 'ode'"]),
     (["scan", "--solve", "reduced", "--rtol", "1e-6"], ["rtol is of no use with solve = 'reduced'"]),
     (["scan", "--workers", "x"], ["--workers", "'x'"]),
+    (["scan", "--vary", "eta=[0.1]", "--max-steps", "x"], ["--max-steps", "'x'"]),
+    (["scan", "--vary", "eta=[0.1]", "--max-steps", "0"], ["max_steps must be at least 1"]),
+    (["scan", "--vary", "eta=[0.1]", "--max-steps", "3", "--solve", "reduced"], ["max_steps", "'reduced'"]),
+    (["scan", "--vary", "eta=[0.1]", "--keep", "[0.123]"], ["keep", "0.123"]),
+    (["scan", "--vary", "eta=[0.1]", "--keep", "sometimes"], ["keep must be one of", "'sometimes'"]),
     (["scan", "--workers", "0"], ["workers must be at least 1"]),
     (["scan", "none.toml"], ["none.toml cannot be read", "No such file"]),
 ]

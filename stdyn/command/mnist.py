@@ -14,7 +14,7 @@ from stdyn.command.options import (
     workers_option,
     write_config_option,
 )
-from stdyn.command.output import Figures, Stopped, Target, draw_figures, resumable
+from stdyn.command.output import Figures, Stopped, Target, check_resumable, draw_figures, resumable
 from stdyn.command.workers import worker_processes
 from stdyn.errors import TrainingInterrupted, TrainingStopped
 from stdyn.layered.training import Training
@@ -55,11 +55,12 @@ def mnist_command(
     from stdyn.layered import mnist
     from stdyn.layered.runs import train
 
-    data = mnist.folder_of(data, progress=True)
+    data = mnist.folder_of(data, progress=interactive())
     mnist.find(data)  # before any folder is made
     if training.train_size is not None:
         mnist.read(data, other_data).first(training.train_size)
     given = output or Path(f"data/mnist_{'-'.join(map(str, training.widths)) or 'none'}.h5")
+    check_resumable(given)
     names = ["errors", "angles", *(f"{rule}_outputs" for rule in training.rule)]
     replace = force or given.exists()  # the figures of a file that is gone on with
     figures.check(given.stem, names, replace)

@@ -202,14 +202,19 @@ def _listed(files: Iterable[Path]) -> str:
     return first if not others else f"{first} to {others[-1]}" if len(others) > 2 else ", ".join([first, *others])
 
 
-def resumable(path: Path) -> Path:
-    """The path of a file that is gone on with if it is there, and checked if not."""
+def check_resumable(path: Path) -> None:
+    """Refuse a file that can neither be gone on with nor made; nothing is made yet."""
     if _exists(path) and not path.is_dir():
         _check_not_read(path)
-        return path
-    target = Target.checked(path, force=False)
+    else:
+        Target.checked(path, force=False)
+
+
+def resumable(path: Path) -> Path:
+    """The path of a file that is gone on with if it is there; if not, its folder is made."""
+    check_resumable(path)
     _make_folder(path.parent)
-    return target.path
+    return path
 
 
 def plain(name: str) -> str:

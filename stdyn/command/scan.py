@@ -67,6 +67,7 @@ def scan_command(
     The same command again goes on where it stopped, whatever stopped it. stdyn plot draws the file.
     """
     from stdyn.scans.points import FAILED
+    from stdyn.scans.scanfile import kept_positions
     from stdyn.scans.scanning import scan
     from stdyn.scans.variations import Variations
 
@@ -83,12 +84,14 @@ def scan_command(
     why = f"solve = {shown(settings.get('solve', 'ode'))}"
     refuse_options(("runs", "normals") if by_ode else ("ode_method", "rtol"), why)
     solve, seed = _solver(experiment, settings.get("solve", "ode"), settings.get("max_steps"))
+    alphas, keep = experiment.alphas(), settings.get("keep", "all")
+    kept_positions(keep, alphas)  # before any folder is made
     path = output or Path(f"data/{config.stem if config else 'scan'}.h5")
     try:
         with _executor(workers, scheduler) as (executor, in_flight):
             result = scan(
-                problems, experiment.alphas(), resumable(path), solve, executor, seed=seed,
-                keep=settings.get("keep", "all"), in_flight=in_flight, retry_failed=retry_failed, overwrite=force,
+                problems, alphas, resumable(path), solve, executor, seed=seed,
+                keep=keep, in_flight=in_flight, retry_failed=retry_failed, overwrite=force,
                 progress=interactive(),
             )  # fmt: skip
     except (ScanInterrupted, ScanStopped) as stopped:
