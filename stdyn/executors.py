@@ -73,7 +73,8 @@ def processes(workers: int | None = None) -> Iterator[Executor]:
     leave_if_imported()
     count = cores() if workers is None else integer("workers", workers, 1)
     before = set(multiprocessing.active_children())
-    pool = ProcessPoolExecutor(count, multiprocessing.get_context("spawn"), _start_worker)
+    spawn = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(count, spawn, _start_worker, (spawn.Value("i", 0),))
     try:
         yield pool
     except BaseException:
@@ -130,8 +131,24 @@ def _understood(work: bytes) -> str:
     return ""
 
 
-def _start_worker() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def worker_number() -> int | None:
+    """Which of the worker processes this is, from 0; None if it is none of them."""
+    return _number
+
+
+_number: int | None = None
+
+
+def _start_worker(started: Any) -> None:
+    global _number
+    with started.get_lock():
+        _number, started.value = started.value, started.value + 1
+    for name in (
+        "SIGINT",
+        "SIGHUP",
+    ):  # which a whole group of processes gets; what becomes of the work is not ours to say
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 

@@ -53,3 +53,20 @@ def test_a_part_of_a_core_more_is_a_core_more(tmp_path):
 @pytest.mark.parametrize(("said", "expected"), [("3", 3), ("0", HERE), ("default", HERE), ("", HERE)])
 def test_the_number_that_python_is_told_is_ours(tmp_path, said, expected):
     assert cores({"PYTHON_CPU_COUNT": said}, tmp_path) == expected
+
+
+def test_one_worker_says_for_all_that_kernels_are_compiled():
+    """The first one that starts; here nobody is a worker."""
+    assert executors.worker_number() is None
+    with executors.processes(2) as pool:
+        found = {each.result() for each in [pool.submit(_who) for _ in range(20)]}
+    assert found <= {(0, False), (1, True)}
+
+
+def _who():
+    """The number of a worker, and whether it is silent, as one that solves points of a scan is."""
+    from stdyn.kernels.compile import _compilations
+    from stdyn.scans import points
+
+    assert points.DONE == 1
+    return executors.worker_number(), _compilations.silent

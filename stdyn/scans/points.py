@@ -8,7 +8,9 @@ import numpy as np
 from stdyn.analysis.summary import summarise
 from stdyn.checks import Array
 from stdyn.errors import InputError, gathering, said
+from stdyn.executors import worker_number
 from stdyn.files.table import Row
+from stdyn.kernels import compile_silently
 from stdyn.model.problem import Problem
 from stdyn.model.trajectory import Trajectory
 from stdyn.text import shown
@@ -17,6 +19,9 @@ TODO, DONE, FAILED = 0, 1, 2
 STATES = ("todo", "done", "failed")
 
 Solve = Callable[..., Trajectory]
+
+if worker_number():  # one says for all that kernels are compiled
+    compile_silently()
 
 _SEED = 2**16  # marks the streams of a scan's points among those of the same seed
 
