@@ -141,14 +141,11 @@ _number: int | None = None
 
 def _start_worker(started: Any) -> None:
     global _number
-    with started.get_lock():
-        _number, started.value = started.value, started.value + 1
-    for name in (
-        "SIGINT",
-        "SIGHUP",
-    ):  # which a whole group of processes gets; what becomes of the work is not ours to say
+    for name in ("SIGINT", "SIGHUP"):  # of a terminal, to all its processes: who started the workers ends them
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
+    with started.get_lock():
+        _number, started.value = started.value, started.value + 1
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 

@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from stdyn import executors
 from stdyn.executors import cores
 
 HERE = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
