@@ -73,6 +73,7 @@ def processes(workers: int | None = None) -> Iterator[Executor]:
     leave_if_imported()
     count = cores() if workers is None else integer("workers", workers, 1)
     before = set(multiprocessing.active_children())
+    _start_tracker()
     spawn = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(count, spawn, _start_worker, (spawn.Value("i", 0),))
     try:
@@ -87,6 +88,19 @@ def processes(workers: int | None = None) -> Iterator[Executor]:
             pool._result_queue._writer.close()  # type: ignore[attr-defined]
         raise
     pool.shutdown()
+
+
+def _start_tracker() -> None:
+    """Start multiprocessing's process that cleans up, if it is not there; deaf to SIGHUP as it is to other signals."""
+    if not hasattr(signal, "SIGHUP"):  # Windows, where there is none
+        return
+    from multiprocessing import resource_tracker
+
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGHUP])  # which it inherits
+    try:
+        resource_tracker.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def leave_if_imported() -> None:

@@ -129,6 +129,12 @@ def stoppable() -> Iterator[Signals]:
         signals.end(before)
 
 
+def raise_what_came(error: Exception) -> None:
+    """Raise the KeyboardInterrupt of the first signal that has come, of which `error` may have been made on its way."""
+    if _here and _here[-1].reason is not None:
+        raise _here[-1].reason from error
+
+
 @contextmanager
 def uninterrupted() -> Iterator[None]:
     """Put the signals off until the block is done, also those that somebody else has a handler for."""

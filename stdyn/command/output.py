@@ -161,6 +161,14 @@ class Output:
         target.reserve()
         return target
 
+    def check(self, kinds: Iterable[tuple[str, ...]], figures: Iterable[str]) -> None:
+        """Refuse what cannot be written, before it is known what `targets` is to take over."""
+        paths = [self.path(f"{'_'.join(kind)}.h5") for kind in kinds]
+        there = [path for path in paths if _exists(path)]
+        for path in paths:
+            Target.checked(path, self.force or path in there)
+        self.figures.check(self.name, figures, self.force, there)
+
     def targets(self, wanted: Mapping[Kind, Wanted], figures: Iterable[str]) -> dict[Kind, Target]:
         """The file of each kind, name_kind.h5, checked, and the names of the figures; only then is anything made.
 

@@ -113,52 +113,56 @@ def _study_against(quantity: str, values: Any, experiment: Experiment, output: O
     name = f"against_{quantity.replace('=', '_')}"
     figures = [f"{each}_{name}" for each in ("escape_rate", "plateau_length", "eps_g_infinity")]
     target = output.target(f"{name}.csv", figures)
+    part = Target.at(output.path(f"{name}_interrupted.csv"), force=True)  # so that it is not taken for the whole
     found = study(variations, experiment.alphas(), progress=interactive())
+    if found.interrupted:
+        with uninterrupted():
+            part.save_text(found.csv())
+            done = f"{len(found.values)} of {len(variations.axes[quantity])} values"
+            raise Stopped(f"interrupted after {done}; they are in {part.path}")
     with uninterrupted():
         target.save_text(found.csv())
     click.echo(found)
     output.draw(lambda: theoryplot.study_figures(found), [target.path])
-    if found.interrupted:
-        done = f"{len(found.values)} of {len(variations.axes[quantity])} values"
-        raise Stopped(f"interrupted after {done}; they are in {target.path}")
 
 
 def _study_sizes(experiment: Experiment, values: Any, output: Output) -> None:
     """When runs leave the plateau of a symmetric start, predicted for every N and by reduced runs at these."""
-    from stdyn.analysis.escape import escape_times
+    from stdyn.analysis.escape import escape_times, time_below
     from stdyn.checks import integer
     from stdyn.figures import theoryplot
     from stdyn.scans.variations import Variations
 
     sizes = [integer("N", N, experiment.K + experiment.M) for N in Variations(experiment, {"N": values}).axes["N"]]
-    names = [f"{rule}_N{N}.h5" for rule in experiment.rules for N in sizes]
-    targets = {name: Target.checked(output.path(name), output.force) for name in names}
-    output.figures.check(output.name, ["escape"], output.force)
+    kinds = [(rule, f"N{N}") for rule in experiment.rules for N in sizes]
+    output.check(kinds, ["escape"])
     laws = {rule: escape_times(experiment.problem(rule), rng=experiment.rng("samples")) for rule in experiment.rules}
-    for target in targets.values():
-        target.reserve()
+    jobs: dict[tuple[str, ...], Job] = {}
+    for (rule, name), N in zip(kinds, sizes * len(laws), strict=True):
+        other = replace(experiment, seed=experiment.seed + len(jobs))  # so that runs of other N are independent
+        jobs[rule, name] = _runs_that_leave(other, replace(experiment.problem(rule), N=N), laws[rule])
+        jobs[rule, name].check()
+    targets = output.targets(jobs, ["escape"])
     results: list[tuple[Problem, EscapeTimes, dict[int, Array]]] = []
     for rule, times in laws.items():
-        problem = experiment.problem(rule)
         seen: dict[int, Array] = {}
         for N in sizes:
-            seed = experiment.seed + len(results) * len(sizes) + len(seen)  # so that runs of other N are independent
-            other = replace(experiment, seed=seed)
-            seen[N] = _seen(other, replace(problem, N=N), times, targets[f"{rule}_N{N}.h5"])
+            try:
+                ensemble = jobs[rule, f"N{N}"].solved(targets[rule, f"N{N}"])
+            except Stopped as stopped:
+                raise Stopped(f"{stopped}; the same command goes on") from None
+            seen[N] = time_below(ensemble.alphas, ensemble.eps_g, times.level)
         click.echo(f"{times.report(rule, seen)}\n")
-        results.append((problem, times, seen))
+        results.append((experiment.problem(rule), times, seen))
     output.draw(lambda: {"escape": theoryplot.escape_figure(results)}, [each.path for each in targets.values()])
 
 
-def _seen(experiment: Experiment, problem: "Problem", times: "EscapeTimes", target: Target) -> "Array":
-    """When each of the reduced runs of a problem leaves the plateau."""
+def _runs_that_leave(experiment: Experiment, problem: "Problem", times: "EscapeTimes") -> Job:
+    """Reduced runs that last until nearly all have left the plateau."""
     import numpy as np
-
-    from stdyn.analysis.escape import time_below
 
     N = problem.N
     last = 1.1 * float(np.percentile(times.at(N), 99))
     alphas = np.unique(np.rint(np.linspace(0, last, 1001) * N)) / N
     enough = replace(experiment, runs=experiment.runs or min(1000, max(16, round(1e9 / (N * last)))))
-    ensemble = Job("reduced", enough, problem, alphas).solved(target)
-    return time_below(ensemble.alphas, ensemble.eps_g, times.level)
+    return Job("reduced", enough, problem, alphas)

@@ -23,7 +23,7 @@ from stdyn.layered.network import Network
 from stdyn.layered.training import Training
 from stdyn.layered.trainingfile import Histories, State, opened
 from stdyn.progress import Bar, bar
-from stdyn.stopping import stoppable
+from stdyn.stopping import raise_what_came, stoppable
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -204,6 +204,7 @@ class _Work:
             warnings.warn(said_so, DivergenceWarning, stacklevel=5)
             return
         except (MemoryError, OSError, RuntimeError) as error:
+            raise_what_came(error)
             raise ExecutorLost(said(error)) from None
         self.bar.update(0 if state.networks[run] is None else 1)
         state.put(run, network, records, seconds)

@@ -13,6 +13,7 @@ from stdyn.files.table import Row
 from stdyn.kernels import compile_silently
 from stdyn.model.problem import Problem
 from stdyn.model.trajectory import Trajectory
+from stdyn.stopping import raise_what_came
 from stdyn.text import shown
 
 TODO, DONE, FAILED = 0, 1, 2
@@ -61,6 +62,7 @@ def solve_point(task: Task, problem: Problem | Callable[[], Problem], rng: np.ra
             trajectory = task.solve(problem, task.alphas, **({} if rng is None else {"rng": rng}))
         return _row(task, trajectory, words)
     except Exception as error:
+        raise_what_came(error)  # numba, as it compiles, makes another exception of a signal
         return failed(error)
 
 

@@ -17,6 +17,7 @@ import numpy as np
 import stdyn
 from stdyn.command.main import main
 from stdyn.files.store import kind
+from stdyn.scans.points import FAILED
 from stdyn.theory.fluctuations import load_fluctuations
 
 SMALL = ("--N", "60", "--K", "2", "--M", "2", "--eta", "0.2", "--eta-v", "0.2")
@@ -39,7 +40,7 @@ COMMANDS = {
 }
 READERS = {
     "trajectory": stdyn.load,
-    "scan": lambda path: stdyn.open_scan(path).summary,
+    "scan": lambda path: points(path),
     "training": lambda path: stdyn.open_training(path).histories,
     "fluctuations": load_fluctuations,
 }
@@ -67,21 +68,40 @@ def child(arguments, folder):
         os._exit(code)
 
 
-def stopped(arguments, folder, number, delay):
-    """Exit code, output and faults of a command that gets a signal after a while."""
+def stopped(arguments, folder, number, delay, group):
+    """Exit code, output and faults of a command that gets a signal after a while, alone or with all its processes."""
     folder.mkdir(parents=True)
     pid = os.fork()
     if pid == 0:
         child(arguments, folder)
     time.sleep(delay)
-    os.kill(pid, number)
+    (os.killpg if group else os.kill)(pid, number)
     end = time.monotonic() + 60
     while not (ended := os.waitpid(pid, os.WNOHANG))[0]:
         if time.monotonic() > end:
             os.kill(pid, signal.SIGKILL)
         time.sleep(0.01)
+    faults = [] if is_empty(pid) else ["processes are left"]
     out, err = ((folder / name).read_text() for name in ("out", "err"))
-    return {"code": os.waitstatus_to_exitcode(ended[1]), "out": out, "err": err, "wrong": wrong(folder)}
+    return {"code": os.waitstatus_to_exitcode(ended[1]), "out": out, "err": err, "wrong": wrong(folder) + faults}
+
+
+def is_empty(group):
+    """Whether all processes of a group end within ten seconds."""
+    for _ in range(1000):
+        try:
+            os.killpg(group, 0)
+        except ProcessLookupError:
+            return True
+        time.sleep(0.01)
+    return False
+
+
+def points(path):
+    """The states of a scan's points, of which none has failed."""
+    scan = stdyn.open_scan(path)
+    assert FAILED not in scan.state
+    return scan.summary
 
 
 def wrong(folder):
@@ -132,5 +152,6 @@ if __name__ == "__main__":
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             for moment in range(moments):
                 delay = rng.uniform(0.02, longest)
-                found = stopped(arguments, root / name / f"{number.name}_{moment}", number, delay)
+                group = name.endswith("workers") and moment % 2 == 0
+                found = stopped(arguments, root / name / f"{number.name}_{moment}", number, delay, group)
                 print(json.dumps({"name": name, "signal": int(number), "delay": delay} | found), flush=True)

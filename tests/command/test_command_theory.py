@@ -6,7 +6,8 @@ from command_helpers import assert_refused, contents
 
 from stdyn import load
 
-COMMITTEE = ("--K", "2", "--M", "2", "--eta-v", "0", "--v", "1", "--b", "[1.0, 0.7]")
+BP = ("--K", "2", "--M", "2", "--eta-v", "0", "--v", "1")  # which has no feedback weights b
+COMMITTEE = (*BP, "--b", "[1.0, 0.7]")
 
 
 def test_theory_prints_plateaus_and_fixed_points(run, tmp_path):
@@ -39,7 +40,7 @@ def test_theory_against_a_learning_rate(run, tmp_path):
 
 
 def test_a_study_that_is_interrupted_keeps_what_is_done(run, tmp_path, monkeypatch):
-    """Ctrl-C in the third of three values: two are printed, written and drawn, exit code 1."""
+    """Ctrl-C in the third of three values: two are in a file of another name, and the same command needs no --force."""
     from stdyn.scans import studies
 
     numbers, calls = studies._numbers, []
@@ -51,24 +52,64 @@ def test_a_study_that_is_interrupted_keeps_what_is_done(run, tmp_path, monkeypat
         return numbers(problem, alphas)
 
     monkeypatch.setattr(studies, "_numbers", stops)
-    code, _, err = run("theory", *COMMITTEE, "--vary", "eta=[0.2, 0.4, 0.6]", "--name", "s")
-    assert (code, err) == (1, "stdyn: interrupted after 2 of 3 values; they are in data/s_against_eta.csv\n")
-    lines = (tmp_path / "data/s_against_eta.csv").read_text().splitlines()
-    assert [line.split(",")[:2] for line in lines[1:]] == [["fa", "0.2"], ["fa", "0.4"], ["bp", "0.2"], ["bp", "0.4"]]
-    assert (tmp_path / "figures/s_escape_rate_against_eta.png").exists()
+    command = ("theory", *COMMITTEE, "--vary", "eta=[0.2, 0.4, 0.6]", "--name", "s")
+    code, _, err = run(*command)
+    assert (code, err) == (
+        1,
+        "stdyn: interrupted after 2 of 3 values; they are in data/s_against_eta_interrupted.csv\n",
+    )
+    assert list(contents(tmp_path)) == ["data/s_against_eta_interrupted.csv"]
+    part = (tmp_path / "data/s_against_eta_interrupted.csv").read_text().splitlines()
+    assert [line.split(",")[:2] for line in part[1:]] == [["fa", "0.2"], ["fa", "0.4"], ["bp", "0.2"], ["bp", "0.4"]]
+    calls.clear()
+    assert run(*command)[0] == 1
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    code, _, err = run(*command)
+    assert (code, err) == (0, "")
+    whole = (tmp_path / "data/s_against_eta.csv").read_text().splitlines()
+    assert len(whole) == 1 + 2 * 3
+    assert set(part) < set(whole)
+
+
+@pytest.mark.slow
+def test_theory_against_n_goes_on(run, tmp_path, monkeypatch):
+    """What is complete is taken over, what was interrupted is made; another experiment's files are refused."""
+    from stdyn.simulation import runs
+
+    reduced, sizes = runs.simulate_reduced, []
+
+    def stops(problem, *arguments, **keywords):
+        sizes.append(problem.N)
+        if sizes == [50, 100]:
+            raise KeyboardInterrupt
+        return reduced(problem, *arguments, **keywords)
+
+    monkeypatch.setattr(runs, "simulate_reduced", stops)
+    start = ("--start", "prepared", "--eta", "1.5", "--rule", "bp", "--vary", "N=[50, 100]", "--name", "e")
+    code, _, err = run("theory", *BP, *start, "--runs", "20")
+    assert code == 1
+    assert err.endswith("; the same command goes on\n")
+    before = contents(tmp_path)
+    assert list(before) == ["data/e_bp_N50.h5"]
+    assert_refused(run("theory", *BP, *start, "--runs", "21"), "data/e_bp_N50.h5 exists", "runs is 20 there")
+    code, out, _ = run("theory", *BP, *start, "--runs", "20")
+    assert code == 0
+    assert "data/e_bp_N50.h5 is there already" in out
+    assert sizes == [50, 100, 100]
+    assert contents(tmp_path)["data/e_bp_N50.h5"] == before["data/e_bp_N50.h5"]
 
 
 @pytest.mark.slow
 def test_theory_against_n(run, tmp_path):
     """From a symmetric start: predicted and seen escapes at each N, files of the runs, a figure."""
     start = ("--start", "prepared", "--eta", "1.5", "--rule", "bp", "--runs", "20")
-    committee = COMMITTEE[:-2]  # without b
-    code, out, _ = run("theory", *committee, *start, "--vary", "N=[50, 100]", "--name", "e")
+    code, out, _ = run("theory", *BP, *start, "--vary", "N=[50, 100]", "--name", "e")
     assert code == 0
     assert "predicted: 5 %" in out
     assert sorted(contents(tmp_path)) == ["data/e_bp_N100.h5", "data/e_bp_N50.h5", "figures/e_escape.png"]
     assert load(tmp_path / "data/e_bp_N50.h5").runs == 20
-    assert_refused(run("theory", *committee, "--vary", "N=[50, 100]", "--rule", "bp"), "start must have a symmetry")
+    assert_refused(run("theory", *BP, "--vary", "N=[50, 100]", "--rule", "bp"), "start must have a symmetry")
 
 
 @pytest.mark.parametrize(

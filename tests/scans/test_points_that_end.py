@@ -1,7 +1,10 @@
 """Points of a scan that end before the last alpha; what is said of them, in any thread; and scans that never begin."""
 
+import os
+import signal
 import subprocess
 import sys
+import time
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -14,7 +17,8 @@ import pytest
 from conftest import random_problem
 
 import stdyn
-from stdyn import DivergenceWarning, Experiment, InputError, Variations, integrate, open_scan, scan
+from stdyn import DivergenceWarning, Experiment, InputError, ScanInterrupted, Variations, integrate, open_scan, scan
+from stdyn.stopping import SIGNALS
 
 ALPHAS = np.linspace(0, 20, 21)
 PROBLEMS = [random_problem(2, 2, seed=seed, decay=decay) for seed, decay in enumerate([0.05, 300.0, 0.05])]
@@ -206,3 +210,26 @@ def test_a_script_without_a_guard_is_told_so(tmp_path):
     script.write_text(SESSION + 'if __name__ == "__main__":\n    main()')
     found = subprocess.run([sys.executable, "script.py"], cwd=tmp_path, capture_output=True, text=True, timeout=120)
     assert found.stdout == "[1]\n[1]\n", found.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs signals")
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_is_never_a_points_failure(tmp_path, number):
+    """numba, as it compiles, makes a RuntimeError of it: the point is still to do, and so it is in the next scan."""
+
+    def compiling(problem, alphas):
+        try:
+            if problem is PROBLEMS[2]:
+                os.kill(os.getpid(), number)
+                time.sleep(1)
+        except KeyboardInterrupt:
+            raise RuntimeError("what numba makes of it") from None
+        return integrate(problem, alphas)
+
+    before = signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+    try:
+        with pytest.raises(ScanInterrupted, match="interrupted: 2 done of 3 points"):
+            scan([PROBLEMS[0]] * 2 + [PROBLEMS[2]], ALPHAS, tmp_path / "scan.h5", compiling)
+    finally:
+        signal.signal(number, before)
+    assert open_scan(tmp_path / "scan.h5").state.tolist() == [1, 1, 0]
