@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
+from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -168,6 +169,14 @@ def _end_with_parent() -> None:
     if parent is not None:
         parent.join()
         os._exit(1)
+
+
+def worker_died(executor: Executor) -> bool:
+    """Whether a process of a pool has ended, which the pool does not see while it reads a result that was cut off."""
+    if not isinstance(executor, ProcessPoolExecutor):
+        return False
+    processes = list((getattr(executor, "_processes", None) or {}).values())
+    return bool(wait([each.sentinel for each in processes], 0))
 
 
 def why_lost(error: BaseException) -> str | None:

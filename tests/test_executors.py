@@ -1,10 +1,16 @@
 """How many cores there are, by what a machine says of them."""
+# ruff: noqa: PT012  (workers are ended by what leaves their block)
 
 import os
+import signal
+import sys
+from multiprocessing.connection import Connection
 
+import numpy as np
 import pytest
+from conftest import random_problem
 
-from stdyn import executors
+from stdyn import ScanStopped, Training, TrainingStopped, executors, open_scan, open_training, scan, train
 from stdyn.executors import cores
 
 HERE = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
@@ -71,3 +77,33 @@ def _who():
 
     assert points.DONE == 1
     return executors.worker_number(), _compilations.silent
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="needs signals")
+def test_a_worker_killed_while_it_writes_a_result_does_not_hold_those_who_wait(tmp_path, image_folder):
+    """The pool itself would wait for the rest of the result for ever; what has arrived is kept."""
+    problems = [random_problem(2, 2, seed=seed) for seed in range(20)]
+    with pytest.raises(ScanStopped, match="a worker process ended"), executors.processes(1) as pool:
+        pool.submit(_is_killed_at, 4).result()
+        scan(problems, np.linspace(0, 20, 21), tmp_path / "scan.h5", executor=pool)
+    assert open_scan(tmp_path / "scan.h5").state.tolist() == [1] + [0] * 19  # after the trial
+    training = Training(rule="fa", widths=(9,), epochs=9, batch=7, seeds=(1, 2))
+    with pytest.raises(TrainingStopped, match="a worker process ended"), executors.processes(1) as pool:
+        pool.submit(_is_killed_at, 9).result()
+        train(training, tmp_path / "training.h5", image_folder, pool)
+    assert open_training(tmp_path / "training.h5").epochs_done.sum() > 0
+
+
+def _is_killed_at(message):
+    """In a worker: have it killed in the middle of writing the result of this number, which counts this one."""
+    send, sent = Connection._send, []
+
+    def counted(self, data):
+        sent.append(data)
+        if len(sent) == message:
+            os.write(self.fileno(), data[: len(data) // 2])
+            os.kill(os.getpid(), signal.SIGKILL)
+        send(self, data)
+
+    Connection._send = counted

@@ -14,7 +14,7 @@ from typing import ParamSpec, TypeVar
 
 from stdyn.checks import check_executor, check_memory
 from stdyn.errors import DivergenceWarning, ExecutorLost, InputError, TrainingInterrupted, TrainingStopped, said
-from stdyn.executors import try_out
+from stdyn.executors import try_out, worker_died
 from stdyn.layered import mnist
 from stdyn.layered.epochs import Diverged, Setup, check_threads, start_records, train_epoch
 from stdyn.layered.history import EpochRecords
@@ -27,6 +27,7 @@ from stdyn.stopping import raise_what_came, stoppable
 
 P = ParamSpec("P")
 T = TypeVar("T")
+_LOOK = 0.5  # seconds without a result after which it is seen whether a worker has died
 Source = tuple[str, bool, int | None, str]  # folder, whether another data set is taken, how many to train with, SHA-256
 Done = tuple[Network, EpochRecords, float]  # after an epoch: the network, the records, and the seconds it took
 
@@ -215,12 +216,17 @@ def _in_turns(work: _Work, todo: list[int], together: int) -> None:
     """Train the networks `todo`, epoch by epoch in turns, so many at a time; what is done when it ends is written."""
     waiting, pending = deque(todo), dict[Future[Done], int]()
     lost: ExecutorLost | None = None
+    dead = 0
     try:
         while pending or (waiting and lost is None):
             while waiting and lost is None and len(pending) < together:
                 run = waiting.popleft()
                 pending[work.submit(run)] = run
-            for future in wait(pending, return_when=FIRST_COMPLETED).done:
+            arrived = wait(pending, _LOOK, FIRST_COMPLETED).done
+            dead += not arrived and worker_died(work.executor)
+            if dead > 1:  # and the pool had the time to say so
+                raise ExecutorLost("a worker process ended while it wrote a result")
+            for future in arrived:
                 run = pending.pop(future)
                 try:
                     work.write(run, future)

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 
 from stdyn.checks import check_executor, integer, time_grid
 from stdyn.errors import ExecutorLost, ScanInterrupted, ScanStopped, said
-from stdyn.executors import leave_if_imported, try_out, why_lost
+from stdyn.executors import leave_if_imported, try_out, why_lost, worker_died
 from stdyn.files.paths import exists
 from stdyn.files.provenance import check_same
 from stdyn.files.table import Row, Table, writing
@@ -188,6 +188,7 @@ def _elsewhere(work: Work, todo: np.ndarray, executor: Executor, in_flight: int)
     arrived: queue.SimpleQueue[Future[Row]] = queue.SimpleQueue()
     waiting = map(int, todo)
     lost: ExecutorLost | None = None
+    dead = 0
     try:
         while not lost or not arrived.empty():
             for index in islice(waiting, 0 if lost else in_flight - len(pending)):
@@ -203,6 +204,9 @@ def _elsewhere(work: Work, todo: np.ndarray, executor: Executor, in_flight: int)
             try:
                 future = arrived.get(timeout=_COMMIT)
             except queue.Empty:
+                dead += worker_died(executor)
+                if dead > 1:  # and the pool had the time to say so
+                    lost = ExecutorLost("a worker process ended while it wrote a result")
                 yield -1, None
                 continue
             index = pending.pop(future)

@@ -74,7 +74,10 @@ def test_a_study_that_is_interrupted_keeps_what_is_done(run, tmp_path, monkeypat
 
 @pytest.mark.slow
 def test_theory_against_n_goes_on(run, tmp_path, monkeypatch):
-    """What is complete is taken over, what was interrupted is made; another experiment's files are refused."""
+    """From a symmetric start: predicted and seen escapes at each N, files of the runs, a figure.
+
+    What is complete is taken over after an interruption, and another experiment's files are refused.
+    """
     from stdyn.simulation import runs
 
     reduced, sizes = runs.simulate_reduced, []
@@ -96,19 +99,11 @@ def test_theory_against_n_goes_on(run, tmp_path, monkeypatch):
     code, out, _ = run("theory", *BP, *start, "--runs", "20")
     assert code == 0
     assert "data/e_bp_N50.h5 is there already" in out
-    assert sizes == [50, 100, 100]
-    assert contents(tmp_path)["data/e_bp_N50.h5"] == before["data/e_bp_N50.h5"]
-
-
-@pytest.mark.slow
-def test_theory_against_n(run, tmp_path):
-    """From a symmetric start: predicted and seen escapes at each N, files of the runs, a figure."""
-    start = ("--start", "prepared", "--eta", "1.5", "--rule", "bp", "--runs", "20")
-    code, out, _ = run("theory", *BP, *start, "--vary", "N=[50, 100]", "--name", "e")
-    assert code == 0
     assert "predicted: 5 %" in out
     assert sorted(contents(tmp_path)) == ["data/e_bp_N100.h5", "data/e_bp_N50.h5", "figures/e_escape.png"]
-    assert load(tmp_path / "data/e_bp_N50.h5").runs == 20
+    assert load(tmp_path / "data/e_bp_N100.h5").runs == 20
+    assert sizes == [50, 100, 100]
+    assert contents(tmp_path)["data/e_bp_N50.h5"] == before["data/e_bp_N50.h5"]
     assert_refused(run("theory", *BP, "--vary", "N=[50, 100]", "--rule", "bp"), "start must have a symmetry")
 
 
