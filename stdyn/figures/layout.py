@@ -54,7 +54,7 @@ def legend(
         if wide <= _WIDE * width and high <= _HIGH * height:
             placed(columns, smaller, loc=loc)
             return
-    figure = ax.get_figure(root=True)
+    figure = ax.figure
     assert isinstance(figure, Figure)
     entries = [(handle, wrapped(text, width, size, figure)) for handle, text in entries]
     below = ax.transAxes + ScaledTranslation(0, -_BELOW, figure.dpi_scale_trans)
@@ -177,7 +177,7 @@ def _columns(entries: int, most: int) -> list[int]:
 
 def _size(found: Legend) -> tuple[float, float]:
     """Width and height of a legend in inches."""
-    figure = found.get_figure(root=True)
+    figure = found.figure
     assert figure is not None
     box = found.get_window_extent(RendererAgg(1, 1, figure.dpi))
     return box.width / figure.dpi, box.height / figure.dpi
@@ -193,7 +193,7 @@ def _width(text: str, size: float, figure: Figure) -> float:
 
 def _room(ax: Axes) -> tuple[float, float]:
     """Width and height of an axes in inches, about, when the layout will be done."""
-    figure, place = ax.get_figure(root=True), ax.get_subplotspec()
+    figure, place = ax.figure, ax.get_subplotspec()
     assert isinstance(figure, Figure)
     if place is None:
         box = ax.get_position()
