@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import pickle
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -22,6 +23,8 @@ from stdyn.text import printable, shown
 
 T = TypeVar("T")
 
+# sent to all processes of a terminal; who started the workers ends them
+_OF_A_TERMINAL = [getattr(signal, name) for name in ("SIGINT", "SIGHUP") if hasattr(signal, name)]
 _GRACE = 1.0  # seconds that worker processes get to finish what they are at, before they are terminated
 _PAUSES = (0.1, 1.0, 10.0)  # seconds until a result is asked for again, where its connection ended but not the cluster
 
@@ -76,7 +79,7 @@ def processes(workers: int | None = None) -> Iterator[Executor]:
     before = set(multiprocessing.active_children())
     _start_tracker()
     spawn = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(count, spawn, _start_worker, (spawn.Value("i", 0),))
+    pool = _Pool(count, spawn, _start_worker, (spawn.Value("i", 0),))
     try:
         yield pool
     except BaseException:
@@ -91,15 +94,32 @@ def processes(workers: int | None = None) -> Iterator[Executor]:
     pool.shutdown()
 
 
+class _Pool(ProcessPoolExecutor):
+    """A pool whose workers hear none of a terminal's signals from their first moment on, while they import, too."""
+
+    def submit(self, function: Callable[..., T], /, *arguments: Any, **keywords: Any) -> Future[T]:
+        with _blocked():  # the first call starts the workers
+            return super().submit(function, *arguments, **keywords)
+
+
 def _start_tracker() -> None:
     """Start multiprocessing's process that cleans up, if it is not there; deaf to SIGHUP as it is to other signals."""
-    if not hasattr(signal, "SIGHUP"):  # Windows, where there is none
-        return
-    from multiprocessing import resource_tracker
+    if sys.platform != "win32":  # where there is none
+        from multiprocessing import resource_tracker
 
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGHUP])  # which it inherits
+        with _blocked():
+            resource_tracker.ensure_running()
+
+
+@contextmanager
+def _blocked() -> Iterator[None]:
+    """Let the signals of a terminal wait while the block lasts; processes that it starts inherit that they wait."""
+    if sys.platform == "win32":
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _OF_A_TERMINAL)
     try:
-        resource_tracker.ensure_running()
+        yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
@@ -156,9 +176,10 @@ _number: int | None = None
 
 def _start_worker(started: Any) -> None:
     global _number
-    for name in ("SIGINT", "SIGHUP"):  # of a terminal, to all its processes: who started the workers ends them
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.SIG_IGN)
+    for number in _OF_A_TERMINAL:
+        signal.signal(number, signal.SIG_IGN)
+    if sys.platform != "win32":
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _OF_A_TERMINAL)
     with started.get_lock():
         _number, started.value = started.value, started.value + 1
     threading.Thread(target=_end_with_parent, daemon=True).start()
