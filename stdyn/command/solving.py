@@ -120,7 +120,7 @@ class Job:
                 with uninterrupted():
                     raise Stopped(_kept(error, target, stopwatch.seconds)) from None
             raise Stopped(f"interrupted before anything was recorded for {target.path}") from None
-        target.save(found, stopwatch.seconds if self.kind == "fluctuations" else found.attributes["wall_time"])
+        target.save(found, getattr(found, "attributes", {}).get("wall_time", stopwatch.seconds))
         return found
 
     def _solve(self) -> "Trajectory | Fluctuations":
