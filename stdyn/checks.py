@@ -87,6 +87,8 @@ def _not_a_number(value: object, depth: int = 0) -> str:
         return next((found for each in value if (found := _not_a_number(each, depth + 1))), "")
     if type(value) in (int, float):
         return ""
+    if isinstance(value, bytes | bytearray | memoryview):
+        return "bytes are not meant"
     array = value if isinstance(value, np.ndarray) else np.asarray(value)
     if array.dtype.kind == "O":
         others = (each for each in array.flat if isinstance(each, bool | np.bool_) or not isinstance(each, Real))
@@ -104,7 +106,7 @@ def precision(*values: ArrayLike) -> float:
 def number(name: str, value: object, least: float = 0.0, most: float = sys.float_info.max) -> float:
     """`value` as a finite float from `least` to `most`."""
     value = _scalar(value)
-    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
+    if isinstance(value, bool | np.timedelta64) or not isinstance(value, int | float | np.integer | np.floating):
         raise InputError(f"{name} must be a number, but is {shown(value)}")
     try:
         found = float(value)
@@ -123,7 +125,7 @@ def integer(name: str, value: object, least: int, most: int = 2**53) -> int:
     value = _scalar(value)
     if isinstance(value, (float, np.floating)) and np.isfinite(value) and value == int(value):
         value = int(value)
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+    if isinstance(value, bool | np.timedelta64) or not isinstance(value, (int, np.integer)):
         raise InputError(f"{name} must be an integer, but is {shown(value)}")
     if value < least:
         raise InputError(f"{name} must be at least {least}, but is {shown(value)}")

@@ -89,3 +89,18 @@ def test_the_same_numbers_in_float64_are_held_to_float64():
         OrderParameters([[1.0 + 1e-3], [0]], np.eye(2, dtype="f4"), *rest[1:])
     with pytest.raises(InputError, match="Q must be symmetric"):
         OrderParameters(rest[0], np.array([[1, 0.5], [0.5001, 1]], "f4"), *rest[1:])
+
+
+@pytest.mark.parametrize("value", [np.timedelta64(5, "Y"), np.timedelta64(1, "s"), np.timedelta64("NaT")])
+def test_times_are_no_numbers(value):
+    """Though NumPy has them among its integers."""
+    for check in (number, integer):
+        with pytest.raises(InputError, match="^x must be"):
+            check("x", value, 0)
+
+
+@pytest.mark.parametrize("value", [b"12", bytearray(b"12"), memoryview(b"12")])
+def test_bytes_are_no_numbers(value):
+    """Though NumPy takes some of them for small integers."""
+    with pytest.raises(InputError, match="^v must be an array of numbers"):
+        frozen_array("v", value, (1,))
