@@ -95,12 +95,12 @@ def test_the_same_numbers_in_float64_are_held_to_float64():
 def test_times_are_no_numbers(value):
     """Though NumPy has them among its integers."""
     for check in (number, integer):
-        with pytest.raises(InputError, match="^x must be"):
+        with pytest.raises(InputError, match=r"^x must be"):
             check("x", value, 0)
 
 
 @pytest.mark.parametrize("value", [b"12", bytearray(b"12"), memoryview(b"12")])
 def test_bytes_are_no_numbers(value):
     """Though NumPy takes some of them for small integers."""
-    with pytest.raises(InputError, match="^v must be an array of numbers"):
+    with pytest.raises(InputError, match=r"^v must be an array of numbers"):
         frozen_array("v", value, (1,))
