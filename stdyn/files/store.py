@@ -12,8 +12,10 @@ import numpy as np
 from stdyn.files.format import Variables, fill, kind_of
 from stdyn.files.paths import check_not_locked, check_target, move_into_place
 from stdyn.files.table import Table, look
+from stdyn.stopping import uninterrupted
 
 
+@uninterrupted()
 def write(
     path: str | os.PathLike[str], variables: Variables, attributes: Mapping[str, Any], overwrite: bool = False
 ) -> Path:

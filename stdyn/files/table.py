@@ -16,6 +16,7 @@ from stdyn.files.guard import GuardedFile
 from stdyn.files.journal import journal_of, settled
 from stdyn.files.paths import check_target, largest, move_into_place, readable
 from stdyn.files.reading import NoAxes, NotRead, Points, Variable, attribute, axes, is_dataset, variable
+from stdyn.stopping import uninterrupted
 
 Columns = dict[str, tuple[tuple[str, ...], type, str]]  # name -> (axes after that of the points, type, what it is)
 Value = np.ndarray | float | str
@@ -29,6 +30,7 @@ _LOOKS = 10  # at a file that is being written
 T = TypeVar("T")
 
 
+@uninterrupted()  # h5py prints tracebacks of a file in memory that was left half made
 def create_table(
     path: str | os.PathLike[str], points: int, columns: Columns, others: Variables, attributes: Mapping[str, Any],
     overwrite: bool = False, axis: str = "point",
