@@ -265,14 +265,9 @@ _READ = ("config", "activation", "activation_teacher", "file", "files")  # param
 
 
 def _exists(path: Path) -> bool:
-    try:
-        return path.exists()
-    except PermissionError:
-        raise InputError(f"the folder {path.parent} cannot be searched: permission denied") from None
-    except OSError as error:
-        raise InputError(f"{path} cannot be reached: {error.strerror}") from None
-    except ValueError:
-        return False
+    from stdyn.files.paths import exists
+
+    return exists(path)
 
 
 def _make_folder(path: Path) -> None:

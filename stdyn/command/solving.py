@@ -10,7 +10,6 @@ from stdyn.command.output import Stopped, Target
 from stdyn.errors import InputError, Interrupted
 from stdyn.model.experiment import Experiment
 from stdyn.progress import interactive
-from stdyn.stopping import uninterrupted
 
 if TYPE_CHECKING:
     from stdyn.checks import Array
@@ -76,9 +75,6 @@ class Job:
             "method": there.method,
             "runs": there.runs,
         }
-        if not self.problem.smooth and had.get("rtol") is not None:  # a coarser one is taken where g' jumps
-            had["rtol"] = max(had["rtol"], self.experiment.rtol) if had["rtol"] <= _COARSE else had["rtol"]
-            wanted["rtol"] = had["rtol"] if "rtol" in wanted else None
         for name, value in wanted.items():
             if had[name] != value:
                 return f"another experiment is in it: {name} is {had[name]!r} there and {value!r} here"
@@ -87,7 +83,7 @@ class Job:
             return f"another experiment is in it, with another {different.partition(':')[0]}"
         N = self.problem.N
         alphas = np.unique(np.rint(self.alphas * N)) / N if self.simulated else self.alphas
-        ends = (there.diverged_at, getattr(there, "failed_at", None), there.attributes.get("interrupted"))
+        ends = (there.diverged_at, there.failed_at, there.attributes.get("interrupted"))
         ended = any(each is not None for each in ends)
         if not np.array_equal(there.alphas, alphas[: len(there.alphas)]) or (
             len(there.alphas) < len(alphas) and not ended
@@ -99,7 +95,10 @@ class Job:
         """By what a file of this problem and method is recognised, beside the problem and the alphas."""
         of = self.experiment
         if not self.simulated:
-            return {"method": "ode", "runs": None, "ode_method": of.ode_method, "rtol": of.rtol}
+            from stdyn.theory.ode import RTOL_OF_JUMPS
+
+            rtol = of.rtol if self.problem.smooth else max(of.rtol, RTOL_OF_JUMPS)
+            return {"method": "ode", "runs": None, "ode_method": of.ode_method, "rtol": rtol}
         from stdyn.simulation import streams
 
         seed = streams.seed(of.rng(self.kind))
@@ -117,8 +116,7 @@ class Job:
             found = self._solve()
         except KeyboardInterrupt as error:
             if isinstance(error, Interrupted) and hasattr(error.trajectory, "theory") == (self.kind == "fluctuations"):
-                with uninterrupted():
-                    raise Stopped(_kept(error, target, stopwatch.seconds)) from None
+                raise Stopped(_kept(error, target, stopwatch.seconds)) from None
             raise Stopped(f"interrupted before anything was recorded for {target.path}") from None
         target.save(found, getattr(found, "attributes", {}).get("wall_time", stopwatch.seconds))
         return found
@@ -139,9 +137,6 @@ class Job:
         count = of.number_of_runs(self.kind)
         click.echo(f"{problem.rule}: {count} {self.kind} runs of N = {problem.N} to alpha = {alphas[-1]:g} …")
         return simulate(problem, alphas, count, rng=of.rng(self.kind), normals=of.normals, progress=interactive())
-
-
-_COARSE = 1e-5  # up to which a tolerance is raised where the right-hand side jumps
 
 
 def _kept(interrupted: Interrupted, target: Target, seconds: float) -> str:

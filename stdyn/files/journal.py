@@ -30,7 +30,7 @@ _MAGIC = b"stdyn journal 1\n"
 _HEADER = struct.Struct("<QQQ")  # inode of the file, its size after the commit, number of pages
 _QUIET = 0.05  # seconds after which a commit is over; many times the resolution of a file's time
 _NUMBER = struct.Struct("<Q")
-_LONGEST = 255  # bytes of a name, on nearly every file system
+LONGEST_NAME = 255  # bytes of a name, on nearly every file system
 
 
 class JournaledFile(io.RawIOBase):
@@ -246,7 +246,7 @@ def journal_of(path: Path) -> Path:
     """Where the journal of a file stands while a commit is under way: beside the file itself, not a link to it."""
     path = Path(os.path.realpath(path))
     name = f".{path.name}.journal"
-    if len(os.fsencode(name)) > _LONGEST:
+    if len(os.fsencode(name)) > LONGEST_NAME:
         name = f".{hashlib.sha256(os.fsencode(path.name)).hexdigest()}.journal"
     return path.with_name(name)
 

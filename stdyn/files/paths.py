@@ -12,13 +12,12 @@ from pathlib import Path
 from uuid import uuid4
 
 from stdyn.errors import InputError, NotWritten
-from stdyn.files.journal import is_locked, lock
+from stdyn.files.journal import LONGEST_NAME, is_locked, lock
 from stdyn.stopping import uninterrupted
 
 _ALWAYS = 2**28  # bytes of memory that the values of a file may take in which most may still be to come
 _WHOLE = 2**23  # bytes of memory that those of any other file may take
 _TIMES = 64  # the size of the file, which those of a larger one may take
-_LONGEST = 255  # bytes of a name, on nearly every file system
 
 
 def largest(size: int, whole: bool = False) -> int:
@@ -36,9 +35,9 @@ def check_target(path: str | os.PathLike[str], overwrite: bool) -> Path:
     """
     path = Path(path)
     size = len(os.fsencode(path.name))
-    if size > _LONGEST:
+    if size > LONGEST_NAME:
         check_folder(path.parent, path.name)
-        raise InputError(f"{path} cannot be written: its name must have at most {_LONGEST} bytes, but has {size}")
+        raise InputError(f"{path} cannot be written: its name must have at most {LONGEST_NAME} bytes, but has {size}")
     real = _real(path)
     check_folder(real.parent, path.name)
     try:
@@ -58,9 +57,13 @@ def exists(path: Path) -> bool:
     """Whether something is at `path`; refuses where nothing can be."""
     try:
         return path.exists()
+    except PermissionError:
+        raise InputError(f"the folder {path.parent} cannot be searched: permission denied") from None
     except OSError as error:
         check_target(path, overwrite=True)  # which knows more
         raise InputError(f"{path} cannot be reached: {error.strerror}") from None
+    except ValueError:  # a zero byte
+        return False
 
 
 def check_not_locked(path: Path) -> None:

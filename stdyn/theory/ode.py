@@ -21,7 +21,7 @@ from stdyn.theory.stepping import MAX_STEPS, End, Moved, Solution, solve
 from stdyn.theory.symmetry import Orbits
 
 _BROKEN = 1e-6  # order parameters so far apart no longer count as symmetric
-_RTOL_OF_JUMPS = 1e-5  # the least, if the right-hand side has jumps: quadrature of a g' that jumps
+RTOL_OF_JUMPS = 1e-5  # the least, if the right-hand side has jumps: quadrature of a g' that jumps
 _RTOL_OF_ERROR = 1e-6  # of the solutions that give no more than the error of quadrature
 _WARNINGS: dict[str, type[Warning]] = {"diverged": DivergenceWarning, "failed": SolverWarning}
 
@@ -93,7 +93,7 @@ def integrate(
     rtol, atol = check_settings(method, rtol, atol)
     max_steps = integer("max_steps", max_steps, 1)
     if not problem.smooth:  # a finer tolerance than their jumps would be met by ever smaller steps only
-        rtol, atol = max(rtol, _RTOL_OF_JUMPS), max(atol, _RTOL_OF_JUMPS / 100)
+        rtol, atol = max(rtol, RTOL_OF_JUMPS), max(atol, RTOL_OF_JUMPS / 100)
     by_points = error and problem.by_quadrature and quadrature.exact_nodes(problem) is None
     last = float(alphas[-1])
     with stoppable(), _progress(progress, last, 1 + quadrature.SETS * by_points) as moved:
@@ -158,7 +158,7 @@ def _quadrature_error(
 
     From solutions by each of its independent sets of points alone; NaN from where one of them ends.
     """
-    rtol = max(rtol, _RTOL_OF_ERROR if problem.smooth else 10 * _RTOL_OF_JUMPS)
+    rtol = max(rtol, _RTOL_OF_ERROR if problem.smooth else 10 * RTOL_OF_JUMPS)
     values: dict[str, list[Array]] = {}
     for which in range(quadrature.SETS):
         each = np.full_like(y, np.nan)
