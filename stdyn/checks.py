@@ -87,7 +87,7 @@ def _not_a_number(value: object, depth: int = 0) -> str:
         return next((found for each in value if (found := _not_a_number(each, depth + 1))), "")
     if type(value) in (int, float):
         return ""
-    if isinstance(value, bytes | bytearray | memoryview):
+    if isinstance(value, bytearray | memoryview):  # bytes are texts to NumPy
         return "bytes are not meant"
     array = value if isinstance(value, np.ndarray) else np.asarray(value)
     if array.dtype.kind == "O":
