@@ -5,7 +5,7 @@ import pytest
 from conftest import random_problem
 
 from stdyn import DivergenceWarning, OrderParameters, Problem, integrate, simulate_reduced
-from stdyn.analysis.summary import SUMMARY, WINDOW, fits, plateau, summarise
+from stdyn.analysis.summary import SUMMARY, WINDOW, _fits, plateau, summarise
 from stdyn.model.experiment import Experiment
 from stdyn.model.trajectory import Trajectory
 
@@ -23,7 +23,7 @@ def test_slopes_are_those_of_fitted_lines():
     rng = np.random.default_rng(1)
     for x in (np.log(np.geomspace(0.1, 100, 60)), np.log(np.linspace(1, 500, 200)), np.arange(7.0)):
         y = rng.normal(size=len(x))
-        for at, slope in enumerate(fits(x, y)[0]):
+        for at, slope in enumerate(_fits(x, y)[0]):
             near = np.abs(x - x[at]) <= WINDOW
             near[max(0, min(at - 1, len(x) - 3)) : max(at + 2, 3)] = True
             assert slope == pytest.approx(np.polyfit(x[near], y[near], 1)[0], abs=1e-9)
