@@ -5,7 +5,7 @@ import pytest
 from conftest import random_problem
 
 from stdyn import DivergenceWarning, OrderParameters, Problem, integrate, simulate_reduced
-from stdyn.analysis.summary import SUMMARY, WINDOW, _fits, plateau, summarise
+from stdyn.analysis.summary import SUMMARY, WINDOW, _fits, censored, plateau, summarise
 from stdyn.model.experiment import Experiment
 from stdyn.model.trajectory import Trajectory
 
@@ -136,3 +136,10 @@ def test_a_diverged_trajectory_has_no_end():
         assert np.isnan(summary["specialised"])
         assert summary["diverged_at"] == trajectory.diverged_at
         assert np.isfinite(summary["eps_g_start"])
+
+
+def test_the_median_of_lengths_counts_what_is_not_left():
+    """A plateau that is not left is longer than any that is; none does not count."""
+    assert censored(np.array([1, 2, np.inf, np.nan])) == (2, 1 / 3)
+    assert censored(np.array([1, np.inf, np.inf])) == (np.inf, 2 / 3)
+    assert np.isnan(censored(np.array([np.nan, np.nan]))).all()
