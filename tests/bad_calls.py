@@ -1,6 +1,7 @@
 """Calls of what solves, simulates, compares and scans that must be refused, as those of bad_arguments.py."""
 
 from dataclasses import replace
+from datetime import date
 from functools import cache, partial
 from pathlib import Path
 from tempfile import mkdtemp
@@ -234,6 +235,7 @@ FUNCTIONS = [
                 ([PROBLEM_AT, 3], "Problem"),
                 ([PROBLEM_AT, stdyn.Problem(OTHER, eta=0.1, eta_v=0)], "same shapes"),
                 (iter([3]), "Problem"),
+                (iter(()), "empty"),
                 (stdyn.Experiment(), "Problem"),
             ],
             "alphas": TIMES,
@@ -254,6 +256,8 @@ FUNCTIONS = [
             "seed": [(1, "no use"), ("1", "no use")],
             "keep": [
                 ("nothing", "must be one of"),
+                (3, "axes"),
+                ({}, "is no number"),
                 (None, "array of numbers"),
                 (True, "truth"),
                 (b"all", "texts"),
@@ -281,6 +285,9 @@ FUNCTIONS = [
                 ({"eps_g": [1]}, "taken"),
                 ({"x": [Odd()]}, "numbers or texts"),
                 ({"x": [np.nan, 1]}, "each of the"),
+                ({"x": [date(2026, 1, 1)]}, "numbers or texts"),
+                ({"x": [[1], [2, 3]]}, "numbers or texts"),
+                ({"x": None}, "numbers or texts"),
             ],
             "in_flight": [*INTEGER, (0, "at least")],
         },

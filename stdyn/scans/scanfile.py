@@ -214,7 +214,7 @@ class Scan(Frozen):
     def read(self, name: str, points: Points = ()) -> np.ndarray:
         """A variable of the file (docs/format.md), or some points of it."""
         if not isinstance(name, str) or name not in self.names:
-            raise InputError(f"name must be that of a variable: {self.path} holds no {shown(name)}")
+            raise InputError(f"name: {self.path} holds no {shown(name)}, but {', '.join(self.names)}")
         self._check_points(points)
         return self._look(lambda table: self._read(table, name, points))
 
