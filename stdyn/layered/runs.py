@@ -87,15 +87,20 @@ def train(
     threads = check_threads(threads if executor is None or threads is not None else 1)
     folder = os.path.abspath(mnist.folder_of(data, progress, name="data"))
     images = _read(folder, other_data, training.train_size)
-    _check_room(training, images)
+    check_room(training, images)
     source = (folder, other_data, training.train_size, images.sha256)
     with opened(target, training, images, overwrite) as table:
         _train(State(table), target, training, source, threads, executor, progress)
     return Histories(target)
 
 
-def _check_room(training: Training, images: Images) -> None:
-    """Refuse what can have no room: the weights of all networks and one that is trained, and the records."""
+def check_room(training: Training, images: Images) -> None:
+    """Refuse what can have no room: the weights of all networks and one that is trained, and the records.
+
+    So is more to train with than there is.
+    """
+    if training.train_size is not None:
+        images = images.first(training.train_size)
     layers, runs = training.layers(images), len(training.runs)
     weights = sum(float(above) * below for below, above in pairwise(layers))
     check_memory(f"widths = {training.widths}, in {runs} networks,", 4.0 * (runs + 1) * weights)
