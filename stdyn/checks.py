@@ -250,16 +250,16 @@ def check_executor(executor: object) -> None:
         )
 
 
-def time_grid(alphas: ArrayLike) -> Array:
+def time_grid(alphas: ArrayLike, name: str = "alphas") -> Array:
     """`alphas` as a read-only array of times: one axis, finite, none negative, strictly increasing."""
-    array = frozen_array("alphas", alphas, (1,))
+    array = frozen_array(name, alphas, (1,))
     if array[0] < 0:
-        raise InputError(f"alphas must not be negative, but alphas[0] is {array[0]}")
+        raise InputError(f"{name} must not be negative, but {name}[0] is {array[0]}")
     wrong = np.flatnonzero(np.diff(array) <= 0)
     if wrong.size:
         j = int(wrong[0])
         raise InputError(
-            f"alphas must increase strictly, but alphas[{j}] = {array[j]} is followed by {array[j + 1]}"
+            f"{name} must increase strictly, but {name}[{j}] = {array[j]} is followed by {array[j + 1]}"
             " (np.unique sorts them and drops the repeated ones)"
         )
     return array

@@ -51,7 +51,7 @@ NOT_NUMBERS = [
     (np.ones((2, 2, 2)), "axes"),
     ([1, 2, 3], "shape"),
 ]
-_NUMBER = [
+NUMBER = [
     ("1", "number"),
     (None, "number"),
     (True, "number"),
@@ -66,11 +66,11 @@ _NUMBER = [
     (np.float32("nan"), "finite"),
     (np.inf, "finite"),
     (10**400, "finite"),
-    (-1, "at least 0"),
-    (-np.float32(1e-3), "at least 0"),
-    (np.array(-1.0), "at least 0"),
+    (-1, "at least"),
+    (-np.float32(1e-3), "at least"),
+    (np.array(-1.0), "at least"),
 ]
-_INTEGER = [
+INTEGER = [
     ("2", "integer"),
     (None, "integer"),
     (2.5, "integer"),
@@ -80,9 +80,9 @@ _INTEGER = [
     (-1, "at least"),
     (10**20_000, "at most"),
 ]
-_RNG = [(None, "Generator"), (1, "Generator"), (np.random.RandomState(1), "Generator")]
-_PATH = [(None, "path"), (3, "path"), ("", "path"), ("a\0b", "path")]
-_NAME = [
+GENERATOR = [(None, "Generator"), (1, "Generator"), (np.random.RandomState(1), "Generator")]
+PATH = [(None, "path"), (3, "path"), ("", "path"), ("a\0b", "path")]
+NAME = [
     ("hebb", "must be"),
     (3, "must be"),
     (None, "must be"),
@@ -168,17 +168,17 @@ FUNCTIONS = [
     (
         partial(call, stdyn.Problem, PROBLEM),
         {
-            "eta": [*_NUMBER, (1e308, "at most")],
-            "eta_v": _NUMBER[:3],
-            "sigma": _NUMBER[9:14],
-            "decay": _NUMBER[:3],
-            "decay_v": _NUMBER[-3:],
-            "N": [*_INTEGER, (3, "at least K + M = 4")],
+            "eta": [*NUMBER, (1e308, "at most")],
+            "eta_v": NUMBER[:3],
+            "sigma": NUMBER[9:14],
+            "decay": NUMBER[:3],
+            "decay_v": NUMBER[-3:],
+            "N": [*INTEGER, (3, "at least K + M = 4")],
             "b": NOT_NUMBERS[1:],
-            "rule": _NAME,
-            "activation": [*_NAME, (np.tanh, "name"), (Odd(), "cannot be shown")],
-            "activation_teacher": [_NAME[0], _NAME[1]],
-            "quadrature": [*_INTEGER, (3000, "power of 2")],
+            "rule": NAME,
+            "activation": [*NAME, (np.tanh, "name"), (Odd(), "cannot be shown")],
+            "activation_teacher": [NAME[0], NAME[1]],
+            "quadrature": [*INTEGER, (3000, "power of 2")],
             "start": [
                 (None, "OrderParameters"),
                 ("random", "OrderParameters"),
@@ -198,10 +198,10 @@ FUNCTIONS = [
     (
         partial(call, stdyn.initial.prepared, {"K": 2, "M": 2}),
         {
-            "K": _INTEGER,
-            "M": _INTEGER[:3],
-            "q": _NUMBER[-8:],
-            "r": _NUMBER[:4] + _NUMBER[10:12],
+            "K": INTEGER,
+            "M": INTEGER[:3],
+            "q": NUMBER[-8:],
+            "r": NUMBER[:4] + NUMBER[10:12],
             "v": NOT_NUMBERS[:6],
             "v_teacher": NOT_NUMBERS[6:9],
             "teacher": [("odd", "must be"), (None, "array of numbers"), (MASKED, "masked")],
@@ -210,25 +210,25 @@ FUNCTIONS = [
     (
         partial(call, stdyn.initial.random_weights, RANDOM),
         {
-            "K": _INTEGER[:2],
-            "N": [*_INTEGER[:3], (3, "at least K + M = 4")],
-            "q": _NUMBER[:3],
-            "rng": _RNG,
+            "K": INTEGER[:2],
+            "N": [*INTEGER[:3], (3, "at least K + M = 4")],
+            "q": NUMBER[:3],
+            "rng": GENERATOR,
             "teacher": [("odd", "must be")],
             "v": NOT_NUMBERS[:2],
-            "M": _INTEGER[-2:],
+            "M": INTEGER[-2:],
             "v_teacher": NOT_NUMBERS[:2],
         },
     ),
-    (partial(call, stdyn.initial.teacher_overlaps, {"M": 2}), {"M": _INTEGER, "teacher": [*_NAME[:1], (3, "axes")]}),
+    (partial(call, stdyn.initial.teacher_overlaps, {"M": 2}), {"M": INTEGER, "teacher": [*NAME[:1], (3, "axes")]}),
     (partial(call, stdyn.initial.root, {}), {"C": NOT_NUMBERS[:4]}),
     (partial(call, stdyn.initial.coordinates, {}), {"state": [(None, "OrderParameters"), (np.eye(2), "ndarray")]}),
     (
         partial(call, stdyn.weights, {"state": START, "N": 20, "rng": RNG}),
         {
             "state": [(None, "OrderParameters"), (Odd(), "Problem"), (np.eye(2), "ndarray")],
-            "N": [*_INTEGER, (3, "at least")],
-            "rng": _RNG,
+            "N": [*INTEGER, (3, "at least")],
+            "rng": GENERATOR,
         },
     ),
     *[
@@ -236,7 +236,7 @@ FUNCTIONS = [
             partial(call, function, {"C": np.eye(2)}),
             {
                 "C": [*NOT_NUMBERS[:6], (MASKED, "masked"), (1, "shape"), (np.ones((2, 3)), "shape")],
-                "activation": _NAME[:2],
+                "activation": NAME[:2],
             },
         )
         for function in (stdyn.averages.I2, stdyn.averages.I3, stdyn.averages.J2, stdyn.averages.I4)
@@ -251,7 +251,7 @@ FUNCTIONS = [
                 "T": [("1", "texts")],
                 "v": [([1, 1], "axes"), (None, "numbers")],
                 "v_teacher": [([[1, 2], [3, 4]], "axes")],
-                "activation": _NAME[:2],
+                "activation": NAME[:2],
             },
         )
         for function in (stdyn.averages.eps_g, stdyn.averages.eps_g_error, stdyn.averages.eps_g_formula)
@@ -259,27 +259,27 @@ FUNCTIONS = [
     (
         problem_of,
         {
-            "K": _INTEGER,
-            "M": _INTEGER[:2],
-            "N": _INTEGER[:4],
-            "outputs": _INTEGER,
-            "eta": _NUMBER[:4],
+            "K": INTEGER,
+            "M": INTEGER[:2],
+            "N": INTEGER[:4],
+            "outputs": INTEGER,
+            "eta": NUMBER[:4],
             "v": NOT_NUMBERS[1:9],
             "b": NOT_NUMBERS[1:4],
             "R": [([[1]], "given together")],
             "T": NOT_NUMBERS[1:3],
-            "seed": _INTEGER,
-            "points": _INTEGER,
-            "alpha_max": _NUMBER[:8],
+            "seed": INTEGER,
+            "points": INTEGER,
+            "alpha_max": NUMBER[:8],
             "alpha_min": [("1", "number"), (1e9, "below alpha_max")],
-            "spacing": _NAME,
-            "start": _NAME,
-            "rule": _NAME,
-            "method": _NAME,
-            "normals": _NAME,
-            "ode_method": _NAME,
-            "rtol": _NUMBER[:4],
-            "teacher": _NAME[:1],
+            "spacing": NAME,
+            "start": NAME,
+            "rule": NAME,
+            "method": NAME,
+            "normals": NAME,
+            "ode_method": NAME,
+            "rtol": NUMBER[:4],
+            "teacher": NAME[:1],
             "runs": [("16", "integer"), (0, "at least"), (10**12, "at most")],
             "reduced_runs": [(0.5, "integer")],
             "r": [(0.1, "prepared")],
@@ -289,7 +289,7 @@ FUNCTIONS = [
         made,
         {
             "problem": [(None, "Problem"), (3, "Problem")],
-            "method": _NAME,
+            "method": NAME,
             "alphas": [([0, 1], "float64"), (None, "float64")],
             "R": [(np.ones(3), "shape"), (None, "float64")],
             "Q": [("1", "float64")],
@@ -304,8 +304,8 @@ FUNCTIONS = [
         partial(at, 1),
         {"position": [(-3, "at least")], "run": [(None, "number of a run"), (2, "at most"), ("0", "integer")]},
     ),
-    (save, {"path": _PATH}),
-    (partial(call, stdyn.load, {}), {"path": _PATH}),
+    (save, {"path": PATH}),
+    (partial(call, stdyn.load, {}), {"path": PATH}),
     (
         partial(call, layered.Network, NETWORK),
         {
@@ -332,7 +332,7 @@ FUNCTIONS = [
                 ("432", "numbers of inputs"),
                 ([3, 10**20], "at most"),
             ],
-            "rng": _RNG,
+            "rng": GENERATOR,
             "dtype": [("int", "float32"), (None, "float32"), ("x", "float32"), ([], "float32"), (3, "float32")],
         },
     ),
@@ -340,8 +340,8 @@ FUNCTIONS = [
         partial(call, layered.random_feedback, {"widths": [4, 3, 2], "rule": "fa", "rng": RNG}),
         {
             "widths": [(None, "inputs")],
-            "rule": _NAME,
-            "rng": _RNG,
+            "rule": NAME,
+            "rng": GENERATOR,
         },
     ),
     (
@@ -349,13 +349,13 @@ FUNCTIONS = [
         {
             "network": [(None, "Network"), ("a", "Network")],
             "images": [(None, "Images")],
-            "rule": _NAME,
+            "rule": NAME,
             "feedback": [([np.ones((3, 2))], "refused")],
-            "epochs": _INTEGER,
-            "lr": _NUMBER[:6],
-            "batch": _INTEGER[:4],
-            "rng": _RNG,
-            "measured": _INTEGER[:4],
+            "epochs": INTEGER,
+            "lr": NUMBER[:6],
+            "batch": INTEGER[:4],
+            "rng": GENERATOR,
+            "measured": INTEGER[:4],
             "threads": [(0, "at least"), (3, "at most"), ("1", "integer")],
         },
     ),
@@ -376,30 +376,37 @@ FUNCTIONS = [
         partial(call, stdyn.mnist.load, {}),
         {"folder": [(3, "path"), ("none", "does not exist"), ("~nobody-there", "home")]},
     ),
-    (partial(call, stdyn.mnist.read, {}), {"folder": _PATH}),
+    (partial(call, stdyn.mnist.read, {}), {"folder": PATH}),
     (
         partial(call, stdyn.mnist.fetch, {}),
-        {"folder": _PATH[1:], "mirrors": [(3, "addresses"), ("http://a", "addresses")]},
+        {"folder": PATH[1:], "mirrors": [(3, "addresses"), ("http://a", "addresses")]},
     ),
     (
         partial(call, stdyn.Training, {}),
         {
-            "rule": [*_NAME[:3], (["bp", "bp"], "repeat"), ([], "at least one")],
-            "widths": [*_INTEGER[:5], ([0], "at least")],
-            "epochs": _INTEGER,
-            "lr": _NUMBER,
-            "batch": _INTEGER[:4],
-            "seeds": [*_INTEGER[:4], ([1, 1], "repeat")],
-            "feedback_scale": _NUMBER[:4],
-            "weight_scale": _NUMBER[-8:],
+            "rule": [*NAME[:3], (["bp", "bp"], "repeat"), ([], "at least one")],
+            "widths": [*INTEGER[:5], ([0], "at least")],
+            "epochs": INTEGER,
+            "lr": NUMBER,
+            "batch": INTEGER[:4],
+            "seeds": [*INTEGER[:4], ([1, 1], "repeat")],
+            "feedback_scale": NUMBER[:4],
+            "weight_scale": NUMBER[-8:],
             "train_size": [("1", "integer"), (0, "at least")],
-            "measured": _INTEGER[:4],
+            "measured": INTEGER[:4],
         },
     ),
 ]
-ARGUMENTS = [
-    (function, argument, value, words)
-    for function, arguments in FUNCTIONS
-    for argument, values in arguments.items()
-    for value, words in values
-]
+
+
+def rows(functions):
+    """(call, argument, value, words of the answer), one for each value."""
+    return [
+        (function, argument, value, words)
+        for function, arguments in functions
+        for argument, values in arguments.items()
+        for value, words in values
+    ]
+
+
+ARGUMENTS = rows(FUNCTIONS)

@@ -2,11 +2,14 @@
 
 import os
 import re
+from itertools import groupby
 
 import bad_options
 import numpy as np
 import pytest
 from bad_arguments import ARGUMENTS
+from bad_calls import CALLS
+from bad_figures import DRAWINGS
 from conftest import random_problem, write_images
 
 import stdyn
@@ -107,27 +110,33 @@ def test_what_is_no_file_of_parameters_is_refused(run, tmp_path, folder, name):
     refused(run, tmp_path, ["compare", "--config", folder / name], [name, bad_options.SPECIAL[name]])
 
 
-@pytest.mark.parametrize(
-    ("call", "argument", "value", "words"), ARGUMENTS, ids=[f"{n}-{row[1]}" for n, row in enumerate(ARGUMENTS)]
-)
-def test_bad_arguments_are_refused(tmp_path, monkeypatch, call, argument, value, words):
+ROWS = [*ARGUMENTS, *CALLS, *DRAWINGS]
+OF_ONE = [list(rows) for _, rows in groupby(ROWS, lambda row: (id(row[0]), row[1]))]  # argument of a function
+
+
+@pytest.mark.parametrize("rows", OF_ONE, ids=[f"{n}-{rows[0][1]}" for n, rows in enumerate(OF_ONE)])
+def test_bad_arguments_are_refused(tmp_path, monkeypatch, rows):
     """By every public function and class: an InputError that names the argument, before anything is written."""
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(stdyn.InputError) as error:  # and no warning, which is an error in the tests
-        call(**{argument: value})
-    check_line(str(error.value), words)
-    assert re.search(rf"\b{re.escape(argument)}\b", str(error.value)), str(error.value)
-    assert list(tmp_path.iterdir()) == []
+    for call, argument, value, words in rows:
+        with pytest.raises(stdyn.InputError) as error:  # and no warning, which is an error in the tests
+            call(**{argument: value})
+        check_line(str(error.value), words)
+        assert re.search(rf"\b{re.escape(argument)}\b", str(error.value)), str(error.value)
+        assert list(tmp_path.iterdir()) == []
 
 
 def test_there_are_enough_of_them():
     """At least 300, of every option of every command, and every argument of every public function."""
-    assert len(OPTIONS) + len(ARGUMENTS) + len(bad_options.FILES) + len(bad_options.KEYS) >= 300
+    assert len(OPTIONS) + len(ROWS) + len(bad_options.FILES) + len(bad_options.KEYS) >= 300
     for command in cli.commands.values():
         lines = " ".join(word for line, _ in OPTIONS if line[0] == command.name for word in line)
-        harmless = {"--force", "--retry-failed", "--other-data", "--fluctuations", "--write-config", "--scheduler"}
-        missing = [p.opts for p in command.params if not harmless & set(p.opts) and not any(o in lines for o in p.opts)]
+        missing = [
+            p.opts for p in command.params if not getattr(p, "is_flag", False) and not any(o in lines for o in p.opts)
+        ]
         assert [each for each in missing if each[0].startswith("--")] == [], command.name
+    for option in {option for command in cli.commands.values() for p in command.params for option in p.opts}:
+        assert not option.startswith("--") or any(option in str(line) for line, _ in OPTIONS), option
 
 
 def test_what_is_written_as_utf_8_with_a_mark_is_read(run, tmp_path):

@@ -1,12 +1,15 @@
 """Values: what is frozen stays so through copies, and results are equal where what they hold is."""
 
 import copy
+import importlib
 import pickle
-from dataclasses import fields, replace
+import pkgutil
+from dataclasses import fields, is_dataclass, replace
+from types import ModuleType
 
 import numpy as np
 import pytest
-from conftest import random_problem
+from conftest import random_problem, write_images
 
 import stdyn
 from stdyn.layered import Network, random_network
@@ -21,8 +24,24 @@ def make_images():
     return Images(*(rng.integers(0, high, shape, np.uint8) for high, shape in 2 * ((9, (8, 4)), (2, (8,)))))
 
 
+def made_scan(folder, name="s.h5", etas=(0.1, 0.2)):
+    """One with all that it reads when it is asked for."""
+    scan = stdyn.scan([random_problem(2, 2, eta=eta) for eta in etas], ALPHAS, folder / name)
+    _ = scan.coordinates, scan.summary, scan.message
+    return scan
+
+
+def made_training(folder, name="t.h5", **changes):
+    """The same of a training."""
+    write_images(folder / "images", 20, 10)
+    training = stdyn.Training(**{"rule": "fa", "widths": [3], "epochs": 1, "seeds": [1]} | changes)
+    histories = stdyn.train(training, folder / name, folder / "images")
+    _ = histories.histories
+    return histories
+
+
 @pytest.fixture(scope="module")
-def made():
+def made(tmp_path_factory):
     """One of every kind that holds arrays."""
     problem = random_problem(2, 2, 2)
     theory = stdyn.integrate(problem, ALPHAS)
@@ -42,7 +61,9 @@ def made():
         network,
         history,
     ]
-    return {type(each).__name__ + str(n): each for n, each in enumerate([*of, *fixed, stdyn.Experiment(v=[1.0, 2.0])])}
+    of += [*fixed, stdyn.Experiment(v=[1.0, 2.0]), made_scan(tmp_path_factory.mktemp("scan"))]
+    of.append(made_training(tmp_path_factory.mktemp("training")))
+    return {type(each).__name__ + str(n): each for n, each in enumerate(of)}
 
 
 KINDS = {"copy": copy.copy, "deepcopy": copy.deepcopy, "pickle": lambda each: pickle.loads(pickle.dumps(each))}
@@ -68,6 +89,8 @@ def test_no_array_can_be_written_to_whatever_way_it_was_copied(made, kind):
     for name, each in made.items():
         if hasattr(each, "eps_g") and hasattr(each, "F"):
             _ = each.eps_g, each.F, each.alignment, each.F_per_output
+        if kind == "replace" and not is_dataclass(each):
+            continue
         one = {"replace": replace, "itself": lambda each: each, **KINDS}[kind](each)
         found = list(arrays_of(one))
         assert found or name.startswith(("Experiment", "Variations"))
@@ -89,7 +112,7 @@ def test_a_copied_problem_needs_no_other_machine_code():
 def test_what_differs_is_not_equal(made):
     """Every field that is compared counts, in every kind."""
     for name, each in made.items():
-        for f in fields(each):
+        for f in fields(each) if is_dataclass(each) else ():
             value = getattr(each, f.name)
             if (
                 f.compare
@@ -134,6 +157,23 @@ def test_what_is_loaded_is_equal_to_what_was_saved(tmp_path, solve):
     assert len({back, trajectory}) == 1
 
 
+def test_a_scan_and_a_training_are_equal_to_others_of_the_same_content(tmp_path):
+    """In whatever file; not to one of other problems or parameters, or of which less is done."""
+    scan = made_scan(tmp_path)
+    assert scan == stdyn.open_scan(tmp_path / "s.h5") == made_scan(tmp_path, "again.h5")
+    assert hash(scan) == hash(stdyn.open_scan(tmp_path / "again.h5"))
+    assert scan != made_scan(tmp_path, "other.h5", (0.1, 0.3))
+    trained = made_training(tmp_path)
+    assert trained == stdyn.open_training(tmp_path / "t.h5") == made_training(tmp_path, "again_t.h5")
+    assert hash(trained) == hash(stdyn.open_training(tmp_path / "again_t.h5"))
+    assert trained not in (scan, made_training(tmp_path, "other_t.h5", lr=0.02))
+    more = made_training(tmp_path, "t.h5", epochs=2)
+    assert more != trained
+    for array in (scan.alphas, scan.state, scan.summary["eps_g_final"], trained.epochs_done, trained.wall_time):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 1
+
+
 def test_equal_experiments_are_equal_and_others_are_not():
     """Also with lists, which no hash is of by itself, and arrays."""
     assert stdyn.Experiment(v=[1, 2]) == stdyn.Experiment(v=[1, 2])
@@ -153,12 +193,29 @@ def test_a_comparison_is_as_true_as_its_verdict():
     assert (wrong.agrees, bool(wrong)) == (False, False)
 
 
+def public(module):
+    """What a tab completes."""
+    return [each for each in dir(module) if not each.startswith("__")]
+
+
 @pytest.mark.parametrize("name", [*sorted(stdyn._WINGS), "layered"])
 def test_a_tab_completes_public_names_only(name):
-    """dir() of a public module has nothing that the module has imported."""
+    """dir() of a public module has nothing that the module has imported, nor what is meant for itself."""
     module = getattr(stdyn, name)
-    names = [each for each in dir(module) if not each.startswith("__")]
-    assert names
-    assert not {"np", "Any", "annotations", "InputError", "Array"} & set(names)
-    for each in names:
-        assert getattr(getattr(module, each), "__module__", module.__name__).startswith("stdyn")
+    assert public(module)
+    assert not [each for each in public(module) if each.startswith("_")]
+    for each in public(module):
+        found = getattr(module, each)
+        assert not isinstance(found, ModuleType) or each == "mnist", each
+        assert getattr(found, "__module__", module.__name__).startswith("stdyn"), each
+
+
+def test_a_tab_after_the_package_completes_what_it_offers():
+    """Also after everything was imported, by another name or another way."""
+    for module in pkgutil.walk_packages(stdyn.__path__, "stdyn."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+    assert sorted(public(stdyn)) == sorted(set(stdyn.__all__) - {"__version__"})
+    assert sorted(public(stdyn.layered)) == sorted(stdyn.layered.__all__)
+    for name in public(stdyn):
+        assert getattr(stdyn, name) is not None

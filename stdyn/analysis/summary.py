@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stdyn.checks import Array, check_type, frozen_array
+from stdyn.checks import Array, check_type, floats, time_grid
 from stdyn.errors import InputError
 from stdyn.model import averages
 from stdyn.model.trajectory import Trajectory
@@ -43,7 +43,7 @@ def summarise(trajectory: Trajectory, alphas: Array) -> dict[str, Array]:
     gave up.
     """
     check_type("trajectory", trajectory, Trajectory)
-    alphas = frozen_array("alphas", alphas, (1,))
+    alphas = time_grid(alphas)
     start, runs = trajectory.problem.start, trajectory.runs
     shape = () if runs is None else (runs,)
     b, O = trajectory.problem.b, trajectory.problem.outputs
@@ -79,6 +79,7 @@ def censored(lengths: Array) -> tuple[float, float]:
     NaN, no plateau, does not count. A mean would be infinite, or say nothing of what is not left; where more than half
     are not, the median is infinite.
     """
+    lengths = floats("lengths", lengths)
     there = lengths[~np.isnan(lengths)]
     if not there.size:
         return np.nan, np.nan
@@ -127,7 +128,7 @@ def flat_stretches(alphas: Array, eps_g: Array) -> list[Stretch]:
         return []
     x = np.log(np.where(alphas > 0, alphas, alphas[1] / 2))  # alpha = 0 counts as half of the first one after it
     y, first = np.log(np.maximum(eps_g, 1e-16)), float(np.log(alphas[alphas > 0][0]))
-    s, fitted, scatter = fits(x, y)
+    s, fitted, scatter = _fits(x, y)
     rests = [at for at in _rests(s, fitted, scatter) if y[at] > np.log(LEARNED)]
     found = []
     for before, at, after in zip([None, *rests], rests, [*rests[1:], None], strict=False):
@@ -142,14 +143,13 @@ def flat_stretches(alphas: Array, eps_g: Array) -> list[Stretch]:
 
 
 def _curve(alphas: Array, eps_g: Array) -> tuple[Array, Array]:
-    """The two as arrays of one length; eps_g may be NaN."""
-    if not np.size(alphas):
-        return np.zeros(0), np.zeros(0)
-    alphas = frozen_array("alphas", alphas, (1,))
-    finite = np.nan_to_num(eps_g) if isinstance(eps_g, np.ndarray) and eps_g.dtype.kind == "f" else eps_g
-    if frozen_array("eps_g", finite, (1,)).shape != alphas.shape:
+    """The two as arrays of one length; eps_g may be NaN or infinite."""
+    alphas, eps_g = floats("alphas", alphas), floats("eps_g", eps_g)
+    if alphas.shape != (0,):
+        alphas = time_grid(alphas)
+    if eps_g.shape != alphas.shape:
         raise InputError(f"eps_g must have the shape of alphas, {alphas.shape}, but has shape {np.shape(eps_g)}")
-    return alphas, np.asarray(eps_g, dtype=float)
+    return alphas, eps_g
 
 
 def _rests(s: Array, y: Array, scatter: Array) -> list[int]:
@@ -191,7 +191,7 @@ def _valleys(steepness: Array) -> list[tuple[int, int, bool]]:
     return found if falling else [*found, (first, last, False)]
 
 
-def fits(x: Array, y: Array) -> tuple[Array, Array, Array]:
+def _fits(x: Array, y: Array) -> tuple[Array, Array, Array]:
     """Lines fitted by least squares to the points within WINDOW of every x, at least to 3.
 
     Returns their slopes, their values there, and the standard deviation of the points from them.

@@ -53,20 +53,18 @@ def mnist_command(
         return
     from stdyn.figures import layerplot
     from stdyn.layered import mnist
-    from stdyn.layered.runs import train
+    from stdyn.layered.runs import check_room, train
 
     data = mnist.folder_of(data, progress=interactive())
-    mnist.find(data)  # before any folder is made
-    if training.train_size is not None:
-        mnist.read(data, other_data).first(training.train_size)
+    check_room(training, mnist.read(data, other_data))  # before any folder is made
     given = output or Path(f"data/mnist_{'-'.join(map(str, training.widths)) or 'none'}.h5")
     check_resumable(given)
     names = ["errors", "angles", *(f"{rule}_outputs" for rule in training.rule)]
     replace = force or given.exists()  # the figures of a file that is gone on with
     figures.check(given.stem, names, replace)
-    path = resumable(given)
     try:
         with worker_processes(workers, len(training.runs)) as executor:
+            path = resumable(given)
             threads = 1 if workers == 1 else None
             found = train(
                 training,

@@ -67,9 +67,13 @@ def _connected(address: str) -> "Client":
     import asyncio
 
     from distributed import Client, Security
-    from distributed.comm import connect
+    from distributed.comm import connect, parse_address, parse_host_port
 
     async def try_to_connect() -> None:
+        scheme, location = parse_address(address)
+        port = parse_host_port(location, 8786)[1] if scheme in ("tcp", "tls", "ws", "wss") else 1
+        if not 0 < port < 2**16:  # Dask would try for seconds
+            raise ValueError(f"there is no port {port}")
         security = Security().get_connection_args("client")
         await (await asyncio.wait_for(connect(address, timeout=8, **security), 10)).close()
 

@@ -4,15 +4,51 @@ import functools
 import inspect
 import types
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, ParamSpec, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, NamedTuple, ParamSpec, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
+from matplotlib.colors import is_color_like
+from matplotlib.lines import Line2D
 
 from stdyn.errors import InputError
+from stdyn.figures.style import RULES, Dash
 from stdyn.text import shown
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+
+class Which(NamedTuple):
+    """Of values of a type those that are meant, in an Annotated."""
+
+    words: str
+    are: Callable[[Any], bool]
+
+
+def one_of(choices: Iterable[str]) -> Which:
+    """These texts."""
+    known = tuple(choices)
+    return Which(f"one of {', '.join(known)}", known.__contains__)
+
+
+def _taken_by_lines(name: str) -> Callable[[Any], bool]:
+    """Whether matplotlib draws a line with this marker or line style."""
+
+    def taken(value: Any) -> bool:
+        try:
+            Line2D([0], [0], **{name: value})
+        except (ValueError, TypeError):
+            return False
+        return True
+
+    return taken
+
+
+Colour = Annotated[str, Which("a colour of matplotlib", is_color_like)]
+Marker = Annotated[str, Which("a marker of matplotlib", _taken_by_lines("marker"))]
+LineStyle = Annotated[Dash, Which("a line style of matplotlib", _taken_by_lines("linestyle"))]
+Rule = Annotated[str, one_of(RULES)]
+Curve = Annotated[str, one_of(("R", "Q", "v", "F", "alignment", "F_per_output", "alignment_per_output", "eps_g"))]
 
 
 def checked(function: Callable[P, T]) -> Callable[P, T]:
@@ -21,7 +57,7 @@ def checked(function: Callable[P, T]) -> Callable[P, T]:
 
     @functools.cache
     def hints() -> dict[str, Any]:
-        return get_type_hints(function)
+        return get_type_hints(function, include_extras=True)
 
     @functools.wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> T:
@@ -41,7 +77,7 @@ def _as(name: str, value: object, hint: Any) -> object:
             value = [value]
         elif isinstance(value, Iterable) and not isinstance(value, str | np.ndarray):
             value = list(value)
-        if value == [] and get_origin(hint) is list:
+        if isinstance(value, list) and not value and get_origin(hint) is list:
             raise InputError(f"{name} must be at least one {_kind(of).partition(' ')[2]}, there is nothing to draw")
     if not _is(value, hint):
         raise InputError(f"{name} must be {_kind(hint)}, but is {_what(value)}")
@@ -50,12 +86,19 @@ def _as(name: str, value: object, hint: Any) -> object:
 
 def _is(value: object, hint: Any) -> bool:
     origin, of = get_origin(hint), get_args(hint)
+    if origin is Annotated:
+        return _is(value, of[0]) and of[1].are(value)
     if origin in (types.UnionType, Union):
         return any(_is(value, each) for each in of)
+    if origin is dict:
+        return isinstance(value, dict) and all(_is(key, of[0]) and _is(each, of[1]) for key, each in value.items())
+    if (origin or hint) is np.ndarray:
+        return type(value) is np.ndarray and value.dtype.kind in "biuf"
     if origin is tuple:
         if not isinstance(value, tuple):
             return False
-        return of[-1] is Ellipsis or (len(value) == len(of) and all(map(_is, value, of)))
+        of = len(value) * of[:1] if of[-1] is Ellipsis else of
+        return len(value) == len(of) and all(map(_is, value, of))
     if origin in (list, Sequence):
         return isinstance(value, list | tuple) and all(_is(each, of[0]) for each in value)
     if hint is float:
@@ -81,6 +124,8 @@ def _what_kind(value: object) -> str:
 def _kind(hint: Any) -> str:
     """What an annotation means, in words."""
     origin, of = get_origin(hint), get_args(hint)
+    if origin is Annotated:
+        return str(of[1].words)
     if origin in (types.UnionType, Union):
         return " or ".join(map(_kind, of))
     if origin in (list, Sequence):

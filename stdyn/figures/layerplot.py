@@ -4,6 +4,7 @@ Curves are means over the networks of a rule, bands their full range.
 """
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from stdyn.errors import InputError
 from stdyn.figures import style
-from stdyn.figures.arguments import checked
+from stdyn.figures.arguments import checked, one_of
 from stdyn.figures.layout import finished, legend, legend_below
 from stdyn.figures.pages import Page, page, styled
 from stdyn.figures.pairs import Pair, pair_up, with_feedback
@@ -23,6 +24,7 @@ from stdyn.model.trajectory import Trajectory
 
 Array = NDArray[np.floating]
 
+_Angle = Annotated[str, one_of(("weight_angle", "update_angle", "delta_angle"))]
 _DASHES = ("-", "--", ":", "-.")
 _SHOWN = 12  # markers a curve
 _TICKS = 20  # outputs that are each labelled
@@ -133,7 +135,7 @@ def gap(ax: Axes, histories: list[History]) -> Axes:
 
 
 @checked
-def layer_angles(ax: Axes, histories: list[History], name: str, title: str) -> Axes:
+def layer_angles(ax: Axes, histories: list[History], name: _Angle, title: str) -> Axes:
     """The angles of the hidden layers against epochs, one dash and marker a layer, one colour a rule (DFA: open)."""
     _layers(ax, histories, name)
     ax.set_title(title, fontsize=9)

@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 
 from stdyn.checks import Array
 from stdyn.figures import style
-from stdyn.figures.arguments import checked
+from stdyn.figures.arguments import Colour, Curve, LineStyle, Marker, checked
 from stdyn.figures.finiteplot import finite_size_figure, keeps_symmetry, symmetry_figure
 from stdyn.figures.layout import finished, legend, legend_below
 from stdyn.figures.pages import Page, page, styled
@@ -160,8 +160,8 @@ def second_layer(ax: Axes, pair: Pair) -> Axes:
 
 @checked
 def feedback_overlap(
-    ax: Axes, pair: Pair, colour: str = style.COLOURS[0], marker: str = "o", label: str = style.label("F"),
-    outputs: Sequence[str] = (),
+    ax: Axes, pair: Pair, colour: Colour = style.COLOURS[0], marker: Marker = "o", label: str = style.label("F"),
+    outputs: Sequence[Colour] = (),
 ) -> Axes:  # fmt: skip
     """F = v.b against alpha; thin that of each output, in these colours, if they are given."""
     curve(ax, pair, "F", (), colour, marker, label)
@@ -171,8 +171,8 @@ def feedback_overlap(
 
 @checked
 def feedback_cosine(
-    ax: Axes, pair: Pair, colour: str = style.COLOURS[1], marker: str = "s", label: str = style.label("cosine"),
-    dash: style.Dash = "--", outputs: Sequence[str] = (),
+    ax: Axes, pair: Pair, colour: Colour = style.COLOURS[1], marker: Marker = "s", label: str = style.label("cosine"),
+    dash: LineStyle = "--", outputs: Sequence[Colour] = (),
 ) -> Axes:  # fmt: skip
     """The cosine of v and b against alpha; thin that of each output, in these colours, if they are given."""
     curve(ax, pair, "alignment", (), colour, marker, label, dash=dash)
@@ -183,7 +183,7 @@ def feedback_cosine(
 
 
 @checked
-def each_output(ax: Axes, pair: Pair, name: str, colours: Sequence[str]) -> None:
+def each_output(ax: Axes, pair: Pair, name: Curve, colours: Sequence[Colour]) -> None:
     """A thin curve for each output, with a dash and a marker of its own; many of one colour have the same."""
     alike = len(colours) >= _TOLD_APART and len(set(colours)) == 1
     for o, its in enumerate(colours):
@@ -230,8 +230,8 @@ def generalization(ax: Axes, pairs: list[Pair]) -> Axes:
 
 @checked
 def curve(
-    ax: Axes, pair: Pair, name: str, entry: tuple[int, ...], colour: str, marker: str, label: str | None,
-    dash: style.Dash = "-", thin: bool = False,
+    ax: Axes, pair: Pair, name: Curve, entry: tuple[int, ...], colour: Colour, marker: Marker, label: str | None,
+    dash: LineStyle = "-", thin: bool = False,
 ) -> None:  # fmt: skip
     """One entry of an order parameter: theory as a line, network runs as markers, reduced runs as a band."""
     if pair.theory is not None:
@@ -253,7 +253,9 @@ def curve(
 
 
 @checked
-def faint_curves(ax: Axes, pair: Pair, name: str, entries: Sequence[tuple[int, int]], colour: str, marker: str) -> None:
+def faint_curves(
+    ax: Axes, pair: Pair, name: Curve, entries: Sequence[tuple[int, int]], colour: Colour, marker: Marker
+) -> None:
     """Many entries of an order parameter behind the others, drawn as one: theory as lines, network runs as markers."""
     at = (..., [entry[0] for entry in entries], [entry[1] for entry in entries])
     if pair.theory is not None:

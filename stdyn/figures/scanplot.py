@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator, NullFormatter
 from stdyn.checks import Array
 from stdyn.errors import InputError
 from stdyn.figures import style
-from stdyn.figures.arguments import checked
+from stdyn.figures.arguments import Colour, Rule, checked
 from stdyn.figures.layout import finished, legend, legend_below
 from stdyn.figures.pages import Page, page, styled
 from stdyn.figures.scales import LogTicks, LogWords, floored, integers, logarithmic, skewed, spread, time_axis
@@ -63,9 +63,9 @@ def figures(scan: Scan, value: str = "plateau_length", x: str | None = None, y: 
     """
     if not done(scan).any():
         raise InputError(f"no point of {scan.path} is done, there is nothing to draw")
-    for name in (value, x, y):
+    for argument, name in (("value", value), ("x", x), ("y", y)):
         if name is not None:
-            numbers(scan, name)
+            numbers(scan, name, argument)
     if y is not None and x is None:
         raise InputError("y is the second axis of a map; x is needed with it")
     if x is None:
@@ -200,7 +200,7 @@ def dots(ax: Axes, scan: Scan, points: np.ndarray, value: str, x: str, y: str, n
 
 
 @checked
-def against(ax: Axes, scan: Scan, points: np.ndarray, value: str, x: str, rule: str) -> Axes:
+def against(ax: Axes, scan: Scan, points: np.ndarray, value: str, x: str, rule: Rule) -> Axes:
     """A number of each point against a quantity: dots, and the running median over a twentieth of the points."""
     look = style.RULES[rule]
     across, up, at = drawn_at(scan, x)[points], numbers(scan, value)[points], drawn_at(scan, value)[points]
@@ -265,7 +265,7 @@ def above(fa: Array, bp: Array) -> str:
 
 
 @checked
-def unfinished(ax: Axes, scan: Scan, across: Array, up: Array, size: float, colour: str, name: str) -> None:
+def unfinished(ax: Axes, scan: Scan, across: Array, up: Array, size: float, colour: Colour, name: str) -> None:
     """Points whose number is infinite: drawn at the last alpha, as open triangles."""
     ax.scatter(across, up, s=size, marker="^", lw=0.7, fc="none", ec=colour, label=endless(scan, name))
 
@@ -311,7 +311,7 @@ def _edges(name: str, values: Array) -> list[float]:
 
 
 @checked
-def trajectories(ax: Axes, scan: Scan, points: np.ndarray, rule: str) -> Axes:
+def trajectories(ax: Axes, scan: Scan, points: np.ndarray, rule: Rule) -> Axes:
     """eps_g of some points (of ensembles the median over runs): at quantiles of the plateau's length, and others."""
     alphas = scan.read("alpha")
     length = numbers(scan, "plateau_length")[points]

@@ -10,6 +10,7 @@ from stdyn.figures.scales import ROUNDING, percentiles, positive
 from stdyn.model.problem import Problem
 from stdyn.scans.points import DONE
 from stdyn.scans.scanfile import Scan
+from stdyn.text import shown
 
 _OF_B = ("b", "b_norm", "b_smallest", "b_angle", "b_scale", "alignment_start", "alignment_final")  # BP has none
 
@@ -55,7 +56,7 @@ def pairs(scan: Scan) -> tuple[np.ndarray, np.ndarray]:
     return np.array([pair["fa"] for pair in both], dtype=int), np.array([pair["bp"] for pair in both], dtype=int)
 
 
-def numbers(scan: Scan, name: str) -> Array:
+def numbers(scan: Scan, name: str, argument: str = "name") -> Array:
     """A varied quantity or a number of the summary (of an ensemble the median over runs that have it), at every point.
 
     Infinite is what has not come to its end by the last alpha, NaN what is not there. Errors that are rounding are
@@ -65,7 +66,9 @@ def numbers(scan: Scan, name: str) -> Array:
         return scan.coordinates[name].astype(float)
     if name not in scan.summary:
         numeric = [each for each, values in scan.coordinates.items() if values.dtype.kind in "iuf"]
-        raise InputError(f"{name!r} is not in {scan.path} as a number; there are {', '.join([*numeric, *SUMMARY])}")
+        raise InputError(
+            f"{argument}: {shown(name)} is not in {scan.path} as a number; there are {', '.join([*numeric, *SUMMARY])}"
+        )
     values = scan.summary[name]
     if values.ndim > 1:
         values, there = np.full(len(values), np.nan), values

@@ -1,6 +1,7 @@
 """The figures of theory beyond the mean: fluctuations around the ODEs, plateaus and spectra, studies, escape times."""
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -10,7 +11,7 @@ from stdyn.analysis.comparison import z_scores
 from stdyn.analysis.escape import EscapeTimes, Plateau
 from stdyn.checks import Array
 from stdyn.figures import style
-from stdyn.figures.arguments import checked
+from stdyn.figures.arguments import checked, one_of
 from stdyn.figures.layout import finished, legend
 from stdyn.figures.pages import Page, page, styled
 from stdyn.figures.scales import (
@@ -25,7 +26,7 @@ from stdyn.figures.scales import (
 )  # fmt: skip
 from stdyn.model.problem import Problem
 from stdyn.model.trajectory import Trajectory
-from stdyn.scans.studies import Study
+from stdyn.scans.studies import STUDIED, Study
 from stdyn.theory.fixedpoints import FixedPoint
 from stdyn.theory.fluctuations import Fluctuations
 
@@ -275,7 +276,7 @@ def study_figures(study: Study) -> dict[str, Figure]:
 
 @checked
 @styled
-def study_figure(study: Study, name: str) -> Page:
+def study_figure(study: Study, name: Annotated[str, one_of(STUDIED)]) -> Page:
     """One number of a study for every rule; of the length of the plateau also the predicted one."""
     figure, (ax,) = page(4.6, 3.6)
     for rule, numbers in study.rules.items():

@@ -148,9 +148,9 @@ def load(folder: str | os.PathLike[str] | None = None, other: bool = False) -> I
     return read(folder_of(folder), other)
 
 
-def folder_of(folder: str | os.PathLike[str] | None = None, progress: bool = False) -> Path:
+def folder_of(folder: str | os.PathLike[str] | None = None, progress: bool = False, name: str = "folder") -> Path:
     """This folder, or that of $STDYN_MNIST, or else the one into which `fetch` has put MNIST."""
-    given, name = (folder, "folder") if folder is not None else (os.environ.get(VARIABLE) or None, f"${VARIABLE}")
+    given, name = (folder, name) if folder is not None else (os.environ.get(VARIABLE) or None, f"${VARIABLE}")
     if given is None:
         return fetch(progress=progress)
     path = check_path(name, given)

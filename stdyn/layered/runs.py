@@ -12,7 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
-from stdyn.checks import check_executor, check_memory
+from stdyn.checks import check_executor, check_memory, check_path, check_type
 from stdyn.errors import DivergenceWarning, ExecutorLost, InputError, TrainingInterrupted, TrainingStopped, said
 from stdyn.executors import try_out, worker_died
 from stdyn.layered import mnist
@@ -82,21 +82,26 @@ def train(
     An epoch that is done is committed, unless the last commit is 0.2 s ago or less; the file is whole whatever ends the
     training. The history of a network that diverges ends with the epoch before, and a DivergenceWarning says so.
     """
-    if not isinstance(training, Training):
-        raise InputError(f"training must be a stdyn.Training, but is {training!r}")
+    check_type("training", training, Training)
+    target = check_path("path", path)
     check_executor(executor)
     threads = check_threads(threads if executor is None or threads is not None else 1)
-    folder = os.path.abspath(mnist.folder_of(data, progress))
+    folder = os.path.abspath(mnist.folder_of(data, progress, name="data"))
     images = _read(folder, other_data, training.train_size)
-    _check_room(training, images)
+    check_room(training, images)
     source = (folder, other_data, training.train_size, images.sha256)
-    with opened(Path(path), training, images, overwrite) as table:
-        _train(State(table), Path(path), training, source, threads, executor, progress)
-    return Histories(path)
+    with opened(target, training, images, overwrite) as table:
+        _train(State(table), target, training, source, threads, executor, progress)
+    return Histories(target)
 
 
-def _check_room(training: Training, images: Images) -> None:
-    """Refuse what can have no room: the weights of all networks and one that is trained, and the records."""
+def check_room(training: Training, images: Images) -> None:
+    """Refuse what can have no room: the weights of all networks and one that is trained, and the records.
+
+    So is more to train with than there is.
+    """
+    if training.train_size is not None:
+        images = images.first(training.train_size)
     layers, runs = training.layers(images), len(training.runs)
     weights = sum(float(above) * below for below, above in pairwise(layers))
     check_memory(f"widths = {training.widths}, in {runs} networks,", 4.0 * (runs + 1) * weights)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from stdyn.checks import check_path, integer
 from stdyn.errors import InputError
 from stdyn.files.format import Variables, check_kind, to_dataset
 from stdyn.files.paths import exists, replace, temporary
@@ -35,6 +36,7 @@ from stdyn.layered.training import Training
 from stdyn.layered.trainingschema import Checked
 from stdyn.stopping import uninterrupted
 from stdyn.text import columns, listing
+from stdyn.values import Frozen, frozen
 
 if TYPE_CHECKING:
     import xarray
@@ -42,7 +44,7 @@ if TYPE_CHECKING:
 _PAUSE = 0.2  # seconds between two commits, at least; epochs of real images take longer
 
 
-class Histories:
+class Histories(Frozen):
     """The trainings in a file, finished or not.
 
     Attributes
@@ -53,33 +55,36 @@ class Histories:
     epochs : int
         How many there are to be.
     epochs_done : ndarray, shape (runs,)
+    training : Training
+        The parameters; if rules and seeds were added later, not all of their combinations may be there.
     description : dict
-        The parameters of the training that are the same for all networks.
+        Those that are the same for all networks.
+
+    Two are equal if what was trained is, and what came out of it.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(path)
+        self.path = check_path("path", path)
         look(self.path, self._open)
 
-    def _open(self, table: Table) -> None:
+    def _open(self, table: Table) -> Checked:
         check_kind(self.path, table.attributes, "training")
-        self._checked = Checked(table)
-        self.attributes, self.description = self._checked.attributes, self._checked.description
-        of = self._checked.columns
+        checked = Checked(table)
+        self.attributes, self.description, of = frozen((checked.attributes, checked.description, checked.columns))
         self.rules, self.seeds, self.epochs_done = of["rule"].tolist(), of["seed"].tolist(), of["epochs_done"]
         self.diverged = [
             (int(epoch), int(batch)) if epoch else None
             for epoch, batch in zip(of["diverged_epoch"], of["diverged_batch"], strict=True)
         ]
-        self.wall_time, self.epochs, self.widths = of["wall_time"], self._checked.epochs, self._checked.widths
+        self.wall_time, self.epochs, self.widths = of["wall_time"], checked.epochs, checked.widths
+        self.training = checked.training
+        return checked
 
     def __len__(self) -> int:
         return len(self.rules)
 
-    @property
-    def training(self) -> Training:
-        """The parameters; if rules and seeds were added later, not all of their combinations may be there."""
-        return self._checked.training
+    def _compared(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in ("training", "description", "epochs_done", "histories")}
 
     @cached_property
     def histories(self) -> list[History]:
@@ -87,12 +92,12 @@ class Histories:
         return look(self.path, self._histories)
 
     def _histories(self, table: Table) -> list[History]:
-        self._open(table)  # epochs may have been added
-        every = [_records(table, self._checked, run) for run in range(len(self))]
-        alphas, P = self._checked.read(table, "alpha"), self.attributes["training_examples"]
+        checked = self._open(table)  # epochs may have been added
+        every = [_records(table, checked, run) for run in range(len(self))]
+        alphas, P = checked.read(table, "alpha"), self.attributes["training_examples"]
         return [
             history_until(
-                int(self.epochs_done[run]), records, alphas, P, _network(table, self._checked, run),
+                int(self.epochs_done[run]), records, alphas, P, _network(table, checked, run),
                 rule=self.rules[run], seed=self.seeds[run], lr=self.training.lr, batch=self.training.batch,
                 diverged=self.diverged[run],
             )
@@ -102,6 +107,7 @@ class Histories:
 
     def feedback(self, run: int) -> tuple[Array, ...] | None:
         """The feedback matrices of a network; None for backpropagation."""
+        run = range(len(self))[integer("run", run, -len(self), len(self) - 1)]
         return self.training.feedback(self.rules[run], self.seeds[run], self.widths)
 
     def to_xarray(self) -> "xarray.Dataset":

@@ -16,7 +16,7 @@ from stdyn.model.state import Layout, OrderParameters
 from stdyn.text import shown
 from stdyn.values import Frozen
 
-_LARGEST_RATE = 1e30  # its square is far from an overflow
+LARGEST_RATE = 1e30  # its square is far from an overflow
 
 
 def _outside() -> int:
@@ -120,7 +120,7 @@ class Problem(Frozen):
             if b.shape != self.start.v.shape:
                 raise InputError(f"b must have the shape of v, {self.start.v.shape}, but has shape {b.shape}")
         for name in RATES:
-            checked[name] = number(name, getattr(self, name), most=_LARGEST_RATE)
+            checked[name] = number(name, getattr(self, name), most=LARGEST_RATE)
         for name, value in checked.items():
             object.__setattr__(self, name, value)
         if self.eta > 0 and self.activation.flat:

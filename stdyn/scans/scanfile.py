@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from stdyn.analysis.summary import SUMMARY, censored
-from stdyn.checks import Array, frozen_array, integer, time_grid
+from stdyn.checks import Array, check_path, integer, time_grid
 from stdyn.errors import InputError
 from stdyn.files.format import Variables, check_kind, to_dataset
 from stdyn.files.paths import exists
@@ -38,6 +38,7 @@ from stdyn.scans.points import DONE, FAILED, STATES, Solve, counted
 from stdyn.scans.scanschema import CURVES, KEEP, Checked, check_coordinates, check_summary
 from stdyn.scans.variations import NUMBERS, Variations, plain
 from stdyn.text import listing, shown
+from stdyn.values import Frozen, frozen
 
 if TYPE_CHECKING:
     import xarray
@@ -45,20 +46,13 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def path_of(path: object) -> Path:
-    """The path of a file."""
-    if not isinstance(path, str | os.PathLike):
-        raise InputError(f"path must be that of a file, but is {shown(path)}")
-    return Path(path)
-
-
 def kept_positions(keep: str | ArrayLike, alphas: Array) -> np.ndarray:
     """The positions of the alphas that are kept."""
     if isinstance(keep, str):
         if keep not in KEEP:
-            raise InputError(f"keep must be one of {', '.join(KEEP)}, or alphas, but is {keep!r}")
+            raise InputError(f"keep must be one of {', '.join(KEEP)}, or alphas, but is {shown(keep)}")
         return np.arange(0 if keep == "summary" else len(alphas))
-    wanted = time_grid(frozen_array("keep", keep, (1,)))
+    wanted = time_grid(keep, "keep")
     positions = nearest(alphas, wanted)
     wrong = np.flatnonzero(np.abs(alphas[positions] - wanted) > 1e-9 * (1 + wanted))
     if wrong.size:
@@ -136,7 +130,7 @@ def _coordinates(
     return {name.replace(" ", ""): texts_as_objects(values) for name, values in named.items()}
 
 
-class Scan:
+class Scan(Frozen):
     """A scan in a file, finished or not; what is in it is read when asked for.
 
     Attributes
@@ -154,16 +148,18 @@ class Scan:
         0: todo, 1: done, 2: failed (`stdyn.scans.points.STATES`).
     coordinates, summary : dict of ndarray
         The varied quantities, and what came out of each point, by name.
+
+    Two are equal if these are, wherever their files are.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = path_of(path)
+        self.path = check_path("path", path)
         self._look(self._open)
 
     def _open(self, table: Table) -> None:
         check_kind(self.path, table.attributes, "scan")
         checked = Checked(table)
-        self.attributes, self.description, self.state = checked.attributes, checked.description, checked.state
+        self.attributes, self.description, self.state = frozen((checked.attributes, checked.description, checked.state))
         self.names = tuple(table.names())
         self._expected = checked.schema.variables
 
@@ -180,10 +176,13 @@ class Scan:
     def __len__(self) -> int:
         return len(self.state)
 
+    def _compared(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in ("description", "state", "coordinates", "summary")}
+
     @property
     def alphas(self) -> Array:
         """Where the points were solved."""
-        return np.array(self.description["alphas"])
+        return frozen(np.array(self.description["alphas"]))
 
     @property
     def axes(self) -> tuple[str, ...]:
@@ -197,7 +196,7 @@ class Scan:
         found = self._look(lambda table: {name: self._read(table, name) for name in names})
         if "experiment" in self.description["problems"]:
             check_coordinates(self.path, self.description["problems"], found)
-        return found
+        return frozen(found)
 
     @cached_property
     def summary(self) -> dict[str, np.ndarray]:
@@ -205,17 +204,18 @@ class Scan:
         names = [name for name in SUMMARY if name in self.names]
         found = self._look(lambda table: {name: self._read(table, name) for name in names})
         check_summary(self.path, self.state == DONE, found)
-        return found
+        return frozen(found)
 
     @cached_property
     def message(self) -> np.ndarray:
         """Why a point failed, or what it was warned of; empty if nothing is to be said."""
-        return self.read("message")
+        return frozen(self.read("message"))
 
     def read(self, name: str, points: Points = ()) -> np.ndarray:
         """A variable of the file (docs/format.md), or some points of it."""
-        if name not in self.names:
-            raise InputError(f"{self.path} holds no {name!r}, but {', '.join(self.names)}")
+        if not isinstance(name, str) or name not in self.names:
+            raise InputError(f"name: {self.path} holds no {shown(name)}, but {', '.join(self.names)}")
+        self._check_points(points)
         return self._look(lambda table: self._read(table, name, points))
 
     @cached_property
@@ -226,9 +226,22 @@ class Scan:
         with refusing(self.path):
             return Variations.from_description(recipe, activations)
 
+    def _position(self, index: int) -> int:
+        """The number of a point, which may be counted from the end."""
+        return range(len(self))[integer("index", index, -len(self), len(self) - 1)]
+
+    def _check_points(self, points: Points) -> None:
+        """Refuse what does not say which points are meant."""
+        try:
+            found = None if points is None else np.broadcast_to(True, len(self))[points]
+        except (IndexError, TypeError, ValueError):
+            found = None
+        if found is None:
+            raise InputError(f"points must be numbers of some of the {len(self)} points, but is {shown(points)}")
+
     def problem(self, index: int) -> Problem:
         """The problem of a point."""
-        index = range(len(self))[index]
+        index = self._position(index)
         with refusing(self.path):
             if self._problems is not None:
                 return self._problems[index]
@@ -243,7 +256,7 @@ class Scan:
             If the point is not done, or the scan kept no order parameters. Of a point that failed as its solver gave up
             there is what it had reached.
         """
-        index = range(len(self))[index]
+        index = self._position(index)
         failed_at = self.summary["failed_at"][index] if "failed_at" in self.summary else np.nan
         if self.state[index] != DONE and not np.any(np.isfinite(failed_at)):
             raise InputError(f"point {index} is {STATES[self.state[index]]}: {self.message[index] or 'no result yet'}")

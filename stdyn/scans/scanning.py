@@ -12,7 +12,7 @@ from itertools import islice
 import numpy as np
 from numpy.typing import ArrayLike
 
-from stdyn.checks import check_executor, integer, time_grid
+from stdyn.checks import check_executor, check_path, integer, time_grid
 from stdyn.errors import ExecutorLost, ScanInterrupted, ScanStopped, said
 from stdyn.executors import leave_if_imported, try_out, why_lost, worker_died
 from stdyn.files.paths import exists
@@ -24,7 +24,7 @@ from stdyn.progress import Bar, bar
 from stdyn.scans.arguments import check_solver, coordinates_of, problems_of
 from stdyn.scans.description import describe
 from stdyn.scans.points import FAILED, TODO, Solve, Task, counted, failed, generator, solve_point
-from stdyn.scans.scanfile import Scan, create, kept_positions, path_of
+from stdyn.scans.scanfile import Scan, create, kept_positions
 from stdyn.scans.scanschema import Checked
 from stdyn.scans.variations import Variations
 from stdyn.stopping import stoppable, uninterrupted
@@ -109,7 +109,7 @@ def scan(
     at which alpha.
     """
     leave_if_imported()
-    alphas, target = time_grid(alphas), path_of(path)
+    alphas, target = time_grid(alphas), check_path("path", path)
     kept = kept_positions(keep, alphas)
     in_flight = integer("in_flight", in_flight, 1)
     check_executor(executor)

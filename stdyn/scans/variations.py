@@ -1,6 +1,7 @@
 """The points of a scan: an experiment in which some quantities vary, on a grid, by sampling, or both."""
 
 import re
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property, partial
@@ -9,13 +10,14 @@ from typing import Any, overload
 
 import numpy as np
 
-from stdyn.checks import Array, integer, number
+from stdyn.checks import Array, choice, integer, number
 from stdyn.errors import InputError
 from stdyn.model.activations import BUILT_IN, Activation, find, known
 from stdyn.model.experiment import Experiment
-from stdyn.model.problem import RATES, Problem
+from stdyn.model.problem import LARGEST_RATE, RATES, Problem
 from stdyn.model.state import OrderParameters
 from stdyn.settings import check_name, from_values
+from stdyn.text import shown
 from stdyn.values import Frozen
 
 TEXTS = ("rule", "activation", "activation_teacher")
@@ -77,10 +79,15 @@ class Variations(Frozen, Sequence[Problem]):
         if not isinstance(self.experiment, Experiment):
             raise InputError(f"experiment must be an Experiment, but is {type(self.experiment).__name__}")
         if not isinstance(self.vary, Mapping):
-            raise InputError(f"vary must be a mapping of quantities to values, but is {self.vary!r}")
+            raise InputError(f"vary must be a mapping of quantities to values, but is {shown(self.vary)}")
+        choice("sample", self.sample, ("random", "sobol"))
         named: dict[str, Any] = {name: find(each, name) for name, each in self._named.items()}
         replace(self.experiment, **named).check()
         _ = self.axes, self.samples  # checks every value
+        units = self.experiment.K + self.experiment.M
+        for name, values in (self.axes | self.samples).items():
+            if "N" in _parts(name) and values.min() < units:
+                raise InputError(f"{name} must be at least K + M = {units}, but is {values.min()}")
         if prod(self.shape) > _MOST:
             sizes = " x ".join(str(size) for size in self.shape if size > 1)
             raise InputError(f"vary must make at most {_MOST} points, but makes {sizes} = {prod(self.shape)}")
@@ -104,7 +111,7 @@ class Variations(Frozen, Sequence[Problem]):
         named: list[str] = []
         for name, values in self.vary.items():
             self._check_name(name)
-            named += map(str.strip, name.split("="))
+            named += _parts(name)
             if isinstance(values, Mapping):
                 _check_keys(name, values, _KEYS)
             if not is_sampled(name, values):
@@ -126,15 +133,13 @@ class Variations(Frozen, Sequence[Problem]):
         if not names:
             if self.number is not None:
                 raise InputError(
-                    f"number = {self.number} is the number of samples, but nothing is sampled (a quantity is if its"
-                    ' table has "from" and "to" and no "number", or with draw = "each")'
+                    f"number = {shown(self.number)} is the number of samples, but nothing is sampled (a quantity is if"
+                    ' its table has "from" and "to" and no "number", or with draw = "each")'
                 )
             return {}
         if self.number is None:
             raise InputError(f"number, how often {', '.join(names)} are sampled, is needed")
         count = integer("number", self.number, 1, _MOST)
-        if self.sample not in ("random", "sobol"):
-            raise InputError(f'sample must be "random" or "sobol", but is {self.sample!r}')
         drawn = [name for name in names if name != "draw"]
         rng = self.experiment.rng("samples")
         if self.sample == "sobol" and drawn:
@@ -233,12 +238,12 @@ class Variations(Frozen, Sequence[Problem]):
 
     def _check_name(self, name: str) -> None:
         experiment = self.experiment
-        for part in map(str.strip, str(name).split("=")):
+        for part in _parts(str(name)):
             if part in ("K", "M", "outputs", "points", "alpha_max", "alpha_min", "spacing", "rtol"):
                 raise InputError(f"{part} cannot vary: all points of a scan have the same shapes and alphas")
             entry = _ENTRY.fullmatch(part)
             if entry is None:
-                check_name(part, [*NUMBERS, *TEXTS], "there is no quantity")
+                check_name(part, [*NUMBERS, *TEXTS], "vary: there is no quantity")
             else:
                 _check_entry(experiment, entry)
             if part == "r" and experiment.start != "prepared":
@@ -336,9 +341,14 @@ def _check_entry(experiment: Experiment, entry: re.Match[str]) -> None:
         raise InputError(f"{entry[0]} is no entry of {entry[1]}, which has shape {shape} and is counted from 0")
 
 
+def _parts(name: str) -> list[str]:
+    """The quantities that are put equal to each other in a name."""
+    return [part.strip() for part in name.split("=")]
+
+
 def _of_activations(name: str) -> list[str]:
     """The parts of a quantity's name that are activations."""
-    return [part for part in map(str.strip, name.split("=")) if part in _ACTIVATIONS]
+    return [part for part in _parts(name) if part in _ACTIVATIONS]
 
 
 def is_sampled(name: str, values: object) -> bool:
@@ -351,40 +361,43 @@ def axis_values(name: str, values: object) -> np.ndarray:
     """The values of an axis of the grid, checked."""
     if isinstance(values, Mapping):
         if "number" not in values:  # only draw, of which a range is no sample
-            raise InputError(f'draw must be a list, a table with from and number, or "each", but is {dict(values)}')
+            raise InputError(
+                f'draw must be a list, a table with from and number, or "each", but is {shown(dict(values))}'
+            )
         count = integer(f"{name}: number", values["number"], 1, _MOST)
         if name == "draw" and "to" not in values:
             first = integer("draw: from", values.get("from", 1), 0)
             _check_keys(name, values, ("from", "number"))
             return np.arange(first, first + count)
         return _spread(name, values, np.linspace(0, 1, count))
-    if isinstance(values, str) or not isinstance(values, Sequence | np.ndarray) or len(values) == 0:
+    is_one = isinstance(values, str | bytes) or (isinstance(values, np.ndarray) and values.ndim == 0)
+    if is_one or not isinstance(values, Sequence | np.ndarray) or len(values) == 0:
         raise InputError(
-            f"{name} must vary over a list of values or a table with from, to and number, but is {values!r}"
+            f"{name} must vary over a list of values or a table with from, to and number, but is {shown(values)}"
         )
     checked = [_value(name, value) for value in values]
     if len(set(checked)) < len(checked):
-        raise InputError(f"{name} must not take a value twice, but is {plain(values)}")
+        raise InputError(f"{name} must not take a value twice, but is {shown(plain(values))}")
     return np.array(checked, dtype=object if isinstance(checked[0], str) else None)
 
 
 def _spread(name: str, table: Mapping[str, Any], unit: Array) -> np.ndarray:
     """Numbers from 0 to 1 taken to those from table["from"] to table["to"]."""
     if any(key not in table for key in ("from", "to")):
-        raise InputError(f"{name} needs from and to, but is {dict(table)}")
+        raise InputError(f"{name} needs from and to, but is {shown(dict(table))}")
     first, last = _value(name, table["from"]), _value(name, table["to"])
     if isinstance(first, str) or isinstance(last, str):
         raise InputError(f"{name} varies over texts, which must be given as a list")
     spacing = table.get("spacing", "linear")
     if spacing == "log":
         if not (first > 0 and last > 0):
-            raise InputError(f"{name} with spacing log must have from and to above 0, but is {dict(table)}")
+            raise InputError(f"{name} with spacing log must have from and to above 0, but is {shown(dict(table))}")
         spread = first * (last / first) ** unit
     elif spacing == "linear":
         spread = first + (last - first) * unit
     else:
-        raise InputError(f'{name}: spacing must be "linear" or "log", but is {spacing!r}')
-    if set(map(str.strip, name.split("="))) & {"N", "draw"}:
+        raise InputError(f'{name}: spacing must be "linear" or "log", but is {shown(spacing)}')
+    if set(_parts(name)) & {"N", "draw"}:
         spread = np.rint(spread).astype(int)
     return spread
 
@@ -392,24 +405,25 @@ def _spread(name: str, table: Mapping[str, Any], unit: Array) -> np.ndarray:
 def _check_keys(name: str, table: Mapping[str, Any], keys: Sequence[str]) -> None:
     for key in table:
         if key not in keys:
-            raise InputError(f"{name} must be a table with {', '.join(keys)}, but has {key!r}")
+            raise InputError(f"{name} must be a table with {', '.join(keys)}, but has {shown(key)}")
 
 
 def _value(name: str, value: Any) -> Any:
     """One value of a quantity, refused if the quantity cannot take it at any point."""
-    for part in map(str.strip, name.split("=")):
+    for part in _parts(name):
         if part in TEXTS:
             if part == "rule" and value not in ("fa", "bp"):
-                raise InputError(f"rule must be one of fa, bp, but is {value!r}")
+                raise InputError(f"rule must be one of fa, bp, but is {shown(value)}")
             if part in _ACTIVATIONS and not isinstance(value, str | Activation):
-                raise InputError(f"{part} must be a name or a stdyn.Activation, but is {value!r}")
+                raise InputError(f"{part} must be a name or a stdyn.Activation, but is {shown(value)}")
         elif part in ("N", "draw"):
             value = integer(part, value, 0 if part == "draw" else 1)
         elif part == "b_angle":
             value = number(part, value, 0, 180)
         else:
             signed = part in ("r", "R_scale") or _ENTRY.fullmatch(part)
-            value = number(part, value, -np.inf if signed else 0)
+            most = LARGEST_RATE if part in RATES else sys.float_info.max
+            value = number(part, value, -np.inf if signed else 0, most)
     return value
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from stdyn.checks import Array, check_settings, check_type, integer
+from stdyn.checks import Array, check_path, check_settings, check_type, integer
 from stdyn.errors import InputError, Interrupted
 from stdyn.files import store
 from stdyn.files.format import Variables, to_dataset
@@ -107,7 +107,7 @@ class Fluctuations(Frozen):
         InputError
             If the file exists and `overwrite` is false, or its folder cannot be written to.
         """
-        return store.write(path, self._variables(), self._all_attributes(), overwrite)
+        return store.write(check_path("path", path), self._variables(), self._all_attributes(), overwrite)
 
     def to_xarray(self) -> "xarray.Dataset":
         """An xarray.Dataset with the theory's variables, the covariance, and std_R, bias_R and so on."""
@@ -261,8 +261,7 @@ def load_fluctuations(path: str | os.PathLike[str]) -> Fluctuations:
     InputError
         If there is no such file, or it is damaged, or holds something else.
     """
-    if not isinstance(path, str | os.PathLike):
-        raise InputError(f"path must be that of a file, but is a {type(path).__name__}")
+    path = check_path("path", path)
     arrays, attributes = read_all(path, _schema)
     of: dict[str, Any] = {kind: _per_order_parameter_of(arrays, kind) for kind in ("std", "bias")}
     of |= {name: arrays[name] for name in ("covariance", "nonlinearity", "nonlinearity_eps_g")}

@@ -5,7 +5,7 @@ import pytest
 from conftest import random_problem
 
 from stdyn import DivergenceWarning, OrderParameters, Problem, integrate, simulate_reduced
-from stdyn.analysis.summary import SUMMARY, WINDOW, fits, plateau, summarise
+from stdyn.analysis.summary import SUMMARY, WINDOW, _fits, censored, plateau, summarise
 from stdyn.model.experiment import Experiment
 from stdyn.model.trajectory import Trajectory
 
@@ -23,7 +23,7 @@ def test_slopes_are_those_of_fitted_lines():
     rng = np.random.default_rng(1)
     for x in (np.log(np.geomspace(0.1, 100, 60)), np.log(np.linspace(1, 500, 200)), np.arange(7.0)):
         y = rng.normal(size=len(x))
-        for at, slope in enumerate(fits(x, y)[0]):
+        for at, slope in enumerate(_fits(x, y)[0]):
             near = np.abs(x - x[at]) <= WINDOW
             near[max(0, min(at - 1, len(x) - 3)) : max(at + 2, 3)] = True
             assert slope == pytest.approx(np.polyfit(x[near], y[near], 1)[0], abs=1e-9)
@@ -136,3 +136,10 @@ def test_a_diverged_trajectory_has_no_end():
         assert np.isnan(summary["specialised"])
         assert summary["diverged_at"] == trajectory.diverged_at
         assert np.isfinite(summary["eps_g_start"])
+
+
+def test_the_median_of_lengths_counts_what_is_not_left():
+    """A plateau that is not left is longer than any that is; none does not count."""
+    assert censored(np.array([1, 2, np.inf, np.nan])) == (2, 1 / 3)
+    assert censored(np.array([1, np.inf, np.inf])) == (np.inf, 2 / 3)
+    assert np.isnan(censored(np.array([np.nan, np.nan]))).all()

@@ -91,27 +91,18 @@ SOME = made(random_problem(2, 2), alphas=[0.0, 1.0])
 AX = Page().subplots()
 WRONG = {
     "trajectories must be a list of Trajectory, but is 3": lambda: plot.figures(3),
-    "trajectories must be a list of Trajectory, but is None": lambda: plot.figures(None),
-    "trajectories must be a list of Trajectory, but is 'a.h5'": lambda: plot.figures("a.h5"),
     "trajectories must be a list of Trajectory, but is a list with a Trajectory, an int": lambda: plot.figures(
         [SOME, 1]
     ),
     "trajectories must be at least one Trajectory, there is nothing to draw": lambda: plot.figures([]),
-    "trajectories must be at least one": lambda: outputplot.figures([]),
     "pairs must be a list of Pair, but is a list with a Trajectory": lambda: plot.generalization_figure([SOME]),
     "pair must be a Pair, but is a Trajectory": lambda: plot.second_layer(AX, SOME),
-    "ax must be an Axes, but is None": lambda: plot.generalization(None, plot.pair_up([SOME])),
     "alphas must be an array": lambda: plot.markers_at([1.0]),
     "scan must be a Scan, but is 'scan.h5'": lambda: scanplot.figures("scan.h5"),
     "value must be a str, but is 3": lambda: scanplot.figures(Made(6), value=3),
     "x must be a str or None": lambda: scanplot.figures(Made(6), x=3),
     "b_norm is of the feedback weights": lambda: scanplot.figures(Made(6, ("bp",)), x="b_norm"),
-    "histories must be a list of History": lambda: layerplot.figures(SOME),
-    "histories must be at least one History": lambda: layerplot.figures([]),
     "found must be a list of Fluctuations": lambda: theoryplot.fluctuations_figures(SOME, []),
-    "study must be a Study": lambda: theoryplot.study_figures(SOME),
-    "results must be a list of": lambda: theoryplot.plateaus_figure(SOME),
-    "results must be at least one": lambda: theoryplot.escape_figure([]),
 }
 
 

@@ -176,7 +176,11 @@ def test_every_quantity_that_is_named_can_vary():
         ({"eta": {"from": 0, "to": 1, "number": 0}}, {}, "eta: number must be at least 1, but is 0"),
         ({"eta": {"from": 0, "to": 1}}, {}, "number, how often eta are sampled, is needed"),
         ({"eta": [1]}, {"number": 5}, "number = 5 is the number of samples, but nothing is sampled"),
-        ({"eta": {"from": 0, "to": 1}}, {"number": 5, "sample": "grid"}, 'sample must be "random" or "sobol"'),
+        (
+            {"eta": {"from": 0, "to": 1}},
+            {"number": 5, "sample": "grid"},
+            "sample must be one of random, sobol, but is 'grid'",
+        ),
         ({"eta": {"from": 0, "to": 1}}, {"number": -5}, "number must be at least 1, but is -5"),
         ({"rule": ["fa", "gd"]}, {}, "rule must be one of fa, bp, but is 'gd'"),
         ({"rule": {"from": "fa", "to": "bp", "number": 2}}, {}, "rule varies over texts"),

@@ -1,0 +1,77 @@
+"""Arguments that the functions which draw must refuse: every one of every public function, made from its annotation."""
+
+import inspect
+from collections.abc import Sequence
+from functools import partial
+from types import NoneType, UnionType
+from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+
+import numpy as np
+from bad_arguments import DATES, MASKED, Odd
+from bad_calls import file_of_scan
+
+import stdyn
+
+MODULES = [getattr(stdyn, name) for name in ("plot", "scanplot", "layerplot", "outputplot", "theoryplot")]
+FUNCTIONS = [
+    getattr(module, name) for module in MODULES for name in module.__all__ if inspect.isfunction(getattr(module, name))
+]
+_TEXTS = {"name": "nothing", "rule": "hebb", "colour": "no colour", "marker": "no marker", "dash": "no dash"}
+
+
+def right(hint: Any) -> Any:
+    """A value of the kind that an annotation says: it is looked at before anything is drawn."""
+    origin, of = get_origin(hint), get_args(hint)
+    if origin is Annotated:
+        return next(each for each in ("R", "fa", "red", "o", "-", "weight_angle", "escape_rate") if of[1].are(each))
+    if origin in (UnionType, Union):
+        return right(of[0])
+    if origin in (list, Sequence):
+        return [right(of[0])]
+    if origin is tuple:
+        return tuple(right(each) for each in of if each is not Ellipsis)
+    if origin is dict:
+        return {}
+    if origin is np.ndarray or hint is np.ndarray:
+        return np.ones(2)
+    return hint() if hint in (str, int, float, bool) else object.__new__(hint)
+
+
+def wrong(name: str, hint: Any) -> list[Any]:
+    """What is of another kind."""
+    values = [Odd(), {"a": 1}, (1, object())]
+    if NoneType not in get_args(hint):
+        values.append(None)
+    if get_origin(hint) in (list, Sequence):
+        values += ["text", np.ones(2), [None]]
+    if get_origin(hint) is list:
+        values.append([])
+    if get_origin(hint) is np.ndarray or hint is np.ndarray:
+        values += [MASKED, DATES, [1.0, 2.0], np.array(["a"]), np.array([1j]), np.array([None])]
+    if hint is float:
+        values += ["1", True, np.array([1.0]), MASKED]
+    if get_origin(hint) is Annotated:
+        values.append(_TEXTS[name])
+    return values
+
+
+def called(function: Any, **changes: Any) -> Any:
+    """With arguments of the right kinds, but for one."""
+    hints = get_type_hints(function, include_extras=True)
+    given = {name: right(hints[name]) for name in inspect.signature(function).parameters}
+    return function(**given | changes)
+
+
+def rows() -> Any:
+    """Every argument of every function that draws, but for switches."""
+    for function in FUNCTIONS:
+        call = partial(called, function)
+        hints = get_type_hints(function, include_extras=True)
+        for name in inspect.signature(function).parameters:
+            for value in wrong(name, hints[name]) if hints[name] is not bool else ():
+                yield call, name, value, "must be"
+    for name in ("value", "x", "y"):
+        yield (lambda **wrong: stdyn.scanplot.figures(file_of_scan(), **wrong)), name, "nothing", "there are eta, "
+
+
+DRAWINGS = list(rows())
