@@ -9,8 +9,9 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from math import inf
 from types import FrameType
 from typing import Any
@@ -18,6 +19,8 @@ from typing import Any
 from stdyn.errors import InputError, ScanStopped, TrainingStopped
 
 SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+_OF_HOSTS = ("SIGALRM", "SIGVTALRM", "SIGPROF", "SIGUSR1", "SIGUSR2", "SIGXCPU", "SIGQUIT")  # that may have a handler
+_ALL = (*SIGNALS, *(getattr(signal, name) for name in _OF_HOSTS if hasattr(signal, name)))
 
 _GRACE = 3.0  # seconds after a signal in which further ones, of an impatient user, do not disturb what is being kept
 _LATER = 0.02  # seconds
@@ -35,11 +38,15 @@ class Signals:
     ----------
     first : int, or None
         The first signal that has arrived.
+    of_host : BaseException, or None
+        What a handler of somebody else's has raised. On its way it is a KeyboardInterrupt, so that everything is kept.
     """
 
     def __init__(self) -> None:
         self.first: int | None = None
+        self.of_host: BaseException | None = None
         self._raised, self._held, self._waiting = -inf, 0, 0
+        self._waiting_of_hosts: dict[int, partial[None]] = {}
         self._hook = sys.unraisablehook
 
     def __call__(self, number: int, _: FrameType | None) -> None:
@@ -49,6 +56,20 @@ class Signals:
         elif time.monotonic() - self._raised >= _GRACE:
             self._raised = time.monotonic()
             raise _exception(number)
+
+    def call(self, handler: Callable[[int, FrameType | None], Any], number: int, frame: FrameType | None) -> None:
+        """Call the handler of somebody else; a KeyboardInterrupt if it raises anything."""
+        if self._held:
+            self._waiting_of_hosts[number] = partial(self.call, handler, number, frame)
+            return
+        try:
+            handler(number, frame)
+        except KeyboardInterrupt:
+            self.first = self.first or number
+            raise
+        except BaseException as error:
+            self.first, self.of_host = self.first or number, error
+            raise KeyboardInterrupt from error
 
     def again(self, ignored: Any) -> None:
         """Instead of sys.unraisablehook: what was raised where Python ignores exceptions comes once more, a bit later.
@@ -71,16 +92,44 @@ class Signals:
             yield
         finally:
             self._held -= 1
-        if self._waiting and not self._held:
-            number, self._waiting = self._waiting, 0
-            self(number, None)
+        if self._held:
+            return
+        with ExitStack() as waiting:  # calls them all, whichever raises
+            if self._waiting:
+                number, self._waiting = self._waiting, 0
+                waiting.callback(self, number, None)
+            while self._waiting_of_hosts:
+                waiting.callback(self._waiting_of_hosts.popitem()[1])
 
-    def end(self, before: dict[int, Any]) -> None:
+    def begin(self) -> dict[int, tuple[Any, Any]]:
+        """Handle the signals; those that somebody else handles are handled by them. Gives the handlers, before and now.
+
+        None that is ignored is handled, nor any outside the main interpreter.
+        """
+        handlers: dict[int, tuple[Any, Any]] = {}
+        with suppress(ValueError):  # the main thread, but not of the main interpreter
+            for number in _ALL:
+                before = signal.getsignal(number)
+                mine: Callable[[int, FrameType | None], None] | None = None
+                if before is (signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL):
+                    mine = self if number in SIGNALS else None
+                elif callable(before):
+                    mine = partial(self.call, before)
+                if mine is not None:
+                    handlers[number] = before, mine
+                    signal.signal(number, mine)
+        sys.unraisablehook = self.again
+        return handlers
+
+    def end(self, handlers: dict[int, tuple[Any, Any]]) -> None:
         """Restore the handlers of before; what has arrived meanwhile is raised if nothing is on its way already."""
         self._held += 1
         sys.unraisablehook = self._hook
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number, (before, mine) in handlers.items():
+            if signal.getsignal(number) is mine:  # a handler may have set another
+                signal.signal(number, before)
+        for waiting in self._waiting_of_hosts.values():
+            waiting.args[0](*waiting.args[1:])
         if self._waiting and self._raised < 0:
             raise _exception(self._waiting)
 
@@ -97,9 +146,10 @@ _here: list[Signals] = []  # the handler that is installed, if one is; of the ma
 def stoppable() -> Iterator[Signals]:
     """Let each of the signals raise a KeyboardInterrupt while the block lasts.
 
-    Only in the main thread, and only signals that nobody has a handler for and that are not ignored (as `nohup` has
-    SIGHUP ignored). Another one within three seconds is not raised, so that what is being kept is kept. An exception
-    that a signal was turned into on its way (by numba, as it compiles) is a KeyboardInterrupt again.
+    Only in the main thread, and only signals that are not ignored (as `nohup` has SIGHUP ignored). Another one within
+    three seconds is not raised, so that what is being kept is kept. An exception that a signal was turned into on its
+    way (by numba, as it compiles) is a KeyboardInterrupt again. Where somebody else handles a signal, and the handler
+    raises, that is what is raised at the end, with the `trajectory` or `history` that a KeyboardInterrupt would have.
     """
     if threading.current_thread() is not threading.main_thread():
         yield Signals()
@@ -107,26 +157,32 @@ def stoppable() -> Iterator[Signals]:
     if _here:
         yield _here[-1]
         return
-    signals, before = Signals(), {}
+    signals = Signals()
     _here.append(signals)
+    handlers: dict[int, tuple[Any, Any]] = {}
     try:
-        with suppress(ValueError):  # the main thread, but not of the main interpreter
-            for number in SIGNALS:
-                default = signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
-                if signal.getsignal(number) is default:
-                    before[number] = default
-                    signal.signal(number, signals)
-        sys.unraisablehook = signals.again
+        handlers = signals.begin()
         yield signals
     except _SAY_MORE:
         raise
-    except Exception as error:
-        if signals.reason is not None:
+    except (KeyboardInterrupt, Exception) as error:
+        if signals.of_host is not None:
+            raise _with_results(signals.of_host, error) from error
+        if signals.reason is not None and not isinstance(error, KeyboardInterrupt):
             raise signals.reason from error
         raise
     finally:
         _here.clear()
-        signals.end(before)
+        signals.end(handlers)
+
+
+def _with_results(error: BaseException, interrupted: BaseException) -> BaseException:
+    """An exception of somebody else's, with what was kept."""
+    with suppress(AttributeError, TypeError):
+        for name in ("trajectory", "history"):
+            if hasattr(interrupted, name):
+                setattr(error, name, getattr(interrupted, name))
+    return error
 
 
 def raise_what_came(error: Exception) -> None:
@@ -138,23 +194,8 @@ def raise_what_came(error: Exception) -> None:
 @contextmanager
 def uninterrupted() -> Iterator[None]:
     """Put the signals off until the block is done, also those that somebody else has a handler for."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    caught: list[tuple[int, FrameType | None]] = []
-    others: dict[int, Any] = {}
     with stoppable() as signals, signals.hold():
-        for number in SIGNALS:
-            handler = signal.getsignal(number)
-            if callable(handler) and handler is not signals:
-                others[number] = signal.signal(number, lambda *arguments: caught.append(arguments))
-        try:
-            yield
-        finally:
-            for number, handler in others.items():
-                signal.signal(number, handler)
-        for arguments in caught[:1]:
-            others[arguments[0]](*arguments)
+        yield
 
 
 def _exception(number: int) -> KeyboardInterrupt:

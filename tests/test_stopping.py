@@ -8,10 +8,18 @@ import threading
 import time
 import weakref
 
+import h5py
+import numpy as np
 import pytest
+from conftest import random_problem
 
+import stdyn
 from stdyn.errors import InputError
+from stdyn.layered import epochs, random_network
+from stdyn.layered.mnist import Images
+from stdyn.simulation import runs
 from stdyn.stopping import SIGNALS, Signals, Terminated, stoppable, uninterrupted
+from stdyn.theory import fluctuations, stepping
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs signals")
 
@@ -83,6 +91,128 @@ def test_uninterrupted_puts_signals_off(number):
         send(number)
         done.append(2)
     assert caught == [2]
+
+
+class OfHost(Exception):
+    """What a handler of somebody else's raises."""
+
+
+HOSTS = {
+    "SIGALRM": OfHost("host"),
+    "SIGUSR1": TimeoutError("host"),
+    "SIGTERM": SystemExit(3),
+    "SIGINT": OSError("host"),
+}
+
+
+@pytest.fixture(params=HOSTS)
+def host(request):
+    """The number of a signal whose handler raises an exception, and that exception."""
+    number, error = getattr(signal, request.param), HOSTS[request.param]
+
+    def raising(*_):
+        raise error
+
+    before = signal.signal(number, raising)
+    yield number, error
+    assert signal.getsignal(number) is raising
+    signal.signal(number, before)
+
+
+def test_what_a_handler_of_a_host_raises_is_an_interruption_on_its_way(host):
+    """So that everything is kept; at the end it is what the handler raised, with what was kept."""
+    number, error = host
+    way = []
+
+    class Kept(KeyboardInterrupt):
+        trajectory = 7
+
+    with pytest.raises(type(error)) as found, stoppable(), stoppable():
+        try:
+            send(number)
+        except Exception:
+            way.append("taken for another error")
+        except KeyboardInterrupt:
+            way.append("kept")
+            raise Kept from None
+    assert found.value is error
+    assert (way, error.trajectory) == (["kept"], 7)
+
+
+def test_a_handler_of_a_host_waits_until_a_file_is_whole(host):
+    """Once for each signal, all of them."""
+    number, error = host
+    done, caught = [], []
+    signal.signal(signal.SIGUSR2, lambda *_: caught.append(len(done)))
+    with pytest.raises(type(error)) as found, uninterrupted():
+        for each in (number, number, signal.SIGUSR2):
+            send(each)
+        done.append(1)
+    signal.signal(signal.SIGUSR2, signal.SIG_DFL)
+    assert found.value is error
+    assert (done, caught) == ([1], [1])
+
+
+@pytest.mark.parametrize(
+    "solve", ["integrate", "simulate_network", "simulate_reduced", "fluctuations", "train_network"]
+)
+def test_what_was_reached_is_kept_when_a_host_stops_it(host, solve, monkeypatch):
+    """The trajectory, or history, is with the exception of the host."""
+    number, error = host
+    rng, alphas = np.random.default_rng(1), np.linspace(0, 5, 11)
+    problem = random_problem(2, 2, N=30)
+    module, name, run = {
+        "integrate": (stepping, "drift", lambda: stdyn.integrate(problem, alphas)),
+        "simulate_network": (runs, "_wait", lambda: stdyn.simulate_network(problem, alphas, 2, rng=rng)),
+        "simulate_reduced": (runs, "_wait", lambda: stdyn.simulate_reduced(problem, alphas, 2, rng=rng)),
+        "fluctuations": (fluctuations, "propagate", lambda: stdyn.fluctuations(problem, alphas, points=2**8)),
+        "train_network": (epochs, "train_epoch", lambda: trained(rng)),
+    }[solve]
+    function, count = getattr(module, name), iter(range(10**9))
+
+    def signalled(*arguments):
+        if next(count) == {"integrate": 45}.get(solve, 1):
+            send(number)
+        return function(*arguments)
+
+    def propagated(*arguments):
+        for found in function(*arguments):
+            yield found
+            send(number)
+
+    monkeypatch.setattr(module, name, propagated if solve == "fluctuations" else signalled)
+    with pytest.raises(type(error)) as found:
+        run()
+    assert found.value is error
+    kept = error.history.epochs if solve == "train_network" else error.trajectory.alphas
+    assert 1 <= np.size(kept) < 11
+
+
+def trained(rng):
+    images = Images(*(rng.integers(0, high, shape, np.uint8) for high, shape in 2 * ((9, (8, 4)), (2, (8,)))))
+    return epochs.train_network(random_network([4, 3, 2], rng), images, epochs=5, lr=0.1, rng=rng)
+
+
+@pytest.mark.parametrize("name", ["scan", "load"])
+def test_what_a_handler_of_a_host_raises_is_no_damage_of_a_file(host, name, tmp_path, monkeypatch):
+    """Wherever it comes."""
+    number, error = host
+    stdyn.integrate(random_problem(1, 1), [0, 1]).save(tmp_path / "t.h5")
+    read, calls = h5py.File.__init__, []
+
+    def signalled(*arguments, **more):
+        if not calls:
+            calls.append(1)
+            send(number)
+        return read(*arguments, **more)
+
+    monkeypatch.setattr(h5py.File, "__init__", signalled)
+    with pytest.raises(type(error)) as found:
+        if name == "scan":
+            stdyn.scan([random_problem(1, 1)], [0, 1], tmp_path / "s.h5")
+        else:
+            stdyn.load(tmp_path / "t.h5")
+    assert found.value is error
 
 
 def test_a_signal_that_python_would_ignore_comes_again(capsys):

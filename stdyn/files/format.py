@@ -18,6 +18,7 @@ from stdyn.errors import InputError
 from stdyn.files.guard import GuardedFile
 from stdyn.files.reading import NotRead
 from stdyn.files.reading import attributes as attributes_in
+from stdyn.stopping import stoppable
 from stdyn.text import printable, shown
 
 if TYPE_CHECKING:
@@ -87,14 +88,15 @@ def check_kind(path: Path, attributes: Mapping[str, Any], wanted: str, overwritt
 @contextmanager
 def damage_named(path: Path) -> Iterator[None]:
     """Say of a file that cannot be read what is wrong with it; "damaged" only if nothing else is."""
-    try:
-        yield
-    except (InputError, NotRead):
-        raise
-    except MemoryError:
-        raise InputError(f"{path} holds more than there is memory for") from None
-    except Exception as error:  # HDF5 meets damage with OSError, KeyError, RuntimeError, ValueError or TypeError
-        raise InputError(f"{path} {_reason(path, error)}") from None
+    with stoppable():  # what a host's handler of a signal raises says nothing of the file
+        try:
+            yield
+        except (InputError, NotRead):
+            raise
+        except MemoryError:
+            raise InputError(f"{path} holds more than there is memory for") from None
+        except Exception as error:  # HDF5 meets damage with OSError, KeyError, RuntimeError, ValueError or TypeError
+            raise InputError(f"{path} {_reason(path, error)}") from None
 
 
 def _reason(path: Path, error: Exception) -> str:

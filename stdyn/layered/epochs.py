@@ -128,18 +128,18 @@ def _train(network: Network, setup: Setup, generators: list[np.random.Generator]
     values = blank_records(network.widths, epochs, len(alphas))
     until = partial(history_until, values=values, alphas=alphas, P=P, rule=setup.rule, lr=setup.lr, batch=setup.batch)
     done = 0
-    try:
-        with stoppable():
+    with stoppable():
+        try:
             put_records(values, 0, start_records(network, setup))
             for epoch, rng in enumerate(bar(progress, generators, unit=" epochs"), 1):
                 after, records = train_epoch(network, setup, epoch, rng)
                 put_records(values, epoch, records)
                 network, done = after, epoch
-    except Diverged as error:
-        warnings.warn(f"{setup.rule} {error}; lr = {setup.lr:g} is too large", DivergenceWarning, stacklevel=3)
-        return until(done, network=network, diverged=(error.epoch, error.batch))
-    except KeyboardInterrupt:
-        raise TrainingInterrupted(f"interrupted after {done} epochs", until(done, network=network)) from None
+        except Diverged as error:
+            warnings.warn(f"{setup.rule} {error}; lr = {setup.lr:g} is too large", DivergenceWarning, stacklevel=3)
+            return until(done, network=network, diverged=(error.epoch, error.batch))
+        except KeyboardInterrupt:
+            raise TrainingInterrupted(f"interrupted after {done} epochs", until(done, network=network)) from None
     return until(done, network=network)
 
 

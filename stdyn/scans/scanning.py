@@ -115,33 +115,32 @@ def scan(
     check_executor(executor)
     problems, coordinates = problems_of(problems), coordinates_of(coordinates)
     check_solver(solve, seed)
-    description = describe(problems, alphas, solve, seed, keep, coordinates)
-    made = dict.fromkeys(_activations(problems)) if executor is not None else {}
-    first = problems.recipe(0) if isinstance(problems, Variations) else problems[0]
-    is_new = overwrite or not exists(target)
-    if is_new:
-        try_out(executor, solve, first, list(made))
-        create(target, problems, alphas[kept], solve, description, coordinates, overwrite)
-    with writing(target, "scan") as table:
-        there = Checked(table)
-        check_same(target, there.attributes, there.description, description)
-        state = there.state
-        todo = np.flatnonzero((state == TODO) | ((state == FAILED) & retry_failed))
-        arrays = tuple(name for name in table.names() if "alpha" in table.axes(name)[1:])
-        runs = len(table.read("run")) if "run" in table.axes("diverged_at") else None
-        task = Task(solve if executor is None else _in_one_thread(solve), alphas, kept, arrays, runs)
-
-        def work(index: int) -> tuple[Task, Problem | Callable[[], Problem], np.random.Generator | None]:
-            problem = problems.recipe(index) if isinstance(problems, Variations) else problems[index]
-            return task, problem, generator(seed, index)
-
-        if todo.size and not is_new:
+    with stoppable():
+        description = describe(problems, alphas, solve, seed, keep, coordinates)
+        made = dict.fromkeys(_activations(problems)) if executor is not None else {}
+        first = problems.recipe(0) if isinstance(problems, Variations) else problems[0]
+        is_new = overwrite or not exists(target)
+        if is_new:
             try_out(executor, solve, first, list(made))
-        with (
-            stoppable(),
-            bar(progress, total=len(state), initial=len(state) - len(todo), unit=" points", smoothing=0.05) as shown,
-        ):
-            _run(work, todo, executor, in_flight, _Writer(table, there, shown))
+            create(target, problems, alphas[kept], solve, description, coordinates, overwrite)
+        with writing(target, "scan") as table:
+            there = Checked(table)
+            check_same(target, there.attributes, there.description, description)
+            state = there.state
+            todo = np.flatnonzero((state == TODO) | ((state == FAILED) & retry_failed))
+            arrays = tuple(name for name in table.names() if "alpha" in table.axes(name)[1:])
+            runs = len(table.read("run")) if "run" in table.axes("diverged_at") else None
+            task = Task(solve if executor is None else _in_one_thread(solve), alphas, kept, arrays, runs)
+
+            def work(index: int) -> tuple[Task, Problem | Callable[[], Problem], np.random.Generator | None]:
+                problem = problems.recipe(index) if isinstance(problems, Variations) else problems[index]
+                return task, problem, generator(seed, index)
+
+            if todo.size and not is_new:
+                try_out(executor, solve, first, list(made))
+            progressed = len(state) - len(todo)
+            with bar(progress, total=len(state), initial=progressed, unit=" points", smoothing=0.05) as shown:
+                _run(work, todo, executor, in_flight, _Writer(table, there, shown))
     return Scan(target)
 
 

@@ -96,31 +96,32 @@ def integrate(
         rtol, atol = max(rtol, RTOL_OF_JUMPS), max(atol, RTOL_OF_JUMPS / 100)
     by_points = error and problem.by_quadrature and quadrature.exact_nodes(problem) is None
     last = float(alphas[-1])
-    with stoppable(), _progress(progress, last, 1 + quadrature.SETS * by_points) as moved:
-        found = solve(problem, alphas, method, rtol, atol, max_steps=max_steps, moved=moved(0))
-        alphas, end = alphas[: len(found.y)], found.end
-        errors = None
-        if by_points:
-            of_error = partial(_quadrature_error, problem, alphas, found.y, method, rtol, max_steps, moved)
-            errors, end = of_error(end) if len(alphas) else ({}, end)
-    said = _said(alphas, found)
-    attributes = provenance(
-        ode_method=method,
-        rtol=rtol,
-        atol=atol,
-        order_parameters=len(found.orbits.orbit),
-        orbits=found.orbits.free,
-        wall_time=stopwatch.seconds,
-        **({"warning": "; ".join(said)} if said else {}),
-        **({"interrupted": f"before alpha = {last:g}"} if end is not None and end.why == "interrupted" else {}),
-    )
-    ends = {} if found.end is None else {found.end.why: np.array(found.end.alpha)}
-    trajectory = _trajectory(
-        problem, alphas, found.y, attributes=attributes, error=errors,
-        diverged_at=ends.get("diverged"), failed_at=ends.get("failed"),
-    )  # fmt: skip
-    if end is not None and end.why == "interrupted":
-        raise Interrupted(trajectory) if len(alphas) else KeyboardInterrupt
+    with stoppable():
+        with _progress(progress, last, 1 + quadrature.SETS * by_points) as moved:
+            found = solve(problem, alphas, method, rtol, atol, max_steps=max_steps, moved=moved(0))
+            alphas, end = alphas[: len(found.y)], found.end
+            errors = None
+            if by_points:
+                of_error = partial(_quadrature_error, problem, alphas, found.y, method, rtol, max_steps, moved)
+                errors, end = of_error(end) if len(alphas) else ({}, end)
+        said = _said(alphas, found)
+        attributes = provenance(
+            ode_method=method,
+            rtol=rtol,
+            atol=atol,
+            order_parameters=len(found.orbits.orbit),
+            orbits=found.orbits.free,
+            wall_time=stopwatch.seconds,
+            **({"warning": "; ".join(said)} if said else {}),
+            **({"interrupted": f"before alpha = {last:g}"} if end is not None and end.why == "interrupted" else {}),
+        )
+        ends = {} if found.end is None else {found.end.why: np.array(found.end.alpha)}
+        trajectory = _trajectory(
+            problem, alphas, found.y, attributes=attributes, error=errors,
+            diverged_at=ends.get("diverged"), failed_at=ends.get("failed"),
+        )  # fmt: skip
+        if end is not None and end.why == "interrupted":
+            raise Interrupted(trajectory) if len(alphas) else KeyboardInterrupt
     for words, category in said.items():
         warn(words, category)
     return trajectory

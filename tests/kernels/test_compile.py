@@ -54,6 +54,7 @@ y = start.layout.pack(start.order_parameters)
 print(*equations.right_hand_side(y, quadrature.parameters(problem)))
 """
 
+
 def in_a_new_process(code, cache, package=PACKAGE, said=""):
     """What the code prints, with its own folder of compiled functions; and `said` on stderr."""
     environment = os.environ | {"NUMBA_CACHE_DIR": str(cache), "PYTHONPATH": str(package.parent)}
@@ -261,7 +262,7 @@ def test_the_types_of_kernels_arguments_have_one_name_in_every_process():
 
 @pytest.mark.slow
 def test_a_cold_and_a_warm_cache_give_the_same_bits(tmp_path):
-    """Of every law of the averages: two processes compile for some each, and a third, which loads it all, gives the same.
+    """Of every law of the averages: two processes compile some each, and a third, which loads it all, gives the same.
 
     A resumed scan promises it; of two functions with one name the third would run either.
     """
