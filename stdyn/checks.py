@@ -47,7 +47,7 @@ def frozen_array(name: str, value: ArrayLike, ndim: tuple[int, ...]) -> Array:
         entry = name + str(list(where)) if where else ""
         raise InputError(f"{name} must be finite, but {entry}{' ' * bool(entry)}is {array[where]}")
     array.flags.writeable = False
-    return array
+    return array.view()  # which cannot be made writable
 
 
 def floats(name: str, value: ArrayLike) -> Array:

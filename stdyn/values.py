@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import FrozenInstanceError, fields
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 if TYPE_CHECKING:
@@ -19,8 +19,20 @@ class Frozen:
     """
 
     def __post_init__(self) -> None:
-        for f in fields(self):  # type: ignore[arg-type]
-            object.__setattr__(self, f.name, frozen(_own(getattr(self, f.name))))
+        self._set(**{f.name: _own(getattr(self, f.name)) for f in fields(self)})  # type: ignore[arg-type]
+
+    __array_ufunc__ = None  # == of an array asks us, and is one truth value
+
+    def _set(self, **values: Any) -> None:
+        """Set what it holds, which nobody else can."""
+        for name, value in values.items():
+            object.__setattr__(self, name, frozen(value))
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise FrozenInstanceError(f"cannot assign to field {name!r}")
+
+    def __delattr__(self, name: str) -> None:
+        raise FrozenInstanceError(f"cannot delete field {name!r}")
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(frozen(state))  # what copy, deepcopy and pickle have made
@@ -54,10 +66,10 @@ class ReadOnly(dict[Any, Any]):
 def frozen(value: Any) -> Any:
     """`value` with every array and dict in it read-only; of arrays that nobody else has."""
     if _is_array(value):
-        if value.flags.writeable:
-            value = value.view()
-            value.flags.writeable = False
-        return value
+        base = value
+        while _is_array(base):
+            base.flags.writeable, base = False, base.base
+        return value.view()  # which cannot be made writable
     if isinstance(value, dict):
         return ReadOnly((key, frozen(each)) for key, each in value.items())
     return type(value)(map(frozen, value)) if type(value) in (list, tuple) else value

@@ -4,7 +4,8 @@ import copy
 import importlib
 import pickle
 import pkgutil
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import FrozenInstanceError, fields, is_dataclass, replace
+from functools import cached_property
 from types import ModuleType
 
 import numpy as np
@@ -15,7 +16,6 @@ import stdyn
 from stdyn.layered import Network, random_network
 from stdyn.layered.epochs import train_network
 from stdyn.layered.mnist import Images
-from stdyn.values import frozen
 
 ALPHAS = [0, 0.5, 1]
 
@@ -146,6 +146,56 @@ def writable(value):
     return value, []
 
 
+def test_no_property_gives_what_may_be_written_to_in_vain(made):
+    """Arrays and dicts that a value makes when it is asked are read-only as those that it holds."""
+    found = []
+    for name, each in made.items():
+        for attribute in dir(type(each)):
+            if isinstance(getattr(type(each), attribute), property | cached_property) and attribute[0] != "_":
+                value = getattr(each, attribute)
+                found += [(name, attribute, array.flags.writeable) for array in arrays_of(value)]
+                found += [(name, attribute, type(of) is dict) for of in dicts_of(value)]
+    assert len({attribute for _, attribute, _ in found}) > 12
+    assert {(name, attribute) for name, attribute, bad in found if bad and attribute != "parameters"} == set()
+
+
+def test_nothing_can_be_set_or_made_writable(made):
+    """No attribute, and no array that a value was given or read."""
+    for name, each in made.items():
+        for attribute in list(vars(each)):
+            with pytest.raises(FrozenInstanceError):
+                setattr(each, attribute, 1)
+            with pytest.raises(FrozenInstanceError):
+                delattr(each, attribute)
+        with pytest.raises((FrozenInstanceError, TypeError)):
+            each.of_mine = 1
+        for attribute, value in vars(each).items():
+            if isinstance(value, np.ndarray) and not attribute.startswith("_"):
+                with pytest.raises(ValueError, match="WRITEABLE"):
+                    value.flags.writeable = True
+                assert not value.flags.writeable, (name, attribute)
+
+
+def test_equality_with_an_array_is_one_truth_value(made):
+    """NumPy does not compare entry by entry."""
+    for each in made.values():
+        for array in (np.ones(3), np.float64(1), np.array([each, each], dtype=object)[:1]):
+            assert (each == array) is False
+            assert (each != array) is True
+            assert (array == each) is False
+
+
+def seen(value):
+    """The same with read-only views of its arrays."""
+    if isinstance(value, np.ndarray):
+        view = value.view()
+        view.flags.writeable = False
+        return view
+    if isinstance(value, dict):
+        return {name: seen(each) for name, each in value.items()}
+    return type(value)(map(seen, value)) if isinstance(value, list | tuple) else value
+
+
 @pytest.mark.parametrize("view", [False, True])
 def test_what_a_value_was_made_of_may_be_changed(made, view):
     """It holds copies of what others can write to, also through a read-only view."""
@@ -155,7 +205,7 @@ def test_what_a_value_was_made_of_may_be_changed(made, view):
             continue
         arguments, arrays = writable({f.name: getattr(each, f.name) for f in fields(each) if f.init})
         if view:
-            arguments = frozen(arguments)
+            arguments = seen(arguments)
         one = type(each)(**arguments)
         for array in arrays:
             array[...] = 1 if array.dtype.kind in "uif" else array

@@ -36,7 +36,7 @@ from stdyn.layered.training import Training
 from stdyn.layered.trainingschema import Checked
 from stdyn.stopping import uninterrupted
 from stdyn.text import columns, listing
-from stdyn.values import Frozen, frozen
+from stdyn.values import Frozen
 
 if TYPE_CHECKING:
     import xarray
@@ -63,21 +63,33 @@ class Histories(Frozen):
     Two are equal if what was trained is, and what came out of it.
     """
 
+    path: Path
+    attributes: dict[str, Any]
+    description: dict[str, Any]
+    training: Training
+    rules: list[str]
+    seeds: list[int]
+    epochs: int
+    epochs_done: Array
+    wall_time: Array
+    diverged: list[tuple[int, int] | None]
+    widths: tuple[int, ...]
+
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = check_path("path", path)
+        self._set(path=check_path("path", path))
         look(self.path, self._open)
 
     def _open(self, table: Table) -> Checked:
         check_kind(self.path, table.attributes, "training")
         checked = Checked(table)
-        self.attributes, self.description, of = frozen((checked.attributes, checked.description, checked.columns))
-        self.rules, self.seeds, self.epochs_done = of["rule"].tolist(), of["seed"].tolist(), of["epochs_done"]
-        self.diverged = [
+        of = checked.columns
+        diverged = [
             (int(epoch), int(batch)) if epoch else None
             for epoch, batch in zip(of["diverged_epoch"], of["diverged_batch"], strict=True)
         ]
-        self.wall_time, self.epochs, self.widths = of["wall_time"], checked.epochs, checked.widths
-        self.training = checked.training
+        self._set(attributes=checked.attributes, description=checked.description, training=checked.training)
+        self._set(rules=of["rule"].tolist(), seeds=of["seed"].tolist(), diverged=diverged, widths=checked.widths)
+        self._set(epochs=checked.epochs, epochs_done=of["epochs_done"], wall_time=of["wall_time"])
         return checked
 
     def __len__(self) -> int:

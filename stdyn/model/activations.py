@@ -28,7 +28,7 @@ _TANH = np.array([
     (0.2838780537228021, 1.6230202054485956),
     (0.041393007796952756, 2.26001280872578),
 ])  # fmt: skip
-_TERMS = {Code.ERF: np.array([[1.0, 1.0]]), Code.TANH: _TANH}
+_TERMS = frozen({Code.ERF: np.array([[1.0, 1.0]]), Code.TANH: _TANH})
 _PROBES = np.array([0.0, 0.1, 0.37, 0.73, 1.13, 1.71, 2.37, 3.1, 4.3, 6.1, 9.7, 30.0])  # where functions are held
 _BETWEEN = np.random.default_rng(0).uniform(-10, 10, 10_000)  # and where nobody has put anything
 _STEP = 1e-5  # of the differences that g' is held to

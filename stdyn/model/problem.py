@@ -14,7 +14,7 @@ from stdyn.kernels.parameters import RATES, Plain
 from stdyn.model.activations import Activation, codes, find, law_of
 from stdyn.model.state import Layout, OrderParameters
 from stdyn.text import shown
-from stdyn.values import Frozen
+from stdyn.values import Frozen, same
 
 LARGEST_RATE = 1e30  # its square is far from an overflow
 
@@ -199,6 +199,6 @@ class Problem(Frozen):
         for name, mine, theirs in pairs:
             if np.shape(mine) != np.shape(theirs):
                 return f"{name}: shapes {np.shape(mine)} and {np.shape(theirs)}"
-            if np.any(np.not_equal(mine, theirs)):
+            if not same(mine, theirs):
                 return f"{name}: {mine} and {theirs}"
         return None

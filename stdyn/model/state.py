@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from stdyn.checks import Array, frozen_array, precision
 from stdyn.errors import InputError
-from stdyn.values import Frozen, frozen
+from stdyn.values import Frozen, ReadOnly, frozen
 
 ROUNDING = 1e-10  # relative to the largest eigenvalue: what counts as rounding in a symmetry or a negative eigenvalue
 
@@ -117,7 +117,7 @@ class OrderParameters(Frozen):
     @property
     def C(self) -> Array:
         """The covariance [[Q, R], [R.T, T]] of the fields, shape (K+M, K+M)."""
-        return np.block([[self.Q, self.R], [self.R.T, self.T]])
+        return np.asarray(frozen(np.block([[self.Q, self.R], [self.R.T, self.T]])))
 
     @cached_property
     def layout(self) -> "Layout":
@@ -127,7 +127,7 @@ class OrderParameters(Frozen):
     @property
     def order_parameters(self) -> dict[str, Array]:
         """Those that change with alpha, by name, in the order of the layout."""
-        return {block.name: getattr(self, block.name) for block in self.layout.blocks}
+        return ReadOnly((block.name, getattr(self, block.name)) for block in self.layout.blocks)
 
 
 @dataclass(frozen=True)

@@ -152,16 +152,22 @@ class Scan(Frozen):
     Two are equal if these are, wherever their files are.
     """
 
+    path: Path
+    attributes: dict[str, Any]
+    description: dict[str, Any]
+    state: np.ndarray
+    names: tuple[str, ...]
+    _expected: Mapping[str, Any]
+
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = check_path("path", path)
+        self._set(path=check_path("path", path))
         self._look(self._open)
 
     def _open(self, table: Table) -> None:
         check_kind(self.path, table.attributes, "scan")
         checked = Checked(table)
-        self.attributes, self.description, self.state = frozen((checked.attributes, checked.description, checked.state))
-        self.names = tuple(table.names())
-        self._expected = checked.schema.variables
+        self._set(attributes=checked.attributes, description=checked.description, state=checked.state)
+        self._set(names=tuple(table.names()), _expected=checked.schema.variables)
 
     def _look(self, function: Callable[[Table], T]) -> T:
         """function(table) of the open file."""
