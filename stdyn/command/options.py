@@ -21,7 +21,17 @@ if TYPE_CHECKING:
 Function = Callable[..., None]
 Decorator = Callable[[Function], Function]
 
-PATH = click.Path(path_type=Path)
+
+class _FileName(click.Path):
+    """A path; an empty text, of a variable of the shell that is not set, say, would be the folder that one is in."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value == "":
+            self.fail("a path must not be empty, but is ''", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+PATH = _FileName(path_type=Path)
 
 
 class TomlValue(click.ParamType):

@@ -199,13 +199,14 @@ def draw_figures(
     try:
         figures.save(draw(), name, replace)
     except KeyboardInterrupt:
-        raise Stopped(f"interrupted while figures were drawn; what was computed is in {_listed(files)}") from None
+        raise Stopped(f"interrupted while figures were drawn; what was computed is in {listed(files)}") from None
     except Exception as error:
         why = str(error) if isinstance(error, NotWritten | InputError) else said(error)
-        raise Stopped(f"not all figures could be drawn ({why}); what was computed is in {_listed(files)}") from error
+        raise Stopped(f"not all figures could be drawn ({why}); what was computed is in {listed(files)}") from error
 
 
-def _listed(files: Iterable[Path]) -> str:
+def listed(files: Iterable[Path]) -> str:
+    """Files in a sentence, of several the first and the last."""
     first, *others = map(str, files)
     return first if not others else f"{first} to {others[-1]}" if len(others) > 2 else ", ".join([first, *others])
 

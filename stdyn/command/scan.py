@@ -99,6 +99,8 @@ def scan_command(
     click.echo(f"{result.text()}\nwrote {path}")
     if (result.state == FAILED).all():
         raise Stopped(f"every point failed, the first: {result.message[0]}")
+    if (result.summary["diverged_at"][result.state != FAILED] <= alphas[1]).all():
+        raise Stopped(f"only the starts were recorded, every point diverged before the next alpha; they are in {path}")
 
 
 def _assigned(vary: tuple[str, ...]) -> dict[str, Any]:

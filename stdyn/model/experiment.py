@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _PURPOSES = ("start", "v", "b", "network", "reduced", "samples")  # of random numbers, each a stream of its own
 RUNS = {"network": 16, "reduced": 256}  # how many, unless it is said
-_FIRST = 0.1  # alpha after 0
+_FIRST = 0.1  # alpha after 0, unless the last one is not above it
 _MOST_POINTS, _MOST_RUNS = 2**24, 2**31 - 1  # arrays of more are too large to be made
 
 
@@ -64,8 +64,8 @@ class Experiment(Frozen):
     v_teacher: Any = parameter(1.0, "The teacher's second layer: a number for all units, or an array.")
     b: Any = parameter(None, "Feedback weights (fa) instead of random ones: a number for all units, or an array.")
     alpha_max: float = parameter(3000.0, "Last alpha (examples / N).")
-    alpha_min: float = parameter(
-        _FIRST, "First alpha after 0 of a logarithmic grid; a tenth of alpha_max if that is not above the default."
+    alpha_min: Any = parameter(
+        None, f"First alpha after 0 of a logarithmic grid.  [{_FIRST}, a tenth of smaller alpha_max]", kind=float
     )
     points: int = parameter(121, "Number of recorded alphas.")
     spacing: str = parameter("log", "Spacing of the recorded alphas: log or linear.")
@@ -143,8 +143,8 @@ class Experiment(Frozen):
             found |= dict.fromkeys(("start", "q", "r"), ("R", "Q"))
         if self.T is not None:
             found["teacher"] = ("T",)
-        if self.spacing == "linear" or (self.alpha_min == _FIRST and self._adapted):
-            found["alpha_min"] = ("spacing",) if self.spacing == "linear" else ("alpha_max",)
+        if self.spacing == "linear":
+            found["alpha_min"] = ("spacing",)
         if self.method == "network":
             found["reduced_runs"] = ("method",)
         elif self.method == "reduced" and self.reduced_runs is not None:
@@ -152,11 +152,6 @@ class Experiment(Frozen):
         if self.quadrature != type(self).quadrature and not self.problem("bp").by_quadrature:
             found["quadrature"] = ("activation", "activation_teacher") if self.activation_teacher else ("activation",)
         return found
-
-    @property
-    def _adapted(self) -> bool:
-        """Whether alpha_max is not above the first alpha of a logarithmic grid, unless that is said."""
-        return isinstance(self.alpha_max, int | float) and self.alpha_max <= _FIRST
 
     def alphas(self) -> "Array":
         """The recorded alphas: 0 and multiples of 1/N, so that simulation and theory share them exactly."""
@@ -172,9 +167,8 @@ class Experiment(Frozen):
         if self.spacing == "linear":
             grid = np.linspace(0, last, points)
         else:
-            first = number("alpha_min", self.alpha_min, 1e-12)
-            if self._adapted and first == _FIRST:
-                first = last / 10
+            usual = _FIRST if last > _FIRST else last / 10
+            first = usual if self.alpha_min is None else number("alpha_min", self.alpha_min, 1e-12)
             if first >= last:
                 raise InputError(f"alpha_min must be below alpha_max = {last}, but is {first}")
             grid = np.concatenate([[0], np.geomspace(first, last, points - 1)])

@@ -1,9 +1,12 @@
 """Commands whose solution ends before the last alpha: what is in the file, what is said."""
 
 import signal
+import warnings
+from dataclasses import replace
 
 import numpy as np
-from command_helpers import SMALL
+import pytest
+from command_helpers import RUNS, SMALL
 
 import stdyn
 from stdyn.theory import stepping
@@ -41,3 +44,51 @@ def test_a_scan_with_a_limit_of_steps_says_which_points_failed(run, tmp_path):
     code, out, _ = run(*command, "--max-steps", "1000000", "--retry-failed")
     assert code == 0
     assert "2 done" in out
+
+
+@pytest.mark.parametrize(
+    ("command", "options", "file"),
+    [
+        ("integrate", SMALL, "ode"),
+        ("simulate", (*SMALL, *RUNS), "network"),
+        ("simulate", (*SMALL, *RUNS, "--method", "reduced"), "reduced"),
+        ("compare", (*SMALL, *RUNS), "reference_bp_reduced"),
+        ("sizes", ("--K", "2", "--M", "2", "--runs", "8", "--sizes", "[10, 20, 30]"), "sizes_bp_N30"),
+        ("theory", (*SMALL, "--starts", "0"), "theory_bp_ode"),
+        ("scan", (*SMALL, "--vary", "sigma=[0, 0.1]", "--workers", "1"), "scan"),
+    ],
+)
+def test_what_recorded_the_start_alone_is_no_success(run, tmp_path, recwarn, command, options, file):
+    """Everything overflows in the first step: exit 1, the last line says so and where the start is; no figures."""
+    warnings.simplefilter("default")
+    code, _, err = run(command, *options, "--eta", "1e20")
+    assert code == 1
+    last = err.splitlines()[-1]
+    assert last.startswith("stdyn: only the start")
+    assert "before the next alpha" in last
+    assert f"data/{file}.h5" in last
+    assert not (tmp_path / "figures").exists()
+    if command == "scan":
+        scan = stdyn.open_scan(tmp_path / "data" / "scan.h5")
+        found = [scan.trajectory(point) for point in range(len(scan))]
+    else:
+        found = [stdyn.load(tmp_path / "data" / f"{file}.h5")]
+    assert [each.alphas.tolist() for each in found] == [[0.0]] * len(found)
+
+
+def test_compare_goes_on_where_nothing_can_be_compared(run, tmp_path, recwarn, monkeypatch):
+    """Runs that diverge at once are said to be no comparison; those of the other method and rule are compared."""
+    from stdyn.simulation import runs
+
+    simulate = runs.simulate_network
+
+    def diverging(problem, *arguments, **keywords):
+        return simulate(replace(problem, eta=1e20) if problem.rule == "fa" else problem, *arguments, **keywords)
+
+    monkeypatch.setattr(runs, "simulate_network", diverging)
+    warnings.simplefilter("default")
+    code, out, _ = run("compare", *SMALL, *RUNS, "--no-fluctuations")
+    assert code == 0
+    assert "fa: network runs: nothing is left to compare" in out
+    assert out.count("against the ODEs") == 3
+    assert (tmp_path / "figures" / "reference_generalization.png").exists()
