@@ -59,9 +59,15 @@ class ManyValues(GivenOnce):
 
 
 class _Group(click.Group):
-    """Its commands are told when an option is given twice."""
+    """Its commands refuse an option that is given twice; Ctrl-C is no empty line, as it is in click."""
 
     command_class = GivenOnce
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as error:
+            raise click.Abort from error
 
 
 @click.group(

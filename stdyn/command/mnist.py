@@ -14,7 +14,7 @@ from stdyn.command.options import (
     workers_option,
     write_config_option,
 )
-from stdyn.command.output import Figures, Stopped, Target, check_resumable, draw_figures, resumable
+from stdyn.command.output import Figures, Stopped, Target, check_resumable, draw_figures, note, resumable
 from stdyn.command.workers import worker_processes
 from stdyn.errors import TrainingInterrupted, TrainingStopped
 from stdyn.layered.training import Training
@@ -65,6 +65,7 @@ def mnist_command(
     try:
         with worker_processes(workers, len(training.runs)) as executor:
             path = resumable(given)
+            note(path)
             threads = 1 if workers == 1 else None
             found = train(
                 training,

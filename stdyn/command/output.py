@@ -18,6 +18,19 @@ class Stopped(Exception):
     """The command ended before its work was done, for a reason that is not bad input: exit code 1, or of the signal."""
 
 
+def note(path: Path) -> None:
+    """Note a file that this command writes or takes over, for `interrupted`."""
+    click.get_current_context().obj.append(path)
+
+
+def interrupted(files: Iterable[Path]) -> str:
+    """What is said of an interruption that nothing else is said of: where that is which was done."""
+    there = list(dict.fromkeys(path for path in files if _exists(path)))
+    if not there:
+        return "interrupted before anything was written"
+    return f"interrupted; what was done until then is in {listed(there)}"
+
+
 class Result(Protocol):
     """What is written into a file: a Trajectory, Fluctuations."""
 
@@ -88,6 +101,7 @@ class Target:
                 instead = elsewhere(self.path)
                 result.save(instead)
                 raise NotWritten(f"{error}; what was computed is in {instead}", instead) from error
+            note(self.path)
         click.echo(f"wrote {self.path}  ({seconds:.1f} s)")
 
     def save_text(self, text: str) -> None:
@@ -95,6 +109,7 @@ class Target:
         from stdyn.files.paths import move_into_place
 
         move_into_place(io.BytesIO(text.encode()), self.path, self.force)
+        note(self.path)
         click.echo(f"wrote {self.path}")
 
 
@@ -142,6 +157,7 @@ class Figures:
             image = io.BytesIO()
             figure.savefig(image, format=self.suffix)
             move_into_place(image, path, replace)
+            note(path)
             click.echo(f"{'replaced' if there else 'wrote'} {path}")
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from stdyn.command.output import Stopped, Target, listed
+from stdyn.command.output import Stopped, Target, interrupted, listed, note
 from stdyn.errors import InputError, Interrupted
 from stdyn.model.experiment import Experiment
 from stdyn.progress import interactive
@@ -109,6 +109,7 @@ class Job:
     def solved(self, target: Target) -> Any:
         """Solve it into the file, unless that holds the solution already."""
         if target.complete:
+            note(target.path)
             click.echo(f"{target.path} is there already")
             return target.found
         from stdyn.kernels import Stopwatch
@@ -158,6 +159,9 @@ def going_on() -> Iterator[None]:
         yield
     except Stopped as stopped:
         raise Stopped(f"{stopped}; the same command goes on") from None
+    except KeyboardInterrupt:
+        words = interrupted(click.get_current_context().obj)
+        raise Stopped(f"{words}; the same command goes on") from None
 
 
 def check_recorded(found: "Iterable[Trajectory]", files: Iterable[Path]) -> None:

@@ -1,8 +1,12 @@
 """Commands whose solution ends before the last alpha: what is in the file, what is said."""
 
+import os
 import signal
+import subprocess
+import sys
 import warnings
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -92,3 +96,57 @@ def test_compare_goes_on_where_nothing_can_be_compared(run, tmp_path, recwarn, m
     assert "fa: network runs: nothing is left to compare" in out
     assert out.count("against the ODEs") == 3
     assert (tmp_path / "figures" / "reference_generalization.png").exists()
+
+
+@pytest.mark.parametrize("command", ["compare", "integrate", "plot", "scan", "sizes", "theory"])
+def test_a_signal_before_anything_is_done_says_so(run, tmp_path, monkeypatch, command):
+    """In one line, and that is true: nothing is written."""
+    options = {"scan": ("--vary", "sigma=[0.1]"), "plot": ("a.h5",)}.get(command, ())
+    monkeypatch.setattr(
+        "stdyn.command.plot.check_makeable" if command == "plot" else "stdyn.model.experiment.Experiment.alphas",
+        lambda _: signal.raise_signal(signal.SIGTERM),
+    )
+    code, out, err = run(command, *options)
+    assert (code, out, err) == (143, "", "stdyn: interrupted before anything was written\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_signal_between_two_files_says_where_the_first_is(run, tmp_path, monkeypatch):
+    """While a table is made: the line names what was written, or taken over, and the same command goes on."""
+    from stdyn.analysis import comparison
+
+    def stops(*_):
+        signal.raise_signal(signal.SIGTERM)
+
+    command = ("compare", *SMALL, *RUNS, "--rule", "fa", "--method", "reduced", "--no-fluctuations")
+    files = "data/reference_fa_ode.h5, data/reference_fa_reduced.h5"
+    words = f"stdyn: interrupted; what was done until then is in {files}; the same command goes on\n"
+    for _ in range(2):
+        with monkeypatch.context() as patch:
+            patch.setattr(comparison, "compare", stops)
+            code, _, err = run(*command)
+        assert (code, err) == (143, words)
+        for file in files.split(", "):
+            assert len(stdyn.load(tmp_path / file).alphas) == 11
+    code, out, err = run(*command)
+    assert (code, err) == (0, "")
+    assert out.count("is there already") == 2
+
+
+def test_a_signal_while_a_scan_is_summed_up_says_where_it_is(run, tmp_path, monkeypatch):
+    """All points are done."""
+    monkeypatch.setattr("stdyn.scans.scanfile.Scan.text", lambda _: signal.raise_signal(signal.SIGINT))
+    code, _, err = run("scan", *SMALL, "--vary", "sigma=[0.1]", "--workers", "1", "-o", "s.h5")
+    assert (code, err) == (130, "stdyn: interrupted; what was done until then is in s.h5\n")
+    assert (stdyn.open_scan(tmp_path / "s.h5").state == 1).all()
+
+
+def test_ctrl_c_while_the_command_is_imported_is_one_line(tmp_path):
+    """Exit 130, no traceback."""
+    (tmp_path / "click.py").write_text(
+        "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\nsignal.raise_signal(signal.SIGINT)\n"
+    )
+    paths = f"{tmp_path}{os.pathsep}{Path(stdyn.__file__).parent.parent}"
+    command = [sys.executable, "-m", "stdyn", "integrate"]
+    found = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": paths})
+    assert (found.returncode, found.stderr) == (130, "stdyn: interrupted before anything was written\n")
