@@ -1,5 +1,6 @@
 """stdyn compare"""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,7 +42,7 @@ def compare_command(experiment: Experiment, output: Output, write_config: Path |
     """
     experiment.check(fewest_runs=2)
     if write_config:
-        Target.at(write_config, output.force).save_text(to_toml(experiment))
+        Target.at(write_config, output.force).save_text(to_toml(replace(experiment, alpha_min=experiment.first_alpha)))
         return
     from stdyn.figures import plot, theoryplot
 

@@ -76,6 +76,8 @@ def experiment_options(
             in_file = read_toml(config, of, tables) if config else {}
             in_tables = {name: in_file.pop(name, {}) for name in tables}
             experiment = from_values(defaults | in_file | given, of)
+            if isinstance(experiment, Experiment):
+                experiment.check_given(in_file | given)
             varied = set(in_tables.get("vary", ()))
             varied.update(text.partition("=")[0].strip() for text in options.get("vary", ()))
             varied.discard("N")  # the recorded alphas are multiples of 1/N, also where N varies

@@ -3,6 +3,7 @@
 Nothing heavy is imported until a problem is made, so that `stdyn --help` answers at once.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from math import inf
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 _PURPOSES = ("start", "v", "b", "network", "reduced", "samples")  # of random numbers, each a stream of its own
 RUNS = {"network": 16, "reduced": 256}  # how many, unless it is said
-_FIRST = 0.1  # alpha after 0, unless the last one is not above it
+_FIRST = 0.1  # alpha after 0
 _MOST_POINTS, _MOST_RUNS = 2**24, 2**31 - 1  # arrays of more are too large to be made
 
 
@@ -64,8 +65,8 @@ class Experiment(Frozen):
     v_teacher: Any = parameter(1.0, "The teacher's second layer: a number for all units, or an array.")
     b: Any = parameter(None, "Feedback weights (fa) instead of random ones: a number for all units, or an array.")
     alpha_max: float = parameter(3000.0, "Last alpha (examples / N).")
-    alpha_min: Any = parameter(
-        None, f"First alpha after 0 of a logarithmic grid.  [{_FIRST}, a tenth of smaller alpha_max]", kind=float
+    alpha_min: float = parameter(
+        _FIRST, "First alpha after 0 of a logarithmic grid; a tenth of alpha_max if that is not above the default."
     )
     points: int = parameter(121, "Number of recorded alphas.")
     spacing: str = parameter("log", "Spacing of the recorded alphas: log or linear.")
@@ -153,6 +154,19 @@ class Experiment(Frozen):
             found["quadrature"] = ("activation", "activation_teacher") if self.activation_teacher else ("activation",)
         return found
 
+    @property
+    def first_alpha(self) -> float:
+        """alpha_min, or a tenth of alpha_max if that is not above an alpha_min that nobody has given."""
+        from stdyn.checks import number
+
+        first, last = number("alpha_min", self.alpha_min, 1e-12), number("alpha_max", self.alpha_max)
+        return last / 10 if self.spacing == "log" and first == _FIRST and last <= _FIRST else first
+
+    def check_given(self, names: Collection[str]) -> None:
+        """Refuse an alpha_min that is among the names of what was given, and would be taken for the usual one."""
+        if "alpha_min" in names and self.first_alpha != self.alpha_min:
+            raise InputError(f"alpha_min must be below alpha_max = {self.alpha_max}, but is {self.alpha_min}")
+
     def alphas(self) -> "Array":
         """The recorded alphas: 0 and multiples of 1/N, so that simulation and theory share them exactly."""
         import numpy as np
@@ -167,8 +181,7 @@ class Experiment(Frozen):
         if self.spacing == "linear":
             grid = np.linspace(0, last, points)
         else:
-            usual = _FIRST if last > _FIRST else last / 10
-            first = usual if self.alpha_min is None else number("alpha_min", self.alpha_min, 1e-12)
+            first = self.first_alpha
             if first >= last:
                 raise InputError(f"alpha_min must be below alpha_max = {last}, but is {first}")
             grid = np.concatenate([[0], np.geomspace(first, last, points - 1)])
