@@ -152,6 +152,8 @@ OTHERS = [
         ["integrate", "--alpha-max", "0.05", "--alpha-min", "0.1"],
         ["alpha_min must be below alpha_max = 0.05, but is 0.1"],
     ),
+    (["integrate", "--N", "0", "--alpha-min", "1"], ["N must be at least 1"]),
+    (["scan", "--alpha-max", "0.1", "--alpha-min", "0.1"], ["alpha_min must be below alpha_max = 0.1, but is 0.1"]),
     (["integrate", "--runs", "3"], ["--runs"]),
     (["integrate", "--etaa", "1"], ["--etaa", "--eta"]),
     (["integrate", "extra"], ["extra"]),
