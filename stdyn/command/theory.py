@@ -107,6 +107,8 @@ def _study_one(experiment: Experiment, starts: int, output: Output) -> None:
 
 def _study_against(quantity: str, values: Any, experiment: Experiment, output: Output) -> None:
     """How plateaus and spectra depend on one quantity."""
+    import numpy as np
+
     from stdyn.figures import theoryplot
     from stdyn.scans.studies import study
     from stdyn.scans.variations import Variations
@@ -125,6 +127,8 @@ def _study_against(quantity: str, values: Any, experiment: Experiment, output: O
     with uninterrupted():
         target.save_text(found.csv())
     click.echo(found)
+    if all(np.isnan(values).all() for numbers in found.rules.values() for values in numbers.values()):
+        raise Stopped(f"nothing was found at any {quantity}, not one number; the table is in {target.path}")
     output.draw(lambda: theoryplot.study_figures(found), [target.path])
 
 

@@ -80,6 +80,18 @@ def test_what_recorded_the_start_alone_is_no_success(run, tmp_path, recwarn, com
     assert [each.alphas.tolist() for each in found] == [[0.0]] * len(found)
 
 
+def test_a_study_that_finds_nothing_is_no_success(run, tmp_path, recwarn):
+    """Every point diverges at once: exit 1, and where the table is; no figures."""
+    warnings.simplefilter("default")
+    code, _, err = run("theory", *SMALL, "--eta", "1e20", "--vary", "sigma=[0, 0.1]")
+    assert code == 1
+    assert err.endswith(
+        "stdyn: nothing was found at any sigma, not one number; the table is in data/theory_against_sigma.csv\n"
+    )
+    assert len((tmp_path / "data" / "theory_against_sigma.csv").read_text().splitlines()) == 5
+    assert not (tmp_path / "figures").exists()
+
+
 def test_compare_goes_on_where_nothing_can_be_compared(run, tmp_path, recwarn, monkeypatch):
     """Runs that diverge at once are said to be no comparison; those of the other method and rule are compared."""
     from stdyn.simulation import runs
