@@ -5,6 +5,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import suppress
+from decimal import Decimal
 from numbers import Real
 from pathlib import Path
 
@@ -80,7 +81,7 @@ def check_numbers(name: str, value: object) -> None:
 
 def _not_a_number(value: object, depth: int = 0) -> str:
     """What in a value is no number, or is not meant as one; "" if nothing is."""
-    if isinstance(value, np.ma.MaskedArray):
+    if np.ma.is_masked(value):
         return "masked values are not taken; .filled(…) or .compressed() says what is meant"
     if isinstance(value, list | tuple):
         if depth > _DEEPEST:
@@ -92,9 +93,13 @@ def _not_a_number(value: object, depth: int = 0) -> str:
         return "bytes are not meant"
     array = value if isinstance(value, np.ndarray) else np.asarray(value)
     if array.dtype.kind == "O":
-        others = (each for each in array.flat if isinstance(each, bool | np.bool_) or not isinstance(each, Real))
-        return next((f"{shown(each)} is no number" for each in others), "")
+        return next((f"{shown(each)} is no number" for each in array.flat if not _is_number(each)), "")
     return _KINDS.get(array.dtype.kind, "")
+
+
+def _is_number(value: object) -> bool:
+    """Whether this is a real number: of Python, its fractions and decimal, or of NumPy, which takes times for some."""
+    return isinstance(value, Real | Decimal) and not isinstance(value, bool | np.bool_ | np.timedelta64)
 
 
 def precision(*values: ArrayLike) -> float:
@@ -107,11 +112,11 @@ def precision(*values: ArrayLike) -> float:
 def number(name: str, value: object, least: float = 0.0, most: float = sys.float_info.max) -> float:
     """`value` as a finite float from `least` to `most`."""
     value = _scalar(value)
-    if isinstance(value, bool | np.timedelta64) or not isinstance(value, int | float | np.integer | np.floating):
+    if not _is_number(value):
         raise InputError(f"{name} must be a number, but is {shown(value)}")
     try:
-        found = float(value)
-    except OverflowError:
+        found = float(value)  # type: ignore[arg-type]
+    except (OverflowError, ValueError):  # the other: Decimal("sNaN")
         found = np.inf
     if not np.isfinite(found) or found < least:
         bound = f" and at least {least:g}" if np.isfinite(least) else ""
@@ -124,21 +129,23 @@ def number(name: str, value: object, least: float = 0.0, most: float = sys.float
 def integer(name: str, value: object, least: int, most: int = 2**53) -> int:
     """`value` as an int from `least` to `most`; a float with an integer value is taken, 2.5 is not."""
     value = _scalar(value)
-    if isinstance(value, (float, np.floating)) and np.isfinite(value) and value == int(value):
-        value = int(value)
-    if isinstance(value, bool | np.timedelta64) or not isinstance(value, (int, np.integer)):
+    try:
+        found = int(value) if _is_number(value) else None  # type: ignore[call-overload]
+    except (OverflowError, ValueError):  # infinite or NaN
+        found = None
+    if found is None or found != value:
         raise InputError(f"{name} must be an integer, but is {shown(value)}")
-    if value < least:
+    if found < least:
         raise InputError(f"{name} must be at least {least}, but is {shown(value)}")
-    if value > most:
+    if found > most:
         raise InputError(f"{name} must be at most {most}, but is {shown(value)}")
-    return int(value)
+    return int(found)
 
 
 def _scalar(value: object) -> object:
     """An array without axes is its only entry."""
-    is_array = isinstance(value, np.ndarray) and not isinstance(value, np.ma.MaskedArray)
-    return value[()] if is_array and value.ndim == 0 else value  # type: ignore[index, attr-defined]
+    is_array = isinstance(value, np.ndarray) and value.ndim == 0 and not np.ma.is_masked(value)
+    return value[()] if is_array else value  # type: ignore[index]
 
 
 def choice(name: str, value: object, choices: Sequence[str]) -> str:

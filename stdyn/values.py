@@ -10,7 +10,9 @@ if TYPE_CHECKING:
 
 
 class Frozen:
-    """A frozen dataclass (with eq=False) whose arrays are read-only, also after copy, deepcopy, pickle and replace.
+    """A frozen dataclass (with eq=False) whose arrays and dicts are read-only and nobody else's.
+
+    They are after copy, deepcopy, pickle and replace, too; what it is made of is copied if it can be written to.
 
     Two of a kind are equal if their fields are: arrays entry by entry, where NaN is equal to NaN. A field that says
     where it comes from, and not what it is, has compare=False.
@@ -18,7 +20,7 @@ class Frozen:
 
     def __post_init__(self) -> None:
         for f in fields(self):  # type: ignore[arg-type]
-            object.__setattr__(self, f.name, frozen(getattr(self, f.name)))
+            object.__setattr__(self, f.name, frozen(_own(getattr(self, f.name))))
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(frozen(state))  # what copy, deepcopy and pickle have made
@@ -36,17 +38,46 @@ class Frozen:
         return hash((type(self), *map(_hashed, self._compared().values())))
 
 
+class ReadOnly(dict[Any, Any]):
+    """A dict that cannot be changed; `dict(it)` can."""
+
+    def _refuse(self, *_: object, **__: object) -> Any:
+        raise TypeError("this dict is read-only; dict(…) makes one that can be changed")
+
+    __setitem__ = __delitem__ = __ior__ = _refuse
+    clear = pop = popitem = setdefault = update = _refuse
+
+    def __reduce__(self) -> tuple[type["ReadOnly"], tuple[dict[Any, Any]]]:
+        return ReadOnly, (dict(self),)
+
+
 def frozen(value: Any) -> Any:
-    """`value` with every array in it read-only."""
+    """`value` with every array and dict in it read-only; of arrays that nobody else has."""
     if _is_array(value):
-        if not value.flags.writeable:
-            return value
-        view = value.view()
-        view.flags.writeable = False
-        return view
-    if type(value) is dict:
-        return {key: frozen(each) for key, each in value.items()}
+        if value.flags.writeable:
+            value = value.view()
+            value.flags.writeable = False
+        return value
+    if isinstance(value, dict):
+        return ReadOnly((key, frozen(each)) for key, each in value.items())
     return type(value)(map(frozen, value)) if type(value) in (list, tuple) else value
+
+
+def _own(value: Any) -> Any:
+    """`value` with a copy of every array in it that others can write to."""
+    if _is_array(value):
+        return value.copy() if _can_be_written(value) else value
+    if isinstance(value, dict):
+        return {key: _own(each) for key, each in value.items()}
+    return type(value)(map(_own, value)) if type(value) in (list, tuple) else value
+
+
+def _can_be_written(array: "NDArray[Any]") -> bool:
+    """Whether it can be written to, or is a view of what can."""
+    at: Any = array
+    while _is_array(at) and not at.flags.writeable:
+        at = at.base
+    return at is not None and not (isinstance(at, bytes) or (isinstance(at, memoryview) and at.readonly))
 
 
 def same(one: Any, other: Any) -> bool:

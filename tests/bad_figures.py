@@ -4,13 +4,14 @@ import inspect
 from collections.abc import Sequence
 from functools import partial
 from types import NoneType, UnionType
-from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Union, get_type_hints
 
 import numpy as np
 from bad_arguments import DATES, MASKED, Odd
 from bad_calls import file_of_scan
 
 import stdyn
+from stdyn.figures.arguments import parts
 
 MODULES = [getattr(stdyn, name) for name in ("plot", "scanplot", "layerplot", "outputplot", "theoryplot")]
 FUNCTIONS = [
@@ -21,7 +22,7 @@ _TEXTS = {"name": "nothing", "rule": "hebb", "colour": "no colour", "marker": "n
 
 def right(hint: Any) -> Any:
     """A value of the kind that an annotation says: it is looked at before anything is drawn."""
-    origin, of = get_origin(hint), get_args(hint)
+    origin, of = parts(hint)
     if origin is Annotated:
         return next(each for each in ("R", "fa", "red", "o", "-", "weight_angle", "escape_rate") if of[1].are(each))
     if origin in (UnionType, Union):
@@ -32,7 +33,7 @@ def right(hint: Any) -> Any:
         return tuple(right(each) for each in of if each is not Ellipsis)
     if origin is dict:
         return {}
-    if origin is np.ndarray or hint is np.ndarray:
+    if np.ndarray in (origin, hint):
         return np.ones(2)
     return hint() if hint in (str, int, float, bool) else object.__new__(hint)
 
@@ -40,17 +41,18 @@ def right(hint: Any) -> Any:
 def wrong(name: str, hint: Any) -> list[Any]:
     """What is of another kind."""
     values = [Odd(), {"a": 1}, (1, object())]
-    if NoneType not in get_args(hint):
+    origin, of = parts(hint)
+    if NoneType not in of:
         values.append(None)
-    if get_origin(hint) in (list, Sequence):
+    if origin in (list, Sequence):
         values += ["text", np.ones(2), [None]]
-    if get_origin(hint) is list:
+    if origin is list:
         values.append([])
-    if get_origin(hint) is np.ndarray or hint is np.ndarray:
+    if np.ndarray in (origin, hint):
         values += [MASKED, DATES, [1.0, 2.0], np.array(["a"]), np.array([1j]), np.array([None])]
     if hint is float:
         values += ["1", True, np.array([1.0]), MASKED]
-    if get_origin(hint) is Annotated:
+    if origin is Annotated:
         values.append(_TEXTS[name])
     return values
 

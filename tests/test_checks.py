@@ -1,6 +1,8 @@
 """What is taken as a number, and overlaps in a coarser precision than float64."""
 
 import warnings
+from decimal import Decimal
+from fractions import Fraction
 
 import numpy as np
 import pandas
@@ -12,15 +14,30 @@ from stdyn.model.state import ROUNDING
 
 
 @pytest.mark.parametrize(
-    "value", [np.float32(0.1), np.float16(0.1), np.float64(0.1), np.array(0.1), np.longdouble(0.1)]
-)
-def test_scalars_of_numpy_are_numbers(value):
-    """Also arrays without axes; nothing overflows in the comparison."""
+    "value",
+    [
+        np.float32(0.1), np.float16(0.1), np.float64(0.1), np.array(0.1), np.longdouble(0.1), np.ma.array(0.1),
+        Fraction(1, 10), Decimal("0.1"),
+    ],
+)  # fmt: skip
+def test_real_scalars_are_numbers(value):
+    """Of NumPy, also arrays without axes, and of the standard library; nothing overflows in the comparison."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert number("eta", value) == float(value)
         assert Problem(initial.prepared(1, 1), eta=value, eta_v=value).eta == float(value)
     assert integer("N", np.array(3), 1) == integer("N", np.uint8(3), 1) == integer("N", np.float32(3), 1) == 3
+    assert integer("N", Fraction(6, 2), 1) == integer("N", Decimal("3.0"), 1) == integer("N", np.ma.array(3), 1) == 3
+
+
+@pytest.mark.parametrize("value", ["NaN", "sNaN", "Infinity", "1e400", "0.5"])
+def test_decimals_that_are_no_integers_are_refused(value):
+    """By the name, whatever int and float make of them."""
+    with pytest.raises(InputError, match=r"^N must be"):
+        integer("N", Decimal(value), 1)
+    if value != "0.5":
+        with pytest.raises(InputError, match=r"^eta must be finite"):
+            number("eta", Decimal(value))
 
 
 @pytest.mark.parametrize(
@@ -28,7 +45,7 @@ def test_scalars_of_numpy_are_numbers(value):
     [
         [1, 2.0, 3], np.array([1, 2, 3]), np.array([1, 2.0, np.int64(3)], dtype=object), pandas.Series([1, 2, 3]),
         pandas.Series([1, 2, 3], dtype="Int64"), (np.float32(1), np.array(2), 3), np.array([1, 2, 3], "f2"),
-        np.ma.array([1, 2, 3]).data,
+        np.ma.array([1, 2, 3]), np.ma.array([1, 2, 3], mask=False), [Fraction(1), Decimal(2), 3],
     ],
 )  # fmt: skip
 def test_numbers_of_any_kind_make_an_array(value):
@@ -91,7 +108,7 @@ def test_the_same_numbers_in_float64_are_held_to_float64():
         OrderParameters(rest[0], np.array([[1, 0.5], [0.5001, 1]], "f4"), *rest[1:])
 
 
-@pytest.mark.parametrize("value", [np.timedelta64(5, "Y"), np.timedelta64(1, "s"), np.timedelta64("NaT")])
+@pytest.mark.parametrize("value", [np.timedelta64(5, "Y"), np.timedelta64(1, "s"), np.timedelta64("NaT", "s")])
 def test_times_are_no_numbers(value):
     """Though NumPy has them among its integers."""
     for check in (number, integer):

@@ -15,6 +15,7 @@ import stdyn
 from stdyn.layered import Network, random_network
 from stdyn.layered.epochs import train_network
 from stdyn.layered.mnist import Images
+from stdyn.values import frozen
 
 ALPHAS = [0, 0.5, 1]
 
@@ -97,6 +98,70 @@ def test_no_array_can_be_written_to_whatever_way_it_was_copied(made, kind):
         assert not any(array.flags.writeable for array in found), name
         assert one == each, name
         assert hash(one) == hash(each), name
+
+
+def dicts_of(value):
+    """Every dict that can be reached from the public names of a value."""
+    if isinstance(value, dict):
+        yield value
+        for each in value.values():
+            yield from dicts_of(each)
+    elif isinstance(value, list | tuple):
+        for each in value:
+            yield from dicts_of(each)
+    elif type(value).__module__.startswith("stdyn") and hasattr(value, "__dict__"):
+        for name in vars(value):
+            yield from dicts_of(getattr(value, name)) if not name.startswith("_") else ()
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "replace", "itself"])
+def test_no_dict_can_be_changed_whatever_way_it_was_copied(made, kind):
+    """In no way; a plain dict of it can."""
+    every = []
+    for each in made.values():
+        if kind != "replace" or is_dataclass(each):
+            every += dicts_of({"replace": replace, "itself": lambda each: each, **KINDS}[kind](each))
+    assert len(every) > 8
+    for each in every:
+        before = dict(each)
+        for change in (
+            lambda d: d.update(x=1), lambda d: d.setdefault("x", 1), lambda d: d.pop("x", 1), lambda d: d.popitem(),
+            lambda d: d.__setitem__("x", 1), lambda d: d.__delitem__("x"), lambda d: d.clear(), lambda d: d.__ior__({}),
+        ):  # fmt: skip
+            with pytest.raises(TypeError, match="read-only"):
+                change(each)
+        assert dict(each) == before
+
+
+def writable(value):
+    """A copy whose arrays can be written to, and those arrays."""
+    if isinstance(value, np.ndarray):
+        array = value.copy()
+        return array, [array]
+    if isinstance(value, dict | list | tuple):
+        pairs = [writable(each) for each in (value.values() if isinstance(value, dict) else value)]
+        arrays = [array for _, found in pairs for array in found]
+        copies = [each for each, _ in pairs]
+        return dict(zip(value, copies, strict=True)) if isinstance(value, dict) else type(value)(copies), arrays
+    return value, []
+
+
+@pytest.mark.parametrize("view", [False, True])
+def test_what_a_value_was_made_of_may_be_changed(made, view):
+    """It holds copies of what others can write to, also through a read-only view."""
+    count = 0
+    for name, each in made.items():
+        if not is_dataclass(each):
+            continue
+        arguments, arrays = writable({f.name: getattr(each, f.name) for f in fields(each) if f.init})
+        if view:
+            arguments = frozen(arguments)
+        one = type(each)(**arguments)
+        for array in arrays:
+            array[...] = 1 if array.dtype.kind in "uif" else array
+            count += 1
+        assert one == each, name
+    assert count > 20
 
 
 def test_a_copied_problem_needs_no_other_machine_code():

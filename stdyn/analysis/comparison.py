@@ -327,8 +327,12 @@ def _check_sides(runs: Trajectory, theory: Trajectory) -> int:
     """The number of runs; refuses sides that are not runs and theory, or whose shapes differ."""
     check_type("runs", runs, Trajectory)
     check_type("theory", theory, Trajectory)
-    if runs.runs is None or theory.runs is not None:
-        raise InputError("an ensemble of runs is wanted first and the theory, without runs, second")
+    if runs.runs is None:
+        raise InputError("runs, the first argument, must be an ensemble of runs, but is a trajectory of the theory")
+    if theory.runs is not None:
+        raise InputError(
+            "theory, the second argument, must be of integrate or fluctuations, but is an ensemble of runs"
+        )
     mine, theirs = (runs.R.shape[2:], runs.v.shape[2:]), (theory.R.shape[1:], theory.v.shape[1:])
     if mine != theirs:
         raise InputError(f"runs has R and v of shapes {mine} at an alpha, but theory has {theirs}")

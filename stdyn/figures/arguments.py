@@ -51,6 +51,13 @@ Rule = Annotated[str, one_of(RULES)]
 Curve = Annotated[str, one_of(("R", "Q", "v", "F", "alignment", "F_per_output", "alignment_per_output", "eps_g"))]
 
 
+def parts(hint: Any) -> tuple[Any, tuple[Any, ...]]:
+    """What get_origin and get_args say, also of an alias, which NDArray is from NumPy 2.5 on."""
+    origin, of = get_origin(hint), get_args(hint)
+    meant = getattr(origin or hint, "__value__", None)
+    return (origin, of) if meant is None else parts(meant[of] if of else meant)
+
+
 def checked(function: Callable[P, T]) -> Callable[P, T]:
     """A decorator: an argument of another kind than its annotation says is refused; for a list, one will do."""
     signature = inspect.signature(function)
@@ -71,13 +78,14 @@ def checked(function: Callable[P, T]) -> Callable[P, T]:
 
 def _as(name: str, value: object, hint: Any) -> object:
     """The value, or a list of it alone where a list is meant. A list has one thing in it, a Sequence may have none."""
-    if get_origin(hint) in (list, Sequence):
-        (of,) = get_args(hint)
+    origin, args = parts(hint)
+    if origin in (list, Sequence):
+        (of,) = args
         if of is not str and _is(value, of):
             value = [value]
         elif isinstance(value, Iterable) and not isinstance(value, str | np.ndarray):
             value = list(value)
-        if isinstance(value, list) and not value and get_origin(hint) is list:
+        if isinstance(value, list) and not value and origin is list:
             raise InputError(f"{name} must be at least one {_kind(of).partition(' ')[2]}, there is nothing to draw")
     if not _is(value, hint):
         raise InputError(f"{name} must be {_kind(hint)}, but is {_what(value)}")
@@ -85,7 +93,7 @@ def _as(name: str, value: object, hint: Any) -> object:
 
 
 def _is(value: object, hint: Any) -> bool:
-    origin, of = get_origin(hint), get_args(hint)
+    origin, of = parts(hint)
     if origin is Annotated:
         return _is(value, of[0]) and of[1].are(value)
     if origin in (types.UnionType, Union):
@@ -123,7 +131,7 @@ def _what_kind(value: object) -> str:
 
 def _kind(hint: Any) -> str:
     """What an annotation means, in words."""
-    origin, of = get_origin(hint), get_args(hint)
+    origin, of = parts(hint)
     if origin is Annotated:
         return str(of[1].words)
     if origin in (types.UnionType, Union):

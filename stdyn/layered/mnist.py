@@ -82,9 +82,8 @@ class Images(Frozen):
                     f"{name} must be an array of uint8 with {ndim} axes that is not empty, but has type {array.dtype}"
                     f" and shape {array.shape}"
                 )
-            view = array.view()
-            view.flags.writeable = False
-            object.__setattr__(self, name, view)
+            object.__setattr__(self, name, array)
+        super().__post_init__()
         for part in ("train", "test"):
             images, labels = getattr(self, f"{part}_images"), getattr(self, f"{part}_labels")
             if len(images) != len(labels):

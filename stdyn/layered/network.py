@@ -16,7 +16,7 @@ from stdyn.checks import check_numbers, check_rng, integer, number
 from stdyn.errors import InputError
 from stdyn.layered.blas import Array, Compute, in_turn, product, subtract_product
 from stdyn.text import shown
-from stdyn.values import Frozen
+from stdyn.values import Frozen, frozen
 
 _TYPES = (np.float32, np.float64, "float32", "float64")
 RULES = ("bp", "fa", "dfa")
@@ -65,10 +65,7 @@ class Network(Frozen):
                     f" layer before, but have shapes {matrix.shape} and {bias.shape}"
                 )
         for name, arrays in (("W", W), ("b", biases)):
-            copies = tuple(np.array(each, order="F") for each in arrays)
-            for each in copies:
-                each.flags.writeable = False
-            object.__setattr__(self, name, copies)
+            object.__setattr__(self, name, frozen(tuple(np.array(each, order="F") for each in arrays)))
 
     @property
     def widths(self) -> tuple[int, ...]:

@@ -229,7 +229,7 @@ class Layout(Frozen):
     def places(self) -> dict[str, slice]:
         """Where the entries of each block stand in the state vector."""
         ends = accumulate((len(block.entries[0]) for block in self.blocks), initial=0)
-        return {block.name: slice(*pair) for block, pair in zip(self.blocks, pairwise(ends), strict=True)}
+        return frozen({block.name: slice(*pair) for block, pair in zip(self.blocks, pairwise(ends), strict=True)})
 
     @property
     def size(self) -> int:

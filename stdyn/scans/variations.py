@@ -18,7 +18,7 @@ from stdyn.model.problem import LARGEST_RATE, RATES, Problem
 from stdyn.model.state import OrderParameters
 from stdyn.settings import check_name, from_values
 from stdyn.text import shown
-from stdyn.values import Frozen
+from stdyn.values import Frozen, frozen
 
 TEXTS = ("rule", "activation", "activation_teacher")
 NUMBERS = {
@@ -80,6 +80,8 @@ class Variations(Frozen, Sequence[Problem]):
             raise InputError(f"experiment must be an Experiment, but is {type(self.experiment).__name__}")
         if not isinstance(self.vary, Mapping):
             raise InputError(f"vary must be a mapping of quantities to values, but is {shown(self.vary)}")
+        object.__setattr__(self, "vary", dict(self.vary))
+        super().__post_init__()
         choice("sample", self.sample, ("random", "sobol"))
         named: dict[str, Any] = {name: find(each, name) for name, each in self._named.items()}
         replace(self.experiment, **named).check()
@@ -124,7 +126,7 @@ class Variations(Frozen, Sequence[Problem]):
             raise InputError(f"{twice} must vary once, but is named twice: {', '.join(self.vary)}")
         if len(self.experiment.rules) > 1 and "rule" not in self.vary:
             axes["rule"] = np.array(self.experiment.rules, dtype=object)
-        return axes
+        return frozen(axes)
 
     @cached_property
     def samples(self) -> dict[str, np.ndarray]:
@@ -149,7 +151,7 @@ class Variations(Frozen, Sequence[Problem]):
         samples = {name: _spread(name, self.vary[name], unit[:, j]) for j, name in enumerate(drawn)}
         if "draw" in names:
             samples["draw"] = np.arange(1, count + 1)
-        return samples
+        return frozen(samples)
 
     @property
     def shape(self) -> tuple[int, ...]:

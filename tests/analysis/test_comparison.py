@@ -160,8 +160,10 @@ def test_the_table_can_be_read(theory):
 def test_what_cannot_be_compared_is_refused(theory):
     """Each with its reason."""
     runs = noisy(theory, 3, 1)
-    with pytest.raises(InputError, match="an ensemble of runs is wanted first and the theory, without runs, second"):
+    with pytest.raises(InputError, match=r"^runs, the first argument, must be an ensemble of runs"):
         compare(theory, runs)
+    with pytest.raises(InputError, match=r"^theory, the second argument, must be"):
+        compare(runs, runs)
     with pytest.raises(InputError, match="runs must be at least 2 to have a standard error, but is 1"):
         compare(noisy(theory, 1, 1), theory)
     with pytest.raises(InputError, match=r"same alphas .* but runs have 1\.5 and the nearest of the theory is 1\.2"):

@@ -22,7 +22,7 @@ def test_ctrl_c_during_integrate_leaves_a_file_that_loads(run, tmp_path, monkeyp
     drift, count = stepping.drift, iter(range(10**9))
 
     def interrupted(*arguments):
-        if next(count) == 80:
+        if next(count) == 45:
             signal.raise_signal(signal.SIGINT)
         return drift(*arguments)
 

@@ -27,9 +27,9 @@ import hashlib, warnings
 import numpy as np
 import stdyn
 warnings.simplefilter("ignore")
-WITH_NOISE = ("erf", "bp"), ("relu", "bp")
-rng = np.random.default_rng(3)
-for activation in ("erf", "linear", "relu", "tanh", "gelu"):
+WITH_NOISE = ("erf", "bp"), ("relu", "bp"), ("tanh", "bp")
+for activation in {}:
+    rng = np.random.default_rng(3)
     for rule in ("bp", "fa"):
         start = stdyn.initial.random_weights(2, 3, 200, 0.3, rng, v=0.3 * rng.standard_normal(2))
         b = rng.standard_normal(2) if rule == "fa" else None
@@ -53,20 +53,6 @@ problem = stdyn.Problem(start, activation="linear", eta=1, eta_v=1)
 y = start.layout.pack(start.order_parameters)
 print(*equations.right_hand_side(y, quadrature.parameters(problem)))
 """
-
-EXPAND = """
-import warnings
-import stdyn
-warnings.simplefilter("ignore")
-start = stdyn.initial.prepared(2, 2, r=0.25)
-problems = {{name: stdyn.Problem(start, activation=name, eta=0.1, eta_v=0.1, sigma=0.1, N=100) for name in {}}}
-for problem in problems.values():
-    stdyn.integrate(problem, [0, 1])
-for name, problem in problems.items():
-    noise = stdyn.fluctuations(problem, [0, 1], points=2**9)
-    print(name, *noise.covariance[-1].ravel(), *noise.bias.R[-1].ravel())
-"""
-
 
 def in_a_new_process(code, cache, package=PACKAGE, said=""):
     """What the code prints, with its own folder of compiled functions; and `said` on stderr."""
@@ -274,16 +260,12 @@ def test_the_types_of_kernels_arguments_have_one_name_in_every_process():
 
 
 @pytest.mark.slow
-def test_what_two_processes_compiled_for_two_laws_is_kept_apart(tmp_path):
-    """The third, which loads it all, gives what they gave: of two functions with one name it would run either."""
-    cold = [line for law in ("relu", "tanh") for line in in_a_new_process(EXPAND.format((law,)), tmp_path)]
-    assert cold[0].split()[1:] != cold[1].split()[1:]
-    assert in_a_new_process(EXPAND.format(("relu", "tanh")), tmp_path) == cold
-
-
-@pytest.mark.slow
 def test_a_cold_and_a_warm_cache_give_the_same_bits(tmp_path):
-    """Of every law of the averages: one process compiles, the next loads. A resumed scan promises it."""
-    cold = in_a_new_process(SOLVE, tmp_path)
-    assert len(cold) == 10
-    assert in_a_new_process(SOLVE, tmp_path) == cold
+    """Of every law of the averages: two processes compile for some each, and a third, which loads it all, gives the same.
+
+    A resumed scan promises it; of two functions with one name the third would run either.
+    """
+    some = ("erf", "linear", "relu"), ("tanh", "gelu")
+    cold = [line for laws in some for line in in_a_new_process(SOLVE.format(laws), tmp_path)]
+    assert len(set(cold)) == 10
+    assert in_a_new_process(SOLVE.format(sum(some, ())), tmp_path) == cold
