@@ -75,7 +75,8 @@ def check_numbers(name: str, value: object) -> None:
     except (TypeError, ValueError, OverflowError) as error:
         found = str(error)
     if found:
-        raise InputError(f"{name} must be an array of numbers, but is {shown(value)} ({found})")
+        why = "" if found == f"{shown(value)} is no number" else f" ({found})"
+        raise InputError(f"{name} must be an array of numbers, but is {shown(value)}{why}")
 
 
 def _not_a_number(value: object, depth: int = 0) -> str:

@@ -83,10 +83,11 @@ def to_toml(experiment: "DataclassInstance") -> str:
 
 
 def check_name(name: str, names: Sequence[str], refusal: str) -> None:
-    """Refuse a name that is none of `names`, saying which is nearest."""
+    """Refuse a name that is none of `names`, saying which is near, or if none is, which there are."""
     if name not in names:
-        near = get_close_matches(name[:100], names, n=1, cutoff=0.0)
-        raise InputError(f"{refusal} {shown(name)}; the nearest one is {shown(near[0])}")
+        near = get_close_matches(name[:100], names, n=1)
+        others = f"there are {', '.join(names)}"
+        raise InputError(f"{refusal} {shown(name)}; {f'the nearest one is {shown(near[0])}' if near else others}")
 
 
 def of_no_use(made: Any, options: Mapping[str, Any], in_file: Mapping[str, Any], varied: Collection[str]) -> list[str]:

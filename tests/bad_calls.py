@@ -257,7 +257,7 @@ FUNCTIONS = [
             "keep": [
                 ("nothing", "must be one of"),
                 (3, "axes"),
-                ({}, "is no number"),
+                ({}, "must be an array of numbers, but is {}"),
                 (None, "array of numbers"),
                 (True, "truth"),
                 (b"all", "texts"),
@@ -347,7 +347,7 @@ FUNCTIONS = [
                 ([("eta", [1])], "mapping"),
                 ({3: [1]}, "quantity"),
                 ({"etaa": [1]}, "nearest one is 'eta'"),
-                ({"x" * 10**5: [1]}, "nearest"),
+                ({"x" * 10**5: [1]}, "there are N, eta"),
             ],
             "sample": [*NAME[:4]],
             "number": [(3, "nothing is sampled"), ("3", "nothing is sampled")],

@@ -6,6 +6,14 @@ DIGITS = "9" * 5000
 DEEP = 5000 * "[" + 5000 * "]"
 ESC = "\x1b[31mred"
 
+
+def changed(options, *given):
+    """Pairs of an option and its value, with what is given instead of those of the same name."""
+    names = {word.partition("=")[0] for word in given}
+    pairs = [pair for pair in zip(options[::2], options[1::2], strict=True) if pair[0] not in names]
+    return *(word for pair in pairs for word in pair), *given
+
+
 _WORD = ["", "hebb", "ФА", ESC, LONG]
 _NOT_A_NUMBER = [("x", "not a valid float"), ("", "not a valid float"), ("1,5", "not a valid float"), (LONG, "float")]
 _RATE = [("-0.1", "at least 0"), ("nan", "finite"), ("inf", "finite"), ("1e308", "at most 1e+30"), ("1e400", "finite")]
@@ -15,8 +23,8 @@ _ARRAY = [
     ("[1, nan]", "must be finite"),
     ('["1", "2"]', "texts are not meant"),
     ("[true, false]", "truth values are not meant"),
-    ("{a = 1}", "is no number"),
-    ("2020-01-01", "is no number"),
+    ("{a = 1}", "array of numbers, but is {'a': 1}"),
+    ("2020-01-01", "array of numbers, but is datetime.date(2020, 1, 1)"),
     ("[[1], [2, 3]]", "array of numbers"),
     ("[]", "must not be empty"),
     ("[1, 2, 3, 4, 5]", "shape"),
@@ -140,7 +148,12 @@ OTHERS = [
     ),
     (["integrate", "--R", "[[9, 0], [0, 9]]", "--Q", "[[1, 0], [0, 1]]"], ["no weights have these overlaps", "R_in"]),
     (["integrate", "--spacing", "linear", "--alpha-min", "1"], ["alpha_min is of no use with spacing = 'linear'"]),
-    (["integrate", "--alpha-max", "0.05", "--alpha-min", "0.1"], ["alpha_min is of no use with alpha_max = 0.05"]),
+    (
+        ["integrate", "--alpha-max", "0.05", "--alpha-min", "0.1"],
+        ["alpha_min must be below alpha_max = 0.05, but is 0.1"],
+    ),
+    (["integrate", "--N", "0", "--alpha-min", "1"], ["N must be at least 1"]),
+    (["scan", "--alpha-max", "0.1", "--alpha-min", "0.1"], ["alpha_min must be below alpha_max = 0.1, but is 0.1"]),
     (["integrate", "--runs", "3"], ["--runs"]),
     (["integrate", "--etaa", "1"], ["--etaa", "--eta"]),
     (["integrate", "extra"], ["extra"]),
@@ -178,7 +191,16 @@ OTHERS = [
     (["theory", "--vary", "eta={from=1, to=2}"], ["vary must give eta a list"]),
     (["theory", "--vary", "eta=[1]", "--vary", "sigma=[1]"], ["vary must be one quantity"]),
     (["scan", "--vary", "etaa=[1]"], ["'etaa'", "nearest one is 'eta'"]),
-    (["scan", "--vary", f"{LONG}=[1]"], ["there is no quantity", "nearest"]),
+    (["scan", "--vary", f"{LONG}=[1]"], ["there is no quantity", "there are N, eta"]),
+    (["scan", "--vary", "foo=[1]"], ["there is no quantity 'foo'; there are N, eta, eta_v"]),
+    (["integrate", "--eta", "0.1", "--eta", "0.2"], ["--eta is given twice: 0.1, 0.2"]),
+    (["simulate", "--eta=0.1", "--eta", "0.1", "--eta=0.3"], ["--eta is given 3 times: 0.1, 0.1, 0.3"]),
+    (["compare", "--b", "-0.5", "--b", "[1, 2]"], ["--b is given twice: -0.5, [1, 2]"]),
+    (["compare", "--no-fluctuations", "--fluctuations"], ["--fluctuations and --no-fluctuations exclude each other"]),
+    (["sizes", "--runs", "8", "--runs", LONG], ["--runs is given twice: 8, xxx"]),
+    (["theory", "--starts", "1", "--starts", "2"], ["--starts is given twice: 1, 2"]),
+    (["scan", "-o", "a", "--output", "b"], ["--output is given twice: a, b"]),
+    (["scan", "--vary", "eta=[1]", "--vary", "eta=[2]"], ["--vary eta must be given once"]),
     (["scan", "--vary", "eta=[1, 2"], ["--vary eta", "not a list"]),
     (["scan", "--vary", "eta=[1, 2\nb = 2"], ["there is no quantity", "[1, 2"]),
     (["scan", "--vary", "eta=[0.1]", "--eta", "1"], ["eta is of no use where eta varies"]),
@@ -192,8 +214,11 @@ OTHERS = [
     (["scan", "--workers", "x"], ["--workers", "'x'"]),
     (["scan", "--vary", "eta=[0.1]", "--max-steps", "x"], ["--max-steps", "'x'"]),
     (["scan", "--vary", "eta=[0.1]", "--max-steps", "0"], ["max_steps must be at least 1"]),
-    (["scan", "--vary", "eta=[0.1]", "--max-steps", "3", "--solve", "reduced"], ["max_steps", "'reduced'"]),
-    (["scan", "--vary", "eta=[0.1]", "--keep", "[0.123]"], ["keep", "0.123"]),
+    (
+        ["scan", "--vary", "eta=[0.1]", "--max-steps", "3", "--solve", "reduced"],
+        ["max_steps is of the ODE solver", "'reduced'"],
+    ),
+    (["scan", "--vary", "eta=[0.1]", "--keep", "[0.123]"], ["keep must be some of the alphas, but 0.123 is not"]),
     (["scan", "--vary", "eta=[0.1]", "--keep", "sometimes"], ["keep must be one of", "'sometimes'"]),
     (["scan", "--workers", "0"], ["workers must be at least 1"]),
     (["scan", "none.toml"], ["none.toml cannot be read", "No such file"]),
@@ -203,15 +228,15 @@ OTHERS = [
     (["scan", "--retry-failed", "no"], ["no cannot be read"]),
     (["scan", "--vary", "N=[3, 100]"], ["N must be at least K + M = 4"]),
     (["scan", "--vary", "eta=[1e308]"], ["eta must be at most"]),
-    (["scan", "--keep", "[0.123]"], ["keep must be some of the alphas"]),
-    (["scan", "--solve", "network", "--max-steps", "5"], ["max_steps", "no use"]),
-    (["scan", "--max-steps", "0"], ["max_steps must be at least 1"]),
     (["compare", "--fluctuations=1"], ["--fluctuations", "does not take a value"]),
     (["compare", "--fluctuations", "yes"], ["yes"]),
     (["theory", "--force", "yes"], ["yes"]),
     (["compare", "--write-config", "."], [". is a folder"]),
     (["compare", "--write-config", "/dev/null/c.toml"], ["/dev/null"]),
-    (["compare", "--write-config", ""], ["is a folder"]),
+    (["compare", "--write-config", ""], ["--write-config", "must not be empty"]),
+    (["compare", "--data", ""], ["--data", "must not be empty"]),
+    (["integrate", "-o", ""], ["--output", "must not be empty"]),
+    (["scan", ""], ["CONFIG.toml", "must not be empty"]),
     (["compare", "--write-config", "{folder}/text.h5"], ["text.h5 exists"]),
 ]
 PLAIN = [  # commands that are complete
@@ -232,12 +257,18 @@ PLAIN = [  # commands that are complete
     (["plot", "{folder}/text.h5", "--format", "gif"], ["--format", "'gif'"]),
     (["plot", "{folder}/t.h5", "--name", "a/b"], ["name must be", "'a/b'"]),
     (["plot", "{folder}/t.h5", "--name", ""], ["name must be", "''"]),
-    (["plot", "{folder}/t.h5", "--value", "eps_g"], ["value", "options for scans"]),
-    (["plot", "{folder}/t.h5", "--x", "eta"], ["x: options for scans"]),
-    (["plot", "{folder}/t.h5", "--y", "eta"], ["y: options for scans"]),
+    (["plot", "{folder}/t.h5", "--value", "eps_g"], ["--value 'eps_g': options for scans"]),
+    (["plot", "{folder}/t.h5", "--x", "eta"], ["--x 'eta': options for scans"]),
+    (["plot", "{folder}/t.h5", "--y", "eta"], ["--y 'eta': options for scans"]),
+    (["plot", "{folder}/scan.h5", "--value", "loss"], ["--value: 'loss' is not in", "there are eta, eps_g_start"]),
+    (["plot", "{folder}/scan.h5", "--x", "loss"], ["--x: 'loss' is not in", "there are eta, eps_g_start"]),
+    (["plot", "{folder}/scan.h5", "--x", "eta", "--y", LONG], ["--y: 'xxx"]),
+    (["plot", "{folder}/scan.h5", "--y", "eta"], ["--y 'eta' is the second axis", "needs --x"]),
+    (["plot", "{folder}/scan.h5", "--x", "b_norm"], ["--x: b_norm is of the feedback weights"]),
+    (["plot", "{folder}/scan.h5", "--x", "eta", "--x", "draw"], ["--x is given twice: eta, draw"]),
     (["plot", "{folder}/t.h5", "--figures", "/dev/null/f"], ["/dev/null/f"]),
     (["info"], ["Missing argument", "FILE"]),
-    (["info", ""], ["is not"]),
+    (["info", ""], ["FILE", "must not be empty"]),
     (["info", "none.h5"], ["none.h5 is not there"]),
     (["info", "."], [". is not a file"]),
     (["info", ESC], [r"\x1b[31mred is not there"]),
@@ -249,7 +280,7 @@ PLAIN = [  # commands that are complete
     (["info", "{folder}/fifo"], ["fifo is not a file"]),
     (["mnist", "--data", "none"], ["folder none with MNIST does not exist", "--data"]),
     (["mnist", "--data", "{folder}"], ["train-images-idx3-ubyte"]),
-    (["mnist", "--data", "~nobody-of-this-name/x"], ["folder must be a folder", "~nobody"]),
+    (["mnist", "--data", "~nobody-of-this-name/x"], ["--data must be a folder", "~nobody"]),
     (["mnist", "--rule", "bp", "--feedback-scale", "2"], ["feedback_scale is of no use with rule = ('bp',)"]),
     (["mnist", "--rule", "bp", "--measured", "2"], ["measured is of no use with rule"]),
     (["mnist", "--data", "{folder}/images", "--output", "."], [". is"]),
@@ -259,6 +290,7 @@ PLAIN = [  # commands that are complete
         ["train_size must be at most 6"],
     ),
     (["mnist", "--rule", "fa", "fa"], ["rule must not repeat 'fa'"]),
+    (["mnist", "--lr", "0.1", "--rule", "bp", "fa", "--lr", "0.2"], ["--lr is given twice: 0.1, 0.2"]),
     (["mnist", "--config", "none.toml"], ["none.toml cannot be read"]),
     (["mnist", "--workers", "x"], ["--workers", "'x'"]),
     (["mnist", "--format", "gif"], ["--format", "'gif'"]),
@@ -275,6 +307,7 @@ PLAIN = [  # commands that are complete
 
 FILES = {  # a file's content: words of the answer beside its name
     b"etaa = 0.3": "nearest one is 'eta'",
+    b"foo = 0.3": "there is no key 'foo'; there are rule, N, K, M",
     b"eta = = 1": "not valid TOML",
     b"eta = 1\neta = 2": "not valid TOML",
     b"\x00": "not valid TOML",
@@ -292,6 +325,7 @@ KEYS = {  # a key of a file and its value: words of the answer beside the key
     "eta = true": "must be a number",
     "eta = 2020-01-01": "must be a number",
     "sigma = nan": "must be finite",
+    "alpha_max = 0.05\nalpha_min = 0.1": "alpha_min must be below alpha_max = 0.05, but is 0.1",
     'N = "500"': "must be an integer",
     "N = 50.5": "must be an integer",
     "K = 1e300": "must be at most",

@@ -36,7 +36,7 @@ def option_rows():
                 if (command, option) == ("scan", "sigma"):
                     some = [(values[0][0], f"{option} is of no use where {option} varies")]
                 for value, words in some:
-                    yield [command, *small, f"--{option}={value}"], [option, words]
+                    yield [command, *bad_options.changed(small, f"--{option}={value}")], [option, words]
         for option, values in bad_options.OUTPUT.items():
             for value, words in values if f"--{option}" in there else ():
                 elsewhere = ["--data={folder}/new"] if option == "figures" else []
@@ -45,7 +45,7 @@ def option_rows():
         for value, words in values:
             yield ["mnist", f"--{option}={value}"], [option, words]
     for line, words in bad_options.OTHERS:
-        yield [line[0], *bad_options.COMMANDS[line[0]], *line[1:]], words
+        yield [line[0], *bad_options.changed(bad_options.COMMANDS[line[0]], *line[1:])], words
     for command in sorted(set(cli.commands) - {"scan", "info", "plot"}):
         yield [command, "--config", "none.toml"], ["none.toml cannot be read", "No such file"]
     yield from bad_options.PLAIN
@@ -63,6 +63,8 @@ def folder(tmp_path_factory):
     (made / "folder").mkdir()
     write_images(made / "images", 6, 6)
     stdyn.integrate(random_problem(2, 2), [0, 1]).save(made / "t.h5")
+    small = stdyn.Experiment(rule="bp", N=30, K=2, M=2)
+    stdyn.scan(stdyn.Variations(small, {"eta": [0.1]}), [0, 1], made / "scan.h5")
     os.mkfifo(made / "fifo")
     with (made / "large").open("wb") as file:
         file.truncate(2**27)
@@ -122,6 +124,7 @@ def test_bad_arguments_are_refused(tmp_path, monkeypatch, rows):
         with pytest.raises(stdyn.InputError) as error:  # and no warning, which is an error in the tests
             call(**{argument: value})
         check_line(str(error.value), words)
+        assert not re.search(r"but is (.+) \(\1 ", str(error.value))  # the value once
         assert re.search(rf"\b{re.escape(argument)}\b", str(error.value)), str(error.value)
         assert list(tmp_path.iterdir()) == []
 

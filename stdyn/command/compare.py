@@ -1,5 +1,6 @@
 """stdyn compare"""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -7,8 +8,9 @@ import click
 
 from stdyn.command.group import cli
 from stdyn.command.options import experiment_options, force_option, output_options, write_config_option
-from stdyn.command.output import Output, Stopped, Target
-from stdyn.command.solving import Job
+from stdyn.command.output import Output, Target
+from stdyn.command.solving import Job, check_recorded, going_on
+from stdyn.errors import InputError
 from stdyn.model.experiment import Experiment
 from stdyn.settings import to_toml
 
@@ -40,13 +42,14 @@ def compare_command(experiment: Experiment, output: Output, write_config: Path |
     """
     experiment.check(fewest_runs=2)
     if write_config:
-        Target.at(write_config, output.force).save_text(to_toml(experiment))
+        Target.at(write_config, output.force).save_text(to_toml(replace(experiment, alpha_min=experiment.first_alpha)))
         return
     from stdyn.figures import plot, theoryplot
 
     rules = experiment.rules
     smooth = experiment.problem(rules[0]).smooth
-    kinds = ("ode", *experiment.methods, *(["fluctuations"] if predict and smooth else []))
+    solved = ("ode", *experiment.methods)
+    kinds = (*solved, *(["fluctuations"] if predict and smooth else []))
     jobs = {(rule, kind): Job.of(kind, experiment, rule) for rule in rules for kind in kinds}
     for job in jobs.values():
         job.check()
@@ -54,19 +57,19 @@ def compare_command(experiment: Experiment, output: Output, write_config: Path |
     targets = output.targets(jobs, [*names, "alignment", "generalization"])
     results: dict[str, list[Trajectory]] = {rule: [] for rule in rules}
     predictions: list[Fluctuations] = []
-    try:
+    with going_on():
         for rule in rules:
-            results[rule] = [jobs[rule, kind].solved(targets[rule, kind]) for kind in ("ode", *experiment.methods)]
+            results[rule] = [jobs[rule, kind].solved(targets[rule, kind]) for kind in solved]
             _say_comparisons(results[rule][1:], results[rule][0])
-        if predict and not smooth:
-            click.echo("no fluctuations are predicted: g' of the students jumps, and averages are by quadrature\n")
+    everything = [each for rule in rules for each in results[rule]]
+    check_recorded(everything, [targets[rule, kind].path for rule in rules for kind in solved])
+    if predict and not smooth:
+        click.echo("no fluctuations are predicted: g' of the students jumps, and averages are by quadrature\n")
+    with going_on():
         for rule in rules if "fluctuations" in kinds else ():
             found = jobs[rule, "fluctuations"].solved(targets[rule, "fluctuations"])
             predictions.append(found)
             _say_comparisons(results[rule][1:] if found.valid[found.alphas > 0].any() else [], found)
-    except Stopped as stopped:
-        raise Stopped(f"{stopped}; the same command goes on") from None
-    everything = [each for rule in rules for each in results[rule]]
     output.draw(
         lambda: plot.figures(everything) | theoryplot.fluctuations_figures(predictions, everything),
         [target.path for target in targets.values()],
@@ -77,5 +80,8 @@ def _say_comparisons(simulated: "list[Trajectory]", theory: "Trajectory | Fluctu
     from stdyn.analysis.comparison import compare
 
     for runs in simulated:
-        click.echo(f"\n{compare(runs, theory)}")
+        try:
+            click.echo(f"\n{compare(runs, theory)}")
+        except InputError as error:  # as one has diverged too early; the others are compared
+            click.echo(f"\n{runs.problem.rule}: {runs.method} runs: {error}")
     click.echo()

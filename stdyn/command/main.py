@@ -8,12 +8,13 @@ import signal
 import sys
 import warnings
 from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
 
 import click
 
 from stdyn.command import compare, info, integrate, mnist, plot, scan, simulate, sizes, theory  # noqa: F401  join cli
 from stdyn.command.group import cli
-from stdyn.command.output import Stopped
+from stdyn.command.output import Stopped, interrupted
 from stdyn.command.streams import Tolerant
 from stdyn.errors import InputError
 from stdyn.stopping import Signals, stoppable
@@ -48,8 +49,9 @@ def main() -> None:
 
 def _run(signals: Signals) -> int:
     """Run the command; its exit code."""
+    files: list[Path] = []
     try:
-        cli.main(prog_name="stdyn", standalone_mode=False)
+        cli.main(prog_name="stdyn", standalone_mode=False, obj=files)
     except (InputError, click.ClickException) as error:
         text = error.format_message() if isinstance(error, click.ClickException) else str(error)
         click.echo(f"stdyn: error: {one_line(text)}", err=True)
@@ -58,12 +60,12 @@ def _run(signals: Signals) -> int:
         click.echo(f"stdyn: {one_line(str(error) or 'out of memory')}", err=True)
         return 1 if signals.first is None else _STOPPED_BY + signals.first
     except (KeyboardInterrupt, click.Abort):
-        click.echo("stdyn: interrupted", err=True)
+        click.echo(f"stdyn: {interrupted(files)}", err=True)
         return _STOPPED_BY + (signals.first or signal.SIGINT)
     except Exception:
         if signals.first is None:
             raise
-        click.echo("stdyn: interrupted", err=True)  # which what was interrupted has made another exception of
+        click.echo(f"stdyn: {interrupted(files)}", err=True)  # which what was interrupted has made another exception of
         return _STOPPED_BY + signals.first
     return 0
 

@@ -14,7 +14,7 @@ from stdyn.command.options import (
     workers_option,
     write_config_option,
 )
-from stdyn.command.output import Figures, Stopped, Target, check_resumable, draw_figures, resumable
+from stdyn.command.output import Figures, Stopped, Target, check_resumable, draw_figures, note, resumable
 from stdyn.command.workers import worker_processes
 from stdyn.errors import TrainingInterrupted, TrainingStopped
 from stdyn.layered.training import Training
@@ -55,7 +55,7 @@ def mnist_command(
     from stdyn.layered import mnist
     from stdyn.layered.runs import check_room, train
 
-    data = mnist.folder_of(data, progress=interactive())
+    data = mnist.folder_of(data, progress=interactive(), name="--data")
     check_room(training, mnist.read(data, other_data))  # before any folder is made
     given = output or Path(f"data/mnist_{'-'.join(map(str, training.widths)) or 'none'}.h5")
     check_resumable(given)
@@ -65,6 +65,7 @@ def mnist_command(
     try:
         with worker_processes(workers, len(training.runs)) as executor:
             path = resumable(given)
+            note(path)
             threads = 1 if workers == 1 else None
             found = train(
                 training,

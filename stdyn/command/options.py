@@ -21,7 +21,17 @@ if TYPE_CHECKING:
 Function = Callable[..., None]
 Decorator = Callable[[Function], Function]
 
-PATH = click.Path(path_type=Path)
+
+class _FileName(click.Path):
+    """A path; an empty text, of a variable of the shell that is not set, say, would be the folder that one is in."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value == "":
+            self.fail("a path must not be empty, but is ''", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+PATH = _FileName(path_type=Path)
 
 
 class TomlValue(click.ParamType):
@@ -66,6 +76,8 @@ def experiment_options(
             in_file = read_toml(config, of, tables) if config else {}
             in_tables = {name: in_file.pop(name, {}) for name in tables}
             experiment = from_values(defaults | in_file | given, of)
+            if isinstance(experiment, Experiment):
+                experiment.check_given(in_file | given)
             varied = set(in_tables.get("vary", ()))
             varied.update(text.partition("=")[0].strip() for text in options.get("vary", ()))
             varied.discard("N")  # the recorded alphas are multiples of 1/N, also where N varies

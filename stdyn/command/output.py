@@ -18,6 +18,19 @@ class Stopped(Exception):
     """The command ended before its work was done, for a reason that is not bad input: exit code 1, or of the signal."""
 
 
+def note(path: Path) -> None:
+    """Note a file that this command writes or takes over, for `interrupted`."""
+    click.get_current_context().obj.append(path)
+
+
+def interrupted(files: Iterable[Path]) -> str:
+    """What is said of an interruption that nothing else is said of: where that is which was done."""
+    there = list(dict.fromkeys(path for path in files if _exists(path)))
+    if not there:
+        return "interrupted before anything was written"
+    return f"interrupted; what was done until then is in {listed(there)}"
+
+
 class Result(Protocol):
     """What is written into a file: a Trajectory, Fluctuations."""
 
@@ -88,6 +101,7 @@ class Target:
                 instead = elsewhere(self.path)
                 result.save(instead)
                 raise NotWritten(f"{error}; what was computed is in {instead}", instead) from error
+            note(self.path)
         click.echo(f"wrote {self.path}  ({seconds:.1f} s)")
 
     def save_text(self, text: str) -> None:
@@ -95,6 +109,7 @@ class Target:
         from stdyn.files.paths import move_into_place
 
         move_into_place(io.BytesIO(text.encode()), self.path, self.force)
+        note(self.path)
         click.echo(f"wrote {self.path}")
 
 
@@ -142,6 +157,7 @@ class Figures:
             image = io.BytesIO()
             figure.savefig(image, format=self.suffix)
             move_into_place(image, path, replace)
+            note(path)
             click.echo(f"{'replaced' if there else 'wrote'} {path}")
 
 
@@ -199,13 +215,14 @@ def draw_figures(
     try:
         figures.save(draw(), name, replace)
     except KeyboardInterrupt:
-        raise Stopped(f"interrupted while figures were drawn; what was computed is in {_listed(files)}") from None
+        raise Stopped(f"interrupted while figures were drawn; what was computed is in {listed(files)}") from None
     except Exception as error:
         why = str(error) if isinstance(error, NotWritten | InputError) else said(error)
-        raise Stopped(f"not all figures could be drawn ({why}); what was computed is in {_listed(files)}") from error
+        raise Stopped(f"not all figures could be drawn ({why}); what was computed is in {listed(files)}") from error
 
 
-def _listed(files: Iterable[Path]) -> str:
+def listed(files: Iterable[Path]) -> str:
+    """Files in a sentence, of several the first and the last."""
     first, *others = map(str, files)
     return first if not others else f"{first} to {others[-1]}" if len(others) > 2 else ", ".join([first, *others])
 

@@ -9,6 +9,7 @@ from stdyn.command.group import cli
 from stdyn.command.options import PATH, figure_options, force_figures_option
 from stdyn.command.output import Figures, check_makeable, plain
 from stdyn.errors import InputError
+from stdyn.text import shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,7 +47,8 @@ def plot_command(
     of = {each: [file for file in files if kinds[file] == each] for each in READERS}
     given = {option: value for option, value in of_scan.items() if value is not None}
     if given and not of["scan"]:
-        raise InputError(f"{', '.join(given)}: options for scans, but {files[0]} holds a {kinds[files[0]]}")
+        options = ", ".join(f"--{option} {shown(value)}" for option, value in given.items())
+        raise InputError(f"{options}: options for scans, but {files[0]} holds a {kinds[files[0]]}")
     for each in ("scan", "training"):
         others = [file for file in files if kinds[file] != "trajectory" or each == "scan"]
         if of[each] and len(others) > 1:
@@ -64,9 +66,19 @@ def plot_command(
 
 def _of_scan(file: Path, given: dict[str, str]) -> "Mapping[str, Drawing]":
     from stdyn.figures import scanplot
+    from stdyn.figures.scanpoints import by_rule, done, numbers
     from stdyn.scans.scanfile import open_scan
 
-    return scanplot.figures(open_scan(file), **given)
+    scan = open_scan(file)
+    for option, value in given.items():
+        numbers(scan, value, f"--{option}")
+        try:
+            by_rule(scan, *([value] if done(scan).any() else []))
+        except InputError as error:
+            raise InputError(f"--{option}: {error}") from None
+    if "y" in given and "x" not in given:
+        raise InputError(f"--y {shown(given['y'])} is the second axis of a map, and needs --x, the first")
+    return scanplot.figures(scan, **given)
 
 
 def _of_training(file: Path, trajectories: list[Path]) -> "Mapping[str, Drawing]":

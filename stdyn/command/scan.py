@@ -19,7 +19,7 @@ from stdyn.command.options import (
     vary_option,
     workers_option,
 )
-from stdyn.command.output import Stopped, resumable
+from stdyn.command.output import Stopped, note, resumable
 from stdyn.command.workers import cluster, worker_processes
 from stdyn.errors import InputError, ScanInterrupted, ScanStopped
 from stdyn.model.experiment import Experiment
@@ -87,6 +87,7 @@ def scan_command(
     alphas, keep = experiment.alphas(), settings.get("keep", "all")
     kept_positions(keep, alphas)  # before any folder is made
     path = output or Path(f"data/{config.stem if config else 'scan'}.h5")
+    note(path)
     try:
         with _executor(workers, scheduler) as (executor, in_flight):
             result = scan(
@@ -99,6 +100,8 @@ def scan_command(
     click.echo(f"{result.text()}\nwrote {path}")
     if (result.state == FAILED).all():
         raise Stopped(f"every point failed, the first: {result.message[0]}")
+    if (result.summary["diverged_at"][result.state != FAILED] <= alphas[1]).all():
+        raise Stopped(f"only the starts were recorded, every point diverged before the next alpha; they are in {path}")
 
 
 def _assigned(vary: tuple[str, ...]) -> dict[str, Any]:

@@ -7,8 +7,8 @@ import click
 
 from stdyn.command.group import cli
 from stdyn.command.options import TomlValue, experiment_options, force_option, output_options
-from stdyn.command.output import Output, Stopped
-from stdyn.command.solving import Job
+from stdyn.command.output import Output
+from stdyn.command.solving import Job, check_recorded, going_on
 from stdyn.errors import InputError
 from stdyn.model.experiment import Experiment
 
@@ -43,11 +43,11 @@ def sizes_command(experiment: Experiment, sizes: object, output: Output) -> None
     for job in jobs.values():
         job.check()
     targets = output.targets(jobs, ["deviation"])
-    try:
+    with going_on():
         results = [job.solved(targets[kind]) for kind, job in jobs.items()]
-    except Stopped as stopped:
-        raise Stopped(f"{stopped}; the same command goes on") from None
-    output.draw(lambda: plot.figures(results), [target.path for target in targets.values()])
+    files = [target.path for target in targets.values()]
+    check_recorded(results, files)
+    output.draw(lambda: plot.figures(results), files)
 
 
 def _checked(sizes: object, experiment: Experiment) -> list[int]:

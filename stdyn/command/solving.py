@@ -1,12 +1,14 @@
 """One problem solved by one method into one file; what is there of it already is taken over."""
 
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from stdyn.command.output import Stopped, Target
+from stdyn.command.output import Stopped, Target, interrupted, listed, note
 from stdyn.errors import InputError, Interrupted
 from stdyn.model.experiment import Experiment
 from stdyn.progress import interactive
@@ -107,6 +109,7 @@ class Job:
     def solved(self, target: Target) -> Any:
         """Solve it into the file, unless that holds the solution already."""
         if target.complete:
+            note(target.path)
             click.echo(f"{target.path} is there already")
             return target.found
         from stdyn.kernels import Stopwatch
@@ -149,6 +152,24 @@ def _kept(interrupted: Interrupted, target: Target, seconds: float) -> str:
     return f"{interrupted}; what was recorded until then is in {target.path}"
 
 
+@contextmanager
+def going_on() -> Iterator[None]:
+    """Say of what is interrupted that the same command takes over what is done."""
+    try:
+        yield
+    except Stopped as stopped:
+        raise Stopped(f"{stopped}; the same command goes on") from None
+    except KeyboardInterrupt:
+        words = interrupted(click.get_current_context().obj)
+        raise Stopped(f"{words}; the same command goes on") from None
+
+
+def check_recorded(found: "Iterable[Trajectory]", files: Iterable[Path]) -> None:
+    """Refuse to end as if all was well if nothing but the start could be recorded, of any."""
+    if all(len(each.alphas) < 2 for each in found):
+        raise Stopped(f"only the start was recorded, everything ended before the next alpha; it is in {listed(files)}")
+
+
 def solve_only_rule(kind: str, experiment: Experiment, path: Path, force: bool) -> None:
     """Solve an experiment of one rule into a file that holds nothing else; a complete one is refused."""
     if len(experiment.rules) > 1:
@@ -160,4 +181,4 @@ def solve_only_rule(kind: str, experiment: Experiment, path: Path, force: bool) 
     if target.complete:
         raise InputError(f"{path} exists, is complete and is not overwritten unless asked (--force)")
     target.reserve()
-    job.solved(target)
+    check_recorded([job.solved(target)], [path])

@@ -15,7 +15,7 @@ from stdyn.command.options import (
     vary_option,
 )
 from stdyn.command.output import Output, Stopped, Target
-from stdyn.command.solving import Job
+from stdyn.command.solving import Job, check_recorded, going_on
 from stdyn.errors import InputError
 from stdyn.model.experiment import Experiment
 from stdyn.progress import interactive
@@ -100,11 +100,15 @@ def _study_one(experiment: Experiment, starts: int, output: Output) -> None:
             raise Stopped(f"interrupted while fixed points were looked for; {there}") from None
         click.echo(f"\n{report(theory, found, points)}\n")
         results.append((theory, found, points))
-    output.draw(lambda: {"plateaus": theoryplot.plateaus_figure(results)}, [each.path for each in targets.values()])
+    files = [each.path for each in targets.values()]
+    check_recorded([theory for theory, *_ in results], files)
+    output.draw(lambda: {"plateaus": theoryplot.plateaus_figure(results)}, files)
 
 
 def _study_against(quantity: str, values: Any, experiment: Experiment, output: Output) -> None:
     """How plateaus and spectra depend on one quantity."""
+    import numpy as np
+
     from stdyn.figures import theoryplot
     from stdyn.scans.studies import study
     from stdyn.scans.variations import Variations
@@ -123,6 +127,8 @@ def _study_against(quantity: str, values: Any, experiment: Experiment, output: O
     with uninterrupted():
         target.save_text(found.csv())
     click.echo(found)
+    if all(np.isnan(values).all() for numbers in found.rules.values() for values in numbers.values()):
+        raise Stopped(f"nothing was found at any {quantity}, not one number; the table is in {target.path}")
     output.draw(lambda: theoryplot.study_figures(found), [target.path])
 
 
@@ -147,10 +153,8 @@ def _study_sizes(experiment: Experiment, values: Any, output: Output) -> None:
     for rule, times in laws.items():
         seen: dict[int, Array] = {}
         for N in sizes:
-            try:
+            with going_on():
                 ensemble = jobs[rule, f"N{N}"].solved(targets[rule, f"N{N}"])
-            except Stopped as stopped:
-                raise Stopped(f"{stopped}; the same command goes on") from None
             seen[N] = time_below(ensemble.alphas, ensemble.eps_g, times.level)
         click.echo(f"{times.report(rule, seen)}\n")
         results.append((experiment.problem(rule), times, seen))

@@ -3,6 +3,7 @@
 Nothing heavy is imported until a problem is made, so that `stdyn --help` answers at once.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from math import inf
 from typing import TYPE_CHECKING, Any
@@ -143,8 +144,8 @@ class Experiment(Frozen):
             found |= dict.fromkeys(("start", "q", "r"), ("R", "Q"))
         if self.T is not None:
             found["teacher"] = ("T",)
-        if self.spacing == "linear" or (self.alpha_min == _FIRST and self._adapted):
-            found["alpha_min"] = ("spacing",) if self.spacing == "linear" else ("alpha_max",)
+        if self.spacing == "linear":
+            found["alpha_min"] = ("spacing",)
         if self.method == "network":
             found["reduced_runs"] = ("method",)
         elif self.method == "reduced" and self.reduced_runs is not None:
@@ -154,9 +155,17 @@ class Experiment(Frozen):
         return found
 
     @property
-    def _adapted(self) -> bool:
-        """Whether alpha_max is not above the first alpha of a logarithmic grid, unless that is said."""
-        return isinstance(self.alpha_max, int | float) and self.alpha_max <= _FIRST
+    def first_alpha(self) -> float:
+        """alpha_min, or a tenth of alpha_max if that is not above an alpha_min that nobody has given."""
+        from stdyn.checks import number
+
+        first, last = number("alpha_min", self.alpha_min, 1e-12), number("alpha_max", self.alpha_max)
+        return last / 10 if self.spacing == "log" and first == _FIRST and last <= _FIRST else first
+
+    def check_given(self, names: Collection[str]) -> None:
+        """Refuse an alpha_min that is among the names of what was given, and would be taken for the usual one."""
+        if "alpha_min" in names and self.first_alpha != self.alpha_min:
+            raise InputError(f"alpha_min must be below alpha_max = {self.alpha_max}, but is {self.alpha_min}")
 
     def alphas(self) -> "Array":
         """The recorded alphas: 0 and multiples of 1/N, so that simulation and theory share them exactly."""
@@ -172,9 +181,7 @@ class Experiment(Frozen):
         if self.spacing == "linear":
             grid = np.linspace(0, last, points)
         else:
-            first = number("alpha_min", self.alpha_min, 1e-12)
-            if self._adapted and first == _FIRST:
-                first = last / 10
+            first = self.first_alpha
             if first >= last:
                 raise InputError(f"alpha_min must be below alpha_max = {last}, but is {first}")
             grid = np.concatenate([[0], np.geomspace(first, last, points - 1)])

@@ -1,6 +1,7 @@
 """What the tests of the command share: small experiments, and what is left in a folder."""
 
-SMALL = ("--N", "30", "--K", "2", "--M", "2", "--alpha-max", "5", "--points", "11")
+from bad_options import SMALL as SMALL
+
 RUNS = ("--runs", "3")
 
 

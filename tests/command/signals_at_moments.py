@@ -125,7 +125,12 @@ def warm(name, arguments, folder):
     of = {"network": ["--alpha-max", "1"], "reduced": ["--alpha-max", "1"], "integrate": ["--alpha-max", "1"]}
     of |= {"compare": ["--alpha-max", "2"], "sizes": ["--alpha-max", "1", "--runs", "8"], "theory": ["--starts", "1"]}
     of |= {"mnist": ["--epochs", "1"], "mnist_workers": ["--epochs", "1", "--workers", "1"]}
-    short = [*arguments, *of.get(name, [])]
+    changed = of.get(name, [])
+    for flag, value in zip(changed[::2], changed[1::2], strict=True):
+        if flag in arguments:
+            arguments = [*arguments[: (at := arguments.index(flag))], *arguments[at + 2 :]]
+        arguments = [*arguments, flag, value]
+    short = [*arguments]
     if name == "study":
         short[-1] = "sigma=[0.1, 0.2]"
     if name.startswith("scan"):

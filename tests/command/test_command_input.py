@@ -5,15 +5,17 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from bad_options import changed
 from command_helpers import RUNS, SMALL, assert_refused, contents
 
 from stdyn import load
+from stdyn.command.main import cli
 
 
 def test_options_win_over_the_file_and_the_file_over_the_defaults(run, tmp_path):
     """eta from the option, sigma from the file, eta_v the default."""
     (tmp_path / "c.toml").write_text('rule = "bp"\neta = 0.1\nsigma = 0.2\nR = [[0.1], [0.0]]\nQ = [[1, 0], [0, 1]]\n')
-    assert run("integrate", *SMALL, "--M", "1", "--config", "c.toml", "--eta", "0.3", "-o", "a.h5")[0] == 0
+    assert run("integrate", *changed(SMALL, "--M", "1"), "--config", "c.toml", "--eta", "0.3", "-o", "a.h5")[0] == 0
     problem = load(tmp_path / "a.h5").problem
     assert (problem.rule, problem.eta, problem.sigma, problem.eta_v) == ("bp", 0.3, 0.2, 0.5)
     assert problem.start.R.tolist() == [[0.1], [0.0]]
@@ -129,7 +131,7 @@ NOT_AN_EXPERIMENT = [
 @pytest.mark.parametrize(
     ("command", "options", "words"),
     [
-        *((command, [*SMALL, *options], words) for command, options, words in BAD),
+        *((command, changed(SMALL, *options), words) for command, options, words in BAD),
         *NOT_AN_EXPERIMENT,
     ],
     ids=[" ".join([command, *options]) for command, options, _ in BAD + NOT_AN_EXPERIMENT],
@@ -170,11 +172,35 @@ def test_what_a_file_says_in_vain_is_said_and_an_option_in_vain_is_refused(run, 
 
 def test_a_short_run_needs_no_other_first_alpha(run, tmp_path):
     """The default is below alpha_max whatever that is; one that is given is kept."""
-    assert run("integrate", *SMALL, "--alpha-max", "0.05", "--N", "10000", "-o", "a.h5")[0] == 0
+    short = changed(SMALL, "--alpha-max", "0.05", "--N", "10000")
+    assert run("integrate", *short, "-o", "a.h5")[0] == 0
     alphas = load(tmp_path / "a.h5").alphas
     np.testing.assert_allclose(alphas[[0, 1, -1]], [0, 0.005, 0.05], atol=1e-15)
-    assert run("integrate", *SMALL, "--alpha-max", "0.05", "--alpha-min", "0.01", "--N", "10000", "-o", "b.h5")[0] == 0
+    assert run("compare", *short, "--write-config", "c.toml")[0] == 0
+    assert run("integrate", "--config", "c.toml", "--rule", "fa", "-o", "c.h5")[0] == 0
+    np.testing.assert_array_equal(load(tmp_path / "c.h5").alphas, alphas)
+    assert run("integrate", *short, "--alpha-min", "0.01", "-o", "b.h5")[0] == 0
     np.testing.assert_allclose(load(tmp_path / "b.h5").alphas[1], 0.01)
+
+
+@pytest.mark.parametrize("command", sorted(set(cli.commands) - {"info"}))
+def test_no_option_is_given_twice(run, tmp_path, command):
+    """Every one that takes one value, by every command: the last would win without a word."""
+    options = [p for p in cli.commands[command].params if p.param_type_name == "option"]
+    single = [option for option in options if not option.is_flag and not option.multiple]
+    assert len(single) >= 5
+    for option in single:
+        name = max(option.opts, key=len)
+        assert_refused(run(command, option.opts[0], "1", f"{name}=2"), f"{name} is given twice: 1, 2")
+    assert contents(tmp_path) == {}
+
+
+def test_flags_may_be_given_twice_and_help_is_given_anyway(run, tmp_path):
+    """Nothing is lost by either."""
+    assert run("integrate", *SMALL, "--force", "--force", "-o", "a.h5")[0] == 0
+    code, out, err = run("integrate", "--eta", "1", "--eta", "2", "--help")
+    assert (code, err) == (0, "")
+    assert "--eta-v FLOAT" in out
 
 
 def test_parameters_may_come_through_a_pipe(run, tmp_path):

@@ -2,16 +2,17 @@
 
 import numpy as np
 import pytest
+from bad_options import changed
 from command_helpers import assert_refused, contents
 
 from stdyn import load
 
-SIZES = ("sizes", "--K", "2", "--M", "2", "--sizes", "[10, 25, 40]", "--alpha-max", "2", "--runs", "50")
+SIZES = ("--K", "2", "--M", "2", "--sizes", "[10, 25, 40]", "--alpha-max", "2", "--runs", "50")
 
 
 def test_sizes_writes_an_ensemble_for_every_size_and_a_figure(run, tmp_path):
     """Recorded at the same alphas at every N, from the same start; `plot` draws the same figure from the files."""
-    code, out, err = run(*SIZES, "--rule", "fa")
+    code, out, err = run("sizes", *SIZES, "--rule", "fa")
     assert (code, err) == (0, "")
     files = [tmp_path / "data" / f"sizes_fa_{kind}.h5" for kind in ("ode", "N10", "N25", "N40")]
     theory, *ensembles = (load(file) for file in files)
@@ -41,5 +42,5 @@ def test_sizes_writes_an_ensemble_for_every_size_and_a_figure(run, tmp_path):
 )
 def test_bad_sizes_are_refused(run, tmp_path, options, words):
     """Before anything is written."""
-    assert_refused(run(*SIZES, *options), *words)
+    assert_refused(run("sizes", *changed(SIZES, *options)), *words)
     assert contents(tmp_path) == {}
