@@ -12,11 +12,15 @@ import numpy as np
 import scipy.integrate
 
 from stdyn.checks import Array
+from stdyn.kernels.state import DIVERGED
 
 Jacobian = Callable[[float, Array], Array]
 
 _FIRST = 500  # steps, before which nothing is measured; from there on whenever their number has doubled
 _RELAXED = 0.5  # relaxation times to a step that is bounded by stability; up to 2.5 (RK23), 3.3 (RK45), 6.4 (DOP853)
+_FASTER = (
+    1.4  # times more growth in twice the steps: exponential in their number, for which it is 2; of a power it is 1
+)
 _EARLY, _AWAY = 10, 1000  # parts of the steps and of the way, where something else bounds the steps, which may go away
 
 
@@ -34,6 +38,7 @@ class Outlook:
         self._jacobian, self._explicit, self._last, self._max_steps = jacobian, explicit, last, max_steps
         self._before: _Place | None = None
         self._next = min(_FIRST, max_steps // (2 * _EARLY))
+        self._growth = 0.0
         self.stiff = False
 
     def hopeless(self, count: int, solver: scipy.integrate.OdeSolver) -> float | None:
@@ -42,7 +47,18 @@ class Outlook:
             return None
         before, here = self._before, _Place(count, float(solver.t), solver.y)
         self._before, self._next = here, 2 * count
-        return None if before is None else self._needed(before, here)
+        if before is None or self._diverges(before, here):
+            return None
+        return self._needed(before, here)
+
+    def _diverges(self, before: _Place, here: _Place) -> bool:
+        """Whether it may diverge within the limit: the state grows exponentially step by step."""
+        sizes = [float(np.abs(place.s).max()) for place in (before, here)]
+        earlier, self._growth = self._growth, float(np.log(sizes[1] / sizes[0])) if min(sizes) > 0 else 0.0
+        if not self._growth > max(_FASTER * earlier, 0.0):
+            return False
+        steps = (here.count - before.count) / self._growth * float(np.log(DIVERGED / sizes[1]))
+        return steps < self._max_steps - here.count
 
     def _needed(self, before: _Place, here: _Place) -> float | None:
         """From the pace between two places.

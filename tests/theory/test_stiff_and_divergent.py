@@ -2,6 +2,7 @@
 
 import re
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from conftest import random_problem
 from stdyn import DivergenceWarning, OrderParameters, Problem, SolverWarning, integrate
 from stdyn.checks import METHODS
 from stdyn.kernels.state import DIVERGED
-from stdyn.theory import stepping
+from stdyn.theory import stepping, stiffness
 
 EXPLICIT = ("DOP853", "RK45", "RK23")
 IMPLICIT = ("LSODA", "Radau", "BDF")
@@ -18,7 +19,7 @@ HOPELESS = {  # and after how many steps of a million, at most, that is known
     "first layer": ({"decay": 1e9}, 100, 4000),
     "at rest": ({}, 1e308, 4000),
     "second layer": ({"eta_v": 1e8}, 100, 16_000),
-    "ever stiffer": ({"activation": "square"}, 100, 16_000),
+    "ever stiffer": ({"activation": "square"}, 100, 64_000),
     "later": ({"activation": "square", "seed": 1}, 100, 16_000),
 }
 SLOW = ("second layer", "ever stiffer", "later")
@@ -119,3 +120,24 @@ def test_stiffness_that_goes_away_is_no_reason_to_give_up(method):
         warnings.simplefilter("error")
         found = integrate(problem, [0, 50, 1e4], method, 1e-6, max_steps=12_000)
     np.testing.assert_allclose(found.Q[:, 0, 0], np.exp(-0.04 * found.alphas), rtol=1e-5, atol=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("size", "hopeless"),
+    [(lambda n: np.exp(n / 20_000), False), (lambda n: 1 + np.sqrt(n), True)],
+    ids=["within the limit", "never"],
+)
+def test_a_divergence_that_an_explicit_method_reaches_is_waited_for(size, hopeless):
+    """The rate of relaxation and of the steps is the square of a size that explodes at a finite alpha.
+
+    If it grows exponentially step by step, 1e8 is reached after 400,000 steps of a million; if like their root, after
+    1e16. The last alpha is reached by neither.
+    """
+    sizes = size(np.arange(1.0, 300_001))
+    alphas = np.cumsum(3 / sizes**2)
+    outlook = stiffness.Outlook(lambda _, s: -np.diag(s**2), explicit=True, last=1e9, max_steps=10**6)
+    told = [
+        outlook.hopeless(count, SimpleNamespace(t=alpha, y=np.array([y])))
+        for count, (alpha, y) in enumerate(zip(alphas, sizes, strict=True), 1)
+    ]
+    assert any(told) == hopeless
