@@ -54,8 +54,9 @@ def integrate(
     error : bool, default True
         Whether to solve with each set of points too, for the `error` of averages by quadrature.
     max_steps : int, default 1000000
-        The most steps of one solution; a tenth of them if these have not led it a thousandth of the way. Explicit
-        methods (DOP853, RK45, RK23) need very many where the ODEs are stiff: take LSODA or Radau there.
+        The most steps of one solution. It ends before them if it is seen to need by far more: where explicit methods
+        (DOP853, RK45, RK23) meet ODEs that are stiff, often after a thousand; else after a tenth of them or more, if
+        these have not led it a thousandth of the way. Take LSODA or Radau where the ODEs are stiff.
     progress : bool, default False
         Show a progress bar if it takes longer than two seconds.
 

@@ -17,11 +17,10 @@ from stdyn.kernels.state import DIVERGED
 from stdyn.model.problem import Problem
 from stdyn.theory import quadrature
 from stdyn.theory.coordinates import across, whole
+from stdyn.theory.stiffness import Outlook
 from stdyn.theory.symmetry import Orbits, find_orbits
 
 MAX_STEPS = 10**6  # of one solution; explicit methods take one to ten for each unit of alpha, the others far fewer
-_EARLY = 10  # after this part of the steps a solution ends that is not
-_AWAY = 1000  # this part of the way to the last alpha: explicit methods where the ODEs are stiff
 
 _NEARLY = 1e-13  # order parameters closer than this, in units of the largest, are symmetric but for rounding
 _SMALLER = 1e-3  # Q_across has fallen so far that the solver starts anew with smaller tolerances
@@ -90,7 +89,8 @@ def solve(
             check_finite(problem, equations, s_start)
             steps = _steps(equations, s_start, alphas[-1], method, rtol, atol)
             large = _LARGE * max(1.0, equations.largest(s_start))
-            done, end = _fill(equations, steps, alphas, states, done, large, max_steps, moved)
+            outlook = Outlook(equations.jacobian, method not in _IMPLICIT, float(alphas[-1]), max_steps)
+            done, end = _fill(equations, steps, alphas, states, done, large, max_steps, outlook, moved)
     return Solution(equations.order_parameters(states[:done]), end, orbits, nearly)
 
 
@@ -244,32 +244,34 @@ def _say_nothing(solver: Any) -> None:
 
 def _fill(
     equations: Equations, steps: Steps, alphas: Array, states: Array, done: int, large: float, max_steps: int,
-    moved: Moved | None,
+    outlook: Outlook, moved: Moved | None,
 ) -> tuple[int, End | None]:  # fmt: skip
     """Step to the last alpha, or to where the solution ends before it; fill the states from `done` on and count them.
 
-    Where the solver gives up, the solution has diverged if an order parameter is `large`.
+    Where the solver gives up, the solution has diverged if an order parameter is `large`. Steps that do not increase
+    alpha, which LSODA takes where a solution diverges, are no steps.
     """
-    alpha, early = 0.0, max_steps // _EARLY
+    alpha = 0.0
     try:
         for count, solver in enumerate(steps, 1):
             alpha, most = float(solver.t), equations.largest(solver.y)
-            if solver.status == "failed" or not most < np.inf:
+            if solver.status == "failed" or not most < np.inf or alpha == solver.t_old:
                 return done, _gave_up(equations, solver, most < large)
             last, diverged = int(alphas.searchsorted(alpha, side="right")), most >= DIVERGED
             if last > done or diverged:
                 inside = solver.dense_output()
             if diverged:
-                alpha = float(scipy.optimize.brentq(_excess, solver.t_old, alpha, args=(inside, equations)))
+                alpha = _crossing(equations, inside, solver.t_old, alpha)
                 last = int(alphas.searchsorted(alpha))
             if last > done:
                 states[done:last] = inside(alphas[done:last]).T
                 done = last
             if diverged:
                 return done, _diverged(equations, alpha)
-            hopeless = count == early and alpha * _AWAY < alphas[-1]
-            if (count >= max_steps or hopeless) and solver.status == "running":
-                return done, _at_limit(solver, count, max_steps)
+            if solver.status == "running":
+                needed = outlook.hopeless(count, solver)
+                if needed or count >= max_steps:
+                    return done, _at_limit(solver, count, max_steps, needed, outlook.stiff)
             if moved is not None and count % _SELDOM == 0:
                 moved(alpha)
     except KeyboardInterrupt:
@@ -277,9 +279,15 @@ def _fill(
     return done, None
 
 
-def _excess(alpha: float, solution: Callable[[float], Array], equations: Equations) -> float:
-    """By how much the largest order parameter exceeds what counts as diverged."""
-    return equations.largest(solution(alpha)) - DIVERGED
+def _crossing(equations: Equations, solution: Callable[[float], Array], low: float, high: float) -> float:
+    """Where the largest order parameter begins to exceed what counts as diverged, in a step from low to high."""
+
+    def excess(alpha: float) -> float:
+        return equations.largest(solution(alpha)) - DIVERGED
+
+    if not excess(low) < 0 < excess(high):  # of a step so small that interpolation is rounding
+        return high
+    return float(scipy.optimize.brentq(excess, low, high, xtol=2e-12 * min(1.0, high)))
 
 
 def _diverged(equations: Equations, alpha: float) -> End:
@@ -298,11 +306,17 @@ def _gave_up(equations: Equations, solver: scipy.integrate.OdeSolver, moderate: 
     return End("diverged", alpha, f"{words}; the trajectory ends before it")
 
 
-def _at_limit(solver: scipy.integrate.OdeSolver, count: int, max_steps: int) -> End:
+def _at_limit(solver: scipy.integrate.OdeSolver, count: int, max_steps: int, needed: float | None, stiff: bool) -> End:
+    """The end of a solution at its limit of steps, or before it if by far too many more are needed."""
     name, alpha = type(solver).__name__, float(solver.t)
-    verb = "reached" if count >= max_steps else "would by far exceed"
-    advice = (
-        "a larger max_steps or rtol" if name in _IMPLICIT else "LSODA or Radau if they are stiff, or more max_steps"
-    )
+    verb = "would by far exceed" if needed else "reached"
     words = f"{name} {verb} its limit of steps, max_steps = {max_steps}: after {count} it is at alpha = {alpha:.6g}"
-    return End("failed", alpha, f"{words}, and the trajectory ends there (the ODEs need {advice})")
+    if needed:
+        words += f" and needs at least {needed:.1g} more"
+    if stiff:
+        advice = "are stiff: take LSODA or Radau"
+    elif name in _IMPLICIT:
+        advice = "need a larger max_steps or rtol"
+    else:
+        advice = "need LSODA or Radau if they are stiff, or more max_steps"
+    return End("failed", alpha, f"{words}; the trajectory ends there (the ODEs {advice})")
