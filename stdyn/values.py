@@ -66,7 +66,7 @@ class ReadOnly(dict[Any, Any]):
 def frozen(value: Any) -> Any:
     """`value` with every array and dict in it read-only; of arrays that nobody else has."""
     if _is_array(value):
-        base = value
+        base: Any = value
         while _is_array(base):
             base.flags.writeable, base = False, base.base
         return value.view()  # which cannot be made writable
