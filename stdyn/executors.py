@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 
 from stdyn.checks import integer
 from stdyn.errors import InputError, said
+from stdyn.stopping import leave_signals_alone
 from stdyn.text import printable, shown
 
 T = TypeVar("T")
@@ -176,6 +177,7 @@ _number: int | None = None
 
 def _start_worker(started: Any) -> None:
     global _number
+    leave_signals_alone()
     for number in _OF_A_TERMINAL:
         signal.signal(number, signal.SIG_IGN)
     if sys.platform != "win32":

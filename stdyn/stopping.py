@@ -185,6 +185,11 @@ def _with_results(error: BaseException, interrupted: BaseException) -> BaseExcep
     return error
 
 
+def leave_signals_alone() -> None:
+    """From now on no signal is handled: a worker process, which loses nothing, ends at SIGTERM whatever it is doing."""
+    _here.append(Signals())
+
+
 def raise_what_came(error: Exception) -> None:
     """Raise the KeyboardInterrupt of the first signal that has come, of which `error` may have been made on its way."""
     if _here and _here[-1].reason is not None:

@@ -4,6 +4,8 @@
 import os
 import signal
 import sys
+import time
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.connection import Connection
 
 import numpy as np
@@ -12,6 +14,7 @@ from conftest import random_problem
 
 from stdyn import ScanStopped, Training, TrainingStopped, executors, open_scan, open_training, scan, train
 from stdyn.executors import cores
+from stdyn.stopping import stoppable
 
 HERE = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
@@ -77,6 +80,24 @@ def _who():
 
     assert points.DONE == 1
     return executors.worker_number(), _compilations.silent
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs signals")
+def test_a_worker_ends_when_it_is_told_to_whatever_it_is_doing():
+    """Also while it solves: an interruption would be the result of a point, and the worker would wait for more."""
+    with pytest.raises(BrokenProcessPool), executors.processes(1) as pool:
+        assert pool.submit(_terminated).result() != "went on"
+
+
+def _terminated():
+    """In a worker: SIGTERM in the middle of work that a signal interrupts elsewhere."""
+    try:
+        with stoppable():
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(10)
+    except KeyboardInterrupt:
+        return "went on"
+    return "not ended"
 
 
 @pytest.mark.slow
