@@ -28,9 +28,9 @@ points = 31
 
 [vary]
 eta = {from = 0.2, to = 0.8, number = 10}
-draw = {from = 1, number = 60}
+draw = {from = 1, number = 30}
 """
-POINTS = 1200
+POINTS = 600
 KILLS = 20
 
 
