@@ -13,6 +13,7 @@ from stdyn.model.trajectory import Trajectory
 
 _FEWEST_SIZES = 3  # of one problem, to be drawn against N
 _FEWEST_RUNS = 8  # at each of them
+_CALLED = {"activations_text": "activation"}
 _NAMES = ("O", "N", "activations_text", *RATES)  # parameters that problems are told apart by
 
 
@@ -99,7 +100,8 @@ def distinctions(pairs: Sequence[Pair]) -> list[str]:
     """For each of several problems, the parameters in which they differ, or its number if only the starts do."""
     written = {name: _written([_value(pair, name) for pair in pairs]) for name in differing(pairs)}
     return [
-        ", ".join(f"{name} = {texts[number]}" for name, texts in written.items()) or f"start {number + 1}"
+        ", ".join(f"{_CALLED.get(name, name)} = {texts[number]}" for name, texts in written.items())
+        or f"start {number + 1}"
         for number in range(len(pairs))
     ]
 

@@ -14,7 +14,7 @@ from matplotlib.colors import to_hex
 from stdyn.model.problem import Problem
 from stdyn.text import message, without_markup
 
-_LONGEST = 30  # characters of a name in a figure
+_LONGEST = 24  # characters of a name in a figure
 
 Dash = str | tuple[int, tuple[int, ...]]
 

@@ -9,6 +9,8 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
 from matplotlib.ticker import AutoLocator, Formatter, LogLocator, MaxNLocator
 
+from stdyn.checks import Array
+
 _DECADES = 2.0  # an axis of at least so many has a tick a decade
 _ONE_OF_THEM = 0.8  # and of at least so many has 1, 2 and 5
 _STEPS = (1, 2, 2.5, 5, 10)
@@ -23,7 +25,7 @@ def legible(axis: object, ticks: Sequence[float]) -> bool:
     if not isinstance(axis, Axis) or ax is None:
         return True  # of no axis yet
     low, high = sorted(axis.get_view_interval())
-    there = np.array([tick for tick in ticks if low <= tick <= high])
+    there = _seen(axis, ticks)
     if len(there) < _FEWEST:
         return True
     size = float(axis.get_major_ticks(1)[0].label1.get_fontsize())
@@ -35,6 +37,21 @@ def legible(axis: object, ticks: Sequence[float]) -> bool:
     first, last = scale.transform(np.array([low, high]))
     at = (scale.transform(there) - first) / (last - first) * length / ax.figure.dpi * 72
     return bool((np.diff(at) - (wide[1:] + wide[:-1]) / 2 >= between).all())
+
+
+def thinned(axis: object, ticks: Sequence[float]) -> Sequence[float]:
+    """As many of these ticks, evenly spaced, as have labels that do not touch each other."""
+    there = _seen(axis, ticks)
+    each = (there[::step] for step in range(2, len(there) + 1))
+    return ticks if legible(axis, ticks) else next((some for some in each if legible(axis, some)), there[:1])
+
+
+def _seen(axis: object, ticks: Sequence[float]) -> Array:
+    """Those within the limits."""
+    if not isinstance(axis, Axis):
+        return np.asarray(ticks)
+    low, high = sorted(axis.get_view_interval())
+    return np.array([tick for tick in ticks if low <= tick <= high])
 
 
 def _width(text: str, size: float) -> float:
@@ -58,7 +75,7 @@ class Ticks(MaxNLocator):
             self.set_params(nbins=most)
             ticks = super().tick_values(vmin, vmax)
         self.set_params(nbins=self._given)
-        return ticks
+        return thinned(self.axis, ticks)
 
 
 class LogTicks(LogLocator):
@@ -83,9 +100,9 @@ class LogTicks(LogLocator):
         return list(super().tick_values(vmin, vmax))
 
     def _thinned(self, choices: Sequence[Sequence[float]]) -> Sequence[float]:
-        """The first of these whose labels do not touch each other, else the last."""
-        fit = (ticks for ticks in choices if legible(self.axis, ticks))
-        return next(fit, choices[-1])
+        """The first of these whose labels do not touch each other, else some of the first."""
+        fit = (ticks for ticks in choices if legible(self.axis, ticks) and len(_seen(self.axis, ticks)))
+        return next(fit, thinned(self.axis, choices[0]))
 
     def nonsingular(self, vmin: float, vmax: float) -> tuple[float, float]:
         """Limits that can be used, also without data or if all are one number or none is positive."""
