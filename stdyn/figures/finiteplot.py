@@ -102,7 +102,7 @@ def symmetric_errors(ax: Axes, pair: Pair) -> None:
         lines = ax.plot(pair.runs.alphas, positive(pair.runs.eps_g).T, look.dash, color=look.colour, lw=0.7, alpha=0.8)
         lines[0].set_label(f"{name}, runs at N = {pair.problem.N}")
     if pair.reduced is not None:
-        spread_of_errors(ax, pair.reduced, look.colour, name)
+        spread_of_errors(ax, pair.reduced, look, name)
 
 
 @checked
@@ -115,7 +115,7 @@ def teacher_spreads(ax: Axes, pair: Pair) -> None:
     if pair.reduced is not None:
         spreads = teacher_spread(pair.reduced.R)
         if len(spreads) == 1:
-            single_run(ax, pair.reduced.alphas, positive(spreads[0]), look.colour)
+            single_run(ax, pair.reduced.alphas, positive(spreads[0]), look.colour, look.dash)
         low, high = percentiles(spreads, [5, 95])
         band(ax, pair.reduced.alphas, low, high, look.colour)
 

@@ -220,7 +220,7 @@ def generalization(ax: Axes, pairs: list[Pair]) -> Axes:
                         mfc="white", label=said)  # fmt: skip
         if pair.reduced is not None:
             at = f", N = {pair.reduced.problem.N}"
-            spread_of_errors(ax, pair.reduced, look.colour, None if brief else name, at)
+            spread_of_errors(ax, pair.reduced, look, None if brief else name, at)
             if pair.theory is None and pair.runs is None and pair.reduced.runs != 1:
                 median = positive(percentiles(pair.reduced.eps_g, [50])[0])
                 ax.plot(pair.reduced.alphas, median, look.dash, color=look.colour, label=f"{name}, their median")

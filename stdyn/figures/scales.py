@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
 from stdyn.checks import Array
-from stdyn.figures.style import label
+from stdyn.figures.style import Dash, Look, label
 from stdyn.figures.ticks import LogTicks, LogWords, Ticks
 from stdyn.model.trajectory import Trajectory
 
@@ -182,20 +182,20 @@ def band(ax: Axes, x: Array, low: Array, high: Array, colour: str, label: str | 
     ax.fill_between(x, low, high, color=colour, alpha=0.22, lw=0, zorder=0.5, label=label)
 
 
-def single_run(ax: Axes, x: Array, values: Array, colour: str, label: str | None = None) -> None:
+def single_run(ax: Axes, x: Array, values: Array, colour: str, dash: Dash = "-", label: str | None = None) -> None:
     """One run of the reduced process, of which there is no band, as a thin line."""
-    ax.plot(x, values, color=colour, lw=0.6, alpha=0.8, label=label)
+    ax.plot(x, values, ls=dash, color=colour, lw=0.6, alpha=0.8, label=label)
 
 
-def spread_of_errors(ax: Axes, reduced: Trajectory, colour: str, name: str | None, at: str = "") -> None:
+def spread_of_errors(ax: Axes, reduced: Trajectory, look: Look, name: str | None, at: str = "") -> None:
     """5 to 95 % of eps_g of reduced runs as a band, a single one as a thin line; without a name not in the legend."""
     if reduced.runs == 1:
         said = name and f"{name}, 1 reduced run{at}"
-        single_run(ax, reduced.alphas, positive(reduced.eps_g[0]), colour, said)
+        single_run(ax, reduced.alphas, positive(reduced.eps_g[0]), look.colour, look.dash, said)
         return
     low, high = percentiles(reduced.eps_g, [5, 95])
     said = name and f"{name}, 5 – 95 % of {reduced.runs} reduced runs{at}"
-    band(ax, reduced.alphas, low, positive(high), colour, said)
+    band(ax, reduced.alphas, low, positive(high), look.colour, said)
 
 
 def level(ax: Axes, height: float) -> None:

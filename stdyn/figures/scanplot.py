@@ -121,7 +121,7 @@ def map_figure(scan: Scan, value: str, x: str, y: str) -> Page:
         ax.set_title(rule.upper() if len(rules) > 1 else "", fontsize=9)
     infinite = np.isinf(numbers(scan, value)[done(scan)]).any()
     words = [f"{'white' if grid else 'triangles'}: {endless(scan, value)}"] if infinite else []
-    words += ["grey: none"] if any(_has_gaps(mesh) for mesh in meshes) else []
+    words += ["hatched: none"] if any(_has_gaps(mesh) for mesh in meshes) else []
     ticks, words_of = (LogTicks(), LogWords()) if isinstance(norm, LogNorm) else (None, None)
     extend = "max" if infinite and grid else "neither"
     below = f"\n({'; '.join(words)})" if words else ""
@@ -189,7 +189,10 @@ def trajectories_figure(scan: Scan) -> Page:
 
 @checked
 def cells(ax: Axes, scan: Scan, points: np.ndarray, value: str, x: str, y: str, norm: Normalize) -> QuadMesh:
-    """The median over all else of a number of each point, on the grid of two of the axes; white if it is infinite."""
+    """The median over all else of a number of each point, on the grid of two of the axes.
+
+    White if it is infinite, hatched if there is none.
+    """
     columns, rows = np.unique(numbers(scan, x)), np.unique(numbers(scan, y))
     table = np.full((len(rows), len(columns)), np.nan)
     values = numbers(scan, value)
@@ -201,6 +204,8 @@ def cells(ax: Axes, scan: Scan, points: np.ndarray, value: str, x: str, y: str, 
     assert norm.vmax is not None
     ax.set_facecolor(_NOTHING)
     shown = np.where(np.isinf(table), 2 * abs(norm.vmax) + 1, table)
+    if np.isnan(table).any():
+        ax.patch.set(hatch="////", edgecolor="0.55")  # the lightest colour of the numbers is as grey
     edges = edges_of_cells(columns, ax.get_xscale()), edges_of_cells(rows, ax.get_yscale())
     return ax.pcolormesh(*edges, shown, cmap=_COLOURS, norm=norm)
 

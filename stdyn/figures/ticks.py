@@ -42,8 +42,8 @@ def legible(axis: object, ticks: Sequence[float]) -> bool:
 def thinned(axis: object, ticks: Sequence[float]) -> Sequence[float]:
     """As many of these ticks, evenly spaced, as have labels that do not touch each other."""
     there = _seen(axis, ticks)
-    each = (there[::step] for step in range(2, len(there) + 1))
-    return ticks if legible(axis, ticks) else next((some for some in each if legible(axis, some)), there[:1])
+    each = (there[::step].tolist() for step in range(2, len(there) + 1))
+    return ticks if legible(axis, ticks) else next((some for some in each if legible(axis, some)), there[:1].tolist())
 
 
 def _seen(axis: object, ticks: Sequence[float]) -> Array:

@@ -57,13 +57,14 @@ def test_one_value_alone_is_a_cell_around_it(value):
     assert ax.get_xlim() == (low, high)
 
 
-def test_grey_and_white_of_a_map_are_explained():
-    """White is what has not come to its end, grey what has no number; a colour bar of neither says neither."""
+def test_what_is_white_or_hatched_in_a_map_is_explained():
+    """White is what has not come to its end, hatched what has no number; a colour bar of neither says neither."""
     length = np.arange(12.0)
-    for gone, said in ((np.nan, "(grey: none)"), (np.inf, "(white: not left by 300)"), (1.0, "")):
+    for gone, said in ((np.nan, "(hatched: none)"), (np.inf, "(white: not left by 300)"), (1.0, "")):
         with_gap = np.where(np.arange(12) == 5, gone, length)
         figure = grid(DECADES, EVEN, fill={"plateau_length": with_gap}).figure
         assert figure.axes[-1].get_ylabel().partition("\n")[2] == said
+        assert bool(figure.axes[0].patch.get_hatch()) == ("hatched" in said)
     figure = grid(DECADES, EVEN, fill={"plateau_length": np.nan}).figure
     assert not len(figure.axes[-1].get_yticks())  # of no number
 
