@@ -11,7 +11,18 @@ from stdyn.figures.arguments import checked
 from stdyn.figures.layout import finished, legend
 from stdyn.figures.pages import Page, page, styled
 from stdyn.figures.pairs import Pair, caption
-from stdyn.figures.scales import band, error_axis, floored, logarithmic, percentiles, positive, size_axis, time_axis
+from stdyn.figures.scales import (
+    band,
+    error_axis,
+    floored,
+    logarithmic,
+    percentiles,
+    positive,
+    single_run,
+    size_axis,
+    spread_of_errors,
+    time_axis,
+)  # fmt: skip
 from stdyn.model.trajectory import Trajectory
 
 
@@ -91,9 +102,7 @@ def symmetric_errors(ax: Axes, pair: Pair) -> None:
         lines = ax.plot(pair.runs.alphas, positive(pair.runs.eps_g).T, look.dash, color=look.colour, lw=0.7, alpha=0.8)
         lines[0].set_label(f"{name}, runs at N = {pair.problem.N}")
     if pair.reduced is not None:
-        low, high = percentiles(pair.reduced.eps_g, [5, 95])
-        said = f"{name}, 5 – 95 % of {pair.reduced.runs} reduced runs"
-        band(ax, pair.reduced.alphas, low, high, look.colour, said)
+        spread_of_errors(ax, pair.reduced, look, name)
 
 
 @checked
@@ -104,7 +113,10 @@ def teacher_spreads(ax: Axes, pair: Pair) -> None:
         spread = positive(teacher_spread(pair.runs.R))
         ax.plot(pair.runs.alphas, spread.T, look.dash, color=look.colour, lw=0.7, alpha=0.8)
     if pair.reduced is not None:
-        low, high = percentiles(teacher_spread(pair.reduced.R), [5, 95])
+        spreads = teacher_spread(pair.reduced.R)
+        if len(spreads) == 1:
+            single_run(ax, pair.reduced.alphas, positive(spreads[0]), look.colour, look.dash)
+        low, high = percentiles(spreads, [5, 95])
         band(ax, pair.reduced.alphas, low, high, look.colour)
 
 

@@ -39,7 +39,8 @@ def figures(histories: list[History]) -> dict[str, Figure]:
     aligning = [rule for rule in groups if rule != "bp" and len(histories[0].widths) > 2]
     if aligning:
         drawn["angles"] = angles_figure(histories)
-    return drawn | {f"{rule}_outputs": outputs_figure(groups[rule]) for rule in aligning}
+    of = {rule: [each for each in histories if each.rule == rule] for rule in aligning}
+    return drawn | {f"{rule}_outputs": outputs_figure(of[rule]) for rule in aligning}
 
 
 @checked
@@ -86,11 +87,13 @@ def angles_figure(histories: list[History]) -> Page:
 @styled
 def outputs_figure(histories: list[History]) -> Page:
     """How the vector of each output aligns with its feedback vector: against alpha, and at the end."""
+    (some,) = by_rule(histories).values()
     figure, (left, right) = page(7.6, 3.4, 1, 2)
-    output_cosines(left, histories)
-    output_angles(right, histories)
-    several = f"{len(histories)} networks, " if len(histories) > 1 else ""
-    return finished(figure, f"{histories[0].rule.upper()}: {several}{caption(histories[:1])}")
+    output_cosines(left, some)
+    output_angles(right, some)
+    several = f"{len(some)} networks, " if len(some) > 1 else ""
+    said = "; ".join([f"{several}{_network(some[0])}", *lost(histories)])
+    return finished(figure, f"{some[0].rule.upper()}: {said}")
 
 
 @checked
@@ -284,8 +287,11 @@ def _alpha(ax: Axes, history: History, label: str) -> Axes:
 def _drawn(pair: Pair) -> str:
     """What is drawn of a problem, a line each."""
     drawn = [] if pair.theory is None else ["line: ODE"]
-    drawn += [] if pair.runs is None else [f"markers: {pair.runs.runs} networks of N = {pair.problem.N}"]
-    drawn += [] if pair.reduced is None else [f"band: {pair.reduced.runs} reduced runs of N = {pair.problem.N}"]
+    if pair.runs is not None:
+        drawn.append(f"markers: {style.counted(pair.runs.runs or 0, 'network')} of N = {pair.problem.N}")
+    if pair.reduced is not None:
+        look = "thin line" if pair.reduced.runs == 1 else "band"
+        drawn.append(f"{look}: {style.counted(pair.reduced.runs or 0, 'reduced run')} of N = {pair.problem.N}")
     return "\n".join(drawn)
 
 
@@ -296,7 +302,26 @@ def _widths(history: History) -> str:
 @checked
 def caption(histories: list[History]) -> str:
     """Network, learning rate, batch, and what curves and bands are."""
-    first = histories[0]
-    most = max(len(each) for each in by_rule(histories).values())
-    drawn = f"; mean and range of {most} networks" if most > 1 else ""
-    return f"{_widths(first)}, tanh, learning rate {first.lr:g}, batches of {first.batch}{drawn}"
+    most = max(len([each for each in some if each.diverged is None]) for some in by_rule(histories).values())
+    drawn = [f"mean and range of {most} networks"] if most > 1 else []
+    return "; ".join([_network(histories[0]), *drawn, *lost(histories)])
+
+
+def _network(first: History) -> str:
+    return f"{_widths(first)}, tanh, learning rate {first.lr:g}, batches of {first.batch}"
+
+
+@checked
+def lost(histories: list[History]) -> list[str]:
+    """For each rule, how many networks diverged, and what is drawn of them if all did."""
+    said = []
+    for rule in by_rule(histories):
+        some = [each for each in histories if each.rule == rule]
+        gone = sum(each.diverged is not None for each in some)
+        if gone == len(some) == 1:
+            said.append(f"the network of {rule.upper()} diverged: drawn as far as it got")
+        elif gone == len(some):
+            said.append(f"all {gone} networks of {rule.upper()} diverged: drawn as far as they got")
+        elif gone:
+            said.append(f"{gone} of {len(some)} networks of {rule.upper()} diverged, left out")
+    return said

@@ -17,7 +17,8 @@ from matplotlib.transforms import ScaledTranslation
 
 from stdyn.checks import Array
 from stdyn.figures.pages import Page
-from stdyn.figures.scales import quiet
+from stdyn.figures.scales import quiet, say_none, show_single_points
+from stdyn.figures.ticks import spaced
 
 _SMALL = 7  # points, the size of letters where the usual ones find no room
 _MOST = 30  # entries; of more, this many are chosen
@@ -26,13 +27,26 @@ _BELOW = 0.45  # inches from the axes to a legend below them: ticks and label of
 _MARGIN = 0.15  # inches at the edges of a page
 _FRAME = 0.85  # inches beside the axes of a page for ticks and labels
 
+_CORNERS = (
+    ("right", "upper"), ("left", "upper"), ("left", "lower"), ("right", "lower"), ("left", "center"),
+    ("right", "center"), ("center", "lower"), ("center", "upper"), ("center", "center"),
+)  # fmt: skip
+_UP = {"lower": 0.0, "center": 0.5, "upper": 1.0}
+_NEAR = 0.02  # and so near to a curve, in shares of its axes, it is not put
+_BETWEEN = 10  # points between those of a curve at which it is looked whether a legend covers it
+
 Entry = tuple[Any, str]
 
 
 def legend(
-    ax: Axes, handles: Sequence[Any] | None = None, title: str | None = None, loc: str = "best", size: float = 8
-) -> None:
-    """A legend of what is drawn (or of `handles`): inside where there is room, else below the axes."""
+    ax: Axes, handles: Sequence[Any] | None = None, title: str | None = None, loc: str = "best", size: float = 8,
+    twin: Axes | None = None,
+) -> None:  # fmt: skip
+    """A legend of what is drawn (or of `handles`): inside where there is room, else below the axes.
+
+    With a twin, axes over these, it is inside only where neither has a curve.
+    """
+    show_single_points(ax)
     entries = chosen(_entries(ax, handles))
     if not entries:
         return
@@ -52,8 +66,10 @@ def legend(
     for smaller, columns in ((size, 1), (size, 2), (_SMALL, 1), (_SMALL, 2)):
         wide, high = placed(columns, smaller, loc="upper left")
         if wide <= _WIDE * width and high <= _HIGH * height:
-            placed(columns, smaller, loc=loc)
-            return
+            inside = loc if twin is None else free_corner([ax, twin], wide / width, high / height)
+            if inside is not None:
+                placed(columns, smaller, loc=inside)
+                return
     figure = ax.figure
     assert isinstance(figure, Figure)
     entries = [(handle, wrapped(text, width, size, figure)) for handle, text in entries]
@@ -67,6 +83,34 @@ def legend(
     if isinstance(figure, Page):
         place = ax.get_subplotspec()
         figure.make_room(0 if place is None else place.rowspan.stop, high)
+
+
+def free_corner(axes: Sequence[Axes], wide: float, high: float) -> str | None:
+    """Where none of these axes, one over the other, has a curve in a box of this share of their size; None if nowhere.
+
+    The places are tried in the order of matplotlib's "best".
+    """
+    points = np.concatenate([_drawn_at(ax) for ax in axes])
+    for across, up in _CORNERS:
+        x, y = {"left": 0.0, "center": 0.5 - wide / 2, "right": 1 - wide}[across], _UP[up] * (1 - high)
+        inside = (abs(points - [x + wide / 2, y + high / 2]) < [wide / 2 + _NEAR, high / 2 + _NEAR]).all(axis=1)
+        if not inside.any():
+            return f"{up} {across}".replace("center center", "center")
+    return None
+
+
+def _drawn_at(ax: Axes) -> Array:
+    """Points of all curves, bands and error bars, in shares of the axes."""
+    quiet(ax)
+    ax.get_xlim(), ax.get_ylim()  # the limits follow what is drawn
+    paths = [(line.get_path(), line.get_transform()) for line in ax.lines]
+    paths += [(path, each.get_transform()) for each in ax.collections for path in each.get_paths()]
+    to_axes, found = ax.transAxes.inverted(), [np.empty((0, 2))]
+    for path, transform in paths:
+        if np.size(path.vertices):
+            at = (transform + to_axes).transform_path(path)
+            found.append(np.asarray(at.interpolated(_BETWEEN).vertices))
+    return np.concatenate(found)
 
 
 def legend_below(figure: Figure, axes: Sequence[Axes], title: str | None = None) -> None:
@@ -114,7 +158,11 @@ def finished(figure: Page, title: str = "") -> Page:
     if title:
         figure.suptitle(title, fontsize=9)
     for ax in figure.axes:
+        show_single_points(ax)
         quiet(ax)
+        spaced(ax.xaxis)
+        spaced(ax.yaxis)
+    say_none(figure)
     fit_titles(figure)
     return figure
 

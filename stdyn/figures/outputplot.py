@@ -100,6 +100,10 @@ def _mean_square(layer: Array) -> float:
 def drawn(pairs: list[Pair]) -> str:
     """What lines, markers and bands are."""
     parts = ["lines: ODEs"] if any(pair.theory for pair in pairs) else []
-    parts += ["markers: networks, mean ± s.d. (error: median, range)"] if any(pair.runs for pair in pairs) else []
-    parts += ["bands: reduced runs, mean ± s.d. (error: 5 – 95 %)"] if any(pair.reduced for pair in pairs) else []
+    for kind, several, one in (
+        ("runs", "markers: networks, mean ± s.d. (error: median, range)", "markers: a network each"),
+        ("reduced", "bands: reduced runs, mean ± s.d. (error: 5 – 95 %)", "thin lines: a reduced run each"),
+    ):
+        counts = [runs.runs for pair in pairs if (runs := getattr(pair, kind)) is not None]
+        parts += [several if max(counts) > 1 else one] if counts else []
     return "; ".join(parts)

@@ -10,10 +10,10 @@ from stdyn.errors import InputError
 from stdyn.figures import style
 from stdyn.model.problem import RATES, Problem
 from stdyn.model.trajectory import Trajectory
-from stdyn.text import without_markup
 
 _FEWEST_SIZES = 3  # of one problem, to be drawn against N
 _FEWEST_RUNS = 8  # at each of them
+_CALLED = {"activations_text": "activation"}
 _NAMES = ("O", "N", "activations_text", *RATES)  # parameters that problems are told apart by
 
 
@@ -100,7 +100,7 @@ def distinctions(pairs: Sequence[Pair]) -> list[str]:
     """For each of several problems, the parameters in which they differ, or its number if only the starts do."""
     written = {name: _written([_value(pair, name) for pair in pairs]) for name in differing(pairs)}
     return [
-        ", ".join(f"{name} = {without_markup(texts[number])}" for name, texts in written.items())
+        ", ".join(f"{_CALLED.get(name, name)} = {texts[number]}" for name, texts in written.items())
         or f"start {number + 1}"
         for number in range(len(pairs))
     ]
@@ -111,12 +111,13 @@ def _value(pair: Pair, name: str) -> object:
 
 
 def _written(values: Sequence[object]) -> list[str]:
-    """The values as texts, numbers with as few digits as tell them apart."""
+    """The values as texts, numbers with as few digits as tell them apart; long names that look alike have a number."""
     for digits in range(3, 17):
-        texts = [f"{value:.{digits}g}" if isinstance(value, float) else str(value) for value in values]
+        texts = [f"{value:.{digits}g}" if isinstance(value, float) else style.named(str(value)) for value in values]
         if len(set(texts)) == len(set(values)):
             return texts
-    return [str(value) for value in values]
+    known = list(dict.fromkeys(values))
+    return [f"{style.named(str(value))} ({known.index(value) + 1})" for value in values]
 
 
 def caption(pairs: Sequence[Pair], rule: bool = True, markers: str = "mean ± s.d.") -> str:
@@ -128,8 +129,25 @@ def caption(pairs: Sequence[Pair], rule: bool = True, markers: str = "mean ± s.
     for kind, word in (("runs", "markers"), ("reduced", "bands")):
         found = [runs for pair in pairs if (runs := getattr(pair, kind)) is not None]
         if found and (kind == "runs" or rule):
-            counts, sizes = {runs.runs for runs in found}, {runs.problem.N for runs in found}
-            number = f"{counts.pop()} " if len(counts) == 1 else ""
-            of = "reduced runs" if kind == "reduced" else "runs" + (f" at N = {sizes.pop()}" if len(sizes) == 1 else "")
-            drawn.append(f"{word}: {markers} of {number}{of}")
+            drawn.append(_ensembles(found, kind, word, markers))
+    if any(diverged(runs) for pair in pairs for runs in (pair.runs, pair.reduced)):
+        drawn.append("runs that diverge are left out from there on")
     return name + same + ("\n" + "; ".join(drawn) if markers else "")
+
+
+def _ensembles(found: Sequence[Trajectory], kind: str, word: str, markers: str) -> str:
+    """What markers or bands are: so many runs of one size; a single reduced run is a line."""
+    counts, sizes = {runs.runs or 0 for runs in found}, {runs.problem.N for runs in found}
+    of = "reduced run" if kind == "reduced" else "run"
+    number = style.counted(counts.pop(), of) if len(counts) == 1 else f"{of}s"
+    at = f" at N = {sizes.pop()}" if len(sizes) == 1 and kind == "runs" else ""
+    if all(runs.runs == 1 for runs in found):
+        return f"{'thin line' if kind == 'reduced' else word}{'s' * (kind == 'reduced')}: {number}{at}"
+    return f"{word}: {markers} of {number}{at}"
+
+
+def diverged(runs: Trajectory | None) -> bool:
+    """Whether some of these runs, of several, have diverged."""
+    if runs is None or runs.diverged_at is None or runs.runs is None:
+        return False
+    return runs.runs > 1 and bool(np.isfinite(runs.diverged_at).any())

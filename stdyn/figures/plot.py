@@ -26,6 +26,8 @@ from stdyn.figures.scales import (
     mean_and_spread,
     percentiles,
     positive,
+    single_run,
+    spread_of_errors,
     time_axis,
     wide,
 )  # fmt: skip
@@ -78,7 +80,8 @@ def order_parameters_figure(pair: Pair) -> Page:
         cosine = axes[3].twinx()
         cosine.spines["right"].set_visible(True)
         feedback_cosine(cosine, pair, "0.45", "X")
-        legend(axes[3], [each for ax in (axes[3], cosine) for each in ax.get_legend_handles_labels()[0]])
+        both = [each for ax in (axes[3], cosine) for each in ax.get_legend_handles_labels()[0]]
+        legend(axes[3], both, twin=cosine)
     else:
         generalization(axes[3], [pair])
     legend_below(figure, axes[:1], "student unit")
@@ -133,7 +136,7 @@ def student_student_overlaps(ax: Axes, pair: Pair) -> Axes:
     faint_curves(ax, pair, "Q", [(i, k) for i in range(K) for k in range(i + 1, K)], "0.5", ".")
     for i, colour in enumerate(style.colours(K)):
         curve(ax, pair, "Q", (i, i), colour, style.marker(i), f"i = {i + 1}")
-    return labelled(ax, pair, r"$Q_{ik}$  (grey: $i \neq k$)")
+    return labelled(ax, pair, r"$Q_{ik}$" + (r"  (grey: $i \neq k$)" if K > 1 else ""))
 
 
 @checked
@@ -210,16 +213,16 @@ def generalization(ax: Axes, pairs: list[Pair]) -> Axes:
         if pair.runs is not None:
             shown = markers_at(pair.runs.alphas)
             low, middle, high = percentiles(pair.runs.eps_g[:, shown], [0, 50, 100])
-            said = None if brief and pair.theory else f"{name}, {pair.runs.runs} runs, N = {pair.runs.problem.N}"
+            count = style.counted(pair.runs.runs or 0, "run")
+            said = None if brief and pair.theory else f"{name}, {count}, N = {pair.runs.problem.N}"
             middle, spread = positive(middle), np.abs([low - middle, high - middle])
             ax.errorbar(pair.runs.alphas[shown], middle, spread, fmt=look.marker, color=look.colour, ms=4, lw=1,
                         mfc="white", label=said)  # fmt: skip
         if pair.reduced is not None:
-            low, middle, high = percentiles(pair.reduced.eps_g, [5, 50, 95])
-            said = f"{name}, 5 – 95 % of {pair.reduced.runs} reduced runs, N = {pair.reduced.problem.N}"
-            band(ax, pair.reduced.alphas, low, positive(high), look.colour, None if brief else said)
-            if pair.theory is None and pair.runs is None:
-                median = positive(middle)
+            at = f", N = {pair.reduced.problem.N}"
+            spread_of_errors(ax, pair.reduced, look, None if brief else name, at)
+            if pair.theory is None and pair.runs is None and pair.reduced.runs != 1:
+                median = positive(percentiles(pair.reduced.eps_g, [50])[0])
                 ax.plot(pair.reduced.alphas, median, look.dash, color=look.colour, label=f"{name}, their median")
     time_axis(ax, max((pair.either.alphas for pair in pairs), key=len))
     error_axis(ax)
@@ -240,16 +243,27 @@ def curve(
                 label=label if pair.runs is None else None)  # fmt: skip
     if pair.reduced is not None:
         values = getattr(pair.reduced, name)[(slice(None), slice(None), *entry)]
-        mean, spread = mean_and_spread(values)
-        band(ax, pair.reduced.alphas, mean - spread, mean + spread, colour)
+        mean, low, high = _mean_and_ends(name, values)
+        if len(values) == 1:
+            single_run(ax, pair.reduced.alphas, values[0], colour)
+        band(ax, pair.reduced.alphas, low, high, colour)
         if pair.theory is None:
             ax.plot(pair.reduced.alphas, mean, ls=dash, color=colour, lw=1, label=label if pair.runs is None else None)
     if pair.runs is not None:
         shown = markers_at(pair.runs.alphas)
         values = getattr(pair.runs, name)[(slice(None), shown, *entry)]
-        mean, spread = mean_and_spread(values)
-        ax.errorbar(pair.runs.alphas[shown], mean, spread, fmt=marker, color=colour, lw=0.8,
+        mean, low, high = _mean_and_ends(name, values)
+        ax.errorbar(pair.runs.alphas[shown], mean, [mean - low, high - mean], fmt=marker, color=colour, lw=0.8,
                     ms=2.6 if thin else 3.6, mfc="white", mew=0.8, label=label)  # fmt: skip
+
+
+def _mean_and_ends(name: str, values: Array) -> tuple[Array, Array, Array]:
+    """The mean over runs, and a standard deviation below and above it: of a cosine no further than to -1 and 1."""
+    mean, spread = mean_and_spread(values)
+    if name.startswith("alignment"):
+        mean = np.clip(mean, -1, 1)
+        return mean, np.maximum(mean - spread, -1), np.minimum(mean + spread, 1)
+    return mean, mean - spread, mean + spread
 
 
 @checked
@@ -280,8 +294,8 @@ def _joined(x: Array, curves: Array) -> tuple[Array, Array]:
 @checked
 def markers_at(alphas: Array) -> np.ndarray:
     """Positions of at most _SHOWN alphas, evenly spaced along a logarithmic or linear axis."""
-    first = int(alphas[0] == 0 and len(alphas) > 1)
-    x = np.log(alphas[first:]) if wide(alphas) else alphas[first:]
+    first = int(alphas[0] == 0 and wide(alphas))  # 0 is not on a logarithmic axis
+    x = np.log(alphas[first:]) if wide(alphas) else alphas
     targets = np.linspace(x[0], x[-1], _SHOWN)
     return first + np.unique(np.abs(x[:, None] - targets).argmin(axis=0))
 

@@ -1,66 +1,24 @@
-"""Axes: their ticks and limits. What is only rounding is not blown up, and ticks of an axis are written in one way."""
+"""Axes: their scales and limits. What is only rounding is not blown up, and what has nothing in it says so."""
 
 from collections.abc import Iterable, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
-from matplotlib.ticker import Formatter, LogLocator, MaxNLocator, NullFormatter
+from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 from stdyn.checks import Array
-from stdyn.figures.style import label
+from stdyn.figures.style import Dash, Look, label
+from stdyn.figures.ticks import LogTicks, LogWords, Ticks
+from stdyn.model.trajectory import Trajectory
 
 ROUNDING = 1e-15  # a generalization error below this is rounding: it is a difference of numbers of order 1
 _FLAT = 1e-12  # and so is a range, of numbers of order 1
-_DECADES = 2.0  # an axis of at least so many has a tick a decade
-_ONE_OF_THEM = 0.8  # and of at least so many has 1, 2 and 5
 
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Logarithmic axes
-
-
-class LogTicks(LogLocator):
-    """Ticks at decades, at 1, 2 and 5 if there are few decades, and evenly spaced if there is not even one."""
-
-    def tick_values(self, vmin: float, vmax: float) -> Sequence[float]:
-        low, high = sorted((vmin, vmax))
-        if not low > 0 or np.log10(high / low) >= _DECADES:
-            self.set_params(subs=(1.0,))
-        elif np.log10(high / low) >= _ONE_OF_THEM:
-            self.set_params(subs=(1.0, 2.0, 5.0))
-        else:
-            return [tick for tick in MaxNLocator(5, steps=[1, 2, 5, 10]).tick_values(low, high) if tick > 0]
-        return super().tick_values(vmin, vmax)
-
-    def nonsingular(self, vmin: float, vmax: float) -> tuple[float, float]:
-        """Limits that can be used, also without data or if all are one number or none is positive."""
-        if not (np.isfinite([vmin, vmax]).all() and max(vmin, vmax) > 0):
-            return 0.1, 10.0
-        low, high = sorted((vmin, vmax))
-        if low <= 0 and self.axis is not None:
-            low = min(self.axis.get_minpos(), high)
-        return (low, high) if high > low * (1 + 1e-6) else (low / 1.5, high * 1.5)
-
-
-class LogWords(Formatter):
-    """All ticks of an axis as plain numbers, or all as powers of ten."""
-
-    def __call__(self, x: float, pos: int | None = None) -> str:
-        return self.format_ticks([x])[0]
-
-    def format_ticks(self, values: Sequence[float]) -> list[str]:
-        ticks = np.asarray(values, dtype=float)
-        powers = np.floor(np.log10(ticks) + 1e-9).astype(int)
-        factors = ticks / 10.0**powers
-        if len(ticks) > 1 and np.allclose(factors, 1):
-            return [rf"$\mathdefault{{10^{{{power}}}}}$" for power in powers]
-        if ticks.min(initial=1) >= 1e-3 and ticks.max(initial=1) < 1e5:
-            return [f"{tick:g}" for tick in ticks]
-        return [
-            rf"$\mathdefault{{{factor:.4g} \times 10^{{{power}}}}}$"
-            for factor, power in zip(factors, powers, strict=True)
-        ]
 
 
 def logarithmic(axis: Axis) -> None:
@@ -87,7 +45,7 @@ def time_axis(ax: Axes, alphas: Array) -> None:
     if wide(alphas):
         logarithmic(ax.xaxis)
     else:
-        ax.xaxis.set_major_locator(MaxNLocator(5))
+        ax.xaxis.set_major_locator(Ticks(5, steps=None))
     ax.set_xlabel(label("alpha"))
 
 
@@ -152,16 +110,59 @@ def quiet(ax: Axes) -> None:
 
 
 def spread(low: float, high: float) -> tuple[float, float]:
-    """A range of numbers, made wider if these differ by rounding only."""
+    """A range of numbers, made wider if these differ by rounding only, but not to numbers of the other sign."""
     size = max(1.0, abs(low), abs(high))
     if high - low > _FLAT * size:
         return low, high
-    return (low + high) / 2 - 0.1 * size, (low + high) / 2 + 0.1 * size
+    middle, half = (low + high) / 2, 0.1 * size
+    if abs(middle) > _FLAT:
+        half = min(half, abs(middle) / 2)
+    return middle - half, middle + half
+
+
+def positive_spread(low: float, high: float) -> tuple[float, float]:
+    """A range of numbers, likewise, of which none is below 0 unless one of the numbers is."""
+    first, last = spread(low, high)
+    return (max(first, 0.0) if low >= 0 else first), last
+
+
+def edges_of_cells(values: Array, scale: str) -> Array:
+    """The edges of cells around these numbers, in order: halfway between them on an axis of this scale."""
+    if len(values) == 1:
+        low, high = spread(values[0], values[0])
+        return np.array([values[0] / 1.5, values[0] * 1.5] if scale == "log" else [low, high])
+    at = np.log(values) if scale == "log" else values
+    middles = (at[1:] + at[:-1]) / 2
+    edges = np.concatenate([[2 * at[0] - middles[0]], middles, [2 * at[-1] - middles[-1]]])
+    return np.exp(edges) if scale == "log" else edges
 
 
 def integers(axis: Axis) -> None:
     """Ticks at whole numbers only."""
-    axis.set_major_locator(MaxNLocator("auto", integer=True, min_n_ticks=1))
+    axis.set_major_locator(Ticks(integer=True, min_n_ticks=1, steps=None))
+
+
+def say_none(figure: Figure) -> None:
+    """Write "none" into axes without anything in them, and take their ticks away, which are of no numbers."""
+    panels = [ax for ax in figure.axes if ax.axison and ax.get_label() != "<colorbar>"]
+    empty = [ax for ax in panels if not np.isfinite([ax.dataLim.intervalx, ax.dataLim.intervaly]).all()]
+    for ax in empty:
+        if all(each in empty for each in ax.get_shared_x_axes().get_siblings(ax)):
+            ax.set_xticks([])
+        if all(each in empty for each in ax.get_shared_y_axes().get_siblings(ax)):
+            ax.set_yticks([])
+        at_its_place = [each for each in panels if each.get_subplotspec() == ax.get_subplotspec()]
+        if not ax.texts and at_its_place[0] is ax:
+            ax.text(0.5, 0.5, "none", transform=ax.transAxes, ha="center")
+
+
+def show_single_points(ax: Axes) -> None:
+    """Draw a line that has one point only as a dot, for no line can be seen of it."""
+    for line in ax.lines:
+        there = np.isfinite(np.asarray(line.get_xydata(), dtype=float)).all(axis=1)
+        if there.sum() == 1 and line.get_marker() in ("", "None", None):
+            line.set_marker("o")
+            line.set_markersize(2 + 2 * line.get_linewidth())
 
 
 def cosine_limits(*axes: Axes) -> None:
@@ -179,6 +180,22 @@ def cosine_limits(*axes: Axes) -> None:
 def band(ax: Axes, x: Array, low: Array, high: Array, colour: str, label: str | None = None) -> None:
     """A shaded band."""
     ax.fill_between(x, low, high, color=colour, alpha=0.22, lw=0, zorder=0.5, label=label)
+
+
+def single_run(ax: Axes, x: Array, values: Array, colour: str, dash: Dash = "-", label: str | None = None) -> None:
+    """One run of the reduced process, of which there is no band, as a thin line."""
+    ax.plot(x, values, ls=dash, color=colour, lw=0.6, alpha=0.8, label=label)
+
+
+def spread_of_errors(ax: Axes, reduced: Trajectory, look: Look, name: str | None, at: str = "") -> None:
+    """5 to 95 % of eps_g of reduced runs as a band, a single one as a thin line; without a name not in the legend."""
+    if reduced.runs == 1:
+        said = name and f"{name}, 1 reduced run{at}"
+        single_run(ax, reduced.alphas, positive(reduced.eps_g[0]), look.colour, look.dash, said)
+        return
+    low, high = percentiles(reduced.eps_g, [5, 95])
+    said = name and f"{name}, 5 – 95 % of {reduced.runs} reduced runs{at}"
+    band(ax, reduced.alphas, low, positive(high), look.colour, said)
 
 
 def level(ax: Axes, height: float) -> None:

@@ -7,7 +7,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.collections import QuadMesh
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, NullFormatter
+from matplotlib.ticker import NullFormatter
 
 from stdyn.checks import Array
 from stdyn.errors import InputError
@@ -15,7 +15,15 @@ from stdyn.figures import style
 from stdyn.figures.arguments import Colour, Rule, checked
 from stdyn.figures.layout import finished, legend, legend_below
 from stdyn.figures.pages import Page, page, styled
-from stdyn.figures.scales import LogTicks, LogWords, floored, integers, logarithmic, skewed, spread, time_axis
+from stdyn.figures.scales import (
+    edges_of_cells,
+    floored,
+    integers,
+    logarithmic,
+    positive_spread,
+    skewed,
+    time_axis,
+)  # fmt: skip
 from stdyn.figures.scanpoints import (
     by_rule,
     counted,
@@ -29,11 +37,14 @@ from stdyn.figures.scanpoints import (
     pairs,
     varied,
 )  # fmt: skip
+from stdyn.figures.ticks import LogTicks, LogWords, Ticks
 from stdyn.scans.scanfile import Scan
-from stdyn.text import without_markup
 
 _CURVES = 60  # faint ones in the figure of trajectories
 _PICKED = (0.05, 0.25, 0.5, 0.75, 0.95)  # quantiles of the length of the plateau
+_DASHES: dict[bool, tuple[style.Dash, ...]] = {  # of these, and of fewer points than there are quantiles
+    False: ((0, (1, 1)), "--", "-", "-.", (0, (5, 1, 1, 1, 1, 1))), True: ("-", "--", "-.", (0, (1, 1)))
+}  # fmt: skip
 _FEWEST = 40  # points for a running median
 _COLOURS = colormaps["viridis"].with_extremes(over="white")  # of a map; white is what has not come to its end
 _NOTHING = "0.8"  # the grey of a map where there is no number
@@ -95,25 +106,30 @@ def map_figure(scan: Scan, value: str, x: str, y: str) -> Page:
     rules = by_rule(scan, value, x, y)
     figure, panels = page(1.2 + 3.6 * len(rules), 3.8, 1, len(rules), sharex=True, sharey=True)
     norm, across, up = _norm(scan, value), drawn_at(scan, x), drawn_at(scan, y)
+    known, grid = np.isfinite(across) & np.isfinite(up), x in scan.axes and y in scan.axes
+    there = known if grid else known & np.any(list(rules.values()), axis=0)
+    meshes = []
     for ax, (rule, points) in zip(panels, rules.items(), strict=True):
-        points = points & np.isfinite(across) & np.isfinite(up)
-        if x in scan.axes and y in scan.axes:
-            cells(ax, scan, points, value, x, y, norm)
-        else:
-            dots(ax, scan, points, value, x, y, norm)
-        for name, values, axis in ((x, across[points], ax.xaxis), (y, up[points], ax.yaxis)):
+        for name, values, axis in ((x, across[there], ax.xaxis), (y, up[there], ax.yaxis)):
             if skewed(values) and (values > 0).all():
                 logarithmic(axis)
             axis.set_label_text(label(scan, name) if axis is ax.xaxis or ax is panels[0] else "")
+        if grid:
+            meshes.append(cells(ax, scan, points & known, value, x, y, norm))
+        else:
+            dots(ax, scan, points & known, value, x, y, norm)
         ax.set_title(rule.upper() if len(rules) > 1 else "", fontsize=9)
     infinite = np.isinf(numbers(scan, value)[done(scan)]).any()
-    look = "white" if x in scan.axes and y in scan.axes else "triangles"
-    words = f"\n({look}: {endless(scan, value)})" if infinite else ""
+    words = [f"{'white' if grid else 'triangles'}: {endless(scan, value)}"] if infinite else []
+    words += ["hatched: none"] if any(_has_gaps(mesh) for mesh in meshes) else []
     ticks, words_of = (LogTicks(), LogWords()) if isinstance(norm, LogNorm) else (None, None)
-    extend = "max" if infinite and look == "white" else "neither"
-    bar = figure.colorbar(ScalarMappable(norm, _COLOURS), ax=panels, label=label(scan, value) + words,
+    extend = "max" if infinite and grid else "neither"
+    below = f"\n({'; '.join(words)})" if words else ""
+    bar = figure.colorbar(ScalarMappable(norm, _COLOURS), ax=panels, label=label(scan, value) + below,
                           extend=extend, ticks=ticks, format=words_of)  # fmt: skip
     bar.ax.yaxis.set_minor_formatter(NullFormatter())
+    if not np.isfinite(numbers(scan, value)).any():
+        bar.set_ticks([])
     return finished(figure, caption(scan))
 
 
@@ -161,8 +177,8 @@ def trajectories_figure(scan: Scan) -> Page:
         trajectories(ax, scan, np.flatnonzero(points), rule)
         ax.set_title(rule.upper() if len(rules) > 1 else "", fontsize=9)
     floored(panels)
-    for ax in panels:
-        legend(ax, title="quantile of the plateau's length")
+    for ax, points in zip(panels, rules.values(), strict=True):
+        legend(ax, title=ordered(scan, np.flatnonzero(points))[1])
     panels[0].set_ylabel(style.label("eps_g"))
     return finished(figure, caption(scan))
 
@@ -173,7 +189,10 @@ def trajectories_figure(scan: Scan) -> Page:
 
 @checked
 def cells(ax: Axes, scan: Scan, points: np.ndarray, value: str, x: str, y: str, norm: Normalize) -> QuadMesh:
-    """The median over all else of a number of each point, on the grid of two of the axes; white if it is infinite."""
+    """The median over all else of a number of each point, on the grid of two of the axes.
+
+    White if it is infinite, hatched if there is none.
+    """
     columns, rows = np.unique(numbers(scan, x)), np.unique(numbers(scan, y))
     table = np.full((len(rows), len(columns)), np.nan)
     values = numbers(scan, value)
@@ -185,7 +204,10 @@ def cells(ax: Axes, scan: Scan, points: np.ndarray, value: str, x: str, y: str, 
     assert norm.vmax is not None
     ax.set_facecolor(_NOTHING)
     shown = np.where(np.isinf(table), 2 * abs(norm.vmax) + 1, table)
-    return ax.pcolormesh(columns, rows, shown, shading="nearest", cmap=_COLOURS, norm=norm)
+    if np.isnan(table).any():
+        ax.patch.set(hatch="////", edgecolor="0.55")  # the lightest colour of the numbers is as grey
+    edges = edges_of_cells(columns, ax.get_xscale()), edges_of_cells(rows, ax.get_yscale())
+    return ax.pcolormesh(*edges, shown, cmap=_COLOURS, norm=norm)
 
 
 @checked
@@ -221,7 +243,7 @@ def against(ax: Axes, scan: Scan, points: np.ndarray, value: str, x: str, rule: 
         if skewed(values):
             logarithmic(axis)
     if ax.get_xscale() == "linear":
-        ax.xaxis.set_major_locator(MaxNLocator(6))
+        ax.xaxis.set_major_locator(Ticks(6, steps=None))
     if ax.get_xscale() == "linear" and (across == np.rint(across)).all():
         integers(ax.xaxis)
     ax.set_xlabel(label(scan, x))
@@ -261,7 +283,8 @@ def above(fa: Array, bp: Array) -> str:
         return "FA or BP larger: undecided for all" if known.any() else "no start has both"
     words = f"FA above BP for {100 * np.mean(fa[told] > bp[told]):.0f} %"
     rest = int((known & ~told).sum())
-    return f"{words} of the starts" if not rest else f"{words} of {int(told.sum())} starts, {rest} undecided"
+    of = style.counted(int(told.sum()), "start")
+    return f"{words} of the starts" if not rest else f"{words} of {of}, {rest} undecided"
 
 
 @checked
@@ -307,26 +330,40 @@ def _edges(name: str, values: Array) -> list[float]:
         return [number - 0.5 for number in range(int(high) + 2)]
     if skewed(values):
         return np.geomspace(values[values > 0].min(), high * (1 + 1e-9), 41).tolist()
-    return np.linspace(*spread(low, high), 41).tolist()
+    return np.linspace(*positive_spread(low, high), 41).tolist()
 
 
 @checked
 def trajectories(ax: Axes, scan: Scan, points: np.ndarray, rule: Rule) -> Axes:
     """eps_g of some points (of ensembles the median over runs): at quantiles of the plateau's length, and others."""
     alphas = scan.read("alpha")
-    length = numbers(scan, "plateau_length")[points]
-    if not np.isnan(length).all():
-        points, length = points[~np.isnan(length)], length[~np.isnan(length)]
-    order = np.argsort(length, kind="stable")
-    for at in order[np.linspace(0, len(order) - 1, min(_CURVES, len(order))).astype(int)]:
-        ax.plot(alphas, curve(scan, points[at]), color="0.75", lw=0.5, zorder=0)
-    for quantile, dash in zip(_PICKED, ((0, (1, 1)), "--", "-", "-.", (0, (5, 1, 1, 1, 1, 1))), strict=True):
-        at = order[round(quantile * (len(order) - 1))]
-        name = f"{100 * quantile:g} %: point {points[at]}" + (", not left" if np.isinf(length[at]) else "")
-        ax.plot(alphas, curve(scan, points[at]), ls=dash, color=style.RULES[rule].colour, lw=1.3, label=name)
+    order, _ = ordered(scan, points)
+    for point in order[np.linspace(0, len(order) - 1, min(_CURVES, len(order))).astype(int)]:
+        ax.plot(alphas, curve(scan, point), color="0.75", lw=0.5, zorder=0)
+    few = len(order) < len(_PICKED)
+    picked = [(order[round(quantile * (len(order) - 1))], f"{100 * quantile:g} %: ") for quantile in _PICKED]
+    for (point, said), dash in zip([(point, "") for point in order] if few else picked, _DASHES[few], strict=False):
+        name = f"{said}point {point}" + (", not left" if np.isinf(numbers(scan, "plateau_length")[point]) else "")
+        ax.plot(alphas, curve(scan, point), ls=dash, color=style.RULES[rule].colour, lw=1.3, label=name)
     time_axis(ax, alphas)
     logarithmic(ax.yaxis)
     return ax
+
+
+@checked
+def ordered(scan: Scan, points: np.ndarray) -> tuple[np.ndarray, str | None]:
+    """The points that have a plateau, by its length; if none has one, all by the final eps_g. And what a legend says.
+
+    A few points are in this order, of more there are quantiles; of one there is nothing to say.
+    """
+    words = "the plateau's length"
+    by = numbers(scan, "plateau_length")[points]
+    if np.isnan(by).all():
+        words, by = style.label("eps_g_final"), numbers(scan, "eps_g_final")[points]
+    if not np.isnan(by).all():
+        points, by = points[~np.isnan(by)], by[~np.isnan(by)]
+    title = f"by {words}" if len(points) < len(_PICKED) else f"quantile of {words}"
+    return points[np.argsort(by, kind="stable")], title if len(points) > 1 else None
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -339,16 +376,21 @@ def caption(scan: Scan) -> str:
     problem, solved = example(scan), scan.description["solve"]
     solver = solved["function"].rpartition(".")[2]
     how = {"integrate": "ODEs", "simulate_network": "network runs", "simulate_reduced": "reduced runs"}
-    named = how.get(solver) or without_markup(solver)
+    named = how.get(solver) or style.named(solver)
     varying = {part for name in scan.coordinates for part in name.split("=")}
-    parts = [f"{int(done(scan).sum())} points", *style.units(problem)]
+    parts = [style.counted(int(done(scan).sum()), "point"), *style.units(problem)]
     for name in ("eta", "eta_v", "sigma"):
         value = getattr(problem, name)
         parts += [f"{style.label(name)} = {value:g}"] if name not in varying and (name != "sigma" or value) else []
     parts += [f"N = {problem.N}"] if named != "ODEs" and "N" not in varying else []
-    runs = without_markup(str(solved.get("runs", "")))
-    parts.append(f"median of {runs} {named}" if runs else named)
+    runs = style.named(str(solved.get("runs", "")))
+    parts.append(f"1 {named.removesuffix('s')}" if runs == "1" else f"median of {runs} {named}" if runs else named)
     return f"{', '.join(parts)} to $\\alpha$ = {scan.alphas[-1]:g}"
+
+
+def _has_gaps(mesh: QuadMesh) -> bool:
+    """Whether cells of a map have no number."""
+    return bool(np.isnan(np.ma.filled(np.ma.asarray(mesh.get_array()), np.nan)).any())
 
 
 def _norm(scan: Scan, value: str) -> Normalize:
@@ -357,7 +399,7 @@ def _norm(scan: Scan, value: str) -> Normalize:
     values = values[np.isfinite(values)]
     if skewed(values):
         return LogNorm(values[values > 0].min(), values.max())
-    return Normalize(*spread(values.min(), values.max())) if values.size else Normalize(0, 1)
+    return Normalize(*positive_spread(values.min(), values.max())) if values.size else Normalize(0, 1)
 
 
 def _plain(name: str) -> str:

@@ -12,7 +12,9 @@ import numpy as np
 from matplotlib.colors import to_hex
 
 from stdyn.model.problem import Problem
-from stdyn.text import without_markup
+from stdyn.text import message, without_markup
+
+_LONGEST = 24  # characters of a name in a figure
 
 Dash = str | tuple[int, tuple[int, ...]]
 
@@ -62,7 +64,17 @@ LABELS = {
 
 def label(name: str) -> str:
     """How a quantity is written on an axis."""
-    return LABELS.get(name) or without_markup(name)
+    return LABELS.get(name) or named(name)
+
+
+def named(text: str) -> str:
+    """A name that somebody gave, such as that of an activation: without the middle of a long one, and no formula."""
+    return without_markup(message(text, _LONGEST))
+
+
+def counted(number: int, noun: str) -> str:
+    """So many of them: 1 run, 2 runs."""
+    return f"{number} {noun}{'s' * (number != 1)}"
 
 
 def colours(number: int) -> list[str]:
@@ -95,7 +107,7 @@ def units(problem: Problem, outputs: bool = True) -> list[str]:
     start = problem.start
     parts = [f"K = M = {start.K}" if start.K == start.M else f"K = {start.K}, M = {start.M}"]
     parts += [f"O = {problem.outputs}"] if problem.outputs > 1 and outputs else []
-    return [*parts, without_markup(problem.activations_text)]
+    return [*parts, named(problem.activations_text)]
 
 
 def parameters(problem: Problem, without: str = "") -> str:

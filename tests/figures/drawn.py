@@ -97,7 +97,7 @@ class Made(Scan):
             self.summary[name][bp] = np.nan
         self.description = {"solve": {"function": "stdyn.integrate"}, "alphas": ALPHAS.tolist()}
         self._shape = (*runs, len(ALPHAS))
-        self._zero = fill is not None and "eps_g_final" in fill
+        self._zero = fill is not None and not np.max(fill.get("eps_g_final", 1.0)) > 1e-10
 
     def problem(self, point):
         return random_problem(2, 2, rule=self.coordinates["rule"][point])
