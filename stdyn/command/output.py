@@ -46,6 +46,10 @@ class Drawing(Protocol):
 class Wanted(Protocol):
     """What a file is to hold; it knows the files that hold it already, or as far as it came when interrupted."""
 
+    @property
+    def size(self) -> int:
+        """The bytes that it will have at least, as far as they are known."""
+
     def found(self, path: Path, /) -> tuple[Any, bool]:
         """What is in the file, and whether it is complete; refuses a file of something else."""
 
@@ -76,7 +80,7 @@ class Target:
 
         _check_not_read(path)
         there = _exists(path) and not force and wanted is not None
-        check_makeable(path.parent)
+        check_makeable(path.parent, path.name, 0 if wanted is None else wanted.size)
         if path.parent.is_dir():
             check_target(path, force or there)
             check_not_locked(path)
@@ -92,15 +96,11 @@ class Target:
 
     def save(self, result: Result, seconds: float) -> None:
         """Write what was computed, in so many seconds."""
-        from stdyn.files.paths import elsewhere
-
         with uninterrupted():
             try:
                 result.save(self.path, overwrite=self.force or self.found is not None)
             except InputError as error:  # somebody has made the file, or taken the folder away, in the meantime
-                instead = elsewhere(self.path)
-                result.save(instead)
-                raise NotWritten(f"{error}; what was computed is in {instead}", instead) from error
+                raise _kept(result, self.path, str(error)) from error
             note(self.path)
         click.echo(f"wrote {self.path}  ({seconds:.1f} s)")
 
@@ -139,26 +139,45 @@ class Figures:
             if _exists(path) and not replace and path.stat().st_mtime < newest:
                 raise InputError(f"the figure {path} exists and is not overwritten unless asked (--force)")
 
+    def reserve(self, name: str) -> None:
+        """Make the folder, and keep the figures of this name from other processes until the command ends."""
+        from stdyn.files.paths import reserved
+
+        _make_folder(self.folder)
+        click.get_current_context().with_resource(reserved(self.path(name, "*")))
+
     def save(self, drawn: Mapping[str, Drawing], name: str, replace: bool) -> None:
         """Write every figure, as name_its-own-name.suffix, whole or not at all; one that is there only with `replace`.
 
-        A figure that the command could not know of before work started is not replaced either.
+        A figure that the command could not know of before work started is not replaced either. Where one cannot be
+        written the others are; only then is it said.
         """
-        from stdyn.files.paths import check_folder, move_into_place
-
         _make_folder(self.folder)
-        check_folder(self.folder, "its files")
+        failed: dict[Path, Exception] = {}
         for figure_name, figure in drawn.items():
             path = self.path(name, figure_name)
-            there = _exists(path)
-            if there and not replace:
-                click.echo(f"{path} is there already")
-                continue
-            image = io.BytesIO()
-            figure.savefig(image, format=self.suffix)
-            move_into_place(image, path, replace)
-            note(path)
-            click.echo(f"{'replaced' if there else 'wrote'} {path}")
+            try:
+                done = self._save(figure, path, replace)
+            except Exception as error:
+                failed[path] = error
+            else:
+                click.echo(done)
+        if failed:
+            first = next(iter(failed.values()))
+            raise first if len(failed) == 1 else _not_written(failed, len(drawn)) from first
+
+    def _save(self, figure: Drawing, path: Path, replace: bool) -> str:
+        """Write a figure; what was done, in words."""
+        from stdyn.files.paths import move_into_place
+
+        there = _exists(path)
+        if there and not replace:
+            return f"{path} is there already"
+        image = io.BytesIO()
+        figure.savefig(image, format=self.suffix)
+        move_into_place(image, path, replace)
+        note(path)
+        return f"{'replaced' if there else 'wrote'} {path}"
 
 
 @dataclass(frozen=True)
@@ -175,6 +194,7 @@ class Output:
         target = Target.checked(self.path(ending), self.force)
         self.figures.check(self.name, figures, self.force)
         target.reserve()
+        self.figures.reserve(self.name)
         return target
 
     def check(self, kinds: Iterable[tuple[str, ...]], figures: Iterable[str]) -> None:
@@ -197,6 +217,7 @@ class Output:
         self.figures.check(self.name, figures, self.force, there)
         for target in found.values():
             target.reserve()
+        self.figures.reserve(self.name)
         return found
 
     def draw(self, draw: Callable[[], Mapping[str, Drawing]], files: Iterable[Path]) -> None:
@@ -221,6 +242,27 @@ def draw_figures(
         raise Stopped(f"not all figures could be drawn ({why}); what was computed is in {listed(files)}") from error
 
 
+def _kept(result: Result, path: Path, why: str) -> NotWritten:
+    """Keep a result that cannot be written to its path in the folder for temporary files."""
+    from stdyn.files.paths import NOWHERE, elsewhere
+
+    try:
+        instead = elsewhere(path)
+        result.save(instead)
+    except (OSError, InputError):
+        return NotWritten(f"{why}; {NOWHERE}", why=why)
+    return NotWritten(f"{why}; what was computed is in {instead}", instead, why)
+
+
+def _not_written(failed: Mapping[Path, Exception], count: int) -> NotWritten:
+    """What is said of several figures that could not be written, of so many."""
+    first = next(iter(failed.values()))
+    why = (first.why if isinstance(first, NotWritten) else "") or said(first)
+    kept = [error.elsewhere for error in failed.values() if isinstance(error, NotWritten) and error.elsewhere]
+    where = f"; {len(kept)} of them are in {listed(kept)}" if kept else ""
+    return NotWritten(f"{len(failed)} of {count} figures, {listed(failed)}, cannot be written: {why}{where}", why=why)
+
+
 def listed(files: Iterable[Path]) -> str:
     """Files in a sentence, of several the first and the last."""
     first, *others = map(str, files)
@@ -231,8 +273,8 @@ def check_resumable(path: Path) -> None:
     """Refuse a file that can neither be gone on with nor made; nothing is made yet."""
     if _exists(path) and not path.is_dir():
         _check_not_read(path)
-    else:
-        Target.checked(path, force=False)
+    else:  # by the time it is looked at again another process may have made it, which is to be gone on with, too
+        Target.checked(path, force=True)
 
 
 def resumable(path: Path) -> Path:
@@ -249,15 +291,15 @@ def plain(name: str) -> str:
     return name
 
 
-def check_makeable(folder: Path) -> None:
-    """Refuse a folder that is not there and cannot be made."""
-    from stdyn.files.paths import check_folder
+def check_makeable(folder: Path, name: str = "its files", size: int = 0) -> None:
+    """Refuse a folder that is not there and cannot be made, or has no room for a file of this size."""
+    from stdyn.files.paths import ROOM, check_folder
 
     above = folder
     while not _exists(above) and above != above.parent:
         above = above.parent
     if above.is_dir():
-        check_folder(above, "its files")
+        check_folder(above, name, max(ROOM, size))
     else:
         raise InputError(f"the folder {folder} cannot be made: {above} is not a folder")
 
