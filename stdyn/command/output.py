@@ -80,11 +80,14 @@ class Target:
 
         _check_not_read(path)
         there = _exists(path) and not force and wanted is not None
-        check_makeable(path.parent, path.name, 0 if wanted is None else wanted.size)
+        check_makeable(path.parent, path.name)
         if path.parent.is_dir():
             check_target(path, force or there)
             check_not_locked(path)
-        return cls(path, force, *(wanted.found(path) if there and wanted is not None else ()))
+        target = cls(path, force, *(wanted.found(path) if there and wanted is not None else ()))
+        if wanted is not None and not target.complete:
+            check_makeable(path.parent, path.name, wanted.size)
+        return target
 
     def reserve(self) -> None:
         """Make the folder, and keep the file from other processes until the command ends."""
@@ -130,9 +133,13 @@ class Figures:
         And any, if matplotlib cannot draw.
         """
         from stdyn.figures.pages import ready
+        from stdyn.files.paths import reserved
 
         ready(self.suffix)
         check_makeable(self.folder)
+        if self.folder.is_dir():
+            with reserved(self.path(plain(name), "*")):  # what is there may be what another process has just written
+                pass
         newest = max((path.stat().st_mtime for path in files), default=float("inf"))
         for path in (self.path(plain(name), figure) for figure in figures):
             _check_not_read(path)
@@ -213,6 +220,8 @@ class Output:
         found = {
             kind: Target.checked(self.path(f"{'_'.join(kind)}.h5"), self.force, each) for kind, each in wanted.items()
         }
+        size = sum(wanted[kind].size for kind, each in found.items() if not each.complete)
+        check_makeable(self.data, "its files", size)
         there = [target.path for target in found.values()] if all(each.complete for each in found.values()) else []
         self.figures.check(self.name, figures, self.force, there)
         for target in found.values():
