@@ -146,29 +146,25 @@ class Figures:
             if _exists(path) and not replace and path.stat().st_mtime < newest:
                 raise InputError(f"the figure {path} exists and is not overwritten unless asked (--force)")
 
-    def reserve(self, name: str) -> None:
-        """Make the folder, and keep the figures of this name from other processes until the command ends."""
-        from stdyn.files.paths import reserved
-
-        _make_folder(self.folder)
-        click.get_current_context().with_resource(reserved(self.path(name, "*")))
-
     def save(self, drawn: Mapping[str, Drawing], name: str, replace: bool) -> None:
         """Write every figure, as name_its-own-name.suffix, whole or not at all; one that is there only with `replace`.
 
         A figure that the command could not know of before work started is not replaced either. Where one cannot be
-        written the others are; only then is it said.
+        written the others are; only then is it said. No other process writes those of the same name meanwhile.
         """
+        from stdyn.files.paths import reserved
+
         _make_folder(self.folder)
         failed: dict[Path, Exception] = {}
-        for figure_name, figure in drawn.items():
-            path = self.path(name, figure_name)
-            try:
-                done = self._save(figure, path, replace)
-            except Exception as error:
-                failed[path] = error
-            else:
-                click.echo(done)
+        with reserved(self.path(name, "*")):
+            for figure_name, figure in drawn.items():
+                path = self.path(name, figure_name)
+                try:
+                    done = self._save(figure, path, replace)
+                except Exception as error:
+                    failed[path] = error
+                else:
+                    click.echo(done)
         if failed:
             first = next(iter(failed.values()))
             raise first if len(failed) == 1 else _not_written(failed, len(drawn)) from first
@@ -201,7 +197,6 @@ class Output:
         target = Target.checked(self.path(ending), self.force)
         self.figures.check(self.name, figures, self.force)
         target.reserve()
-        self.figures.reserve(self.name)
         return target
 
     def check(self, kinds: Iterable[tuple[str, ...]], figures: Iterable[str]) -> None:
@@ -226,7 +221,6 @@ class Output:
         self.figures.check(self.name, figures, self.force, there)
         for target in found.values():
             target.reserve()
-        self.figures.reserve(self.name)
         return found
 
     def draw(self, draw: Callable[[], Mapping[str, Drawing]], files: Iterable[Path]) -> None:

@@ -61,7 +61,6 @@ def plot_command(
         drawn = _of_trajectories(of["trajectory"], of["fluctuations"])
     usual = "stdyn" if of["trajectory"] or of["fluctuations"] else files[0].stem
     figures.check(name or usual, drawn, force)
-    figures.reserve(name or usual)
     figures.save(drawn, name or usual, force)
 
 
