@@ -262,7 +262,8 @@ def _not_written(failed: Mapping[Path, Exception], count: int) -> NotWritten:
     first = next(iter(failed.values()))
     why = (first.why if isinstance(first, NotWritten) else "") or said(first)
     kept = [error.elsewhere for error in failed.values() if isinstance(error, NotWritten) and error.elsewhere]
-    where = f"; {len(kept)} of them are in {listed(kept)}" if kept else ""
+    names = [Path(path.name) for path in kept]
+    where = f"; {len(kept)} of them are in {kept[0].parent}, as {listed(names)}" if kept else ""
     return NotWritten(f"{len(failed)} of {count} figures, {listed(failed)}, cannot be written: {why}{where}", why=why)
 
 
