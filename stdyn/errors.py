@@ -48,11 +48,11 @@ class Interrupted(KeyboardInterrupt):
 
 
 class NotWritten(OSError):
-    """A file that could not be written (disk full, folder gone); `elsewhere` is where its content is, if anywhere."""
+    """A file that could not be written, and `why` (disk full, folder gone); its content is `elsewhere`, if anywhere."""
 
-    def __init__(self, text: str, elsewhere: Any = None) -> None:
+    def __init__(self, text: str, elsewhere: Any = None, why: str = "") -> None:
         super().__init__(text)
-        self.elsewhere = elsewhere
+        self.elsewhere, self.why = elsewhere, why
 
 
 class ScanStopped(RuntimeError):

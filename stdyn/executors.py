@@ -78,9 +78,10 @@ def processes(workers: int | None = None) -> Iterator[Executor]:
     leave_if_imported()
     count = cores() if workers is None else integer("workers", workers, 1)
     before = set(multiprocessing.active_children())
-    _start_tracker()
-    spawn = multiprocessing.get_context("spawn")
-    pool = _Pool(count, spawn, _start_worker, (spawn.Value("i", 0),))
+    with _starting():
+        _start_tracker()
+        spawn = multiprocessing.get_context("spawn")
+        pool = _Pool(count, spawn, _start_worker, (spawn.Value("i", 0),))
     try:
         yield pool
     except BaseException:
@@ -99,8 +100,18 @@ class _Pool(ProcessPoolExecutor):
     """A pool whose workers hear none of a terminal's signals from their first moment on, while they import, too."""
 
     def submit(self, function: Callable[..., T], /, *arguments: Any, **keywords: Any) -> Future[T]:
-        with _blocked():  # the first call starts the workers
+        with _blocked(), _starting():  # the first call starts the workers
             return super().submit(function, *arguments, **keywords)
+
+
+@contextmanager
+def _starting() -> Iterator[None]:
+    """Say of an OSError that it is of worker processes: of a limit on their number, or on what they share in memory."""
+    try:
+        yield
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise OSError(f"worker processes cannot be started: {why} (--workers 1, or no executor, needs none)") from error
 
 
 def _start_tracker() -> None:

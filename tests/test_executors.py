@@ -3,9 +3,14 @@
 
 import os
 import signal
+import subprocess
 import sys
+<<<<<<< HEAD
 import time
 from concurrent.futures.process import BrokenProcessPool
+=======
+from concurrent.futures import ProcessPoolExecutor
+>>>>>>> disk
 from multiprocessing.connection import Connection
 
 import numpy as np
@@ -63,6 +68,24 @@ def test_a_part_of_a_core_more_is_a_core_more(tmp_path):
 @pytest.mark.parametrize(("said", "expected"), [("3", 3), ("0", HERE), ("default", HERE), ("", HERE)])
 def test_the_number_that_python_is_told_is_ours(tmp_path, said, expected):
     assert cores({"PYTHON_CPU_COUNT": said}, tmp_path) == expected
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs limits")
+def test_worker_processes_that_cannot_be_started_say_so(monkeypatch):
+    """No file may grow, and what they share in memory is one; or there are too many processes."""
+    limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))\n"
+    code = limit + "from stdyn import processes\nwith processes(1): pass"
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    words = "worker processes cannot be started: "
+    assert process.stderr.splitlines()[-1].startswith(f"OSError: {words}File too large (--workers 1,")
+
+    def refused(*_):
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    with executors.processes(1) as pool:
+        monkeypatch.setattr(ProcessPoolExecutor, "submit", refused)
+        with pytest.raises(OSError, match=f"^{words}Resource temporarily unavailable"):
+            pool.submit(abs, 1)
 
 
 def test_one_worker_says_for_all_that_kernels_are_compiled():

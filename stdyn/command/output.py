@@ -46,6 +46,10 @@ class Drawing(Protocol):
 class Wanted(Protocol):
     """What a file is to hold; it knows the files that hold it already, or as far as it came when interrupted."""
 
+    @property
+    def size(self) -> int:
+        """The bytes that it will have at least, as far as they are known."""
+
     def found(self, path: Path, /) -> tuple[Any, bool]:
         """What is in the file, and whether it is complete; refuses a file of something else."""
 
@@ -76,11 +80,14 @@ class Target:
 
         _check_not_read(path)
         there = _exists(path) and not force and wanted is not None
-        check_makeable(path.parent)
+        check_makeable(path.parent, path.name)
         if path.parent.is_dir():
             check_target(path, force or there)
             check_not_locked(path)
-        return cls(path, force, *(wanted.found(path) if there and wanted is not None else ()))
+        target = cls(path, force, *(wanted.found(path) if there and wanted is not None else ()))
+        if wanted is not None and not target.complete:
+            check_makeable(path.parent, path.name, wanted.size)
+        return target
 
     def reserve(self) -> None:
         """Make the folder, and keep the file from other processes until the command ends."""
@@ -92,15 +99,11 @@ class Target:
 
     def save(self, result: Result, seconds: float) -> None:
         """Write what was computed, in so many seconds."""
-        from stdyn.files.paths import elsewhere
-
         with uninterrupted():
             try:
                 result.save(self.path, overwrite=self.force or self.found is not None)
             except InputError as error:  # somebody has made the file, or taken the folder away, in the meantime
-                instead = elsewhere(self.path)
-                result.save(instead)
-                raise NotWritten(f"{error}; what was computed is in {instead}", instead) from error
+                raise _kept(result, self.path, str(error)) from error
             note(self.path)
         click.echo(f"wrote {self.path}  ({seconds:.1f} s)")
 
@@ -130,9 +133,13 @@ class Figures:
         And any, if matplotlib cannot draw.
         """
         from stdyn.figures.pages import ready
+        from stdyn.files.paths import reserved
 
         ready(self.suffix)
         check_makeable(self.folder)
+        if self.folder.is_dir():
+            with reserved(self.path(plain(name), "*")):  # what is there may be what another process has just written
+                pass
         newest = max((path.stat().st_mtime for path in files), default=float("inf"))
         for path in (self.path(plain(name), figure) for figure in figures):
             _check_not_read(path)
@@ -142,23 +149,38 @@ class Figures:
     def save(self, drawn: Mapping[str, Drawing], name: str, replace: bool) -> None:
         """Write every figure, as name_its-own-name.suffix, whole or not at all; one that is there only with `replace`.
 
-        A figure that the command could not know of before work started is not replaced either.
+        A figure that the command could not know of before work started is not replaced either. Where one cannot be
+        written the others are; only then is it said. No other process writes those of the same name meanwhile.
         """
-        from stdyn.files.paths import check_folder, move_into_place
+        from stdyn.files.paths import reserved
 
         _make_folder(self.folder)
-        check_folder(self.folder, "its files")
-        for figure_name, figure in drawn.items():
-            path = self.path(name, figure_name)
-            there = _exists(path)
-            if there and not replace:
-                click.echo(f"{path} is there already")
-                continue
-            image = io.BytesIO()
-            figure.savefig(image, format=self.suffix)
-            move_into_place(image, path, replace)
-            note(path)
-            click.echo(f"{'replaced' if there else 'wrote'} {path}")
+        failed: dict[Path, Exception] = {}
+        with reserved(self.path(name, "*")):
+            for figure_name, figure in drawn.items():
+                path = self.path(name, figure_name)
+                try:
+                    done = self._save(figure, path, replace)
+                except Exception as error:
+                    failed[path] = error
+                else:
+                    click.echo(done)
+        if failed:
+            first = next(iter(failed.values()))
+            raise first if len(failed) == 1 else _not_written(failed, len(drawn)) from first
+
+    def _save(self, figure: Drawing, path: Path, replace: bool) -> str:
+        """Write a figure; what was done, in words."""
+        from stdyn.files.paths import move_into_place
+
+        there = _exists(path)
+        if there and not replace:
+            return f"{path} is there already"
+        image = io.BytesIO()
+        figure.savefig(image, format=self.suffix)
+        move_into_place(image, path, replace)
+        note(path)
+        return f"{'replaced' if there else 'wrote'} {path}"
 
 
 @dataclass(frozen=True)
@@ -193,6 +215,8 @@ class Output:
         found = {
             kind: Target.checked(self.path(f"{'_'.join(kind)}.h5"), self.force, each) for kind, each in wanted.items()
         }
+        size = sum(wanted[kind].size for kind, each in found.items() if not each.complete)
+        check_makeable(self.data, "its files", size)
         there = [target.path for target in found.values()] if all(each.complete for each in found.values()) else []
         self.figures.check(self.name, figures, self.force, there)
         for target in found.values():
@@ -221,6 +245,28 @@ def draw_figures(
         raise Stopped(f"not all figures could be drawn ({why}); what was computed is in {listed(files)}") from error
 
 
+def _kept(result: Result, path: Path, why: str) -> NotWritten:
+    """Keep a result that cannot be written to its path in the folder for temporary files."""
+    from stdyn.files.paths import NOWHERE, elsewhere
+
+    try:
+        instead = elsewhere(path)
+        result.save(instead)
+    except (OSError, InputError):
+        return NotWritten(f"{why}; {NOWHERE}", why=why)
+    return NotWritten(f"{why}; what was computed is in {instead}", instead, why)
+
+
+def _not_written(failed: Mapping[Path, Exception], count: int) -> NotWritten:
+    """What is said of several figures that could not be written, of so many."""
+    first = next(iter(failed.values()))
+    why = (first.why if isinstance(first, NotWritten) else "") or said(first)
+    kept = [error.elsewhere for error in failed.values() if isinstance(error, NotWritten) and error.elsewhere]
+    names = [Path(path.name) for path in kept]
+    where = f"; {len(kept)} of them are in {kept[0].parent}, as {listed(names)}" if kept else ""
+    return NotWritten(f"{len(failed)} of {count} figures, {listed(failed)}, cannot be written: {why}{where}", why=why)
+
+
 def listed(files: Iterable[Path]) -> str:
     """Files in a sentence, of several the first and the last."""
     first, *others = map(str, files)
@@ -231,8 +277,8 @@ def check_resumable(path: Path) -> None:
     """Refuse a file that can neither be gone on with nor made; nothing is made yet."""
     if _exists(path) and not path.is_dir():
         _check_not_read(path)
-    else:
-        Target.checked(path, force=False)
+    else:  # by the time it is looked at again another process may have made it, which is to be gone on with, too
+        Target.checked(path, force=True)
 
 
 def resumable(path: Path) -> Path:
@@ -249,15 +295,15 @@ def plain(name: str) -> str:
     return name
 
 
-def check_makeable(folder: Path) -> None:
-    """Refuse a folder that is not there and cannot be made."""
-    from stdyn.files.paths import check_folder
+def check_makeable(folder: Path, name: str = "its files", size: int = 0) -> None:
+    """Refuse a folder that is not there and cannot be made, or has no room for a file of this size."""
+    from stdyn.files.paths import ROOM, check_folder
 
     above = folder
     while not _exists(above) and above != above.parent:
         above = above.parent
     if above.is_dir():
-        check_folder(above, "its files")
+        check_folder(above, name, max(ROOM, size))
     else:
         raise InputError(f"the folder {folder} cannot be made: {above} is not a folder")
 

@@ -19,7 +19,7 @@ from stdyn.command.options import (
     vary_option,
     workers_option,
 )
-from stdyn.command.output import Stopped, note, resumable
+from stdyn.command.output import Stopped, check_resumable, note, resumable
 from stdyn.command.workers import cluster, worker_processes
 from stdyn.errors import InputError, ScanInterrupted, ScanStopped
 from stdyn.model.experiment import Experiment
@@ -87,6 +87,7 @@ def scan_command(
     alphas, keep = experiment.alphas(), settings.get("keep", "all")
     kept_positions(keep, alphas)  # before any folder is made
     path = output or Path(f"data/{config.stem if config else 'scan'}.h5")
+    check_resumable(path)  # before worker processes start
     note(path)
     try:
         with _executor(workers, scheduler) as (executor, in_flight):

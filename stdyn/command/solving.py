@@ -42,6 +42,12 @@ class Job:
         """Whether it is to be simulated."""
         return self.kind in ("network", "reduced")
 
+    @property
+    def size(self) -> int:
+        """The bytes that its file will have at least: the order parameters of all runs."""
+        runs = self.experiment.number_of_runs(self.kind) if self.simulated else 1
+        return 8 * runs * len(self.alphas) * self.problem.layout.size
+
     def check(self) -> None:
         """Refuse what would not fit into memory, before any work starts."""
         from stdyn.simulation.runs import check_room

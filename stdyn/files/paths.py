@@ -4,6 +4,7 @@ import errno
 import hashlib
 import io
 import os
+import shutil
 import stat
 import tempfile
 from collections.abc import Iterator
@@ -15,6 +16,8 @@ from stdyn.errors import InputError, NotWritten
 from stdyn.files.journal import LONGEST_NAME, is_locked, lock
 from stdyn.stopping import uninterrupted
 
+NOWHERE = "nor could it be kept in a folder for temporary files"
+ROOM = 2**16  # bytes that must have room where something is to be written, before work starts
 _ALWAYS = 2**28  # bytes of memory that the values of a file may take in which most may still be to come
 _WHOLE = 2**23  # bytes of memory that those of any other file may take
 _TIMES = 64  # the size of the file, which those of a larger one may take
@@ -28,10 +31,10 @@ def largest(size: int, whole: bool = False) -> int:
     return max(_WHOLE if whole else _ALWAYS, _TIMES * size)
 
 
-def check_target(path: str | os.PathLike[str], overwrite: bool) -> Path:
+def check_target(path: str | os.PathLike[str], overwrite: bool, room: int = 0) -> Path:
     """`path`, if a file can be written there: no file there yet (unless `overwrite`), in a folder that can hold it.
 
-    Where there is a link, that is where it leads to.
+    Where there is a link, that is where it leads to. `room` is how many bytes it must be possible to write there.
     """
     path = Path(path)
     size = len(os.fsencode(path.name))
@@ -39,7 +42,7 @@ def check_target(path: str | os.PathLike[str], overwrite: bool) -> Path:
         check_folder(path.parent, path.name)
         raise InputError(f"{path} cannot be written: its name must have at most {LONGEST_NAME} bytes, but has {size}")
     real = _real(path)
-    check_folder(real.parent, path.name)
+    check_folder(real.parent, path.name, room)
     try:
         mode = _mode(real)
     except OSError as error:
@@ -89,8 +92,11 @@ def _mode(path: Path) -> int | None:
         return None
 
 
-def check_folder(folder: Path, name: str) -> None:
-    """Refuse a folder that cannot take the file `name`."""
+def check_folder(folder: Path, name: str, room: int = 0) -> None:
+    """Refuse a folder that cannot take the file `name`, of `room` bytes; nothing is left there, even by a kill.
+
+    So many are written up to `ROOM`, as quotas and limits on the size of files are known to nobody else.
+    """
     try:
         found = folder.is_dir()
     except PermissionError:
@@ -100,10 +106,17 @@ def check_folder(folder: Path, name: str) -> None:
     if not found:
         raise InputError(f"the folder {folder} does not exist (wanted for {name})")
     try:
-        with tempfile.TemporaryFile(dir=folder):
-            pass
+        with tempfile.TemporaryFile(dir=folder) as file:
+            if room:
+                file.write(os.urandom(min(room, ROOM)))  # zeros may be compressed
+                file.flush()
+                os.fsync(file.fileno())
+        total, _, free = shutil.disk_usage(folder) if room > ROOM else (0, 0, 0)
     except OSError as error:
-        raise InputError(f"the folder {folder} cannot be written to: {error.strerror} (wanted for {name})") from None
+        wanted = f"{name}, {min(room, ROOM)} bytes were tried" if room else name
+        raise InputError(f"the folder {folder} cannot be written to: {error.strerror} (wanted for {wanted})") from None
+    if total and free < room:
+        raise InputError(f"the folder {folder} has no room for {name}: {room} bytes are needed, but {free} are free")
 
 
 def readable(path: str | os.PathLike[str]) -> Path:
@@ -182,7 +195,7 @@ def replace(new: Path, path: Path) -> None:
     os.replace(new, real)
 
 
-def move_into_place(image: io.BytesIO, path: Path, overwrite: bool) -> Path:
+def move_into_place(image: io.BytesIO, path: Path, overwrite: bool, is_result: bool = True) -> Path:
     """Write a file under a temporary name and move it to `path`: a kill leaves the old file or the new one.
 
     Signals wait until it is done.
@@ -190,7 +203,7 @@ def move_into_place(image: io.BytesIO, path: Path, overwrite: bool) -> Path:
     Raises
     ------
     NotWritten
-        If it cannot be written. Then it is in the folder for temporary files, if that has room.
+        If it cannot be written. Then it is in the folder for temporary files, if that has room and it `is_result`.
     """
     with uninterrupted():
         written = temporary(path)
@@ -203,7 +216,8 @@ def move_into_place(image: io.BytesIO, path: Path, overwrite: bool) -> Path:
                 written.unlink(missing_ok=True)
         except (OSError, InputError) as error:
             why = (error.strerror if isinstance(error, OSError) else None) or str(error)
-            raise _elsewhere(image, path, why) from error
+            said = f"{path} cannot be written: {why}"
+            raise (_elsewhere(image, path, why) if is_result else NotWritten(said, why=why)) from error
     return path
 
 
@@ -215,12 +229,16 @@ def elsewhere(path: Path) -> Path:
 
 def _elsewhere(image: io.BytesIO, path: Path, why: str) -> NotWritten:
     """Keep what cannot be written where it should be in the folder for temporary files."""
-    instead = elsewhere(path)
+    said = f"{path} cannot be written: {why}"
+    try:
+        instead = elsewhere(path)
+    except OSError:  # Python finds no folder that it can write to
+        return NotWritten(f"{said}; {NOWHERE}", why=why)
     try:
         _write_new(instead, image)
     except OSError as error:
-        return NotWritten(f"{path} cannot be written: {why}; nor can {instead}: {error.strerror}")
-    return NotWritten(f"{path} cannot be written: {why}; what was to be in it is in {instead}", instead)
+        return NotWritten(f"{said}; nor can {instead}: {error.strerror}", why=why)
+    return NotWritten(f"{said}; what was to be in it is in {instead}", instead, why)
 
 
 def _write_new(path: Path, image: io.BytesIO) -> None:

@@ -14,7 +14,7 @@ from stdyn.errors import InputError
 from stdyn.files.format import Variables, attributes_of, check_kind, damage_named, fill, kind_of
 from stdyn.files.guard import GuardedFile
 from stdyn.files.journal import journal_of, settled
-from stdyn.files.paths import check_target, largest, move_into_place, readable
+from stdyn.files.paths import ROOM, check_target, largest, move_into_place, readable
 from stdyn.files.reading import NoAxes, NotRead, Points, Variable, attribute, axes, is_dataset, variable
 from stdyn.stopping import uninterrupted
 
@@ -40,7 +40,7 @@ def create_table(
     Numbers are NaN or 0 and texts empty until `Table.put` writes them. Arrays are compressed, but for those of float32,
     weights, which do not get smaller and are written over and over. `axis` is that of the points.
     """
-    path = check_target(path, overwrite)
+    path = check_target(path, overwrite, ROOM)
     if journal_of(path).is_dir():
         raise InputError(f"{journal_of(path)} is a folder; the journal of {path.name} has its place there")
     image = io.BytesIO()
@@ -62,7 +62,7 @@ def create_table(
             dataset.attrs["long_name"] = meaning
             for position, name_of_axis in enumerate((axis, *axes)):
                 dataset.dims[position].attach_scale(file[name_of_axis])
-    move_into_place(image, path, overwrite)
+    move_into_place(image, path, overwrite, is_result=False)
     journal_of(path).unlink(missing_ok=True)  # of a file that was here before
     return path
 

@@ -196,7 +196,7 @@ class _Work:
         which = state.rules[run], state.seeds[run], state.next_epoch(run), state.networks[run]
         try:
             return self.executor.submit(train_one, self.training, *which, self.source, self.threads)
-        except RuntimeError as error:
+        except (OSError, RuntimeError) as error:
             raise ExecutorLost(said(error)) from error
 
     def write(self, run: int, future: Future[Done]) -> None:

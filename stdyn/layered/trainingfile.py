@@ -4,7 +4,7 @@ import json
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stdyn.checks import check_path, integer
-from stdyn.errors import InputError
+from stdyn.errors import InputError, NotWritten
 from stdyn.files.format import Variables, check_kind, to_dataset
-from stdyn.files.paths import exists, replace, temporary
+from stdyn.files.paths import ROOM, check_target, exists, replace, reserved, temporary
 from stdyn.files.provenance import check_same, provenance
 from stdyn.files.table import Columns, Table, create_table, look, writing
 from stdyn.layered.blas import Array
@@ -254,26 +254,36 @@ class State:
 
 @contextmanager
 def opened(path: Path, training: Training, images: Images, overwrite: bool) -> Iterator[Table]:
-    """The file of a training, made, gone on with, or with room for what is new."""
-    if not exists(path):
-        create(path, training.runs, training, images)
-    elif overwrite:
-        with writing(path, "training"):  # so that nobody else is
-            create(path, training.runs, training, images, overwrite)
-    with writing(path, "training") as table:
-        there = Checked(table)
-        check_same(path, there.attributes, there.description, _description(training, images))
-        runs = list(zip(there.columns["rule"].tolist(), there.columns["seed"].tolist(), strict=True))
-        epochs = there.epochs
-        if training.epochs < epochs:
-            raise InputError(f"epochs must be at least the {epochs} that {path} holds, but is {training.epochs}")
-        further = [run for run in training.runs if run not in runs]
-        if not further and training.epochs == epochs:
-            yield table
-            return
-        _grow(path, table, [*runs, *further], training, images)
-    with writing(path, "training") as table:
+    """The file of a training, made, gone on with, or with room for what is new; no other process has it meanwhile."""
+    with ExitStack() as stack:
+        with reserved(path):
+            if not exists(path):
+                create(path, training.runs, training, images)
+            elif overwrite:
+                with writing(path, "training"):  # so that nobody else is
+                    create(path, training.runs, training, images, overwrite)
+            table = stack.enter_context(writing(path, "training"))
+            runs = _runs_in(table, training, images)
+            every = [*runs, *(run for run in training.runs if run not in runs)]
+            if len(every) > len(runs) or training.epochs > table.shape("epoch")[0] - 1:
+                _grow(path, table, every, training, images)
+                stack.close()
+                table = stack.enter_context(writing(path, "training"))
         yield table
+
+
+def _runs_in(table: Table, training: Training, images: Images) -> list[tuple[str, int]]:
+    """Rule and seed of every network in a file; refuses one of another training, or of more epochs."""
+    there, path = Checked(table), table.path
+    check_same(path, there.attributes, there.description, _description(training, images))
+    if training.epochs < there.epochs:
+        done = sorted({int(count) for count in there.columns["epochs_done"]})
+        count = " to ".join(map(str, sorted({done[0], done[-1]})))
+        raise InputError(
+            f"epochs must be at least the {there.epochs} that {path} was begun for, of which {count} are done, but is"
+            f" {training.epochs}"
+        )
+    return list(zip(there.columns["rule"].tolist(), there.columns["seed"].tolist(), strict=True))
 
 
 def create(
@@ -334,6 +344,7 @@ def _description(training: Training, images: Images) -> dict[str, Any]:
 
 def _grow(path: Path, table: Table, runs: list[tuple[str, int]], training: Training, images: Images) -> None:
     """Put a file with room for more networks or epochs, and all that is in the table, in the place of the file."""
+    check_target(path, overwrite=True, room=max(ROOM, path.stat().st_size))
     larger = temporary(path)
     names = [name for name in table.names() if table.axes(name)[:1] == ("run",) and name not in ("run", "rule", "seed")]
     try:
@@ -348,6 +359,9 @@ def _grow(path: Path, table: Table, runs: list[tuple[str, int]], training: Train
                 new.put({run: row | {name: records[name] for name in row.keys() & records.keys()}})
             new.commit()
         replace(larger, path)
+    except OSError as error:
+        why = error.why if isinstance(error, NotWritten) else error.strerror or str(error)
+        raise NotWritten(f"{path} cannot be written: {why}; it is as it was", why=why) from error
     finally:
         larger.unlink(missing_ok=True)
 

@@ -4,10 +4,12 @@ import inspect
 import os
 import queue
 import time
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError, Executor, Future
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from itertools import islice
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -15,7 +17,7 @@ from numpy.typing import ArrayLike
 from stdyn.checks import check_executor, check_path, integer, time_grid
 from stdyn.errors import ExecutorLost, ScanInterrupted, ScanStopped, said
 from stdyn.executors import leave_if_imported, try_out, why_lost, worker_died
-from stdyn.files.paths import exists
+from stdyn.files.paths import exists, reserved
 from stdyn.files.provenance import check_same
 from stdyn.files.table import Row, Table, writing
 from stdyn.model.activations import Activation
@@ -119,11 +121,12 @@ def scan(
         description = describe(problems, alphas, solve, seed, keep, coordinates)
         made = dict.fromkeys(_activations(problems)) if executor is not None else {}
         first = problems.recipe(0) if isinstance(problems, Variations) else problems[0]
-        is_new = overwrite or not exists(target)
-        if is_new:
+
+        def make() -> None:
             try_out(executor, solve, first, list(made))
             create(target, problems, alphas[kept], solve, description, coordinates, overwrite)
-        with writing(target, "scan") as table:
+
+        with _opened(target, overwrite, make) as (table, is_new):
             there = Checked(table)
             check_same(target, there.attributes, there.description, description)
             state = there.state
@@ -142,6 +145,18 @@ def scan(
             with bar(progress, total=len(state), initial=progressed, unit=" points", smoothing=0.05) as shown:
                 _run(work, todo, executor, in_flight, _Writer(table, there, shown))
     return Scan(target)
+
+
+@contextmanager
+def _opened(path: Path, overwrite: bool, make: Callable[[], None]) -> Iterator[tuple[Table, bool]]:
+    """The file of a scan, and whether it is made anew; no other process has it from before that on."""
+    with ExitStack() as opened:
+        with reserved(path):
+            is_new = overwrite or not exists(path)
+            if is_new:
+                make()
+            table = opened.enter_context(writing(path, "scan"))
+        yield table, is_new
 
 
 def _activations(problems: Sequence[Problem]) -> Iterable[Activation]:

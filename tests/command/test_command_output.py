@@ -1,16 +1,22 @@
 """What a command writes to: nothing that it reads, nothing that is there, nothing before all is known to be good."""
 
 import contextlib
+import errno
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 from command_helpers import RUNS, SMALL, assert_refused, contents
 
 import stdyn
+from stdyn.command.group import cli
+from stdyn.command.output import Figures
+from stdyn.command.solving import Job
 from stdyn.command.streams import Tolerant
 from stdyn.files import paths
 from stdyn.files.provenance import _version
@@ -71,10 +77,6 @@ def test_a_second_writer_is_refused_at_the_start(run, tmp_path):
     assert list(contents(tmp_path)) == ["t.h5"]
 
 
-def _taken(path):
-    path.mkdir()
-
-
 def _full(path, monkeypatch):
     write = paths._write_new
 
@@ -126,6 +128,123 @@ def test_a_figure_that_cannot_be_drawn_costs_no_result(run, tmp_path, monkeypatc
         " data/r_bp_ode.h5, data/r_bp_reduced.h5\n"
     )
     assert stdyn.load(tmp_path / "data/r_bp_ode.h5").method == "ode"
+
+
+@pytest.mark.parametrize("fails", [1, 3])
+def test_one_figure_that_cannot_be_written_does_not_end_the_others(run, tmp_path, monkeypatch, fails):
+    """All are tried; then one line says which could not be written, why, and where they are. Exit 1."""
+    assert run("integrate", *SMALL, "-o", "a.h5")[0] == 0
+    (tmp_path / "other").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "other"))
+    write, tried = paths._write_new, []
+
+    def full(where, image):
+        tried.append(where)
+        if where.parent.name == "figures" and sum(path.parent.name == "figures" for path in tried) <= fails:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write(where, image)
+
+    monkeypatch.setattr(paths, "_write_new", full)
+    code, out, err = run("plot", "a.h5")
+    kept = sorted(os.listdir(tmp_path / "other"))
+    written = sorted(path.name for path in (tmp_path / "figures").iterdir())
+    names = ["stdyn_alignment", "stdyn_fa_order_parameters", "stdyn_generalization"]
+    assert (code, err.count("\n"), len(kept), len(written)) == (1, 1, fails, 3 - fails)
+    assert sorted([each.rpartition("_")[0] for each in kept] + [each[:-4] for each in written]) == names
+    assert out.count("wrote") == 3 - fails
+    assert "cannot be written: No space left on device; " in err
+    for name in names:
+        assert (f"figures/{name}.png" in err) == (f"{name}.png" not in written)
+    assert all(name in err for name in kept)
+    assert str(tmp_path / "other") in err
+    if fails > 1:
+        assert err.startswith(f"stdyn: {fails} of 3 figures, figures/stdyn_")
+        assert f"; {fails} of them are in " in err
+
+
+def test_figures_are_kept_from_other_processes(run, tmp_path, monkeypatch):
+    """A second plot of the same name while the first one writes is refused; the first one is not disturbed."""
+    assert run("integrate", *SMALL, "-o", "a.h5")[0] == 0
+    save, refused = Figures._save, []
+
+    def together(self, *arguments):
+        with pytest.raises(
+            stdyn.InputError, match=r"^figures/stdyn_\*\.png is being written by another process$"
+        ) as error:
+            cli.main(args=["plot", "a.h5"], standalone_mode=False, obj=[])
+        refused.append(error)
+        return save(self, *arguments)
+
+    monkeypatch.setattr(Figures, "_save", together)
+    assert run("plot", "a.h5")[0] == 0
+    assert len(refused) == 3
+    assert len(contents(tmp_path / "figures")) == 3
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# A disk that is full
+
+
+@pytest.mark.parametrize(
+    ("command", "name"),
+    [
+        (("simulate", *SMALL, *RUNS, "-o", "q/t.h5"), "t.h5"),
+        (("integrate", *SMALL, "-o", "q/t.h5"), "t.h5"),
+        (QUICK, "r_bp_ode.h5"),
+        ((*QUICK, "--write-config", "c.toml"), "c.toml"),
+        (("sizes", *SMALL[2:], "--runs", "8", "--sizes", "[30, 40, 50]"), ".h5"),
+        (("theory", *SMALL, "--starts", "1"), "theory_fa_ode.h5"),
+        (("theory", *SMALL, "--vary", "eta=[0.1, 0.2]"), "theory_against_eta.csv"),
+        (("scan", *SMALL, "--vary", "eta=[0.1, 0.2]", "--workers", "2", "-o", "s.h5"), "s.h5"),
+        (("mnist", "--widths", "3", "--epochs", "1", "-o", "m.h5"), "m.h5"),
+        (("plot", "a.h5"), "its files"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, tuple) else "",
+)
+def test_a_full_disk_is_found_before_work_starts(run, tmp_path, image_folder, monkeypatch, command, name):
+    """Though empty files can still be made there: bad input, nothing is computed, nothing is left."""
+    monkeypatch.setenv("STDYN_MNIST", str(image_folder))
+    assert run("integrate", *SMALL, "-o", "a.h5")[0] == 0
+    before = contents(tmp_path)
+
+    def full(_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    assert_refused(run(*command), "cannot be written to: No space left on device", name)
+    assert contents(tmp_path) == before
+    assert os.listdir(tmp_path) == ["a.h5"]
+
+
+def test_a_result_that_is_larger_than_what_is_free_is_refused(run, tmp_path, monkeypatch):
+    """Before it is computed; what is taken to be needed is no more than what the file has."""
+    experiment = stdyn.Experiment(K=2, M=2, N=30, alpha_max=5, points=201, runs=40, rule="bp")
+    problem, alphas = experiment.problem("bp"), experiment.alphas()
+    files = {
+        "ode": stdyn.integrate(problem, alphas).save(tmp_path / "ode.h5"),
+        "reduced": stdyn.simulate_reduced(problem, alphas, runs=40, rng=np.random.default_rng(1)).save(
+            tmp_path / "reduced.h5"
+        ),
+        "fluctuations": stdyn.fluctuations(problem, alphas).save(tmp_path / "fluctuations.h5"),
+    }
+    for kind, path in files.items():
+        assert 0 < Job.of(kind, experiment, "bp").size <= path.stat().st_size
+    wanted = Job.of("reduced", experiment, "bp").size
+    assert wanted > paths.ROOM
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=wanted - 1))
+    options = ("--K", "2", "--M", "2", "--alpha-max", "5", "--points", "201", "--runs", "40", "--rule", "bp")
+    refused = run("simulate", "--N", "30", *options, "--method", "reduced", "-o", "t.h5")
+    assert_refused(refused, f"no room for t.h5: {wanted} bytes are needed, but {wanted - 1} are free")
+    both = Job.of("ode", experiment, "bp").size + wanted
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=both - 1))
+    compare = ("compare", "--N", "30", *options, "--method", "reduced", "--no-fluctuations", "--name", "c")
+    assert_refused(run(*compare), f"no room for its files: {both} bytes are needed, but {both - 1} are free")
+    assert not [path for path in tmp_path.iterdir() if path.suffix != ".h5" or path.name == "t.h5"]
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=both))
+    assert run(*compare)[0] == 0
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=paths.ROOM))
+    assert run(*compare)[0] == 0  # files that are complete need none
 
 
 def test_an_interrupted_file_is_gone_on_with(run, tmp_path, monkeypatch):

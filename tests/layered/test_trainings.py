@@ -121,9 +121,12 @@ def test_worker_processes_give_the_same_bits(whole, image_folder, tmp_path):
     assert_same(tmp_path / "t.h5", variables(whole))
 
 
-@pytest.mark.parametrize("after", [1, 6, 7, 20])
-def test_ctrl_c_loses_at_most_the_epoch_under_way(whole, image_folder, tmp_path, monkeypatch, after):
-    """Stopped after so many epochs (6 are the starts), they are in the file; the same call ends in the same bits."""
+@pytest.mark.parametrize(("after", "said"), [(1, "0"), (6, "0"), (7, "0 to 1"), (20, "2 to 3")])
+def test_ctrl_c_loses_at_most_the_epoch_under_way(whole, image_folder, tmp_path, monkeypatch, after, said):
+    """Stopped after so many epochs (6 are the starts), they are in the file; the same call ends in the same bits.
+
+    Fewer epochs than were begun are refused; how many are done is said.
+    """
     path, original, calls = tmp_path / "t.h5", runs.train_one, []
 
     def train_one(*arguments):
@@ -145,6 +148,8 @@ def test_ctrl_c_loses_at_most_the_epoch_under_way(whole, image_folder, tmp_path,
         done = len(history.epochs)
         assert np.array_equal(history.test_loss, whole_one.test_loss[:done])
         assert np.array_equal(history.alignment, whole_one.alignment[: len(history.alphas)])
+    with pytest.raises(InputError, match=f"at least the 4 that .* was begun for, of which {said} are done, but is 1"):
+        train(replace(SMALL, epochs=1), path, image_folder)
     monkeypatch.setattr(runs, "train_one", original)
     train(SMALL, path, image_folder)
     assert_same(path, variables(whole))
@@ -379,7 +384,7 @@ def test_no_hidden_layer_and_part_of_the_images(image_folder, tmp_path):
         ({"lr": 0.2}, "holds another training .*: lr is 0.1 there and 0.2 here"),
         ({"widths": (9, 6)}, r"holds another training .*: widths\[1\] is 5 there and 6 here"),
         ({"train_size": 20}, "holds another training .*: train_size is null there and 20 here"),
-        ({"epochs": 3}, "epochs must be at least the 4 that .*whole.h5 holds, but is 3"),
+        ({"epochs": 3}, "epochs must be at least the 4 that .*whole.h5 was begun for, of which 4 are done, but is 3"),
     ],
 )
 def test_another_training_is_not_written_over(whole, image_folder, changes, message):
