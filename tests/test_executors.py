@@ -5,12 +5,9 @@ import os
 import signal
 import subprocess
 import sys
-<<<<<<< HEAD
 import time
-from concurrent.futures.process import BrokenProcessPool
-=======
 from concurrent.futures import ProcessPoolExecutor
->>>>>>> disk
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.connection import Connection
 
 import numpy as np
