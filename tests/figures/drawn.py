@@ -78,6 +78,7 @@ class Made(Scan):
     axes = ("eta", "sigma")
     names = ("eps_g",)
     alphas = ALPHAS
+    __setattr__ = object.__setattr__  # as what is in no file is set here
 
     def __init__(self, points=60, rules=("fa", "bp"), runs=(), fill=None, **coordinates):
         rng = np.random.default_rng(1)
