@@ -66,6 +66,15 @@ def reference(name):
 REFERENCES = sorted(path.stem for path in REFERENCE.glob("*.csv"))
 
 
+@pytest.fixture(scope="session", autouse=True)
+def signals():
+    """Those that whoever started the tests in the background has had ignored (a shell, nohup) are as in a terminal."""
+    for name, handler in (("SIGINT", signal.default_int_handler), ("SIGHUP", signal.SIG_DFL)):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, handler)
+
+
 @pytest.fixture(scope="session")
 def gaussian_averages():
     """Averages over four fields computed by quadrature, without any closed form."""
