@@ -20,7 +20,7 @@ class Stopped(Exception):
 
 def note(path: Path) -> None:
     """Note a file that this command writes or takes over, for `interrupted`."""
-    click.get_current_context().obj.append(path)
+    click.get_current_context().ensure_object(list).append(path)
 
 
 def interrupted(files: Iterable[Path]) -> str:

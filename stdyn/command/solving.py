@@ -166,7 +166,7 @@ def going_on() -> Iterator[None]:
     except Stopped as stopped:
         raise Stopped(f"{stopped}; the same command goes on") from None
     except KeyboardInterrupt:
-        words = interrupted(click.get_current_context().obj)
+        words = interrupted(click.get_current_context().ensure_object(list))
         raise Stopped(f"{words}; the same command goes on") from None
 
 

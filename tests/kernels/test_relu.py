@@ -182,7 +182,7 @@ def test_I4_is_symmetric_and_homogeneous():
 
 def test_fields_of_zero_variance_contribute_nothing():
     """g(0) = g'(0) = 0."""
-    C = random_overlaps(2, 2, seed=1).C
+    C = random_overlaps(2, 2, seed=1).C.copy()
     C[1] = C[:, 1] = 0
     for average, functions in [(averages.I2, (0, 1)), (averages.I3, (0, 1, 2)), (averages.J2, (0, 1)),
                                (averages.I4, (0, 1, 2, 3))]:  # fmt: skip
@@ -243,5 +243,5 @@ def test_students_in_one_place_or_opposite_are_exact():
 
 def test_compiled_and_interpreted_I4_agree():
     """The Python source of the kernel is its reference."""
-    C = random_overlaps(2, 2, seed=1).C
+    C = random_overlaps(2, 2, seed=1).C.copy()
     np.testing.assert_allclose(relu_kernels.I4_relu(C), relu_kernels.I4_relu.py_func(C), atol=1e-15)
