@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib import rcParams
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import RendererAgg
@@ -66,7 +67,7 @@ def legend(
     for smaller, columns in ((size, 1), (size, 2), (_SMALL, 1), (_SMALL, 2)):
         wide, high = placed(columns, smaller, loc="upper left")
         if wide <= _WIDE * width and high <= _HIGH * height:
-            inside = loc if twin is None else free_corner([ax, twin], wide / width, high / height)
+            inside = loc if twin is None else free_corner([ax, twin], wide / width, high / height, smaller)
             if inside is not None:
                 placed(columns, smaller, loc=inside)
                 return
@@ -85,14 +86,17 @@ def legend(
         figure.make_room(0 if place is None else place.rowspan.stop, high)
 
 
-def free_corner(axes: Sequence[Axes], wide: float, high: float) -> str | None:
+def free_corner(axes: Sequence[Axes], wide: float, high: float, size: float) -> str | None:
     """Where none of these axes, one over the other, has a curve in a box of this share of their size; None if nowhere.
 
-    The places are tried in the order of matplotlib's "best".
+    The places are tried in the order of matplotlib's "best", which leaves half a letter of this size beside the box.
     """
     points = np.concatenate([_drawn_at(ax) for ax in axes])
+    pad = rcParams["legend.borderaxespad"] * size / 72 * axes[0].figure.dpi
+    beside, below = pad / axes[0].bbox.width, pad / axes[0].bbox.height
     for across, up in _CORNERS:
-        x, y = {"left": 0.0, "center": 0.5 - wide / 2, "right": 1 - wide}[across], _UP[up] * (1 - high)
+        x = {"left": beside, "center": 0.5 - wide / 2, "right": 1 - wide - beside}[across]
+        y = below + _UP[up] * (1 - high - 2 * below)
         inside = (abs(points - [x + wide / 2, y + high / 2]) < [wide / 2 + _NEAR, high / 2 + _NEAR]).all(axis=1)
         if not inside.any():
             return f"{up} {across}".replace("center center", "center")
