@@ -22,6 +22,8 @@ SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP"
 _OF_HOSTS = ("SIGALRM", "SIGVTALRM", "SIGPROF", "SIGUSR1", "SIGUSR2", "SIGXCPU", "SIGQUIT")  # that may have a handler
 _ALL = (*SIGNALS, *(getattr(signal, name) for name in _OF_HOSTS if hasattr(signal, name)))
 
+Handler = Callable[[int, FrameType | None], Any]
+
 _GRACE = 3.0  # seconds after a signal in which further ones, of an impatient user, do not disturb what is being kept
 _LATER = 0.02  # seconds
 _SAY_MORE = (InputError, ScanStopped, TrainingStopped, OSError, MemoryError)  # errors that are none of a signal's
@@ -46,7 +48,7 @@ class Signals:
         self.first: int | None = None
         self.of_host: BaseException | None = None
         self._raised, self._held, self._waiting = -inf, 0, 0
-        self._waiting_of_hosts: dict[int, partial[None]] = {}
+        self._waiting_of_hosts: dict[int, tuple[Handler, int, FrameType | None]] = {}
         self._hook = sys.unraisablehook
 
     def __call__(self, number: int, _: FrameType | None) -> None:
@@ -57,10 +59,10 @@ class Signals:
             self._raised = time.monotonic()
             raise _exception(number)
 
-    def call(self, handler: Callable[[int, FrameType | None], Any], number: int, frame: FrameType | None) -> None:
+    def call(self, handler: Handler, number: int, frame: FrameType | None) -> None:
         """Call the handler of somebody else; a KeyboardInterrupt if it raises anything."""
         if self._held:
-            self._waiting_of_hosts[number] = partial(self.call, handler, number, frame)
+            self._waiting_of_hosts[number] = handler, number, frame
             return
         try:
             handler(number, frame)
@@ -99,7 +101,7 @@ class Signals:
                 number, self._waiting = self._waiting, 0
                 waiting.callback(self, number, None)
             while self._waiting_of_hosts:
-                waiting.callback(self._waiting_of_hosts.popitem()[1])
+                waiting.callback(self.call, *self._waiting_of_hosts.popitem()[1])
 
     def begin(self) -> dict[int, tuple[Any, Any]]:
         """Handle the signals; those that somebody else handles are handled by them. Gives the handlers, before and now.
@@ -110,7 +112,7 @@ class Signals:
         with suppress(ValueError):  # the main thread, but not of the main interpreter
             for number in _ALL:
                 before = signal.getsignal(number)
-                mine: Callable[[int, FrameType | None], None] | None = None
+                mine: Handler | None = None
                 if before is (signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL):
                     mine = self if number in SIGNALS else None
                 elif callable(before):
@@ -128,8 +130,8 @@ class Signals:
         for number, (before, mine) in handlers.items():
             if signal.getsignal(number) is mine:  # a handler may have set another
                 signal.signal(number, before)
-        for waiting in self._waiting_of_hosts.values():
-            waiting.args[0](*waiting.args[1:])
+        for handler, number, frame in self._waiting_of_hosts.values():
+            handler(number, frame)
         if self._waiting and self._raised < 0:
             raise _exception(self._waiting)
 

@@ -18,10 +18,10 @@ class Frozen:
     where it comes from, and not what it is, has compare=False.
     """
 
-    def __post_init__(self) -> None:
-        self._set(**{f.name: _own(getattr(self, f.name)) for f in fields(self)})  # type: ignore[arg-type]
-
     __array_ufunc__ = None  # == of an array asks us, and is one truth value
+
+    def __post_init__(self) -> None:
+        self._set(**{f.name: frozen(getattr(self, f.name), copied=True) for f in fields(self)})  # type: ignore[arg-type]
 
     def _set(self, **values: Any) -> None:
         """Set what it holds, which nobody else can."""
@@ -63,25 +63,20 @@ class ReadOnly(dict[Any, Any]):
         return ReadOnly, (dict(self),)
 
 
-def frozen(value: Any) -> Any:
-    """`value` with every array and dict in it read-only; of arrays that nobody else has."""
+def frozen(value: Any, copied: bool = False) -> Any:
+    """`value` with every array and dict in it read-only.
+
+    Of arrays that nobody else has; with `copied` those that others can write to are copied.
+    """
     if _is_array(value):
-        base: Any = value
+        array = value.copy("K") if copied and _can_be_written(value) else value
+        base: Any = array
         while _is_array(base):
             base.flags.writeable, base = False, base.base
-        return value.view()  # which cannot be made writable
+        return array.view()  # which cannot be made writable
     if isinstance(value, dict):
-        return ReadOnly((key, frozen(each)) for key, each in value.items())
-    return type(value)(map(frozen, value)) if type(value) in (list, tuple) else value
-
-
-def _own(value: Any) -> Any:
-    """`value` with a copy of every array in it that others can write to."""
-    if _is_array(value):
-        return value.copy() if _can_be_written(value) else value
-    if isinstance(value, dict):
-        return {key: _own(each) for key, each in value.items()}
-    return type(value)(map(_own, value)) if type(value) in (list, tuple) else value
+        return ReadOnly((key, frozen(each, copied)) for key, each in value.items())
+    return type(value)(frozen(each, copied) for each in value) if type(value) in (list, tuple) else value
 
 
 def _can_be_written(array: "NDArray[Any]") -> bool:

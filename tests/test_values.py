@@ -70,18 +70,28 @@ def made(tmp_path_factory):
 KINDS = {"copy": copy.copy, "deepcopy": copy.deepcopy, "pickle": lambda each: pickle.loads(pickle.dumps(each))}
 
 
-def arrays_of(value):
-    """Every array that can be reached from a value without asking for anything hidden."""
-    if isinstance(value, np.ndarray):
-        yield value
-    elif isinstance(value, dict):
-        for each in value.values():
-            yield from arrays_of(each)
+def reached(value, hidden):
+    """A value and all that can be reached from it by entries and attributes, those with a hidden name only if asked."""
+    yield value
+    within = ()
+    if isinstance(value, dict):
+        within = value.values()
     elif isinstance(value, list | tuple):
-        for each in value:
-            yield from arrays_of(each)
+        within = value
     elif type(value).__module__.startswith("stdyn") and hasattr(value, "__dict__"):
-        yield from arrays_of(vars(value))
+        within = [each for name, each in vars(value).items() if hidden or not name.startswith("_")]
+    for each in within:
+        yield from reached(each, hidden)
+
+
+def arrays_of(value):
+    """Every array that can be reached, also from what is hidden."""
+    return (each for each in reached(value, hidden=True) if isinstance(each, np.ndarray))
+
+
+def dicts_of(value):
+    """Every dict that can be reached from public names."""
+    return (each for each in reached(value, hidden=False) if isinstance(each, dict))
 
 
 @pytest.mark.parametrize("kind", [*KINDS, "replace", "itself"])
@@ -98,20 +108,6 @@ def test_no_array_can_be_written_to_whatever_way_it_was_copied(made, kind):
         assert not any(array.flags.writeable for array in found), name
         assert one == each, name
         assert hash(one) == hash(each), name
-
-
-def dicts_of(value):
-    """Every dict that can be reached from the public names of a value."""
-    if isinstance(value, dict):
-        yield value
-        for each in value.values():
-            yield from dicts_of(each)
-    elif isinstance(value, list | tuple):
-        for each in value:
-            yield from dicts_of(each)
-    elif type(value).__module__.startswith("stdyn") and hasattr(value, "__dict__"):
-        for name in vars(value):
-            yield from dicts_of(getattr(value, name)) if not name.startswith("_") else ()
 
 
 @pytest.mark.parametrize("kind", [*KINDS, "replace", "itself"])

@@ -14,7 +14,7 @@ from stdyn.model.trajectory import Trajectory, nearest
 from stdyn.text import columns
 from stdyn.theory.fluctuations import Fluctuations
 from stdyn.theory.quadrature import SETS, alike
-from stdyn.values import Frozen, ReadOnly, frozen
+from stdyn.values import Frozen, frozen
 
 _ROUNDING = 1e-12  # a deviation this small (relative to 1 + |theory|) is none: all runs start at the same point,
 _TOLERANCES = 100  # and so is one of this many tolerances of the ODE solver
@@ -81,12 +81,12 @@ class Comparison(Frozen):
     @property
     def deviation(self) -> dict[str, Array]:
         """Mean over runs minus theory."""
-        return ReadOnly((name, frozen(self.mean[name] - self.theory[name])) for name in self.mean)
+        return frozen({name: self.mean[name] - self.theory[name] for name in self.mean})
 
     @property
     def in_errors(self) -> dict[str, Array]:
         """The deviation in standard errors."""
-        return ReadOnly((name, frozen(_ratio(of, self, name))) for name, of in self.deviation.items())
+        return frozen({name: _ratio(deviation, self, name) for name, deviation in self.deviation.items()})
 
     def within(self, name: str) -> np.ndarray:
         """At each alpha, whether all entries of the order parameter `name` deviate by no more than allowed."""

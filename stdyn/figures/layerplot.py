@@ -39,8 +39,8 @@ def figures(histories: list[History]) -> dict[str, Figure]:
     aligning = [rule for rule in groups if rule != "bp" and len(histories[0].widths) > 2]
     if aligning:
         drawn["angles"] = angles_figure(histories)
-    of = {rule: [each for each in histories if each.rule == rule] for rule in aligning}
-    return drawn | {f"{rule}_outputs": outputs_figure(of[rule]) for rule in aligning}
+    every = _of_each_rule(histories)
+    return drawn | {f"{rule}_outputs": outputs_figure(every[rule]) for rule in aligning}
 
 
 @checked
@@ -48,12 +48,14 @@ def by_rule(histories: list[History]) -> dict[str, list[History]]:
     """The histories of each rule; those that diverged are left out, unless all of a rule did."""
     if len({each.widths for each in histories}) > 1:
         raise InputError("histories must be of networks of the same widths to be drawn together")
-    groups = {}
-    for rule in style.RULES:
-        some = [each for each in histories if each.rule == rule]
-        if some:
-            groups[rule] = [each for each in some if each.diverged is None] or some
-    return groups
+    every = _of_each_rule(histories)
+    return {rule: [each for each in some if each.diverged is None] or some for rule, some in every.items()}
+
+
+def _of_each_rule(histories: list[History]) -> dict[str, list[History]]:
+    """All histories of each rule that has some, in the order of the rules."""
+    every = {rule: [each for each in histories if each.rule == rule] for rule in style.RULES}
+    return {rule: some for rule, some in every.items() if some}
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -315,8 +317,7 @@ def _network(first: History) -> str:
 def lost(histories: list[History]) -> list[str]:
     """For each rule, how many networks diverged, and what is drawn of them if all did."""
     said = []
-    for rule in by_rule(histories):
-        some = [each for each in histories if each.rule == rule]
+    for rule, some in _of_each_rule(histories).items():
         gone = sum(each.diverged is not None for each in some)
         if gone == len(some) == 1:
             said.append(f"the network of {rule.upper()} diverged: drawn as far as it got")

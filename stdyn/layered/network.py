@@ -16,7 +16,7 @@ from stdyn.checks import check_numbers, check_rng, integer, number
 from stdyn.errors import InputError
 from stdyn.layered.blas import Array, Compute, in_turn, product, subtract_product
 from stdyn.text import shown
-from stdyn.values import Frozen, frozen
+from stdyn.values import Frozen
 
 _TYPES = (np.float32, np.float64, "float32", "float64")
 RULES = ("bp", "fa", "dfa")
@@ -64,8 +64,7 @@ class Network(Frozen):
                     f"W[{l}] and b[{l}] must have shapes (n_{l + 1}, n_{l}) and (n_{l + 1},) with the n_{l} of the"
                     f" layer before, but have shapes {matrix.shape} and {bias.shape}"
                 )
-        for name, arrays in (("W", W), ("b", biases)):
-            object.__setattr__(self, name, frozen(tuple(np.array(each, order="F") for each in arrays)))
+        self._set(W=tuple(np.array(each, order="F") for each in W), b=tuple(map(np.array, biases)))
 
     @property
     def widths(self) -> tuple[int, ...]:

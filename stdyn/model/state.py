@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from stdyn.checks import Array, frozen_array, precision
 from stdyn.errors import InputError
-from stdyn.values import Frozen, ReadOnly, frozen
+from stdyn.values import Frozen, frozen
 
 ROUNDING = 1e-10  # relative to the largest eigenvalue: what counts as rounding in a symmetry or a negative eigenvalue
 
@@ -101,8 +101,7 @@ class OrderParameters(Frozen):
 
     def _hold(self, *arrays: Array) -> None:
         """Set all fields."""
-        for f, array in zip(fields(self), arrays, strict=True):
-            object.__setattr__(self, f.name, frozen(array))
+        self._set(**{f.name: array for f, array in zip(fields(self), arrays, strict=True)})
 
     @property
     def K(self) -> int:
@@ -117,7 +116,7 @@ class OrderParameters(Frozen):
     @property
     def C(self) -> Array:
         """The covariance [[Q, R], [R.T, T]] of the fields, shape (K+M, K+M)."""
-        return np.asarray(frozen(np.block([[self.Q, self.R], [self.R.T, self.T]])))
+        return frozen(np.block([[self.Q, self.R], [self.R.T, self.T]]))
 
     @cached_property
     def layout(self) -> "Layout":
@@ -127,7 +126,7 @@ class OrderParameters(Frozen):
     @property
     def order_parameters(self) -> dict[str, Array]:
         """Those that change with alpha, by name, in the order of the layout."""
-        return ReadOnly((block.name, getattr(self, block.name)) for block in self.layout.blocks)
+        return frozen({block.name: getattr(self, block.name) for block in self.layout.blocks})
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from stdyn.model.activations import known
 from stdyn.model.problem import RATES, Problem
 from stdyn.model.state import OrderParameters
 from stdyn.text import listing, shown
-from stdyn.values import Frozen, ReadOnly, frozen
+from stdyn.values import Frozen, frozen
 
 if TYPE_CHECKING:
     import xarray
@@ -111,7 +111,7 @@ class Trajectory(Frozen):
     @property
     def order_parameters(self) -> dict[str, Array]:
         """Those of the state vector by name, in the order of `problem.layout`."""
-        return ReadOnly({name: getattr(self, name) for name in self.problem.layout.places})
+        return frozen({name: getattr(self, name) for name in self.problem.layout.places})
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -163,7 +163,7 @@ class Trajectory(Frozen):
     @property
     def eps_g_error(self) -> Array:
         """By how much the formula of eps_g may be wrong at these order parameters: rounding, if g is smooth."""
-        return np.asarray(frozen(averages.eps_g_error(*self._of_eps_g)))
+        return frozen(averages.eps_g_error(*self._of_eps_g))
 
     @property
     def _of_eps_g(self) -> tuple[Any, ...]:

@@ -18,9 +18,7 @@ Jacobian = Callable[[float, Array], Array]
 
 _FIRST = 500  # steps, before which nothing is measured; from there on whenever their number has doubled
 _RELAXED = 0.5  # relaxation times to a step that is bounded by stability; up to 2.5 (RK23), 3.3 (RK45), 6.4 (DOP853)
-_FASTER = (
-    1.4  # times more growth in twice the steps: exponential in their number, for which it is 2; of a power it is 1
-)
+_FASTER = 1.4  # times more growth in twice the steps: of an exponential of their number it is 2, of a power 1
 _EARLY, _AWAY = 10, 1000  # parts of the steps and of the way, where something else bounds the steps, which may go away
 
 
