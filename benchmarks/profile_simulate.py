@@ -56,7 +56,9 @@ def parts():
         return lambda: activations(z, out[0], out[1])
 
     many = STEPS * RUNS
-    yield "reduced: all", lambda: reduced_kernels.reduced_run(*state, 500, (normals, rest), STEPS, arguments), many
+    marks, records = np.array([STEPS]), tuple(np.empty((RUNS, 1, 5, columns)) for columns in (5, 5, 1))
+    walk = 0, STEPS, marks, 0, records, arguments
+    yield "reduced: all", lambda: reduced_kernels.reduced_run(*state, 500, (normals, rest), *walk), many
     yield "  12 normals", lambda: random_kernels.normals(normals, g.reshape(-1, RUNS)), many
     yield "  chi^2", lambda: lengths(rest, g, chi2), many
     yield "  the step", lambda: reduced_kernels.reduced_steps(*state, 500, g, chi2, arguments), many
@@ -66,7 +68,8 @@ def parts():
     W, W_teacher = initial.weights(fa, 500, rng)
     v, zeta, xi = fa.start.v[:, None].copy(), np.zeros((32, 2)), np.empty((32, 512))
     inputs, noise = streams.stream(rng.spawn(1)[0], 32), streams.stream(rng.spawn(1)[0])
-    yield "network: all", lambda: network_kernels.network_run(W, v, W_teacher, (inputs, noise), 32, arguments), 32
+    walk_of_one = 0, 32, np.array([32]), 0, tuple(record[0] for record in records), arguments
+    yield "network: all", lambda: network_kernels.network_run(W, v, W_teacher, (inputs, noise), *walk_of_one), 32
     yield "  512 normals", lambda: random_kernels.normals(inputs, xi.reshape(-1, 32)), 32
     yield "  the step", lambda: network_kernels.network_steps(W, v, W_teacher, xi, zeta, arguments), 32
     yield "    activations", activate(rng.standard_normal((32, 1, 10))), 32

@@ -272,6 +272,21 @@ def reduced(network_step, script):
     row("a step of the NumPy script over one of a reduced run", script / step, "x")
 
 
+def records():
+    """What it costs to record every one of 20,000 steps, against recording the last alone."""
+    heading("20,000 steps of one run recorded one by one, K = M = 2, N = 1000, one core")
+    problem, steps = reference(K=2, M=2, N=1000), 2_000 if QUICK else 20_000
+    for simulate in (stdyn.simulate_network, stdyn.simulate_reduced):
+        cases = [
+            lambda simulate=simulate, alphas=alphas: simulate(problem, alphas, rng=np.random.default_rng(1), workers=1)
+            for alphas in (np.arange(1, steps + 1) / 1000, [steps / 1000])
+        ]
+        turns = in_turns(cases, 3 if QUICK else 9)
+        each, last = np.median(turns, axis=0)
+        row(f"`stdyn.{simulate.__name__}`", each, "s", note=f"{last:.2g} s without")
+        row("a record", np.median(turns[:, 0] - turns[:, 1]) / steps, "us", 10)
+
+
 def arithmetic(problem):
     """A function that takes BLOCK steps on examples drawn beforehand."""
     W, W_teacher = stdyn.weights(problem, problem.N, np.random.default_rng(2))
@@ -438,6 +453,7 @@ def main():
         right_hand_sides()
         odes()
         reduced(*network())
+        records()
     workers()
     memory()
     with cores(1):

@@ -3,6 +3,7 @@
 import numpy as np
 
 from stdyn.kernels.activation import activate
+from stdyn.kernels.algebra import overlaps
 from stdyn.kernels.compile import compiled
 from stdyn.kernels.parameters import backward, named
 from stdyn.kernels.random import normals
@@ -85,25 +86,41 @@ def network_steps(W, v, W_teacher, inputs, noise, parameters):
 
 
 @compiled
-def network_run(W, v, W_teacher, streams, steps, parameters):
-    """`network_steps` on `steps` fresh examples, drawn from streams = (that of the inputs, that of the noise).
+def network_record(W, v, W_teacher, R, Q, v_recorded):
+    """Fill R (K, M), Q (K, K) and v_recorded (K, O) with the order parameters of the network."""
+    R[:], Q[:] = overlaps(W, W_teacher), overlaps(W, W)
+    v_recorded[:] = v
+
+
+@compiled
+def network_run(W, v, W_teacher, streams, step, end, marks, done, records, parameters):
+    """`network_steps` from `step` to `end` on examples drawn from streams = (that of the inputs, that of the noise).
+
+    The order parameters after marks[a] steps go to row a of the records = (R (A, K, M), Q (A, K, K), v (A, K, O));
+    `done` rows are there, and end <= marks[-1]. Returns the step that was reached, less than `end` if the next one
+    diverges, and how many rows there are.
 
     Every example takes the same whole number of draws from each lane, so that a run does not depend on how its steps
     are divided into calls. Examples are drawn a few at a time, to be used while they are in the cache.
     """
     N, O, sigma = W.shape[1], v.shape[1], named(parameters).sigma
+    R, Q, v_recorded = records
     lanes = streams[0].shape[1]
     rows = (N + 2 * lanes - 1) // (2 * lanes) * 2
-    block = min(steps, max(4, CACHED // N))
+    block = min(end - step, max(4, CACHED // N))
     xi, zeta = np.empty((block, rows * lanes)), np.zeros((block, (O + 1) // 2 * 2))
-    taken = 0
-    while taken < steps:
-        size = min(block, steps - taken)
+    while True:
+        if done < len(marks) and step == marks[done]:
+            network_record(W, v, W_teacher, R[done], Q[done], v_recorded[done])
+            done += 1
+        if step == end:
+            break
+        size = min(block, end - step, marks[done] - step)
         normals(streams[0], xi[:size].reshape(size * rows, lanes))
         if sigma > 0:
             normals(streams[1], zeta[:size].reshape(-1, 1))
-        done = network_steps(W, v, W_teacher, xi[:size], zeta[:size], parameters)
-        taken += done
-        if done < size:
+        taken = network_steps(W, v, W_teacher, xi[:size], zeta[:size], parameters)
+        step += taken
+        if taken < size:
             break
-    return taken
+    return step, done

@@ -154,26 +154,40 @@ def _count(z, Delta, alive, taken):
 
 
 @ordered
-def reduced_overlaps(A, S, L):
-    """R = A L^T (runs, K, M) and Q = A A^T + S S^T (runs, K, K); A (K, M, runs), S (K, K, runs), L (M, M)."""
-    K, M, runs = A.shape
-    R, Q = np.zeros((runs, K, M)), np.zeros((runs, K, K))
-    for r in range(runs):
+def reduced_record(A, S, v, L, alive, row, records):
+    """Fill row `row` of the records of the runs that are alive.
+
+    These are R = A L^T (runs, rows, K, M), Q = A A^T + S S^T (runs, rows, K, K) and v (runs, rows, K, O). There may be
+    fewer runs in them than in A (K, M, runs), S (K, K, runs) and v (K, O, runs).
+    """
+    R, Q, v_recorded = records
+    (K, M), O = A.shape[:2], v.shape[1]
+    for r in range(len(R)):
+        if alive[r] == 0:
+            continue
         for i in range(K):
             for n in range(M):
+                R_in = 0.0
                 for j in range(n + 1):
-                    R[r, i, n] += A[i, j, r] * L[n, j]
+                    R_in += A[i, j, r] * L[n, j]
+                R[r, row, i, n] = R_in
             for k in range(K):
+                Q_ik = 0.0
                 for j in range(M):
-                    Q[r, i, k] += A[i, j, r] * A[k, j, r]
+                    Q_ik += A[i, j, r] * A[k, j, r]
                 for j in range(K):
-                    Q[r, i, k] += S[i, j, r] * S[k, j, r]
-    return R, Q
+                    Q_ik += S[i, j, r] * S[k, j, r]
+                Q[r, row, i, k] = Q_ik
+            for o in range(O):
+                v_recorded[r, row, i, o] = v[i, o, r]
 
 
 @ordered
-def reduced_run(A, S, v, L, alive, taken, N, streams, steps, parameters):
-    """`reduced_steps` for `steps` steps with random numbers from streams = (normals, chi^2), of a lane a run.
+def reduced_run(A, S, v, L, alive, taken, N, streams, step, end, marks, done, records, parameters):
+    """`reduced_steps` from `step` to `end` with random numbers from streams = (normals, chi^2), of a lane a run.
+
+    What there is after marks[a] steps goes to row a of the records, see `reduced_record`; `done` rows are there, and
+    end <= marks[-1]. Returns how many rows there are.
 
     Every step takes the same number of normals from each lane, so that a run depends neither on how its steps are
     divided into calls nor on the runs beside it.
@@ -181,11 +195,18 @@ def reduced_run(A, S, v, L, alive, taken, N, streams, steps, parameters):
     P, runs = A.shape[0] + A.shape[1], A.shape[2]
     last = P + v.shape[1] if named(parameters).sigma > 0 else P  # the row of the normal numbers that chi^2 needs
     rows = (last + 2) // 2 * 2
-    block = min(steps, max(1, CACHED // (rows * runs)))
+    block = min(end - step, max(1, CACHED // (rows * runs)))
     draws, chi2 = np.empty((block, rows, runs)), np.empty((block, runs))
-    for first in range(0, steps, block):
-        size = min(block, steps - first)
+    while True:
+        if done < len(marks) and step == marks[done]:
+            reduced_record(A, S, v, L, alive, done, records)
+            done += 1
+        if step == end:
+            break
+        size = min(block, end - step, marks[done] - step)
         normals(streams[0], draws[:size].reshape(size * rows, runs))
-        for step in range(size):
-            chi_squares(streams[1], N - P, draws[step, last], chi2[step])
+        for each in range(size):
+            chi_squares(streams[1], N - P, draws[each, last], chi2[each])
         reduced_steps(A, S, v, L, alive, taken, N, draws[:size], chi2[:size], parameters)
+        step += size
+    return done

@@ -4,13 +4,11 @@ import threading
 
 import numpy as np
 
-from stdyn.checks import Array
-from stdyn.kernels.algebra import overlaps
-from stdyn.kernels.network import network_run, network_steps
+from stdyn.kernels.network import network_record, network_run, network_steps
 from stdyn.model.initial import weights
 from stdyn.model.problem import Problem
 from stdyn.simulation import streams
-from stdyn.simulation.streams import AT_ONCE, BLOCK
+from stdyn.simulation.streams import AT_ONCE, BLOCK, Records
 
 _LANES = 32  # generators side by side that draw one example
 _FEWEST = 4  # examples a block: the change of a step is made in the next one of its block
@@ -28,27 +26,32 @@ class Network:
         self.parameters = problem.parameters
         self.noisy = problem.sigma > 0
         self.streams = (streams.stream(self.inputs, _LANES), streams.stream(self.noise)) if fast else None
-        self.steps = 0
+        self.steps, self.recorded = 0, 0
         self.diverged_at = np.full(1, np.inf)
 
-    def advance(self, steps: int, stop: threading.Event) -> None:
-        N = self.W.shape[1]
-        size = AT_ONCE // N if self.streams else BLOCK // N
-        while self.steps < steps and np.isinf(self.diverged_at[0]) and not stop.is_set():
-            size = min(max(size, _FEWEST), steps - self.steps)
-            taken = self._take(size)
-            self.steps += taken
-            if taken < size:
+    def advance(self, marks: np.ndarray, end: int, records: Records, stop: threading.Event) -> None:
+        rows = tuple(record[0] for record in records)
+        size = max((AT_ONCE if self.streams else BLOCK) // self.W.shape[1], _FEWEST)
+        while self.recorded < end and np.isinf(self.diverged_at[0]) and not stop.is_set():
+            until = min(self.steps + size, int(marks[end - 1]))
+            if self.streams:
+                self.steps, self.recorded = network_run(
+                    *(self.W, self.v, self.W_teacher, self.streams),
+                    *(self.steps, until, marks, self.recorded, rows, self.parameters),
+                )
+            else:
+                until = min(until, int(marks[self.recorded]))
+                self._take(until - self.steps)
+                if self.steps == marks[self.recorded]:
+                    network_record(self.W, self.v, self.W_teacher, *(row[self.recorded] for row in rows))
+                    self.recorded += 1
+            if self.steps < until:
                 self.diverged_at[0] = self.steps
 
-    def _take(self, steps: int) -> int:
-        """The number of steps taken, which is less than `steps` if the run has diverged."""
-        if self.streams:
-            return network_run(self.W, self.v, self.W_teacher, self.streams, steps, self.parameters)
-        xi = self.inputs.standard_normal((steps, self.W.shape[1]))
-        shape = (steps, self.v.shape[1])
-        zeta = self.noise.standard_normal(shape) if self.noisy else np.zeros(shape)
-        return network_steps(self.W, self.v, self.W_teacher, xi, zeta, self.parameters)
-
-    def order_parameters(self) -> dict[str, Array]:
-        return {"R": overlaps(self.W, self.W_teacher)[None], "Q": overlaps(self.W, self.W)[None], "v": self.v[None]}
+    def _take(self, steps: int) -> None:
+        """Take the steps that do not diverge, with NumPy's random numbers."""
+        if steps:
+            xi = self.inputs.standard_normal((steps, self.W.shape[1]))
+            shape = (steps, self.v.shape[1])
+            zeta = self.noise.standard_normal(shape) if self.noisy else np.zeros(shape)
+            self.steps += network_steps(self.W, self.v, self.W_teacher, xi, zeta, self.parameters)

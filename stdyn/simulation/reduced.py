@@ -5,12 +5,11 @@ from math import ceil
 
 import numpy as np
 
-from stdyn.checks import Array
-from stdyn.kernels.reduced import reduced_overlaps, reduced_run, reduced_steps
+from stdyn.kernels.reduced import reduced_record, reduced_run, reduced_steps
 from stdyn.model.initial import coordinates
 from stdyn.model.problem import Problem
 from stdyn.simulation import streams
-from stdyn.simulation.streams import AT_ONCE, BLOCK
+from stdyn.simulation.streams import AT_ONCE, BLOCK, Records
 
 _TOGETHER = 64  # runs that one thread takes its steps for at once
 PADDING = 8  # to a multiple of which their number is filled up: whole SIMD vectors
@@ -45,32 +44,36 @@ class Reduced:
         self.rows = start.K + start.M + (problem.outputs if problem.sigma > 0 else 0)
         self.parameters = problem.parameters
         self.alive, self.taken = np.ones(lanes), np.zeros(lanes)
-        self.steps = 0
+        self.steps, self.recorded = 0, 0
 
     @property
     def diverged_at(self) -> np.ndarray:
         return np.where(self.alive > 0, np.inf, self.taken)[: self.runs]
 
-    def advance(self, steps: int, stop: threading.Event) -> None:
-        normals = (AT_ONCE if self.streams else BLOCK) // (self.rows * len(self.taken))
-        while self.steps < steps and np.isinf(self.diverged_at).any() and not stop.is_set():
-            size = min(max(normals, 1), steps - self.steps)
-            self._take(size)
-            self.steps += size
+    def advance(self, marks: np.ndarray, end: int, records: Records, stop: threading.Event) -> None:
+        state, N = (self.A, self.S, self.v, self.L, self.alive), self.N
+        size = max((AT_ONCE if self.streams else BLOCK) // (self.rows * len(self.taken)), 1)
+        while self.recorded < end and np.isinf(self.diverged_at).any() and not stop.is_set():
+            until = min(self.steps + size, int(marks[end - 1]))
+            if self.streams:
+                self.recorded = reduced_run(
+                    *(*state, self.taken, N, self.streams),
+                    *(self.steps, until, marks, self.recorded, records, self.parameters),
+                )
+            else:
+                until = min(until, int(marks[self.recorded]))
+                self._take(until - self.steps)
+                if until == marks[self.recorded]:
+                    reduced_record(*state, self.recorded, records)
+                    self.recorded += 1
+            self.steps = until
 
     def _take(self, steps: int) -> None:
-        state, N = (self.A, self.S, self.v, self.L, self.alive, self.taken), self.N
-        if self.streams:
-            reduced_run(*state, N, self.streams, steps, self.parameters)
-            return
-        degrees = N - len(self.L) - len(self.A)
+        """Take steps with NumPy's random numbers."""
+        degrees = self.N - len(self.L) - len(self.A)
         g, chi2 = np.empty((steps, self.rows, self.runs)), np.zeros((steps, self.runs))
         for run, (normals, lengths) in enumerate(self.generators):
             g[:, :, run] = normals.standard_normal((steps, self.rows))
             if degrees:
                 chi2[:, run] = lengths.chisquare(degrees, steps)
-        reduced_steps(*state, N, g, chi2, self.parameters)
-
-    def order_parameters(self) -> dict[str, Array]:
-        R, Q = reduced_overlaps(self.A, self.S, self.L)
-        return {"R": R[: self.runs], "Q": Q[: self.runs], "v": np.moveaxis(self.v, -1, 0)[: self.runs]}
+        reduced_steps(*(self.A, self.S, self.v, self.L, self.alive, self.taken), self.N, g, chi2, self.parameters)

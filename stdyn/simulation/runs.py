@@ -20,6 +20,7 @@ from stdyn.progress import Bar, bar
 from stdyn.simulation import streams
 from stdyn.simulation.network import Network
 from stdyn.simulation.reduced import Reduced, groups
+from stdyn.simulation.streams import Records
 from stdyn.stopping import stoppable
 
 _TOGETHER = 0.1  # seconds, about, of the records that are made before all runs wait for each other
@@ -116,16 +117,17 @@ class _Walker(Protocol):
 
     runs: int
     steps: int  # steps taken, unless all have diverged
+    recorded: int  # records made
 
     @property
     def diverged_at(self) -> np.ndarray:
         """(runs,): the steps that each run took before it diverged, or infinity."""
 
-    def advance(self, steps: int, stop: threading.Event) -> None:
-        """Go on until `steps` steps have been taken in all, no run is left or `stop` is set."""
+    def advance(self, marks: np.ndarray, end: int, records: Records, stop: threading.Event) -> None:
+        """Go on until `end` records have been made, no run is left or `stop` is set.
 
-    def order_parameters(self) -> dict[str, Array]:
-        """Those of the state vector by name, (runs, …)."""
+        After marks[a] steps in all, row a of the records is filled for the runs that are left.
+        """
 
 
 def _simulate(
@@ -216,16 +218,17 @@ def _record(
     ends = np.cumsum([walker.runs for walker in walkers])
     shape = ends[-1], len(steps)
     records = {block.name: np.full((*shape, *block.shape), np.nan) for block in problem.layout.blocks}
-    walks = [
-        _Walk(walker, steps, {name: values[end - walker.runs : end] for name, values in records.items()})
-        for walker, end in zip(walkers, ends, strict=True)
-    ]
+    R, Q, v = (records[name].reshape(*shape, problem.start.K, -1) for name in ("R", "Q", "v"))
+    rows = [slice(end - walker.runs, end) for walker, end in zip(walkers, ends, strict=True)]
     stop, done, together = threading.Event(), 0, 1
     try:
         with ThreadPoolExecutor(workers) as pool:
             while done < len(steps) and any(np.isinf(walker.diverged_at).any() for walker in walkers):
                 began, end = time.perf_counter(), min(done + together, len(steps))
-                pending = {pool.submit(walk.record_to, end, stop) for walk in walks}
+                pending = {
+                    pool.submit(walker.advance, steps, end, (R[own], Q[own], v[own]), stop)
+                    for walker, own in zip(walkers, rows, strict=True)
+                }
                 try:
                     _wait(pending, walkers, bar)
                 except BaseException:
@@ -238,33 +241,9 @@ def _record(
                 elif took > _TOGETHER:
                     together = max(1, together // 2)
     except KeyboardInterrupt:
-        return records, min(walk.done for walk in walks), True
+        left = [walker.recorded for walker in walkers if np.isinf(walker.diverged_at).any()]
+        return records, min(left, default=len(steps)), True
     return records, len(steps), False
-
-
-class _Walk:
-    """The way of some runs through all records, and how many of these are `done`."""
-
-    def __init__(self, walker: _Walker, steps: np.ndarray, records: dict[str, Array]) -> None:
-        self.walker, self.steps, self.records, self.done = walker, steps.tolist(), records, 0
-
-    def record_to(self, end: int, stop: threading.Event) -> None:
-        """Go on until `end` records are done, or `stop` is set."""
-        walker = self.walker
-        while self.done < end:
-            walker.advance(self.steps[self.done], stop)
-            if stop.is_set():
-                return
-            left = np.isinf(walker.diverged_at)
-            if left.all():
-                for name, values in walker.order_parameters().items():
-                    here = self.records[name][:, self.done]
-                    here[:] = values.reshape(here.shape)
-            elif left.any():
-                for name, values in walker.order_parameters().items():
-                    here = self.records[name][:, self.done]
-                    here[left] = values.reshape(here.shape)[left]
-            self.done += 1
 
 
 def _wait(pending: set[Future[None]], walkers: Sequence[_Walker], bar: Bar) -> None:

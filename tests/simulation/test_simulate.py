@@ -6,6 +6,7 @@ import signal
 import threading
 import time
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -26,6 +27,7 @@ from stdyn import (
 )
 from stdyn.kernels import network as network_kernels
 from stdyn.kernels import random as random_kernels
+from stdyn.simulation import runs as simulation_runs
 from stdyn.simulation import streams
 
 
@@ -110,6 +112,23 @@ def test_a_run_depends_on_its_seed_alone():
     assert not np.array_equal(runs.R[0], runs.R[1])
 
 
+@pytest.mark.parametrize("normals", ["fast", "numpy"])
+@pytest.mark.parametrize("simulate", [simulate_network, simulate_reduced])
+def test_a_record_does_not_depend_on_the_others(simulate, normals):
+    """Every step recorded, some, the last alone: the same bits, at the start and where a block of draws ends too."""
+    problem = random_problem(2, 3, 2, N=50, sigma=0.1)
+    every, some, last = (
+        simulate(problem, np.array(steps) / 50, runs=3, rng=generator(), normals=normals, workers=2)
+        for steps in (range(1001), [0, 1, 7, 81, 82, 500, 1000], [1000])
+    )
+    for name in "RQv":
+        here = getattr(every, name)
+        assert np.isfinite(here).all()
+        assert len(np.unique(here[0, :, 0, 0])) == 1001
+        np.testing.assert_array_equal(getattr(some, name), here[:, [0, 1, 7, 81, 82, 500, 1000]])
+        np.testing.assert_array_equal(getattr(last, name), here[:, [1000]])
+
+
 def test_successive_ensembles_from_one_generator_differ():
     """Each call spawns streams of its own."""
     problem, rng = random_problem(1, 1, N=10), generator()
@@ -189,7 +208,9 @@ def test_all_runs_diverge():
         assert np.isnan(runs.R[run, ~alive]).all()
 
 
-def test_one_run_diverges_and_the_others_go_on():
+@pytest.mark.parametrize("normals", ["fast", "numpy"])
+@pytest.mark.parametrize("simulate", [simulate_network, simulate_reduced])
+def test_one_run_diverges_and_the_others_go_on(simulate, normals):
     """NaN in the diverged run from there on, nothing in the others; compare leaves these alphas out."""
     problem = random_problem(
         1, 1, seed=3, activation="linear", rule="bp", eta=1.8, eta_v=0.0, decay=0.0, decay_v=0.0, N=6
@@ -197,14 +218,42 @@ def test_one_run_diverges_and_the_others_go_on():
     problem = replace(problem, start=replace(problem.start, v=[1.0]))
     alphas = np.linspace(0, 400, 401)
     with pytest.warns(DivergenceWarning, match=r"of 20 runs diverged"):
-        runs = simulate_network(problem, alphas, runs=20, rng=generator(0))
+        runs = simulate(problem, alphas, runs=20, rng=generator(0), normals=normals)
     gone = np.isfinite(runs.diverged_at)
     assert 0 < gone.sum() < 20
     assert len(runs.alphas) == len(alphas)
     assert np.isfinite(runs.R[~gone]).all()
-    assert np.isnan(runs.R[gone, -1]).all()
+    for run in range(20):
+        assert np.isfinite(runs.Q[run, alphas <= runs.diverged_at[run]]).all()
+        assert np.isnan(runs.Q[run, alphas > runs.diverged_at[run]]).all()
     comparison = compare(runs, integrate(problem, alphas))
     assert comparison.alphas[-1] < runs.diverged_at.min()
+
+
+def test_an_interruption_beside_runs_that_diverged_keeps_the_others():
+    """What was recorded of the others after some had diverged is not cut off where these ended."""
+
+    class Walker:
+        runs, steps, recorded = 1, 0, 0
+
+        def __init__(self, ends):
+            self.ends, self.diverged_at = ends, np.full(1, np.inf)
+
+        def advance(self, marks, end, records, stop):
+            if end > self.ends:
+                self.diverged_at[:] = self.ends
+            self.recorded = min(end, self.ends)
+            records[0][:, : self.recorded] = 1.0
+
+    def interrupt():
+        if walkers[1].recorded >= 100:
+            raise KeyboardInterrupt
+
+    walkers, bar = [Walker(3), Walker(10**6)], SimpleNamespace(n=0, update=lambda _: interrupt())
+    records, kept, interrupted = simulation_runs._record(random_problem(1, 1), walkers, np.arange(1000), 2, bar)
+    assert interrupted
+    assert 100 <= kept == walkers[1].recorded < 1000
+    np.testing.assert_array_equal(np.isfinite(records["R"][..., 0, 0]).sum(axis=1), [3, kept])
 
 
 # ---------------------------------------------------------------------------------------------------------------------
