@@ -80,7 +80,7 @@ def deviation(ax: Axes, theory: Trajectory, ensembles: list[Trajectory]) -> list
                      label=rf"{name}, $\propto 1/\sqrt{{N}}$")  # fmt: skip
     seen = squared > 2 * error
     bias, low, high = np.sqrt([squared[seen], (squared - error)[seen], (squared + error)[seen]])
-    drawn.append(ax.errorbar(sizes[seen], bias, [bias - low, high - bias], fmt=look.marker, color=look.colour,
+    drawn.append(ax.errorbar(sizes[seen], bias, np.array([bias - low, high - bias]), fmt=look.marker, color=look.colour,
                              mfc="white", ms=5, lw=1, label=f"{name}, mean over runs"))  # fmt: skip
     if seen[0]:
         drawn += ax.plot(sizes, bias[0] * sizes[0] / sizes, look.dash, color=look.colour, lw=0.9, alpha=0.5,

@@ -253,7 +253,8 @@ def curve(
         shown = markers_at(pair.runs.alphas)
         values = getattr(pair.runs, name)[(slice(None), shown, *entry)]
         mean, low, high = _mean_and_ends(name, values)
-        ax.errorbar(pair.runs.alphas[shown], mean, [mean - low, high - mean], fmt=marker, color=colour, lw=0.8,
+        spread = np.array([mean - low, high - mean])
+        ax.errorbar(pair.runs.alphas[shown], mean, spread, fmt=marker, color=colour, lw=0.8,
                     ms=2.6 if thin else 3.6, mfc="white", mew=0.8, label=label)  # fmt: skip
 
 

@@ -332,7 +332,8 @@ def escapes(ax: Axes, problem: Problem, times: EscapeTimes, seen: dict[int, Arra
     rate = times.rate
     ax.plot(span, middle, dash, color=colour, label=rf"{name}: $\ln N / 2\lambda$ + const, $\lambda$ = {rate:.3g}")
     low, middle, high = np.array([_censored(seen[N]) for N in sizes]).T
-    ax.errorbar(sizes, middle, [middle - low, high - middle], fmt=marker, color=colour, mfc="white", ms=5, lw=1,
+    spread = np.array([middle - low, high - middle])
+    ax.errorbar(sizes, middle, spread, fmt=marker, color=colour, mfc="white", ms=5, lw=1,
                 label=f"{name}: reduced runs, median and 5 – 95 %")  # fmt: skip
     size_axis(ax)
     ax.set_ylabel(r"plateau left at $\alpha$")
