@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from concurrent.futures import Executor, Future, InvalidStateError, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import wait
@@ -88,7 +88,7 @@ def processes(workers: int | None = None) -> Iterator[Executor]:
         pool.shutdown(wait=False, cancel_futures=True)
         end = time.monotonic() + _GRACE
         for child in set(multiprocessing.active_children()) - before:
-            child.join(max(0.0, end - time.monotonic()))  # at once terminated, the pool stumbles over what it cancels
+            child.join(max(0.0, end - time.monotonic()))
             child.terminate()
         with suppress(AttributeError, OSError):  # who reads a result that was cut off would wait for its rest for ever
             pool._result_queue._writer.close()  # type: ignore[attr-defined]
@@ -101,7 +101,17 @@ class _Pool(ProcessPoolExecutor):
 
     def submit(self, function: Callable[..., T], /, *arguments: Any, **keywords: Any) -> Future[T]:
         with _blocked(), _starting():  # the first call starts the workers
-            return super().submit(function, *arguments, **keywords)
+            future = super().submit(function, *arguments, **keywords)
+        future.__class__ = _OfAPool
+        return future
+
+
+class _OfAPool(Future[T]):
+    """A future that may be cancelled while a worker dies: the thread of Python 3.11's pool would end in a traceback."""
+
+    def set_exception(self, exception: BaseException | None) -> None:
+        with suppress(InvalidStateError):
+            super().set_exception(exception)
 
 
 @contextmanager

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -118,6 +119,24 @@ def _terminated():
     except KeyboardInterrupt:
         return "went on"
     return "not ended"
+
+
+def test_a_worker_that_dies_while_its_work_is_cancelled_is_no_traceback(monkeypatch):
+    """As when SIGTERM comes to all processes of a scan; before, the thread of Python 3.11's pool ended in one."""
+    raised = []
+    monkeypatch.setattr(threading, "excepthook", raised.append)
+    with pytest.raises(KeyboardInterrupt), executors.processes(1) as pool:
+        worker = pool.submit(os.getpid).result()
+        futures = [pool.submit(time.sleep, 60) for _ in range(20)]
+        time.sleep(0.2)
+        thread = pool._executor_manager_thread
+        assert all(future.cancel() for future in futures[5:])  # those before are in a worker's hands
+        os.kill(worker, signal.SIGKILL)
+        assert isinstance(futures[0].exception(10), BrokenProcessPool)
+        thread.join(10)
+        raise KeyboardInterrupt
+    assert not thread.is_alive()
+    assert raised == []
 
 
 @pytest.mark.slow
