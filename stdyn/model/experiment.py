@@ -68,7 +68,7 @@ class Experiment(Frozen):
     alpha_min: float = parameter(
         _FIRST, "First alpha after 0 of a logarithmic grid; a tenth of alpha_max if that is not above the default."
     )
-    points: int = parameter(121, "Number of recorded alphas.")
+    points: int = parameter(121, "Number of recorded alphas: multiples of 1/N, fewer where they are closer than that.")
     spacing: str = parameter("log", "Spacing of the recorded alphas: log or linear.")
     method: str = parameter(
         "both", "Simulate the network, the reduced process (the same law, without the N) or, in compare, both."
