@@ -38,8 +38,8 @@ def frozen_array(name: str, value: ArrayLike, ndim: tuple[int, ...]) -> Array:
     """A read-only float copy of `value`, refused if it is not finite or has a wrong number of axes."""
     array = floats(name, value)
     if array.ndim not in ndim:
-        axes = " or ".join(map(str, ndim))
-        raise InputError(f"{name} must have {axes} axes, but has shape {array.shape}")
+        axes = "1 axis" if ndim == (1,) else f"{' or '.join(map(str, ndim))} axes"
+        raise InputError(f"{name} must have {axes}, but has shape {array.shape}")
     if array.size == 0:
         raise InputError(f"{name} must not be empty, but has shape {array.shape}")
     if not np.isfinite(array).all():

@@ -20,7 +20,10 @@ class InputError(ValueError):
 
 
 class DivergenceWarning(RuntimeWarning):
-    """The order parameters grew without bound (eta or the decay is too large); the result ends where they did."""
+    """The order parameters grew without bound (eta or the decay is too large); the result ends where they did.
+
+    Like `SolverWarning` and `SymmetryWarning` it has the result as its `trajectory`, for who makes warnings exceptions.
+    """
 
 
 class SolverWarning(RuntimeWarning):
@@ -37,6 +40,9 @@ class NoGradientWarning(RuntimeWarning):
 
 class NothingFoundWarning(RuntimeWarning):
     """No fixed point was found from any start; the message says how the searches ended."""
+
+
+WARNINGS = (DivergenceWarning, SolverWarning, SymmetryWarning, NoGradientWarning, NothingFoundWarning)
 
 
 class Interrupted(KeyboardInterrupt):
@@ -91,11 +97,16 @@ def said(error: BaseException) -> str:
 _gathered: ContextVar[list[str] | None] = ContextVar("gathered", default=None)  # of each thread its own
 
 
-def warn(words: str, category: type[Warning], stacklevel: int = 2) -> None:
-    """warnings.warn, or where words are gathered instead, one more of them."""
+def warn(words: str, category: type[Warning], stacklevel: int = 2, **kept: Any) -> None:
+    """warnings.warn, or where words are gathered instead, one more of them.
+
+    Where warnings are made exceptions, what is `kept` are attributes of the exception, so that no result is lost.
+    """
     into = _gathered.get()
     if into is None:
-        warnings.warn(words, category, stacklevel + 1)
+        warning = category(words)
+        vars(warning).update(kept)
+        warnings.warn(warning, stacklevel=stacklevel + 1)
     else:
         into.append(words)
 

@@ -11,6 +11,7 @@ from scipy.stats import t as student_t
 from stdyn.checks import Array, check_type, number
 from stdyn.errors import InputError
 from stdyn.model.trajectory import Trajectory, nearest
+from stdyn.stopping import stoppable
 from stdyn.text import columns
 from stdyn.theory.fluctuations import Fluctuations
 from stdyn.theory.quadrature import SETS, alike
@@ -144,6 +145,7 @@ def _ratio(deviation: Array, comparison: Comparison, name: str) -> Array:
     return np.where(np.isnan(error), np.nan, ratio)
 
 
+@stoppable()
 def compare(
     runs: Trajectory, theory: Trajectory | Fluctuations, *, false_alarm: float = 1e-3, bias: float = 0.0
 ) -> Comparison:
@@ -416,6 +418,7 @@ def finite_size(runs: Trajectory, theory: Trajectory) -> tuple[float, float, flo
     return float(np.sqrt(np.mean(apart**2))), squared_bias(means), float(error)
 
 
+@stoppable()
 def match_teachers(runs: Trajectory, theory: Trajectory) -> Trajectory:
     """`runs`, the exchangeable teacher units of each run renamed to lie as close to the theory's as they can.
 

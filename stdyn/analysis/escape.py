@@ -12,6 +12,7 @@ from stdyn.errors import InputError
 from stdyn.model.problem import Problem
 from stdyn.model.state import OrderParameters
 from stdyn.model.trajectory import Trajectory
+from stdyn.stopping import stoppable
 from stdyn.text import columns
 from stdyn.theory.expansion import Expansion
 from stdyn.theory.fixedpoints import FixedPoint, fixed_point
@@ -64,6 +65,7 @@ class Plateau(Frozen):
     predicted_end: float
 
 
+@stoppable()
 def plateaus(trajectory: Trajectory) -> list[Plateau]:
     """The plateaus of a solution of the ODEs, in order, each with its saddle.
 
@@ -205,6 +207,7 @@ class EscapeTimes(Frozen):
         return columns(rows)
 
 
+@stoppable()
 def escape_times(problem: Problem, *, draws: int = 400, rng: np.random.Generator) -> EscapeTimes:
     """The law of the alpha at which runs from a symmetric start leave its plateau, as N -> infinity.
 

@@ -4,6 +4,7 @@ Heavy modules are imported inside the commands, so that --help answers at once.
 """
 
 import io
+import os
 import signal
 import sys
 import warnings
@@ -16,7 +17,7 @@ from stdyn.command import compare, info, integrate, mnist, plot, scan, simulate,
 from stdyn.command.group import cli
 from stdyn.command.output import Stopped, interrupted
 from stdyn.command.streams import Tolerant
-from stdyn.errors import InputError
+from stdyn.errors import WARNINGS, InputError
 from stdyn.stopping import Signals, stoppable
 from stdyn.text import message as one_line
 
@@ -29,7 +30,12 @@ def main() -> None:
     Stopped by a signal it exits with 128 + its number, as shells say it: 130 for Ctrl-C, 143 for SIGTERM, 129 for
     SIGHUP. Output that nobody takes, as the terminal is closed, does not stop it.
     """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:  # closed by who started the command
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115  (for as long as the process lives)
     warnings.showwarning = _say_warning
+    for category in WARNINGS:  # made exceptions by the user, they would be no words
+        warnings.filterwarnings("default", category=category)
     for stream in (sys.stdout, sys.stderr):  # what is not in their encoding is written as it is in Python
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")

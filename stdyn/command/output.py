@@ -247,7 +247,8 @@ def draw_figures(
 
 def _kept(result: Result, path: Path, why: str) -> NotWritten:
     """Keep a result that cannot be written to its path in the folder for temporary files."""
-    from stdyn.files.paths import NOWHERE, elsewhere
+    from stdyn.files.journal import elsewhere
+    from stdyn.files.paths import NOWHERE
 
     try:
         instead = elsewhere(path)

@@ -12,11 +12,14 @@ import errno
 import hashlib
 import io
 import os
+import shutil
 import stat
 import struct
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
 from stdyn.errors import InputError
 
@@ -131,8 +134,14 @@ class JournaledFile(io.RawIOBase):
         """Make everything that was written since the last commit permanent.
 
         Where an OSError is raised (the disk is full), a file opened anew holds the old state, or the new one if only
-        the last step failed.
+        the last step failed. Where somebody has removed or moved the file it is made anew.
         """
+        gone = None if self._is_there() else self._make_anew()
+        self._commit()
+        if gone is not None:
+            raise gone
+
+    def _commit(self) -> None:
         if not self._pages and self._size == self._committed:
             return
         for number in range(self._valid // _PAGE, -(-min(self._size, self._committed) // _PAGE)):
@@ -151,6 +160,32 @@ class JournaledFile(io.RawIOBase):
             raise
         self._apply(old)
         self._pages.clear()
+
+    def _is_there(self) -> bool:
+        try:
+            return os.path.samestat(os.stat(self.path), os.fstat(self._file.fileno()))
+        except FileNotFoundError:
+            return False
+
+    def _make_anew(self) -> OSError | None:
+        """Have the file of the last commit at its place again, or elsewhere, with an OSError, if it cannot be there."""
+        gone: OSError | None = None
+        try:
+            anew = open(self.path, "x+b", buffering=0)  # noqa: SIM115  (closed by close)
+        except OSError as error:
+            place = elsewhere(self.path)
+            anew = open(place, "x+b", buffering=0)  # noqa: SIM115
+            self.path, self.journal = place, journal_of(place)
+            why = "another file is in its place" if isinstance(error, FileExistsError) else error.strerror
+            gone = OSError(error.errno, f"{why}; what was to be in it is in {place}")
+        with contextlib.suppress(OSError):
+            lock(anew)
+        os.chmod(self.path, stat.S_IMODE(os.fstat(self._file.fileno()).st_mode))
+        self._file.seek(0)
+        shutil.copyfileobj(self._file, anew, 2**20)
+        self._file.close()
+        self._file = anew
+        return gone
 
     def _put(self, pages: dict[int, bytearray]) -> None:
         """Write pages, those that follow each other at once."""
@@ -240,6 +275,12 @@ def _open_regular(path: str, flags: int) -> int:
         os.close(descriptor)
         raise FileNotFoundError
     return descriptor
+
+
+def elsewhere(path: Path) -> Path:
+    """A path in the folder for temporary files for what cannot be written to `path`; nothing is there yet."""
+    stem = os.fsencode(path.stem)[:100].decode(errors="ignore")
+    return Path(tempfile.gettempdir()) / f"{stem}_{uuid4().hex[:8]}{path.suffix[:20]}"
 
 
 def journal_of(path: Path) -> Path:

@@ -13,7 +13,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from stdyn.errors import InputError, NotWritten
-from stdyn.files.journal import LONGEST_NAME, is_locked, lock
+from stdyn.files.journal import LONGEST_NAME, elsewhere, is_locked, lock
 from stdyn.stopping import uninterrupted
 
 NOWHERE = "nor could it be kept in a folder for temporary files"
@@ -219,12 +219,6 @@ def move_into_place(image: io.BytesIO, path: Path, overwrite: bool, is_result: b
             said = f"{path} cannot be written: {why}"
             raise (_elsewhere(image, path, why) if is_result else NotWritten(said, why=why)) from error
     return path
-
-
-def elsewhere(path: Path) -> Path:
-    """A path in the folder for temporary files for what cannot be written to `path`; nothing is there yet."""
-    stem = os.fsencode(path.stem)[:100].decode(errors="ignore")
-    return Path(tempfile.gettempdir()) / f"{stem}_{uuid4().hex[:8]}{path.suffix[:20]}"
 
 
 def _elsewhere(image: io.BytesIO, path: Path, why: str) -> NotWritten:

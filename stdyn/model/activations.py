@@ -1,5 +1,6 @@
 """Activation functions g and g': those with closed-form averages, others by name, and any that numba compiles."""
 
+import dis
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -220,6 +221,12 @@ def activation(g: Callable, g_prime: Callable, name: str | None = None) -> Activ
     for argument, function in (("g", g), ("g_prime", g_prime)):
         if not callable(function):
             raise InputError(f"{argument} must be a function of a number, but is {shown(function)}")
+        code = getattr(getattr(function, "py_func", function), "__code__", None)
+        if code is not None and any(step.opname == "RAISE_VARARGS" for step in dis.get_instructions(code)):
+            raise InputError(
+                f"{argument} must not raise exceptions, of which kernels cannot hear, but has a raise or an assert"
+                " (where there is no value it is to return nan)"
+            )
     unnamed = name is None and getattr(g, "__name__", "<lambda>") in ("<lambda>", *BUILT_IN)
     name = "g" if unnamed else getattr(g, "__name__", "g") if name is None else name
     if not isinstance(name, str) or not name or name in BUILT_IN:
@@ -293,7 +300,7 @@ def _from_file(place: str, argument: str) -> Activation:
     found: dict[str, Any] = {"__name__": "<run_path>", "__file__": path}  # no module: functions are sent by value
     try:
         exec(compile(Path(path).read_bytes(), path, "exec"), found)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise InputError(f"{argument} is to come from {path}, but running it fails: {shown(error)}") from None
     made = found.get(name)
     if not isinstance(made, Activation):

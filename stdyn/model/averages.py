@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from stdyn.checks import Array, as_floats
-from stdyn.errors import InputError
+from stdyn.errors import InputError, warn
 from stdyn.kernels.activation import Code
 from stdyn.kernels.averages import relu
 from stdyn.model import truncated
@@ -38,6 +38,7 @@ _FINE, _FINER = _Rule(96, 4), _Rule(384, 16)  # the second where the first is no
 _NODES = 40  # in a panel
 _ENOUGH = 1e-9  # relative to <g^2>
 _ROUNDING = 4e-16
+_SEEN = 10.0  # in standard deviations: beyond it come 1e-23 of all fields
 _FURTHEST = 14.0  # where exp(-x^2/4) is 1e-21
 
 _total = functools.partial(functools.reduce, np.add)
@@ -106,6 +107,22 @@ class _Fields:
         """Those of some rows of the leading axes, by the finer rule."""
         return _Fields(self.activation, self.variance[rows], _FINER)
 
+    def _values(self, sigma: Array, x: Array) -> Array:
+        """g(sigma x), (sigma, nodes x); NaN at all nodes, and said, if it is not finite where fields come."""
+        z = sigma[:, None] * x
+        values = self.activation(z)[0]
+        wrong = ~np.isfinite(values) & np.isfinite(z)
+        values[wrong & (np.abs(x) > _SEEN)] = 0.0
+        wrong &= np.abs(x) <= _SEEN
+        for row in np.flatnonzero(wrong.any(axis=1))[:1]:
+            warn(
+                f"averages over {self.activation}, as in eps_g, are NaN where fields come to where it is not finite:"
+                f" at {z[row][wrong[row]][0]:.1g}, say",
+                RuntimeWarning,
+            )
+        values[wrong.any(axis=1)] = np.nan
+        return values
+
     @cached_property
     def coefficients(self) -> "_Coefficients":
         """Computed once for every different variance."""
@@ -115,7 +132,7 @@ class _Fields:
         left, squares = np.empty((self.rule.terms, len(sigma))), np.empty(len(sigma))
         for part in np.array_split(np.arange(len(sigma)), len(sigma) // 2**14 + 1):
             z = sigma[part, None] * x
-            values = self.activation(z)[0]
+            values = self._values(sigma[part], x)
             if thresholds:
                 values -= (sigma[part, None] > 0) * powers(z, thresholds)
             left[:, part] = (values @ weights).T
@@ -205,7 +222,8 @@ def _mehler(g_a: Array, g_c: Array, rho: Array) -> Array:
     total = np.zeros_like(rho)
     for n in range(max(np.flatnonzero(above[0] & above[1]), default=-1), -1, -1):
         total = total * rho + g_a[n][..., :, None] * g_c[n][..., None, :]
-    return total
+    known_a, known_c = (np.isfinite(g[0]) for g in (g_a, g_c))
+    return np.where(known_a[..., :, None] & known_c[..., None, :], total, np.nan)
 
 
 def _sharp(a: _Fields, c: _Fields, rho: Array, root: Array) -> Array:

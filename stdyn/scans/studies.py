@@ -13,6 +13,7 @@ from stdyn.model.problem import Problem
 from stdyn.model.trajectory import Trajectory
 from stdyn.progress import bar
 from stdyn.scans.variations import Variations
+from stdyn.stopping import stoppable
 from stdyn.text import columns
 from stdyn.theory.critical import critical_eta
 from stdyn.theory.fixedpoints import FixedPoint, fixed_point, perfect_learning
@@ -96,6 +97,7 @@ def report(theory: Trajectory, found: list[Plateau], points: list[FixedPoint]) -
     return "\n".join([f"{problem.rule}:", plateaus, "", fixed, *moves, critical])
 
 
+@stoppable()
 def study(variations: Variations, alphas: Array, *, progress: bool = False) -> Study:
     """The plateau, its saddle and the final error for every value of the quantity that varies.
 

@@ -179,7 +179,7 @@ def _simulate(
         if interrupted:
             raise Interrupted(trajectory) if kept else KeyboardInterrupt
     if said:
-        warn(said["warning"], DivergenceWarning, stacklevel=3)
+        warn(said["warning"], DivergenceWarning, stacklevel=3, trajectory=trajectory)
     return trajectory
 
 

@@ -12,6 +12,7 @@ from stdyn.errors import InputError
 from stdyn.kernels.expansion import step_inside
 from stdyn.model.problem import Problem
 from stdyn.model.state import OrderParameters
+from stdyn.stopping import stoppable
 from stdyn.theory.expansion import Expansion
 from stdyn.theory.fixedpoints import ZERO, check_state, free_places, perfect_learning
 from stdyn.theory.symmetry import orbits_around
@@ -22,6 +23,7 @@ _ACROSS = 1e-7  # their step
 _LOWEST, _HIGHEST, _TRIED = 1e-4, 1e4, 81  # values of eta between which a change of sign is looked for
 
 
+@stoppable()
 def critical_eta(problem: Problem, at: OrderParameters | None = None) -> float:
     """The learning rate of the first layer above which perfect learning is unstable.
 

@@ -18,6 +18,7 @@ from stdyn.model import averages
 from stdyn.model.initial import root
 from stdyn.model.problem import Problem
 from stdyn.model.state import OrderParameters
+from stdyn.stopping import stoppable
 from stdyn.theory.expansion import Expansion
 from stdyn.theory.stepping import solve
 from stdyn.theory.symmetry import Orbits, equivalent, find_orbits
@@ -127,6 +128,7 @@ class FixedPoint(Frozen):
         )
 
 
+@stoppable()
 def fixed_points(
     problem: Problem,
     starts: Iterable[OrderParameters] | None = None,
@@ -165,6 +167,8 @@ def fixed_points(
     ------
     InputError
         If the first layer does not move (eta = 0), or a start does not fit the problem.
+    KeyboardInterrupt
+        On Ctrl-C, SIGTERM or SIGHUP; its `fixed_points` are those found until then.
     """
     check_type("problem", problem, Problem)
     if problem.eta == 0:
@@ -180,12 +184,17 @@ def fixed_points(
         starts += alike(problem)
         with suppress(InputError):  # K != M, or a frozen v that is not the teacher's
             starts.append(perfect_learning(problem))
-    reached = [_reached(problem, start) for start in starts]
+    reached: list[FixedPoint | str] = []
+    try:
+        reached += (_reached(problem, start) for start in starts)
+    except KeyboardInterrupt as stop:
+        vars(stop)["fixed_points"] = merged(point for point in reached if not isinstance(point, str))
+        raise
     points = [point for point in reached if not isinstance(point, str)]
     if not points:
         counts = Counter(why for why in reached if isinstance(why, str))
         ends = ", ".join(f"{count} {why}" for why, count in counts.most_common()) or "there were none"
-        warn(f"no fixed point was found from {len(reached)} starts: {ends}", NothingFoundWarning)
+        warn(f"no fixed point was found from {len(reached)} starts: {ends}", NothingFoundWarning, stacklevel=3)
     return merged(points)
 
 
@@ -278,7 +287,8 @@ def _root(expansion: Expansion, w: Array, orbits: Orbits) -> Array | str:
     expand[np.arange(len(w)), orbits.orbit] = orbits.sign
     reduce = expand.T / np.bincount(orbits.orbit)[:, None]
     expand, rest = expand[:, moving], expand @ s - expand[:, moving] @ s[moving]
-    reduce, expand = reduce[moving] / rate, unit[:, None] * expand
+    with np.errstate(all="ignore"):  # rates at the edge of floating-point numbers
+        reduce, expand = reduce[moving] / rate, unit[:, None] * expand
     units = np.abs(expand).max(axis=0, initial=0)
 
     def drift(x: Array) -> Array:

@@ -232,14 +232,14 @@ def _fluctuations(
             raise InputError(f"method must lead the ODEs with rtol = {rtol:g} as far as with rtol, but {words}")
         return expansion.to_w(found.y[: len(times)])
 
-    w = solution(ends) if len(ends) else np.zeros((0, expansion.size))
     found: list[Moments] = []
     try:
+        w = solution(ends) if len(ends) else np.zeros((0, expansion.size))
         for now in propagate(expansion, solution, ends, points, progress) if len(ends) else ():
             found.append(now)
     except KeyboardInterrupt:
         if not found:
-            raise
+            raise Interrupted(theory) from None
         said = {"interrupted": f"before alpha = {ends[min(len(found), len(ends) - 1)]:g}"}
         some = replace(_up_to(theory, len(found)), attributes=theory.attributes | said)
         raise Interrupted(_results(some, expansion, w, found)) from None

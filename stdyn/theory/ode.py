@@ -124,7 +124,7 @@ def integrate(
         if end is not None and end.why == "interrupted":
             raise Interrupted(trajectory) if len(alphas) else KeyboardInterrupt
     for words, category in said.items():
-        warn(words, category)
+        warn(words, category, trajectory=trajectory)
     return trajectory
 
 

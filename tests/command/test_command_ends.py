@@ -159,3 +159,35 @@ def test_ctrl_c_while_the_command_is_imported_is_one_line(tmp_path):
     command = [sys.executable, "-m", "stdyn", "integrate"]
     found = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": paths})
     assert (found.returncode, found.stderr) == (130, "stdyn: interrupted before anything was written\n")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="closes streams as a shell does")
+@pytest.mark.parametrize("closed", [(1,), (2,), (0, 1, 2)])
+def test_closed_streams_stop_nothing(tmp_path, closed):
+    """As under cron: the file is written, bad input has its exit code, and there is no traceback."""
+
+    def call(*arguments):
+        command = [sys.executable, "-m", "stdyn", *map(str, arguments)]
+        streams = " ".join(f"{number}>&-" for number in closed)
+        shell = f'exec "$@" {streams}'
+        return subprocess.run(["sh", "-c", shell, "sh", *command], capture_output=True, text=True, cwd=tmp_path)
+
+    good = call("integrate", *SMALL, "-o", "kept.h5")
+    assert (good.returncode, "Traceback" in good.stderr) == (0, False)
+    assert len(stdyn.load(tmp_path / "kept.h5").alphas) > 1
+    for arguments in (("info", "kept.h5"), ("--version",), ("integrate", "--help")):
+        shown = call(*arguments)
+        assert (shown.returncode, "Traceback" in shown.stderr) == (0, False)
+    bad = call("integrate", "--rule", "x")
+    assert bad.returncode == 2
+    assert bad.stderr.count("\n") == (0 if 2 in closed else 1)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["kept.h5"]
+
+
+def test_warnings_that_the_user_makes_exceptions_lose_nothing(tmp_path):
+    """The result of runs that diverge is written, and they are said to, under `python -W error`."""
+    command = [sys.executable, "-W", "error", "-m", "stdyn", "simulate", *SMALL, "--eta", "1000", "--eta-v", "1000"]
+    ended = subprocess.run([*command, "--runs", "2", "-o", "kept.h5"], capture_output=True, text=True, cwd=tmp_path)
+    assert "Traceback" not in ended.stderr
+    assert "warning: 2 of 2 runs diverged" in ended.stderr
+    assert np.isfinite(stdyn.load(tmp_path / "kept.h5").diverged_at).all()

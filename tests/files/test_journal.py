@@ -7,6 +7,7 @@ import os
 import shutil
 import socket
 import sys
+import tempfile
 
 import h5py
 import numpy as np
@@ -52,6 +53,47 @@ def content(path):
     """What a reader sees: all that `readinto` gives."""
     with JournaledFile(path) as file:
         return file.read()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="an open file cannot be removed")
+@pytest.mark.parametrize("how", ["removed", "moved", "replaced", "in a folder that is gone"])
+def test_a_file_that_somebody_takes_away_is_made_anew(tmp_path, monkeypatch, how):
+    """With all that was ever committed; what another one has put in its place is left alone, and it is said."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "elsewhere"))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    for folder in ("elsewhere", "folder"):
+        (tmp_path / folder).mkdir()
+    path = tmp_path / "folder" / "table.bin"
+    path.write_bytes(np.random.default_rng(1).bytes(13_000))
+    path.chmod(0o640)
+    expected = changed(path)
+    with JournaledFile(path, writable=True) as file:
+        write(file, 100, b"first")
+        file.commit()
+        if how == "moved":
+            path.rename(tmp_path / "moved.bin")
+        elif how == "in a folder that is gone":
+            shutil.rmtree(path.parent)
+        else:
+            path.unlink()
+        if how == "replaced":
+            path.write_bytes(b"another's")
+        write(file, 8190, b"two pages!")
+        write(file, file.seek(0, os.SEEK_END), b"x" * 9000)
+        if how in ("removed", "moved"):
+            file.commit()
+            anew = path
+        else:
+            with pytest.raises(OSError, match="; what was to be in it is in ") as error:
+                file.commit()
+            (anew,) = (tmp_path / "elsewhere").iterdir()
+            assert str(anew) in error.value.strerror
+        file.commit()
+    assert content(anew) == expected
+    assert anew.stat().st_mode & 0o777 == 0o640
+    assert not list(tmp_path.rglob(".*journal"))
+    if how == "replaced":
+        assert path.read_bytes() == b"another's"
 
 
 def test_it_reads_and_writes_like_a_plain_file(path):

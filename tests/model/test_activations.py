@@ -1,6 +1,7 @@
 """Activations: functions and derivatives, names, files and processes."""
 
 import pickle
+import re
 import subprocess
 import sys
 from math import pi, sqrt
@@ -72,6 +73,19 @@ def test_parity_degree_and_smoothness_are_recognised():
 # Names, files, processes
 
 
+def raises(x):
+    """Where no check of the package comes."""
+    if x > 1e6:
+        raise ValueError("too large")
+    return x
+
+
+def asserts(x):
+    """The same."""
+    assert x < 1e6
+    return 1.0
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -79,6 +93,8 @@ def test_parity_degree_and_smoothness_are_recognised():
         ((lambda x: x, None), "g_prime must be a function of a number, but is None"),
         ((lambda x: x.upper(), lambda x: 1.0), "functions of a float that numba can compile, but: "),
         ((lambda x: 1 / x, lambda x: -1 / x**2), "g and g_prime must be finite, but at 0 they are"),
+        ((raises, lambda x: 1.0), "g must not raise exceptions, of which kernels cannot hear, but has a raise"),
+        ((lambda x: x, asserts), "g_prime must not raise exceptions"),
         ((lambda x: x * x, lambda x: x), "g_prime must be the derivative of g, but g_prime(-30) = -30 and the slope"),
         ((lambda x: x, lambda x: 1.0, "relu"), "name must be a text other than the names of built-in activations"),
         ((lambda x: x, lambda x: 1.0, 3), "name must be a text"),
@@ -118,13 +134,13 @@ def test_names_tell_functions_apart(tmp_path):
         Problem(start, activation=one, activation_teacher=again, eta=1, eta_v=1)
 
 
-def test_a_file_of_functions_that_fails_is_named(tmp_path, monkeypatch):
-    """With the reason, in one line."""
+@pytest.mark.parametrize("failure", ["RuntimeError('no')", "SystemExit(3)"])
+def test_a_file_of_functions_that_fails_is_named(tmp_path, monkeypatch, failure):
+    """With the reason, in one line; a script that ends the process is one that fails."""
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "broken.py").write_text("import stdyn\nraise RuntimeError('no')\n")
-    with pytest.raises(
-        InputError, match=r"activation is to come from broken.py, but running it fails: RuntimeError\('no'\)"
-    ):
+    (tmp_path / "broken.py").write_text(f"import stdyn\nraise {failure}\n")
+    said = re.escape(f"activation is to come from broken.py, but running it fails: {failure}")
+    with pytest.raises(InputError, match=said):
         Problem(initial.prepared(2, 2), activation="broken.py:g", eta=1, eta_v=1)
 
 

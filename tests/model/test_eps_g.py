@@ -145,3 +145,29 @@ def test_runs_that_diverged_are_nan_and_leave_the_others_alone(activation):
     ours = averages.eps_g(R, Q, np.eye(2), v, np.ones((2, 1)), activation)
     np.testing.assert_allclose(ours[[0, 2]], whole[[0, 2]], rtol=1e-14)
     assert np.isnan(ours[1])
+
+
+def x_plus_sine(end):
+    """x + sin x, which is NaN beyond `end`."""
+    return stdyn.activation(lambda x: x + np.sin(x) if abs(x) < end else np.nan, lambda x: 1 + np.cos(x), f"to{end}")
+
+
+@pytest.mark.parametrize("q", [1.0, 9.0, 10.0, 25.0, 400.0])
+def test_an_activation_without_a_value_where_fields_come_has_no_eps_g(q):
+    """NaN, and said once, not half of <teacher^2>; where no field ever comes (ten standard deviations) it is exact."""
+    C = np.array([[q, 0.0], [0.0, 1.0]])
+    cut, whole = x_plus_sine(31.0), x_plus_sine(np.inf)
+    if q < 9.5:
+        assert eps_g(C, cut)[0] == eps_g(C, whole)[0]
+        return
+    with pytest.warns(
+        RuntimeWarning, match="averages over to31.0, as in eps_g, are NaN where fields come"
+    ) as said:
+        assert np.isnan(eps_g(C, cut)[0])
+    assert len({str(each.message) for each in said}) == 1
+
+
+def test_eps_g_of_runs_of_which_none_is_left_is_not_known():
+    """NaN, not that of a student without output."""
+    C = np.stack([np.full((2, 2), np.nan)] * 3)
+    assert np.isnan(averages.I2(C, SOFTPLUS)).all()

@@ -179,3 +179,19 @@ def test_a_signal_is_never_a_points_failure(tmp_path, number):
     finally:
         signal.signal(number, before)
     assert open_scan(tmp_path / "scan.h5").state.tolist() == [1, 1, 0]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="an open file cannot be removed")
+def test_a_scan_whose_file_is_removed_has_it_again(tmp_path):
+    """With all points, those that were in it before, too."""
+    path, count = tmp_path / "scan.h5", iter(range(10**6))
+
+    def solve(problem, alphas):
+        if next(count) == 1:
+            path.unlink()
+        return integrate(problem, alphas)
+
+    found = scan(PROBLEMS, ALPHAS, path, solve)
+    expected = scan(PROBLEMS, ALPHAS, tmp_path / "whole.h5")
+    assert (found.state == 1).all()
+    np.testing.assert_array_equal(found.read("R"), expected.read("R"))

@@ -386,7 +386,7 @@ def test_difference_names_the_first_place():
         ),
         ({"alphas": [1, 0.5]}, "alphas must increase strictly"),
         ({"keep": "everything"}, "keep must be one of all, curves, summary, or alphas, but is 'everything'"),
-        ({"keep": 5}, "keep must have 1 axes, but has shape"),
+        ({"keep": 5}, "keep must have 1 axis, but has shape"),
         ({"keep": [0.0, 3.0]}, "keep must be some of the alphas, but 3 is not"),
         ({"seed": 1}, "seed is of no use here"),
         ({"solve": RUNS}, "seed is needed: the solver draws random numbers"),

@@ -79,7 +79,7 @@ def test_the_start_is_returned_as_given():
         ([-1, 0], "alphas must not be negative, but alphas[0] is -1"),
         ([0, np.nan], "alphas must be finite, but alphas[1] is nan"),
         ([], "alphas must not be empty"),
-        (5.0, "alphas must have 1 axes, but has shape ()"),
+        (5.0, "alphas must have 1 axis, but has shape ()"),
     ],
 )
 def test_grids_that_cannot_be_used_are_refused(alphas, message):
