@@ -160,9 +160,7 @@ def test_an_activation_without_a_value_where_fields_come_has_no_eps_g(q):
     if q < 9.5:
         assert eps_g(C, cut)[0] == eps_g(C, whole)[0]
         return
-    with pytest.warns(
-        RuntimeWarning, match="averages over to31.0, as in eps_g, are NaN where fields come"
-    ) as said:
+    with pytest.warns(RuntimeWarning, match="averages over to31.0, as in eps_g, are NaN where fields come") as said:
         assert np.isnan(eps_g(C, cut)[0])
     assert len({str(each.message) for each in said}) == 1
 
