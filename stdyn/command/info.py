@@ -5,11 +5,11 @@ from pathlib import Path
 import click
 
 from stdyn.command.group import cli
-from stdyn.command.options import PATH
+from stdyn.command.options import FILE
 
 
 @cli.command("info")
-@click.argument("file", type=PATH)
+@click.argument("file", type=FILE)
 def info_command(file: Path) -> None:
     """Say what is in a saved file."""
     from stdyn.files.store import kind

@@ -6,7 +6,7 @@ import click
 
 from stdyn.command.group import ManyValues, cli
 from stdyn.command.options import (
-    PATH,
+    FOLDER,
     experiment_options,
     figure_options,
     force_anew_option,
@@ -24,7 +24,7 @@ from stdyn.settings import to_toml
 
 @cli.command("mnist", cls=ManyValues)
 @experiment_options(of=Training)
-@click.option("--data", type=PATH, help="Folder of MNIST's four IDX files.  [$STDYN_MNIST, or else fetched once]")
+@click.option("--data", type=FOLDER, help="Folder of MNIST's four IDX files.  [$STDYN_MNIST, or else fetched once]")
 @click.option("--other-data", is_flag=True, help="Take a data set of MNIST's size that is not MNIST.")
 @workers_option
 @output_option("data/mnist_WIDTHS.h5")

@@ -1,5 +1,6 @@
 """Options that several commands share, and the values that they make of them."""
 
+import os
 from collections.abc import Callable, Iterable
 from dataclasses import Field, fields
 from functools import wraps
@@ -22,16 +23,22 @@ Function = Callable[..., None]
 Decorator = Callable[[Function], Function]
 
 
-class _FileName(click.Path):
+class _Name(click.Path):
     """A path; an empty text, of a variable of the shell that is not set, say, would be the folder that one is in."""
+
+    def __init__(self, of_folder: bool) -> None:
+        super().__init__(path_type=Path)
+        self.of_folder = of_folder
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if value == "":
             self.fail("a path must not be empty, but is ''", param, ctx)
+        if not self.of_folder and isinstance(value, str) and value.endswith(("/", os.sep)):
+            self.fail(f"{shown(value)} is the name of a folder; the name of a file was expected", param, ctx)
         return super().convert(value, param, ctx)
 
 
-PATH = _FileName(path_type=Path)
+FILE, FOLDER = _Name(of_folder=False), _Name(of_folder=True)
 
 
 class TomlValue(click.ParamType):
@@ -91,9 +98,9 @@ def experiment_options(
         for f in reversed([f for f in fields(of) if f.name not in without]):
             with_options = _option_of(f, defaults.get(f.name, f.default))(with_options)
         if tables:
-            return click.argument("config", type=PATH, required=False, metavar="[CONFIG.toml]")(with_options)
+            return click.argument("config", type=FILE, required=False, metavar="[CONFIG.toml]")(with_options)
         text = "Read parameters from a TOML file; options win over it."
-        return click.option("--config", type=PATH, help=text)(with_options)
+        return click.option("--config", type=FILE, help=text)(with_options)
 
     return decorate
 
@@ -118,7 +125,7 @@ def output_options(name: str) -> Decorator:
         def command(*arguments: Any, name: str, data: Path, figures: Figures, force: bool, **options: Any) -> None:
             function(*arguments, output=Output(name, data, figures, force), **options)
 
-        command = click.option("--data", type=PATH, default="data", help="Folder of the results.  [data]")(command)
+        command = click.option("--data", type=FOLDER, default="data", help="Folder of the results.  [data]")(command)
         return click.option("--name", default=name, help=f"What the names of the files begin with.  [{name}]")(command)
 
     return decorate
@@ -133,7 +140,7 @@ def figure_options(function: Function) -> Function:
 
     formats = click.Choice(["png", "pdf", "svg"])
     command = click.option("--format", "suffix", type=formats, default="png", help="Of the figures.  [png]")(command)
-    return click.option("--figures", type=PATH, default="figures", help="Folder of the figures.  [figures]")(command)
+    return click.option("--figures", type=FOLDER, default="figures", help="Folder of the figures.  [figures]")(command)
 
 
 force_option = click.option("--force", is_flag=True, help="Overwrite existing results and figures.")
@@ -152,12 +159,12 @@ def refuse_options(names: Iterable[str], why: str) -> None:
 
 def write_config_option(what: str) -> Decorator:
     """Give a command --write-config, the file that it writes its parameters into."""
-    return click.option("--write-config", type=PATH, help=f"Write the {what} as a TOML file, and do nothing else.")
+    return click.option("--write-config", type=FILE, help=f"Write the {what} as a TOML file, and do nothing else.")
 
 
 def output_option(default: str) -> Decorator:
     """Give a command --output, the file it writes; the command says which it is by default."""
-    return click.option("--output", "-o", type=PATH, help=f"The file to write.  [{default}]")
+    return click.option("--output", "-o", type=FILE, help=f"The file to write.  [{default}]")
 
 
 def vary_option(text: str) -> Decorator:

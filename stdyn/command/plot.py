@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from stdyn.command.group import cli
-from stdyn.command.options import PATH, figure_options, force_figures_option
+from stdyn.command.options import FILE, figure_options, force_figures_option
 from stdyn.command.output import Figures, check_makeable, plain
 from stdyn.errors import InputError
 from stdyn.text import shown
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @cli.command("plot")
-@click.argument("files", nargs=-1, required=True, type=PATH, metavar="FILE...")
+@click.argument("files", nargs=-1, required=True, type=FILE, metavar="FILE...")
 @click.option(
     "--name", help="What the names of the figures begin with.  [stdyn; of a scan or a training the name of its file]"
 )
