@@ -181,7 +181,7 @@ def stoppable() -> Iterator[Signals]:
 def _with_results(error: BaseException, interrupted: BaseException) -> BaseException:
     """An exception of somebody else's, with what was kept."""
     with suppress(AttributeError, TypeError):
-        for name in ("trajectory", "history"):
+        for name in ("trajectory", "history", "fixed_points"):
             if hasattr(interrupted, name):
                 setattr(error, name, getattr(interrupted, name))
     return error
