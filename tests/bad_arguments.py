@@ -47,8 +47,8 @@ NOT_NUMBERS = [
     ([np.inf, 1], "finite"),
     ([], "empty"),
     (np.zeros((2, 0)), "empty"),
-    (1, "axes"),
-    (np.ones((2, 2, 2)), "axes"),
+    (1, "must have 1"),
+    (np.ones((2, 2, 2)), "must have 1"),
     ([1, 2, 3], "shape"),
 ]
 NUMBER = [

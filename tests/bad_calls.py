@@ -256,7 +256,7 @@ FUNCTIONS = [
             "seed": [(1, "no use"), ("1", "no use")],
             "keep": [
                 ("nothing", "must be one of"),
-                (3, "axes"),
+                (3, "must have 1 axis"),
                 ({}, "must be an array of numbers, but is {}"),
                 (None, "array of numbers"),
                 (True, "truth"),
