@@ -82,18 +82,19 @@ def same_limits(row: Sequence[Axes]) -> None:
 
 @checked
 def heading(pairs: list[Pair]) -> str:
-    """The parameters that all share, and how long the second layer of the first one's teacher and the first b are."""
+    """The parameters that all share, and how long the second layers of the teachers and the b are."""
     problem = pairs[0].problem
-    lengths = [rf"$|\tilde v_n|^2$ = {_mean_square(problem.start.v_teacher):.2g}"]
+    lengths = [rf"$|\tilde v_n|^2$ = {_lengths([pair.problem.start.v_teacher for pair in pairs])}"]
     feedback = [pair.problem.b for pair in pairs if pair.problem.b is not None]
-    lengths += [rf"$|b_i|^2$ = {_mean_square(feedback[0]):.2g}"] if feedback else []
-    same = style.parameters(problem, without="=".join(["O", *differing(pairs)]))  # the others are in the legend
-    return f"O = {problem.outputs}, {same}\non average over units {', '.join(lengths)}"
+    lengths += [rf"$|b_i|^2$ = {_lengths(feedback)}"] if feedback else []
+    same = style.parameters(problem, ["O", *differing([pair.problem for pair in pairs])])  # the others: in the legend
+    return f"{', '.join(filter(None, (f'O = {problem.outputs}', same)))}\non average over units {', '.join(lengths)}"
 
 
-def _mean_square(layer: Array) -> float:
-    """The squared length of a unit's vector of second-layer weights, on average over the units."""
-    return float(np.sum(layer**2) / len(layer))
+def _lengths(layers: Sequence[Array]) -> str:
+    """The squared length of a unit's vector of second-layer weights, on average over the units; from the least on."""
+    squares = [float(np.sum(layer**2) / len(layer)) for layer in layers]
+    return " to ".join(dict.fromkeys(f"{end:.2g}" for end in (min(squares), max(squares))))
 
 
 @checked

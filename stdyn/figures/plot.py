@@ -16,7 +16,7 @@ from stdyn.figures.arguments import Colour, Curve, LineStyle, Marker, checked
 from stdyn.figures.finiteplot import finite_size_figure, keeps_symmetry, symmetry_figure
 from stdyn.figures.layout import finished, legend, legend_below
 from stdyn.figures.pages import Page, page, styled
-from stdyn.figures.pairs import Pair, caption, check_not_empty, distinctions, families, pair_up, with_feedback
+from stdyn.figures.pairs import Pair, caption, check_not_empty, distinctions, families, names, pair_up, with_feedback
 from stdyn.figures.scales import (
     band,
     cosine_limits,
@@ -200,13 +200,8 @@ def each_output(ax: Axes, pair: Pair, name: Curve, colours: Sequence[Colour]) ->
 @checked
 def generalization(ax: Axes, pairs: list[Pair]) -> Axes:
     """eps_g against alpha, both logarithmic: theory as lines, the median of the runs with their full range."""
-    repeated = len({pair.problem.rule for pair in pairs}) < len(pairs)
-    colours, brief = style.colours(len(pairs)), len(pairs) > _EACH_SAID
-    for position, (pair, distinction) in enumerate(zip(pairs, distinctions(pairs), strict=True)):
-        look, name = style.RULES[pair.problem.rule], pair.problem.rule.upper()
-        if repeated:
-            look = style.Look(colours[position], style.marker(position), look.dash)
-            name = f"{name}, {distinction}"
+    brief = len(pairs) > _EACH_SAID
+    for pair, (look, name) in zip(pairs, names(pairs), strict=True):
         if pair.theory is not None:
             errors = positive(pair.theory.eps_g)
             ax.plot(pair.theory.alphas, errors, look.dash, color=look.colour, label=name if brief else f"{name}, ODE")

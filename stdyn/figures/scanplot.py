@@ -25,6 +25,7 @@ from stdyn.figures.scales import (
     time_axis,
 )  # fmt: skip
 from stdyn.figures.scanpoints import (
+    activations,
     by_rule,
     counted,
     curve,
@@ -34,6 +35,7 @@ from stdyn.figures.scanpoints import (
     example,
     label,
     numbers,
+    own_activation,
     pairs,
     varied,
 )  # fmt: skip
@@ -343,7 +345,8 @@ def trajectories(ax: Axes, scan: Scan, points: np.ndarray, rule: Rule) -> Axes:
     few = len(order) < len(_PICKED)
     picked = [(order[round(quantile * (len(order) - 1))], f"{100 * quantile:g} %: ") for quantile in _PICKED]
     for (point, said), dash in zip([(point, "") for point in order] if few else picked, _DASHES[few], strict=False):
-        name = f"{said}point {point}" + (", not left" if np.isinf(numbers(scan, "plateau_length")[point]) else "")
+        name = f"{said}point {point}" + (f", {of}" if (of := own_activation(scan, point)) else "")
+        name += ", not left" if np.isinf(numbers(scan, "plateau_length")[point]) else ""
         ax.plot(alphas, curve(scan, point), ls=dash, color=style.RULES[rule].colour, lw=1.3, label=name)
     time_axis(ax, alphas)
     logarithmic(ax.yaxis)
@@ -378,7 +381,8 @@ def caption(scan: Scan) -> str:
     how = {"integrate": "ODEs", "simulate_network": "network runs", "simulate_reduced": "reduced runs"}
     named = how.get(solver) or style.named(solver)
     varying = {part for name in scan.coordinates for part in name.split("=")}
-    parts = [style.counted(int(done(scan).sum()), "point"), *style.units(problem)]
+    units = style.units(problem, ["activations_text"])
+    parts = [style.counted(int(done(scan).sum()), "point"), *units, " or ".join(activations(scan))]
     for name in ("eta", "eta_v", "sigma"):
         value = getattr(problem, name)
         parts += [f"{style.label(name)} = {value:g}"] if name not in varying and (name != "sigma" or value) else []

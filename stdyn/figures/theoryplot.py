@@ -14,6 +14,7 @@ from stdyn.figures import style
 from stdyn.figures.arguments import checked, one_of
 from stdyn.figures.layout import finished, legend
 from stdyn.figures.pages import Page, page, styled
+from stdyn.figures.pairs import Pair, common, names
 from stdyn.figures.scales import (
     band,
     error_axis,
@@ -198,22 +199,25 @@ def plateaus_figure(results: list[tuple[Trajectory, list[Plateau], list[FixedPoi
     """eps_g with its plateaus, the heights of their saddles and the ends that these imply; spectra of fixed points."""
     figure = Page(figsize=(7.6, 3.0 + 0.6 * len(results)), layout="constrained")
     left, *right = figure.subplot_mosaic([["e", f"s{n}"] for n in range(len(results))]).values()
-    for theory, found, _ in results:
-        error_with_plateaus(left, theory, found)
+    for (theory, found, _), (look, name) in zip(
+        results, names([Pair(theory) for theory, _, _ in results]), strict=True
+    ):
+        error_with_plateaus(left, theory, found, look, name)
     floored([left])
     legend(left, size=7)
     for ax, (theory, found, points) in zip(right, results, strict=True):
         spectra(ax, theory.problem, points, found)
     for ax in right[:-1]:
         ax.set_xlabel("")
-    return finished(figure, style.parameters(results[0][0].problem))
+    return finished(figure, common([theory.problem for theory, _, _ in results]))
 
 
 @checked
-def error_with_plateaus(ax: Axes, theory: Trajectory, found: Sequence[Plateau]) -> Axes:
+def error_with_plateaus(
+    ax: Axes, theory: Trajectory, found: Sequence[Plateau], look: style.Look, name: str
+) -> Axes:  # fmt: skip
     """eps_g, plateaus thick, the saddle's height dashed, the predicted end a marker."""
-    colour, marker, dash = style.RULES[theory.problem.rule]
-    name = theory.problem.rule.upper()
+    colour, marker, dash = look
     learned = theory.eps_g < 10 * theory.attributes.get("rtol", 0.0)  # from there on it is the solver's error
     end = int(learned.argmax()) if learned.any() else len(learned)
     ax.plot(theory.alphas[:end], positive(theory.eps_g[:end]), dash, color=colour, lw=1.2, label=name)
@@ -302,7 +306,7 @@ def study_figure(study: Study, name: Annotated[str, one_of(STUDIED)]) -> Page:
     ax.set_ylabel(style.label(name))
     floored([ax] if ax.get_yscale() == "log" else [])
     legend(ax)
-    return finished(figure, style.parameters(study.variations[0], study.quantity))
+    return finished(figure, common(study.variations[:]))
 
 
 @checked
@@ -318,7 +322,8 @@ def escape_figure(results: list[tuple[Problem, EscapeTimes, dict[int, Array]]]) 
     for ax, (problem, times, seen) in zip(right, results, strict=True):
         escape_law(ax, problem, times, seen)
     right[0].set_ylabel("share of runs that have left")
-    return finished(figure, style.parameters(results[0][0]) + ", symmetric start")
+    said = filter(None, (common([problem for problem, _, _ in results]), "symmetric start"))
+    return finished(figure, ", ".join(said))
 
 
 @checked
