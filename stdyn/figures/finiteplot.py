@@ -62,7 +62,8 @@ def symmetry_figure(pairs: list[Pair]) -> Page:
         right.annotate(said, (1, 1 / np.sqrt(N)), xycoords=("axes fraction", "data"), ha="right", va="bottom",
                        fontsize=8)  # fmt: skip
     for ax in (left, right):
-        time_axis(ax, max((pair.either.alphas for pair in pairs), key=len))
+        for pair in pairs:
+            time_axis(ax, pair.either.alphas)
     error_axis(left)
     floored([left])
     legend(left)

@@ -18,7 +18,7 @@ from matplotlib.transforms import ScaledTranslation
 
 from stdyn.checks import Array
 from stdyn.figures.pages import Page
-from stdyn.figures.scales import quiet, say_none, show_single_points
+from stdyn.figures.scales import late_starts, quiet, say_none, show_single_points
 from stdyn.figures.ticks import spaced
 
 _SMALL = 7  # points, the size of letters where the usual ones find no room
@@ -47,6 +47,7 @@ def legend(
 
     With a twin, axes over these, it is inside only where neither has a curve.
     """
+    late_starts(ax)
     show_single_points(ax)
     entries = chosen(_entries(ax, handles))
     if not entries:
@@ -162,6 +163,7 @@ def finished(figure: Page, title: str = "") -> Page:
     if title:
         figure.suptitle(title, fontsize=9)
     for ax in figure.axes:
+        late_starts(ax)
         show_single_points(ax)
         quiet(ax)
         spaced(ax.xaxis)

@@ -13,7 +13,7 @@ from stdyn.figures.layout import finished, legend
 from stdyn.figures.pages import Page, page, styled
 from stdyn.figures.pairs import Pair, check_not_empty, differing, pair_up, with_feedback
 from stdyn.figures.plot import feedback_cosine, generalization, looks
-from stdyn.figures.scales import level
+from stdyn.figures.scales import level, logarithmic
 from stdyn.model.trajectory import Trajectory
 
 _LEAST = 1e-10  # the lowest eps_g that is drawn
@@ -72,8 +72,11 @@ def alignment(ax: Axes, pairs: Sequence[Pair]) -> Axes:
 
 @checked
 def same_limits(row: Sequence[Axes]) -> None:
-    """Give the axes of a row the same limits."""
+    """Give the axes of a row the same limits, and a logarithmic axis of alpha if one has it."""
     shown = [ax for ax in row if ax.axison]
+    if any(ax.get_xscale() == "log" for ax in shown):
+        for ax in shown:
+            logarithmic(ax.xaxis)
     across, up = ([getattr(ax, f"get_{which}")() for ax in shown] for which in ("xlim", "ylim"))
     for ax in shown:
         ax.set_xlim(min(low for low, _ in across), max(high for _, high in across))

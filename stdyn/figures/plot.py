@@ -219,7 +219,8 @@ def generalization(ax: Axes, pairs: list[Pair]) -> Axes:
             if pair.theory is None and pair.runs is None and pair.reduced.runs != 1:
                 median = positive(percentiles(pair.reduced.eps_g, [50])[0])
                 ax.plot(pair.reduced.alphas, median, look.dash, color=look.colour, label=f"{name}, their median")
-    time_axis(ax, max((pair.either.alphas for pair in pairs), key=len))
+    for pair in pairs:
+        time_axis(ax, pair.either.alphas)
     error_axis(ax)
     floored([ax])
     legend(ax)
