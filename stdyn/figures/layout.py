@@ -45,7 +45,7 @@ def legend(
 ) -> None:  # fmt: skip
     """A legend of what is drawn (or of `handles`): inside where there is room, else below the axes.
 
-    With a twin, axes over these, it is inside only where neither has a curve.
+    With a twin, axes over these or these themselves, it is inside only where neither has a curve.
     """
     late_starts(ax)
     show_single_points(ax)

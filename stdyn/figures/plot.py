@@ -143,21 +143,26 @@ def student_student_overlaps(ax: Axes, pair: Pair) -> Axes:
 def second_layer(ax: Axes, pair: Pair) -> Axes:
     """v against alpha, and, with feedback alignment, the feedback weights b as ticks on the right."""
     start, O = pair.problem.start, pair.problem.outputs
+    alone = O > 1 and pair.runs is not None and pair.theory is pair.reduced is None
     dashes: list[style.Dash] = ["-", *(style.output_dash(o if O <= _TOLD_APART else 1) for o in range(O - 1))]
     for i, colour in enumerate(style.colours(start.K)):
         for o, dash in enumerate(dashes):
             entry = (i, o) if start.v.ndim == 2 else (i,)
             name = None if o else f"i = {i + 1}"
             curve(ax, pair, "v", entry, colour, style.marker(i), name, dash=dash, thin=O > 1)
+            if alone:  # else there are lines of the theory, or of the reduced runs
+                mean = mean_and_spread(pair.either.v[:, :, *entry])[0]
+                ax.plot(pair.either.alphas, mean, ls=dash, color=colour, lw=0.7)
             if pair.problem.b is not None:
                 ax.plot(1.0, pair.problem.b[entry], marker=4, color=colour, ms=4 if o else 7, clip_on=False,
                         ls="none", transform=ax.get_yaxis_transform())  # fmt: skip
+    entry_of = "{io}" if O > 1 else "i"
+    labelled(ax, pair, rf"$v_{entry_of}$" + ("" if pair.problem.b is None else rf"  (right: $b_{entry_of}$)"))
     if O > 1:
         names = [f"output {o + 1}" for o in range(O)] if O <= _TOLD_APART else ["output 1", f"outputs 2 to {O}"]
         legend(ax, [Line2D([0], [0], color="0.3", lw=0.9, ls=dash, label=name)
-                    for dash, name in zip(dashes, names, strict=False)])  # fmt: skip
-    entry_of = "{io}" if O > 1 else "i"
-    labelled(ax, pair, rf"$v_{entry_of}$" + ("" if pair.problem.b is None else rf"  (right: $b_{entry_of}$)"))
+                    for dash, name in zip(dashes, names, strict=False)],
+               title="lines: means of the runs" if alone else None, twin=ax)  # fmt: skip
     return ax
 
 
