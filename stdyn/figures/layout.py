@@ -219,7 +219,8 @@ def _is_seen(handle: Artist | Container) -> bool:
 def _above_floor(artist: Artist, points: Array) -> bool:
     """Whether one of the points is finite and, on a logarithmic axis, not below its end, as rounding is."""
     ax = artist.axes
-    floor = -np.inf if ax is None or ax.get_yscale() != "log" else min(ax.get_ylim())
+    of_data = ax is not None and ax.get_yscale() == "log" and artist.get_transform() == ax.transData
+    floor = min(ax.get_ylim()) if ax is not None and of_data else -np.inf
     return bool((np.isfinite(points).all(axis=1) & (points[:, 1] > floor)).any())
 
 

@@ -145,11 +145,11 @@ def integers(axis: Axis) -> None:
 
 
 def say_none(figure: Figure) -> None:
-    """Write "none" into axes without anything in them, and take their ticks away, which are of no numbers."""
+    """Write "none" into axes without anything in them, and take ticks away that are of no numbers."""
     panels = [ax for ax in figure.axes if ax.axison and ax.get_label() != "<colorbar>"]
     empty = [ax for ax in panels if not np.isfinite([ax.dataLim.intervalx, ax.dataLim.intervaly]).all()]
     for ax in empty:
-        if all(each in empty for each in ax.get_shared_x_axes().get_siblings(ax)):
+        if not any(np.isfinite(each.dataLim.intervalx).all() for each in ax.get_shared_x_axes().get_siblings(ax)):
             ax.set_xticks([])
         if all(each in empty for each in ax.get_shared_y_axes().get_siblings(ax)):
             ax.set_yticks([])

@@ -38,6 +38,8 @@ _SPECTRAL = 1e-3  # eigenvalues between minus and plus this are drawn on a linea
 _DECADES = 4  # of eigenvalues that are each labelled
 _MOST = 12  # fixed points in a figure
 _ROUNDING = 1e-12  # a standard deviation that is none
+_ABOVE = 1.04  # where what is infinite stands, of the height of the axes
+_ENDLESS = r"not left by the last $\alpha$"
 _NO_SPREAD = 0.1  # the limit of an axis of deviations where none is predicted
 
 
@@ -281,7 +283,10 @@ def study_figures(study: Study) -> dict[str, Figure]:
 @checked
 @styled
 def study_figure(study: Study, name: Annotated[str, one_of(STUDIED)]) -> Page:
-    """One number of a study for every rule; of the length of the plateau also the predicted one."""
+    """One number of a study for every rule; of the length of the plateau also the predicted one.
+
+    What is infinite stands above the axes. The axis across has all values, also those without a number.
+    """
     figure, (ax,) = page(4.6, 3.6)
     for rule, numbers in study.rules.items():
         colour, marker, dash = style.RULES[rule]
@@ -290,16 +295,19 @@ def study_figure(study: Study, name: Annotated[str, one_of(STUDIED)]) -> Page:
         if name == "plateau_length":
             predicted = np.where(np.isfinite(values), numbers["plateau_predicted"], np.nan)
             ax.plot(study.values, predicted, ":", color=colour, lw=1.6, label=f"{rule.upper()}, implied by the saddle")
-        endless = study.values[np.isinf(numbers[name])]
+        endless, size = study.values[np.isinf(numbers[name])], 8 if rule == "fa" else 4  # one may stand in the other
         if endless.size:
-            ax.plot(endless, np.ones(len(endless)), "^", color=colour, mfc="white", ms=5, clip_on=False,
-                    transform=ax.get_xaxis_transform(), label=f"{rule.upper()}, not left")  # fmt: skip
+            ax.plot(endless, np.full(len(endless), _ABOVE), "^", color=colour, mfc="none", ms=size, clip_on=False,
+                    transform=ax.get_xaxis_transform(), label=f"{rule.upper()}, {_ENDLESS}")  # fmt: skip
+    ax.update_datalim(np.column_stack([study.values, study.values]), updatey=False)
+    ax.autoscale_view()
     finite = np.concatenate([numbers[name] for numbers in study.rules.values()])
     finite = finite[np.isfinite(finite)]
     if finite.size and (finite > 0).all():
         logarithmic(ax.yaxis)
     if not finite.size:
         ax.set_yticks([])
+        ax.text(0.5, 0.5, "none finite", transform=ax.transAxes, ha="center")
     if (study.values > 0).all() and study.values.max() > 5 * study.values.min():
         logarithmic(ax.xaxis)
     ax.set_xlabel(style.label(study.quantity))

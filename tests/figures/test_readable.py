@@ -146,14 +146,35 @@ def test_backpropagation_has_no_axis_of_feedback_weights(x):
 
 
 def test_a_study_shows_where_a_plateau_is_not_left():
-    """As triangles at the top, which the legend explains."""
+    """As triangles above the axes, which the legend explains on any scale; those of both rules are seen."""
     values = np.array([0.1, 0.2, 0.4])
-    numbers = {name: np.array([np.inf, 2.0, 1.0]) for name in STUDIED}
+    variations, said = Variations(Experiment(K=2, M=2), {"eta": values.tolist()}), r"not left by the last $\alpha$"
+    for size in (1.0, 100.0):
+        numbers = {name: np.array([np.inf, 2.0, 1.0]) * size for name in STUDIED}
+        figure = theoryplot.study_figure(
+            Study(variations, "eta", values, dict.fromkeys(("fa", "bp"), numbers)), "plateau_length"
+        )
+        assert {f"FA, {said}", f"BP, {said}"} <= set(entries(figure))
+        fa, bp = (line for line in figure.axes[0].lines if str(line.get_label()).endswith(said))
+        for line in (fa, bp):
+            np.testing.assert_array_equal(line.get_xdata(), [0.1])
+            assert line.get_ydata()[0] > 1
+            assert line.get_markerfacecolor() == "none"
+        assert fa.get_markersize() > 1.5 * bp.get_markersize()
+
+
+@pytest.mark.parametrize("first", [np.inf, np.nan])
+@pytest.mark.parametrize("rest", [np.inf, np.nan, 1.0])
+def test_a_study_has_all_its_values_on_the_axis(first, rest):
+    """Those without a number, too, and where none has one."""
+    values = np.array([0.1, 1.0, 100.0])
+    numbers = {name: np.array([first, rest, first]) for name in STUDIED}
     variations = Variations(Experiment(K=2, M=2, rule="fa"), {"eta": values.tolist()})
-    figure = theoryplot.study_figure(Study(variations, "eta", values, {"fa": numbers}), "plateau_length")
-    assert "FA, not left" in entries(figure)
-    (line,) = (line for line in figure.axes[0].lines if line.get_label() == "FA, not left")
-    np.testing.assert_array_equal(line.get_xdata(), [0.1])
+    ax = theoryplot.study_figure(Study(variations, "eta", values, {"fa": numbers}), "plateau_length").axes[0]
+    low, high = ax.get_xlim()
+    assert low < 0.1 < 100 < high
+    assert sum(low <= tick <= high for tick in ax.get_xticks()) >= 2
+    assert [text.get_text() for text in ax.texts] == ([] if rest == 1 else ["none finite"])
 
 
 def test_every_quantity_has_a_label():
