@@ -129,6 +129,19 @@ def test_a_running_median_counts_what_is_not_left():
     assert np.isnan(line.get_ydata()).all()
 
 
+def test_where_values_repeat_there_is_a_median_at_each():
+    """And nothing between them, where nothing was computed; not where more than half are not left."""
+    eta, length = np.repeat([0.1, 0.2, 0.5, 50.0], 15), np.arange(60.0) ** 2
+    length[30:40] = np.inf
+    scan = Made(60, ("fa",), fill={"plateau_length": length}, eta=eta)
+    (line,) = scanplot.against_figure(scan, "plateau_length", "eta").axes[0].lines
+    assert line.get_linestyle() == "None"
+    np.testing.assert_array_equal(line.get_xdata(), [0.1, 0.2, 0.5, 50.0])
+    np.testing.assert_array_equal(line.get_ydata(), [7.0**2, 22.0**2, np.nan, 52.0**2])
+    few = Made(3, ("fa",), fill={"plateau_length": 1.0}, eta=np.array([0.1, 0.2, 0.5]))
+    assert not scanplot.against_figure(few, "plateau_length", "eta").axes[0].lines
+
+
 @pytest.mark.parametrize("x", ["b_angle", "b[0]", "b_smallest"])
 def test_backpropagation_has_no_axis_of_feedback_weights(x):
     """FA alone is drawn against them; a scan of BP alone is refused."""
