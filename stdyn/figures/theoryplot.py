@@ -37,6 +37,7 @@ _QUANTILES = (5, 50, 95)
 _SPECTRAL = 1e-3  # eigenvalues between minus and plus this are drawn on a linear scale
 _DECADES = 4  # of eigenvalues that are each labelled
 _MOST = 12  # fixed points in a figure
+_NONE = 1e-9  # an error of a fixed point that is none
 _ROUNDING = 1e-12  # a standard deviation that is none
 _ABOVE = 1.04  # where what is infinite stands, of the height of the axes
 _ENDLESS = r"not left by the last $\alpha$"
@@ -261,12 +262,23 @@ def spectra(ax: Axes, problem: Problem, points: Sequence[FixedPoint], found: Seq
     ticks = np.concatenate([-decades[::-1], [0], decades])
     ax.set_xticks(ticks, [f"{tick:g}".replace("-", "−").replace("0.", ".") for tick in ticks])
     ax.set_xlim(-max(most, 0.02), max(most, 0.02))
-    ax.set_yticks(range(len(rows)), [f"{point.eps_g:.4f}" if point.eps_g > 1e-9 else "0" for point in rows])
+    ax.set_yticks(range(len(rows)), _written([point.eps_g for point in rows]))
     ax.set_ylabel(r"$\epsilon_g$ of fixed point")
     ax.set_xlabel(r"eigenvalues Re $\lambda$ (filled: growing)")
     of = f", {len(rows)} of {len(points)} fixed points" if len(rows) < len(points) else ""
     ax.set_title(problem.rule.upper() + of, fontsize=9)
     return ax
+
+
+def _written(errors: Sequence[float]) -> list[str]:
+    """Errors of fixed points with four digits, or more if some that differ would read alike, or one as 0."""
+    known = [error for error in errors if error > _NONE]
+    apart = len({f"{error:.6g}" for error in known})
+    for digits in range(4, 10):
+        texts = {f"{error:.{digits}f}" for error in known}
+        if len(texts) == apart and f"{0:.{digits}f}" not in texts:
+            break
+    return [f"{error:.{digits}f}" if error > _NONE else "0" for error in errors]
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from conftest import random_problem
-from drawn import ALPHAS, Made, legends, made, results
+from drawn import ALPHAS, Made, legends, made, results, saddle
 from matplotlib.ticker import LogFormatterSciNotation
 
 from stdyn import Experiment, InputError, Variations, layerplot, plot, scanplot, theoryplot
@@ -130,6 +130,15 @@ def test_a_running_median_counts_what_is_not_left():
     scan = Made(500, ("fa",), fill={"plateau_length": np.where(length > 1, np.inf, 1.0)}, draw=np.arange(500))
     (line,) = scanplot.against_figure(scan, "plateau_length", "draw").axes[0].lines
     assert np.isnan(line.get_ydata()).all()
+
+
+def test_fixed_points_that_differ_have_ticks_that_differ():
+    """With four digits where these do; those of one error have one text."""
+    problem, (_, (ax, other)) = random_problem(2, 2), page(4, 3, 1, 2)
+    for panel, errors in ((ax, (1e-12, 0.01234, 0.01235, 0.5, 0.5)), (other, (2e-6, 0.1, 0.1))):
+        theoryplot.spectra(panel, problem, [saddle(problem, error) for error in errors], [])
+    assert [text.get_text() for text in ax.get_yticklabels()] == ["0", "0.01234", "0.01235", "0.50000", "0.50000"]
+    assert [text.get_text() for text in other.get_yticklabels()] == ["0.000002", "0.100000", "0.100000"]
 
 
 def test_where_values_repeat_there_is_a_median_at_each():
