@@ -10,7 +10,7 @@ from stdyn.figures import style
 from stdyn.figures.arguments import checked
 from stdyn.figures.layout import finished, legend
 from stdyn.figures.pages import Page, page, styled
-from stdyn.figures.pairs import Pair, caption
+from stdyn.figures.pairs import Pair, caption, names
 from stdyn.figures.scales import (
     band,
     error_axis,
@@ -31,13 +31,19 @@ from stdyn.model.trajectory import Trajectory
 def finite_size_figure(families: list[list[Trajectory]]) -> Page:
     """Deviation from the theory against N, of a run and of the mean of runs; a family is a theory and its ensembles."""
     figure, (ax,) = page(5.6, 4.4)
-    handles = [handle for theory, *ensembles in families for handle in deviation(ax, theory, ensembles)]
+    pairs = [Pair(theory) for theory, *_ in families]
+    handles = [
+        handle
+        for (theory, *ensembles), (look, name) in zip(families, names(pairs), strict=True)
+        for handle in deviation(ax, theory, ensembles, look, name)
+    ]
     size_axis(ax)
     logarithmic(ax.yaxis)
     ax.set_ylabel("deviation of $R$, $Q$, $v$ from the ODEs (r.m.s.)")
     legend(ax, handles, size=7)
-    alpha = families[0][1].alphas[-1]
-    return finished(figure, caption([Pair(families[0][0])], rule=False, markers="") + rf", $\alpha$ = {alpha:g}")
+    alphas = ", ".join(dict.fromkeys(f"{smallest.alphas[-1]:g}" for _, smallest, *_ in families))
+    title = filter(None, (caption(pairs, rule=False, markers=""), rf"$\alpha$ = {alphas}"))
+    return finished(figure, ", ".join(title))
 
 
 @checked
@@ -45,23 +51,28 @@ def finite_size_figure(families: list[list[Trajectory]]) -> Page:
 def symmetry_figure(pairs: list[Pair]) -> Page:
     """A start that treats the teacher units alike: the ODEs keep it so for ever, runs at finite N leave the plateau."""
     figure, (left, right) = page(7.6, 3.6, 1, 2)
-    for pair in pairs:
-        symmetric_errors(left, pair)
-        teacher_spreads(right, pair)
+    for pair, (look, name) in zip(pairs, names(pairs), strict=True):
+        symmetric_errors(left, pair, look, name)
+        teacher_spreads(right, pair, look)
     right.text(0.03, 0.05, "ODE: exactly 0, for ever", transform=right.transAxes, fontsize=8)
-    root = 1 / np.sqrt(pairs[0].problem.N)
-    right.axhline(root, color="0.6", lw=0.8, ls=":", zorder=0)
-    right.annotate(r"$1/\sqrt{N}$", (1, root), xycoords=("axes fraction", "data"), ha="right", va="bottom", fontsize=8)
+    sizes = {pair.problem.N for pair in pairs}
+    for N in sizes:
+        right.axhline(1 / np.sqrt(N), color="0.6", lw=0.8, ls=":", zorder=0)
+        said = r"$1/\sqrt{N}$" if len(sizes) == 1 else rf"$1/\sqrt{{{N}}}$"
+        right.annotate(said, (1, 1 / np.sqrt(N)), xycoords=("axes fraction", "data"), ha="right", va="bottom",
+                       fontsize=8)  # fmt: skip
     for ax in (left, right):
-        time_axis(ax, max((pair.either.alphas for pair in pairs), key=len))
+        for pair in pairs:
+            time_axis(ax, pair.either.alphas)
     error_axis(left)
     floored([left])
     legend(left)
     logarithmic(right.yaxis)
     right.set_ylabel(r"spread of $R_{in}$ over teacher units")
     right.set_ylim(bottom=1e-5)  # below it is the rounding of the weights at the start
-    same = "R = 0 exactly" if not pairs[0].problem.start.R.any() else "alike for all teacher units"
-    return finished(figure, caption(pairs, rule=False, markers="") + f", start {same}")
+    zero = not any(pair.problem.start.R.any() for pair in pairs)
+    start = "start R = 0 exactly" if zero else "start alike for all teacher units"
+    return finished(figure, ", ".join(filter(None, (caption(pairs, rule=False, markers=""), start))))
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -69,9 +80,10 @@ def symmetry_figure(pairs: list[Pair]) -> Page:
 
 
 @checked
-def deviation(ax: Axes, theory: Trajectory, ensembles: list[Trajectory]) -> list[Artist | tuple[Artist, ...]]:
+def deviation(
+    ax: Axes, theory: Trajectory, ensembles: list[Trajectory], look: style.Look, name: str
+) -> list[Artist | tuple[Artist, ...]]:
     """Deviation of a run and of the mean of runs from the theory against N; what is drawn, for a legend."""
-    look, name = style.RULES[theory.problem.rule], theory.problem.rule.upper()
     sizes = np.array([runs.problem.N for runs in ensembles])
     single, squared, error = np.array([finite_size(runs, theory) for runs in ensembles]).T
     drawn: list[Artist | tuple[Artist, ...]] = []
@@ -92,9 +104,8 @@ def deviation(ax: Axes, theory: Trajectory, ensembles: list[Trajectory]) -> list
 
 
 @checked
-def symmetric_errors(ax: Axes, pair: Pair) -> None:
+def symmetric_errors(ax: Axes, pair: Pair, look: style.Look, name: str) -> None:
     """eps_g of the theory, of every run, and 5 to 95 % of the reduced runs."""
-    look, name = style.RULES[pair.problem.rule], pair.problem.rule.upper()
     if pair.theory is not None:
         errors = positive(pair.theory.eps_g)
         ax.plot(pair.theory.alphas, errors, look.dash, color=look.colour, lw=2.4, label=f"{name}, ODE")
@@ -106,9 +117,8 @@ def symmetric_errors(ax: Axes, pair: Pair) -> None:
 
 
 @checked
-def teacher_spreads(ax: Axes, pair: Pair) -> None:
+def teacher_spreads(ax: Axes, pair: Pair, look: style.Look) -> None:
     """How differently every run, and 5 to 95 % of the reduced runs, treat the teacher units."""
-    look = style.RULES[pair.problem.rule]
     if pair.runs is not None:
         spread = positive(teacher_spread(pair.runs.R))
         ax.plot(pair.runs.alphas, spread.T, look.dash, color=look.colour, lw=0.7, alpha=0.8)

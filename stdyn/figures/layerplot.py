@@ -94,7 +94,7 @@ def outputs_figure(histories: list[History]) -> Page:
     output_cosines(left, some)
     output_angles(right, some)
     several = f"{len(some)} networks, " if len(some) > 1 else ""
-    said = "; ".join([f"{several}{_network(some[0])}", *lost(histories)])
+    said = "; ".join([f"{several}{_network(some)}", *lost(histories)])
     return finished(figure, f"{some[0].rule.upper()}: {said}")
 
 
@@ -190,9 +190,10 @@ def student_alignment(ax: Axes, pairs: list[Pair]) -> Axes:
     """The cosine of v and b against alpha."""
     for pair in pairs:
         feedback_cosine(ax, pair, style.RULES["fa"].colour, "s", "", dash="-")
-    start = pairs[0].problem.start
-    ax.text(0.98, 0.35, _drawn(pairs[0]), transform=ax.transAxes, ha="right", fontsize=8)
-    ax.set_title(f"student–teacher, K = {start.K}, M = {start.M}\ncosine of $v$ and $b$", fontsize=9)
+    drawn = dict.fromkeys(line for pair in pairs for line in _drawn(pair))
+    ax.text(0.98, 0.35, "\n".join(drawn), transform=ax.transAxes, ha="right", fontsize=8)
+    sizes = dict.fromkeys(f"K = {start.K}, M = {start.M}" for start in (pair.problem.start for pair in pairs))
+    ax.set_title(f"student–teacher, {'; '.join(sizes)}\ncosine of $v$ and $b$", fontsize=9)
     ax.set_ylabel("cosine")
     level(ax, 0)
     return ax
@@ -286,7 +287,7 @@ def _alpha(ax: Axes, history: History, label: str) -> Axes:
     return ax
 
 
-def _drawn(pair: Pair) -> str:
+def _drawn(pair: Pair) -> list[str]:
     """What is drawn of a problem, a line each."""
     drawn = [] if pair.theory is None else ["line: ODE"]
     if pair.runs is not None:
@@ -294,7 +295,7 @@ def _drawn(pair: Pair) -> str:
     if pair.reduced is not None:
         look = "thin line" if pair.reduced.runs == 1 else "band"
         drawn.append(f"{look}: {style.counted(pair.reduced.runs or 0, 'reduced run')} of N = {pair.problem.N}")
-    return "\n".join(drawn)
+    return drawn
 
 
 def _widths(history: History) -> str:
@@ -306,11 +307,14 @@ def caption(histories: list[History]) -> str:
     """Network, learning rate, batch, and what curves and bands are."""
     most = max(len([each for each in some if each.diverged is None]) for some in by_rule(histories).values())
     drawn = [f"mean and range of {most} networks"] if most > 1 else []
-    return "; ".join([_network(histories[0]), *drawn, *lost(histories)])
+    return "; ".join([_network(histories), *drawn, *lost(histories)])
 
 
-def _network(first: History) -> str:
-    return f"{_widths(first)}, tanh, learning rate {first.lr:g}, batches of {first.batch}"
+def _network(histories: list[History]) -> str:
+    """Widths, which all have, and the learning rates and batches that there are."""
+    rates = " or ".join(dict.fromkeys(f"{each.lr:g}" for each in histories))
+    batches = " or ".join(dict.fromkeys(f"{each.batch}" for each in histories))
+    return f"{_widths(histories[0])}, tanh, learning rate {rates}, batches of {batches}"
 
 
 @checked

@@ -18,7 +18,7 @@ from matplotlib.transforms import ScaledTranslation
 
 from stdyn.checks import Array
 from stdyn.figures.pages import Page
-from stdyn.figures.scales import quiet, say_none, show_single_points
+from stdyn.figures.scales import late_starts, quiet, say_none, show_single_points
 from stdyn.figures.ticks import spaced
 
 _SMALL = 7  # points, the size of letters where the usual ones find no room
@@ -45,8 +45,9 @@ def legend(
 ) -> None:  # fmt: skip
     """A legend of what is drawn (or of `handles`): inside where there is room, else below the axes.
 
-    With a twin, axes over these, it is inside only where neither has a curve.
+    With a twin, axes over these or these themselves, it is inside only where neither has a curve.
     """
+    late_starts(ax)
     show_single_points(ax)
     entries = chosen(_entries(ax, handles))
     if not entries:
@@ -162,6 +163,7 @@ def finished(figure: Page, title: str = "") -> Page:
     if title:
         figure.suptitle(title, fontsize=9)
     for ax in figure.axes:
+        late_starts(ax)
         show_single_points(ax)
         quiet(ax)
         spaced(ax.xaxis)
@@ -217,7 +219,8 @@ def _is_seen(handle: Artist | Container) -> bool:
 def _above_floor(artist: Artist, points: Array) -> bool:
     """Whether one of the points is finite and, on a logarithmic axis, not below its end, as rounding is."""
     ax = artist.axes
-    floor = -np.inf if ax is None or ax.get_yscale() != "log" else min(ax.get_ylim())
+    of_data = ax is not None and ax.get_yscale() == "log" and artist.get_transform() == ax.transData
+    floor = min(ax.get_ylim()) if ax is not None and of_data else -np.inf
     return bool((np.isfinite(points).all(axis=1) & (points[:, 1] > floor)).any())
 
 

@@ -13,7 +13,7 @@ from stdyn.figures.layout import finished, legend
 from stdyn.figures.pages import Page, page, styled
 from stdyn.figures.pairs import Pair, check_not_empty, differing, pair_up, with_feedback
 from stdyn.figures.plot import feedback_cosine, generalization, looks
-from stdyn.figures.scales import level
+from stdyn.figures.scales import level, logarithmic
 from stdyn.model.trajectory import Trajectory
 
 _LEAST = 1e-10  # the lowest eps_g that is drawn
@@ -72,8 +72,11 @@ def alignment(ax: Axes, pairs: Sequence[Pair]) -> Axes:
 
 @checked
 def same_limits(row: Sequence[Axes]) -> None:
-    """Give the axes of a row the same limits."""
+    """Give the axes of a row the same limits, and a logarithmic axis of alpha if one has it."""
     shown = [ax for ax in row if ax.axison]
+    if any(ax.get_xscale() == "log" for ax in shown):
+        for ax in shown:
+            logarithmic(ax.xaxis)
     across, up = ([getattr(ax, f"get_{which}")() for ax in shown] for which in ("xlim", "ylim"))
     for ax in shown:
         ax.set_xlim(min(low for low, _ in across), max(high for _, high in across))
@@ -82,18 +85,19 @@ def same_limits(row: Sequence[Axes]) -> None:
 
 @checked
 def heading(pairs: list[Pair]) -> str:
-    """The parameters that all share, and how long the second layer of the first one's teacher and the first b are."""
+    """The parameters that all share, and how long the second layers of the teachers and the b are."""
     problem = pairs[0].problem
-    lengths = [rf"$|\tilde v_n|^2$ = {_mean_square(problem.start.v_teacher):.2g}"]
+    lengths = [rf"$|\tilde v_n|^2$ = {_lengths([pair.problem.start.v_teacher for pair in pairs])}"]
     feedback = [pair.problem.b for pair in pairs if pair.problem.b is not None]
-    lengths += [rf"$|b_i|^2$ = {_mean_square(feedback[0]):.2g}"] if feedback else []
-    same = style.parameters(problem, without="=".join(["O", *differing(pairs)]))  # the others are in the legend
-    return f"O = {problem.outputs}, {same}\non average over units {', '.join(lengths)}"
+    lengths += [rf"$|b_i|^2$ = {_lengths(feedback)}"] if feedback else []
+    same = style.parameters(problem, ["O", *differing([pair.problem for pair in pairs])])  # the others: in the legend
+    return f"{', '.join(filter(None, (f'O = {problem.outputs}', same)))}\non average over units {', '.join(lengths)}"
 
 
-def _mean_square(layer: Array) -> float:
-    """The squared length of a unit's vector of second-layer weights, on average over the units."""
-    return float(np.sum(layer**2) / len(layer))
+def _lengths(layers: Sequence[Array]) -> str:
+    """The squared length of a unit's vector of second-layer weights, on average over the units; from the least on."""
+    squares = [float(np.sum(layer**2) / len(layer)) for layer in layers]
+    return " to ".join(dict.fromkeys(f"{end:.2g}" for end in (min(squares), max(squares))))
 
 
 @checked

@@ -14,7 +14,7 @@ from stdyn.model.trajectory import Trajectory
 _FEWEST_SIZES = 3  # of one problem, to be drawn against N
 _FEWEST_RUNS = 8  # at each of them
 _CALLED = {"activations_text": "activation"}
-_NAMES = ("O", "N", "activations_text", *RATES)  # parameters that problems are told apart by
+_NAMES = ("K", "M", "O", "N", "activations_text", *RATES)  # parameters that problems are told apart by
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,23 +91,61 @@ def check_not_empty(trajectories: list[Trajectory]) -> None:
         raise InputError("there is nothing to draw in a trajectory that diverged before its first alpha")
 
 
-def differing(pairs: Sequence[Pair]) -> list[str]:
+def differing(problems: Sequence[Problem]) -> list[str]:
     """The parameters in which problems differ."""
-    return [name for name in _NAMES if len({_value(pair, name) for pair in pairs}) > 1]
+    return [name for name in _NAMES if len({_value(each, name) for each in problems}) > 1]
+
+
+def common(problems: Sequence[Problem]) -> str:
+    """The parameters that all these problems have, in one line."""
+    return style.parameters(problems[0], differing(problems))
+
+
+def names(pairs: Sequence[Pair]) -> list[tuple[style.Look, str]]:
+    """Look and name of each problem: those of its rule, or, where a rule repeats, a colour and the distinctions."""
+    looks = [style.RULES[pair.problem.rule] for pair in pairs]
+    called = [pair.problem.rule.upper() for pair in pairs]
+    if len(set(called)) < len(pairs):
+        colours = style.colours(len(pairs))
+        looks = [style.Look(colours[n], style.marker(n), look.dash) for n, look in enumerate(looks)]
+        called = [", ".join(filter(None, each)) for each in zip(called, distinctions(pairs), strict=True)]
+    return list(zip(looks, called, strict=True))
 
 
 def distinctions(pairs: Sequence[Pair]) -> list[str]:
-    """For each of several problems, the parameters in which they differ, or its number if only the starts do."""
-    written = {name: _written([_value(pair, name) for pair in pairs]) for name in differing(pairs)}
-    return [
-        ", ".join(f"{_CALLED.get(name, name)} = {texts[number]}" for name, texts in written.items())
-        or f"start {number + 1}"
+    """For each of several problems, the parameters in which they differ; and numbers of what else does.
+
+    Those that have all parameters in common have the number of their start, those of one start that of their b, and
+    results of one problem a number.
+    """
+    problems = [pair.problem for pair in pairs]
+    written = {name: _written([_value(each, name) for each in problems]) for name in differing(problems)}
+    parts = [
+        [f"{_CALLED.get(name, name)} = {texts[number]}" for name, texts in written.items()]
         for number in range(len(pairs))
     ]
+    rules = [each.rule for each in problems]
+    _number(parts, [""] * len(pairs), [each.start for each in problems], ["start"] * len(pairs))
+    _number(parts, rules, problems, ["b"] * len(pairs))
+    words = ["solution" if pair.runs is pair.reduced is None else "runs" for pair in pairs]
+    _number(parts, rules, list(range(len(pairs))), words)
+    return [", ".join(each) for each in parts]
 
 
-def _value(pair: Pair, name: str) -> object:
-    return pair.problem.outputs if name == "O" else getattr(pair.problem, name)
+def _number(parts: list[list[str]], rules: Sequence[str], things: Sequence[object], words: Sequence[str]) -> None:
+    """Add to parts that are alike, of one rule, the numbers of the things, where these are several."""
+    known: dict[tuple[str, ...], list[object]] = {}
+    keys = [(rule, *texts) for rule, texts in zip(rules, parts, strict=True)]
+    for key, thing in zip(keys, things, strict=True):
+        if thing not in known.setdefault(key, []):
+            known[key].append(thing)
+    for texts, key, thing, word in zip(parts, keys, things, words, strict=True):
+        if len(known[key]) > 1:
+            texts.append(f"{word} {known[key].index(thing) + 1}")
+
+
+def _value(problem: Problem, name: str) -> object:
+    return problem.outputs if name == "O" else getattr(problem.start if name in ("K", "M") else problem, name)
 
 
 def _written(values: Sequence[object]) -> list[str]:
@@ -122,9 +160,8 @@ def _written(values: Sequence[object]) -> list[str]:
 
 def caption(pairs: Sequence[Pair], rule: bool = True, markers: str = "mean ± s.d.") -> str:
     """The parameters that all have in one line, and in another what lines and markers are."""
-    first, also = pairs[0], [] if len(pairs) == 1 else differing(pairs)
-    name = f"{first.problem.rule.upper()}, " if rule else ""
-    same = style.parameters(first.problem, without="=".join(also))
+    name = pairs[0].problem.rule.upper() if rule else ""
+    same = ", ".join(filter(None, (name, common([pair.problem for pair in pairs]))))
     drawn = ["lines: ODEs"] if any(pair.theory for pair in pairs) else []
     for kind, word in (("runs", "markers"), ("reduced", "bands")):
         found = [runs for pair in pairs if (runs := getattr(pair, kind)) is not None]
@@ -132,7 +169,7 @@ def caption(pairs: Sequence[Pair], rule: bool = True, markers: str = "mean ± s.
             drawn.append(_ensembles(found, kind, word, markers))
     if any(diverged(runs) for pair in pairs for runs in (pair.runs, pair.reduced)):
         drawn.append("runs that diverge are left out from there on")
-    return name + same + ("\n" + "; ".join(drawn) if markers else "")
+    return "\n".join(filter(None, (same, "; ".join(drawn) if markers else "")))
 
 
 def _ensembles(found: Sequence[Trajectory], kind: str, word: str, markers: str) -> str:

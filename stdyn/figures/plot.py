@@ -16,7 +16,7 @@ from stdyn.figures.arguments import Colour, Curve, LineStyle, Marker, checked
 from stdyn.figures.finiteplot import finite_size_figure, keeps_symmetry, symmetry_figure
 from stdyn.figures.layout import finished, legend, legend_below
 from stdyn.figures.pages import Page, page, styled
-from stdyn.figures.pairs import Pair, caption, check_not_empty, distinctions, families, pair_up, with_feedback
+from stdyn.figures.pairs import Pair, caption, check_not_empty, distinctions, families, names, pair_up, with_feedback
 from stdyn.figures.scales import (
     band,
     cosine_limits,
@@ -143,21 +143,26 @@ def student_student_overlaps(ax: Axes, pair: Pair) -> Axes:
 def second_layer(ax: Axes, pair: Pair) -> Axes:
     """v against alpha, and, with feedback alignment, the feedback weights b as ticks on the right."""
     start, O = pair.problem.start, pair.problem.outputs
+    alone = O > 1 and pair.runs is not None and pair.theory is pair.reduced is None
     dashes: list[style.Dash] = ["-", *(style.output_dash(o if O <= _TOLD_APART else 1) for o in range(O - 1))]
     for i, colour in enumerate(style.colours(start.K)):
         for o, dash in enumerate(dashes):
             entry = (i, o) if start.v.ndim == 2 else (i,)
             name = None if o else f"i = {i + 1}"
             curve(ax, pair, "v", entry, colour, style.marker(i), name, dash=dash, thin=O > 1)
+            if alone:  # else there are lines of the theory, or of the reduced runs
+                mean = mean_and_spread(pair.either.v[:, :, *entry])[0]
+                ax.plot(pair.either.alphas, mean, ls=dash, color=colour, lw=0.7)
             if pair.problem.b is not None:
                 ax.plot(1.0, pair.problem.b[entry], marker=4, color=colour, ms=4 if o else 7, clip_on=False,
                         ls="none", transform=ax.get_yaxis_transform())  # fmt: skip
+    entry_of = "{io}" if O > 1 else "i"
+    labelled(ax, pair, rf"$v_{entry_of}$" + ("" if pair.problem.b is None else rf"  (right: $b_{entry_of}$)"))
     if O > 1:
         names = [f"output {o + 1}" for o in range(O)] if O <= _TOLD_APART else ["output 1", f"outputs 2 to {O}"]
         legend(ax, [Line2D([0], [0], color="0.3", lw=0.9, ls=dash, label=name)
-                    for dash, name in zip(dashes, names, strict=False)])  # fmt: skip
-    entry_of = "{io}" if O > 1 else "i"
-    labelled(ax, pair, rf"$v_{entry_of}$" + ("" if pair.problem.b is None else rf"  (right: $b_{entry_of}$)"))
+                    for dash, name in zip(dashes, names, strict=False)],
+               title="lines: means of the runs" if alone else None, twin=ax)  # fmt: skip
     return ax
 
 
@@ -200,13 +205,8 @@ def each_output(ax: Axes, pair: Pair, name: Curve, colours: Sequence[Colour]) ->
 @checked
 def generalization(ax: Axes, pairs: list[Pair]) -> Axes:
     """eps_g against alpha, both logarithmic: theory as lines, the median of the runs with their full range."""
-    repeated = len({pair.problem.rule for pair in pairs}) < len(pairs)
-    colours, brief = style.colours(len(pairs)), len(pairs) > _EACH_SAID
-    for position, (pair, distinction) in enumerate(zip(pairs, distinctions(pairs), strict=True)):
-        look, name = style.RULES[pair.problem.rule], pair.problem.rule.upper()
-        if repeated:
-            look = style.Look(colours[position], style.marker(position), look.dash)
-            name = f"{name}, {distinction}"
+    brief = len(pairs) > _EACH_SAID
+    for pair, (look, name) in zip(pairs, names(pairs), strict=True):
         if pair.theory is not None:
             errors = positive(pair.theory.eps_g)
             ax.plot(pair.theory.alphas, errors, look.dash, color=look.colour, label=name if brief else f"{name}, ODE")
@@ -224,7 +224,8 @@ def generalization(ax: Axes, pairs: list[Pair]) -> Axes:
             if pair.theory is None and pair.runs is None and pair.reduced.runs != 1:
                 median = positive(percentiles(pair.reduced.eps_g, [50])[0])
                 ax.plot(pair.reduced.alphas, median, look.dash, color=look.colour, label=f"{name}, their median")
-    time_axis(ax, max((pair.either.alphas for pair in pairs), key=len))
+    for pair in pairs:
+        time_axis(ax, pair.either.alphas)
     error_axis(ax)
     floored([ax])
     legend(ax)

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
+from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
@@ -14,6 +15,7 @@ from stdyn.figures.ticks import LogTicks, LogWords, Ticks
 from stdyn.model.trajectory import Trajectory
 
 ROUNDING = 1e-15  # a generalization error below this is rounding: it is a difference of numbers of order 1
+_EDGE = 0.06  # of an axis: the first numbers are within it, as there is a margin
 _FLAT = 1e-12  # and so is a range, of numbers of order 1
 
 
@@ -41,10 +43,10 @@ def logarithmic(axis: Axis) -> None:
 
 
 def time_axis(ax: Axes, alphas: Array) -> None:
-    """Label and scale of the axis of alpha."""
+    """Label and scale of the axis of alpha: logarithmic if these want it, or others that are drawn already do."""
     if wide(alphas):
         logarithmic(ax.xaxis)
-    else:
+    elif ax.get_xscale() != "log":
         ax.xaxis.set_major_locator(Ticks(5, steps=None))
     ax.set_xlabel(label("alpha"))
 
@@ -143,11 +145,11 @@ def integers(axis: Axis) -> None:
 
 
 def say_none(figure: Figure) -> None:
-    """Write "none" into axes without anything in them, and take their ticks away, which are of no numbers."""
+    """Write "none" into axes without anything in them, and take ticks away that are of no numbers."""
     panels = [ax for ax in figure.axes if ax.axison and ax.get_label() != "<colorbar>"]
     empty = [ax for ax in panels if not np.isfinite([ax.dataLim.intervalx, ax.dataLim.intervaly]).all()]
     for ax in empty:
-        if all(each in empty for each in ax.get_shared_x_axes().get_siblings(ax)):
+        if not any(np.isfinite(each.dataLim.intervalx).all() for each in ax.get_shared_x_axes().get_siblings(ax)):
             ax.set_xticks([])
         if all(each in empty for each in ax.get_shared_y_axes().get_siblings(ax)):
             ax.set_yticks([])
@@ -163,6 +165,34 @@ def show_single_points(ax: Axes) -> None:
         if there.sum() == 1 and line.get_marker() in ("", "None", None):
             line.set_marker("o")
             line.set_markersize(2 + 2 * line.get_linewidth())
+
+
+def late_starts(ax: Axes) -> None:
+    """Let curves and bands from 0 on, which a logarithmic axis has not, begin at their first number above it.
+
+    Those that have one at the left edge may come from there; for others it would be as if something were known.
+    """
+    if ax.get_xscale() != "log":
+        return
+    low, high = ax.get_xlim()
+    edge = low * (high / low) ** _EDGE
+    for line in ax.lines:
+        x, y = (np.asarray(values, dtype=float) for values in line.get_data())
+        if line.get_transform() == ax.transData and (shown := _late(x, edge)) is not None:
+            line.set_data(x[shown], y[shown])
+    for each in ax.collections:
+        if isinstance(each, PolyCollection) and each.get_transform() == ax.transData:
+            corners = [np.asarray(path.vertices) for path in each.get_paths()]
+            kept = [_late(some[:, 0], edge) for some in corners]
+            if any(shown is not None for shown in kept):
+                shapes = zip(corners, kept, strict=True)
+                each.set_verts([some if shown is None else some[shown] for some, shown in shapes])
+
+
+def _late(x: Array, edge: float) -> np.ndarray | None:
+    """Which of these are above 0, if some are not and the first that is lies beyond the edge; else None."""
+    there = x[x > 0]
+    return ~(x <= 0) if there.size and (x <= 0).any() and there.min() > edge else None
 
 
 def cosine_limits(*axes: Axes) -> None:

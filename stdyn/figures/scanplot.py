@@ -25,6 +25,7 @@ from stdyn.figures.scales import (
     time_axis,
 )  # fmt: skip
 from stdyn.figures.scanpoints import (
+    activations,
     by_rule,
     counted,
     curve,
@@ -34,6 +35,7 @@ from stdyn.figures.scanpoints import (
     example,
     label,
     numbers,
+    own_activation,
     pairs,
     varied,
 )  # fmt: skip
@@ -46,6 +48,7 @@ _DASHES: dict[bool, tuple[style.Dash, ...]] = {  # of these, and of fewer points
     False: ((0, (1, 1)), "--", "-", "-.", (0, (5, 1, 1, 1, 1, 1))), True: ("-", "--", "-.", (0, (1, 1)))
 }  # fmt: skip
 _FEWEST = 40  # points for a running median
+_REPEATED = 3  # of so many points a value, on average, there is a median at each
 _COLOURS = colormaps["viridis"].with_extremes(over="white")  # of a map; white is what has not come to its end
 _NOTHING = "0.8"  # the grey of a map where there is no number
 _OUTCOMES = ("plateau_length", "plateau_height", "eps_g_final", "specialised")
@@ -223,22 +226,14 @@ def dots(ax: Axes, scan: Scan, points: np.ndarray, value: str, x: str, y: str, n
 
 @checked
 def against(ax: Axes, scan: Scan, points: np.ndarray, value: str, x: str, rule: Rule) -> Axes:
-    """A number of each point against a quantity: dots, and the running median over a twentieth of the points."""
+    """A number of each point against a quantity: dots, and medians."""
     look = style.RULES[rule]
     across, up, at = drawn_at(scan, x)[points], numbers(scan, value)[points], drawn_at(scan, value)[points]
     infinite = np.isinf(up)
     ax.scatter(across[~infinite], up[~infinite], s=6, lw=0, color=look.colour, alpha=0.35)
     if infinite.any():
         unfinished(ax, scan, across[infinite], at[infinite], 14, "0.2", value)
-    order = np.argsort(across, kind="stable")
-    order = order[~np.isnan(up[order])]
-    if len(order) >= _FEWEST:
-        width = max(len(order) // 20, 10)
-        windows = np.lib.stride_tricks.sliding_window_view(up[order], width)
-        middles = np.lib.stride_tricks.sliding_window_view(across[order], width).mean(axis=1)
-        medians = np.median(windows, axis=1)
-        medians[np.isinf(medians)] = np.nan  # more than half have not come to their end
-        ax.plot(middles, medians, look.dash, color="black", lw=1.4, label=f"median of {width}")
+    medians(ax, across, up, look)
     for values, axis in ((at, ax.yaxis), (across, ax.xaxis)):
         if skewed(values):
             logarithmic(axis)
@@ -248,6 +243,27 @@ def against(ax: Axes, scan: Scan, points: np.ndarray, value: str, x: str, rule: 
         integers(ax.xaxis)
     ax.set_xlabel(label(scan, x))
     return ax
+
+
+@checked
+def medians(ax: Axes, across: np.ndarray, up: np.ndarray, look: style.Look) -> None:
+    """The median at each value across if values repeat, else the running one over a twentieth of the points.
+
+    None where more than half have not come to their end.
+    """
+    across, up = across[~np.isnan(up)], up[~np.isnan(up)]
+    values = np.unique(across)
+    if _REPEATED * len(values) <= len(across):
+        middle = np.array([np.median(up[across == value]) for value in values])
+        middle[np.isinf(middle)] = np.nan
+        ax.plot(values, middle, ls="none", marker="_", color="black", ms=16, mew=2, label="median at each value")
+    elif len(across) >= _FEWEST:
+        order, width = np.argsort(across, kind="stable"), max(len(across) // 20, 10)
+        windows = np.lib.stride_tricks.sliding_window_view(up[order], width)
+        places = np.lib.stride_tricks.sliding_window_view(across[order], width).mean(axis=1)
+        middle = np.median(windows, axis=1)
+        middle[np.isinf(middle)] = np.nan
+        ax.plot(places, middle, look.dash, color="black", lw=1.4, label=f"median of {width}")
 
 
 @checked
@@ -343,7 +359,8 @@ def trajectories(ax: Axes, scan: Scan, points: np.ndarray, rule: Rule) -> Axes:
     few = len(order) < len(_PICKED)
     picked = [(order[round(quantile * (len(order) - 1))], f"{100 * quantile:g} %: ") for quantile in _PICKED]
     for (point, said), dash in zip([(point, "") for point in order] if few else picked, _DASHES[few], strict=False):
-        name = f"{said}point {point}" + (", not left" if np.isinf(numbers(scan, "plateau_length")[point]) else "")
+        name = f"{said}point {point}" + (f", {of}" if (of := own_activation(scan, point)) else "")
+        name += ", not left" if np.isinf(numbers(scan, "plateau_length")[point]) else ""
         ax.plot(alphas, curve(scan, point), ls=dash, color=style.RULES[rule].colour, lw=1.3, label=name)
     time_axis(ax, alphas)
     logarithmic(ax.yaxis)
@@ -378,7 +395,8 @@ def caption(scan: Scan) -> str:
     how = {"integrate": "ODEs", "simulate_network": "network runs", "simulate_reduced": "reduced runs"}
     named = how.get(solver) or style.named(solver)
     varying = {part for name in scan.coordinates for part in name.split("=")}
-    parts = [style.counted(int(done(scan).sum()), "point"), *style.units(problem)]
+    units = style.units(problem, ["activations_text"])
+    parts = [style.counted(int(done(scan).sum()), "point"), *units, " or ".join(activations(scan))]
     for name in ("eta", "eta_v", "sigma"):
         value = getattr(problem, name)
         parts += [f"{style.label(name)} = {value:g}"] if name not in varying and (name != "sigma" or value) else []

@@ -25,6 +25,25 @@ def example(scan: Scan) -> Problem:
     return scan.problem(int(np.flatnonzero(done(scan))[0]))
 
 
+def activations(scan: Scan) -> list[str]:
+    """The activations of the points that are done, each once."""
+    varied = [scan.coordinates[name][done(scan)].astype(str) for name in _of_activations(scan)]
+    first = np.unique(np.stack([np.zeros(done(scan).sum(), "U1"), *varied]), axis=1, return_index=True)[1]
+    points = np.flatnonzero(done(scan))[np.sort(first)]
+    return [style.named(scan.problem(int(point)).activations_text) for point in points]
+
+
+def own_activation(scan: Scan, point: int) -> str:
+    """The activations of this point where points differ in them, else nothing."""
+    return style.named(scan.problem(int(point)).activations_text) if _of_activations(scan) else ""
+
+
+def _of_activations(scan: Scan) -> list[str]:
+    """The coordinates that are activations, of which there are several."""
+    names = [name for name in scan.coordinates if "activation" in name]
+    return [name for name in names if len(set(scan.coordinates[name][done(scan)])) > 1]
+
+
 def by_rule(scan: Scan, *names: str) -> dict[str, np.ndarray]:
     """The points that are done, by rule; without backpropagation if one of these quantities is of b."""
     if "rule" in scan.coordinates:

@@ -102,22 +102,28 @@ def free_name(name: str, drawn: Container[str]) -> str:
     return name if number == 1 else f"{name}_{number}"
 
 
-def units(problem: Problem, outputs: bool = True) -> list[str]:
-    """The numbers of units, of outputs if there are several, and the activations."""
+def units(problem: Problem, without: Container[str] = ()) -> list[str]:
+    """The numbers of units, of outputs if there are several, and the activations, but for those named in `without`."""
     start = problem.start
-    parts = [f"K = M = {start.K}" if start.K == start.M else f"K = {start.K}, M = {start.M}"]
-    parts += [f"O = {problem.outputs}"] if problem.outputs > 1 and outputs else []
-    return [*parts, named(problem.activations_text)]
+    numbers = {name: value for name, value in (("K", start.K), ("M", start.M)) if name not in without}
+    parts = [f"{name} = {value}" for name, value in numbers.items()]
+    if len(numbers) == 2 and start.K == start.M:
+        parts = [f"K = M = {start.K}"]
+    parts += [f"O = {problem.outputs}"] if problem.outputs > 1 and "O" not in without else []
+    parts += [named(problem.activations_text)] if "activations_text" not in without else []
+    return parts
 
 
-def parameters(problem: Problem, without: str = "") -> str:
-    """The parameters of a problem in one line, but for those named in `without`: "eta", "eta=eta_v"."""
-    left_out = {without, *without.split("=")}
-    rates = {"eta": problem.eta, "eta_v": problem.eta_v}
-    if problem.eta == problem.eta_v and not rates.keys() & left_out:
-        rates = {"eta=eta_v": problem.eta}
-    rates |= {"sigma": problem.sigma} if problem.sigma else {}
-    parts = units(problem, outputs="O" not in left_out)
-    parts += [f"{label(name)} = {value:g}" for name, value in rates.items() if name not in left_out]
-    parts += [f"decay = {problem.decay:g}, {problem.decay_v:g}"] if problem.decay or problem.decay_v else []
+def parameters(problem: Problem, without: Container[str] = ()) -> str:
+    """The parameters of a problem in one line, but for those named in `without`."""
+    rates = {name: getattr(problem, name) for name in ("eta", "eta_v", "sigma") if name not in without}
+    if len({"eta", "eta_v"} & rates.keys()) == 2 and problem.eta == problem.eta_v:
+        rates = {"eta=eta_v": problem.eta, **{name: rates[name] for name in rates if name == "sigma"}}
+    parts = units(problem, without)
+    parts += [f"{label(name)} = {value:g}" for name, value in rates.items() if value or name != "sigma"]
+    decays = {name: getattr(problem, name) for name in ("decay", "decay_v") if name not in without}
+    if len(decays) == 2:
+        parts += [f"decay = {problem.decay:g}, {problem.decay_v:g}"] if any(decays.values()) else []
+    else:
+        parts += [f"{name} = {value:g}" for name, value in decays.items() if value]
     return ", ".join(parts)

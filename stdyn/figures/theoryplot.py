@@ -14,6 +14,7 @@ from stdyn.figures import style
 from stdyn.figures.arguments import checked, one_of
 from stdyn.figures.layout import finished, legend
 from stdyn.figures.pages import Page, page, styled
+from stdyn.figures.pairs import Pair, common, names
 from stdyn.figures.scales import (
     band,
     error_axis,
@@ -36,7 +37,10 @@ _QUANTILES = (5, 50, 95)
 _SPECTRAL = 1e-3  # eigenvalues between minus and plus this are drawn on a linear scale
 _DECADES = 4  # of eigenvalues that are each labelled
 _MOST = 12  # fixed points in a figure
+_NONE = 1e-9  # an error of a fixed point that is none
 _ROUNDING = 1e-12  # a standard deviation that is none
+_ABOVE = 1.04  # where what is infinite stands, of the height of the axes
+_ENDLESS = r"not left by the last $\alpha$"
 _NO_SPREAD = 0.1  # the limit of an axis of deviations where none is predicted
 
 
@@ -198,22 +202,25 @@ def plateaus_figure(results: list[tuple[Trajectory, list[Plateau], list[FixedPoi
     """eps_g with its plateaus, the heights of their saddles and the ends that these imply; spectra of fixed points."""
     figure = Page(figsize=(7.6, 3.0 + 0.6 * len(results)), layout="constrained")
     left, *right = figure.subplot_mosaic([["e", f"s{n}"] for n in range(len(results))]).values()
-    for theory, found, _ in results:
-        error_with_plateaus(left, theory, found)
+    for (theory, found, _), (look, name) in zip(
+        results, names([Pair(theory) for theory, _, _ in results]), strict=True
+    ):
+        error_with_plateaus(left, theory, found, look, name)
     floored([left])
     legend(left, size=7)
     for ax, (theory, found, points) in zip(right, results, strict=True):
         spectra(ax, theory.problem, points, found)
     for ax in right[:-1]:
         ax.set_xlabel("")
-    return finished(figure, style.parameters(results[0][0].problem))
+    return finished(figure, common([theory.problem for theory, _, _ in results]))
 
 
 @checked
-def error_with_plateaus(ax: Axes, theory: Trajectory, found: Sequence[Plateau]) -> Axes:
+def error_with_plateaus(
+    ax: Axes, theory: Trajectory, found: Sequence[Plateau], look: style.Look, name: str
+) -> Axes:  # fmt: skip
     """eps_g, plateaus thick, the saddle's height dashed, the predicted end a marker."""
-    colour, marker, dash = style.RULES[theory.problem.rule]
-    name = theory.problem.rule.upper()
+    colour, marker, dash = look
     learned = theory.eps_g < 10 * theory.attributes.get("rtol", 0.0)  # from there on it is the solver's error
     end = int(learned.argmax()) if learned.any() else len(learned)
     ax.plot(theory.alphas[:end], positive(theory.eps_g[:end]), dash, color=colour, lw=1.2, label=name)
@@ -255,12 +262,23 @@ def spectra(ax: Axes, problem: Problem, points: Sequence[FixedPoint], found: Seq
     ticks = np.concatenate([-decades[::-1], [0], decades])
     ax.set_xticks(ticks, [f"{tick:g}".replace("-", "−").replace("0.", ".") for tick in ticks])
     ax.set_xlim(-max(most, 0.02), max(most, 0.02))
-    ax.set_yticks(range(len(rows)), [f"{point.eps_g:.4f}" if point.eps_g > 1e-9 else "0" for point in rows])
+    ax.set_yticks(range(len(rows)), _written([point.eps_g for point in rows]))
     ax.set_ylabel(r"$\epsilon_g$ of fixed point")
     ax.set_xlabel(r"eigenvalues Re $\lambda$ (filled: growing)")
     of = f", {len(rows)} of {len(points)} fixed points" if len(rows) < len(points) else ""
     ax.set_title(problem.rule.upper() + of, fontsize=9)
     return ax
+
+
+def _written(errors: Sequence[float]) -> list[str]:
+    """Errors of fixed points with four digits, or more if some that differ would read alike, or one as 0."""
+    known = [error for error in errors if error > _NONE]
+    apart = len({f"{error:.6g}" for error in known})
+    for digits in range(4, 10):
+        texts = {f"{error:.{digits}f}" for error in known}
+        if len(texts) == apart and f"{0:.{digits}f}" not in texts:
+            break
+    return [f"{error:.{digits}f}" if error > _NONE else "0" for error in errors]
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -277,7 +295,10 @@ def study_figures(study: Study) -> dict[str, Figure]:
 @checked
 @styled
 def study_figure(study: Study, name: Annotated[str, one_of(STUDIED)]) -> Page:
-    """One number of a study for every rule; of the length of the plateau also the predicted one."""
+    """One number of a study for every rule; of the length of the plateau also the predicted one.
+
+    What is infinite stands above the axes. The axis across has all values, also those without a number.
+    """
     figure, (ax,) = page(4.6, 3.6)
     for rule, numbers in study.rules.items():
         colour, marker, dash = style.RULES[rule]
@@ -286,23 +307,26 @@ def study_figure(study: Study, name: Annotated[str, one_of(STUDIED)]) -> Page:
         if name == "plateau_length":
             predicted = np.where(np.isfinite(values), numbers["plateau_predicted"], np.nan)
             ax.plot(study.values, predicted, ":", color=colour, lw=1.6, label=f"{rule.upper()}, implied by the saddle")
-        endless = study.values[np.isinf(numbers[name])]
+        endless, size = study.values[np.isinf(numbers[name])], 8 if rule == "fa" else 4  # one may stand in the other
         if endless.size:
-            ax.plot(endless, np.ones(len(endless)), "^", color=colour, mfc="white", ms=5, clip_on=False,
-                    transform=ax.get_xaxis_transform(), label=f"{rule.upper()}, not left")  # fmt: skip
+            ax.plot(endless, np.full(len(endless), _ABOVE), "^", color=colour, mfc="none", ms=size, clip_on=False,
+                    transform=ax.get_xaxis_transform(), label=f"{rule.upper()}, {_ENDLESS}")  # fmt: skip
+    ax.update_datalim(np.column_stack([study.values, study.values]), updatey=False)
+    ax.autoscale_view()
     finite = np.concatenate([numbers[name] for numbers in study.rules.values()])
     finite = finite[np.isfinite(finite)]
     if finite.size and (finite > 0).all():
         logarithmic(ax.yaxis)
     if not finite.size:
         ax.set_yticks([])
+        ax.text(0.5, 0.5, "none finite", transform=ax.transAxes, ha="center")
     if (study.values > 0).all() and study.values.max() > 5 * study.values.min():
         logarithmic(ax.xaxis)
     ax.set_xlabel(style.label(study.quantity))
     ax.set_ylabel(style.label(name))
     floored([ax] if ax.get_yscale() == "log" else [])
     legend(ax)
-    return finished(figure, style.parameters(study.variations[0], study.quantity))
+    return finished(figure, common(study.variations[:]))
 
 
 @checked
@@ -318,7 +342,8 @@ def escape_figure(results: list[tuple[Problem, EscapeTimes, dict[int, Array]]]) 
     for ax, (problem, times, seen) in zip(right, results, strict=True):
         escape_law(ax, problem, times, seen)
     right[0].set_ylabel("share of runs that have left")
-    return finished(figure, style.parameters(results[0][0]) + ", symmetric start")
+    said = filter(None, (common([problem for problem, _, _ in results]), "symmetric start"))
+    return finished(figure, ", ".join(said))
 
 
 @checked

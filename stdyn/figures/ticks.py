@@ -16,6 +16,7 @@ _ONE_OF_THEM = 0.8  # and of at least so many has 1, 2 and 5
 _STEPS = (1, 2, 2.5, 5, 10)
 _BETWEEN = 0.4  # the least room between two labels, of the size of the letters
 _HIGH = 1.2  # and the height of a label
+_READ = 0.05  # of the distance between two ticks: so near is what is read to where they are
 _FEWEST = 2  # ticks that an axis should have
 
 
@@ -115,7 +116,7 @@ class LogTicks(LogLocator):
 
 
 class LogWords(Formatter):
-    """All ticks of an axis as plain numbers, or all as powers of ten."""
+    """All ticks of an axis as plain numbers, or all as powers of ten, with as many digits as tell them apart."""
 
     def __call__(self, x: float, pos: int | None = None) -> str:
         return self.format_ticks([x])[0]
@@ -124,14 +125,25 @@ class LogWords(Formatter):
         ticks = np.asarray(values, dtype=float)
         powers = np.floor(np.log10(ticks) + 1e-9).astype(int)
         factors = ticks / 10.0**powers
+        within = np.full(len(ticks), _READ * np.abs(np.diff(ticks)).min(initial=np.inf))
         if len(ticks) > 1 and np.allclose(factors, 1):
             return [rf"$\mathdefault{{10^{{{power}}}}}$" for power in powers]
         if ticks.min(initial=1) >= 1e-3 and ticks.max(initial=1) < 1e5:
-            return [f"{tick:g}" for tick in ticks]
+            return _told_apart(ticks, 6, within)
         return [
-            rf"$\mathdefault{{{factor:.4g} \times 10^{{{power}}}}}$"
-            for factor, power in zip(factors, powers, strict=True)
+            rf"$\mathdefault{{{factor} \times 10^{{{power}}}}}$"
+            for factor, power in zip(_told_apart(factors, 4, within / 10.0**powers), powers, strict=True)
         ]
+
+
+def _told_apart(numbers: Array, least: int, within: Array) -> list[str]:
+    """Numbers as texts with so many digits, or more where they are not that near to what is read."""
+    texts: list[str] = []
+    for digits in range(least, 16):
+        texts = [f"{number:.{digits}g}" for number in numbers]
+        if (np.abs(np.array(texts, dtype=float) - numbers) <= within).all():
+            break
+    return texts
 
 
 def spaced(axis: Axis) -> None:

@@ -135,6 +135,29 @@ def test_six_outputs_are_drawn():
     np.testing.assert_array_equal(np.column_stack([line.get_ydata() for line in layer]), theory.v.reshape(-1, 12))
 
 
+@pytest.mark.parametrize("O", [3, pytest.param(6, marks=pytest.mark.slow)])
+def test_outputs_of_runs_alone_are_told_apart_by_lines_through_their_means(O):
+    """In the dash that the legend gives an output; the legend covers no curve. With a theory its lines have them."""
+    theory, runs = pair("fa", O=O)
+    for given in ([runs], [theory, runs]):
+        figure = plot.figures(given)["fa_order_parameters"]
+        ax = figure.axes[2]
+        lines = [
+            line for line in ax.get_lines() if len(line.get_xdata()) == len(ALPHAS) and line.get_marker() == "None"
+        ]
+        legend = ax.get_legend()
+        dashes = [line._unscaled_dash_pattern for line in legend.get_lines()]
+        assert len({str(dash) for dash in dashes}) == O
+        assert [line._unscaled_dash_pattern for line in lines] == 3 * dashes
+        wanted = runs.v.mean(axis=0) if given == [runs] else theory.v
+        np.testing.assert_allclose([line.get_ydata() for line in lines], wanted.reshape(len(ALPHAS), -1).T)
+        figure.canvas.draw()
+        box = legend.get_window_extent()
+        for line in lines:
+            path = line.get_path().interpolated(20).vertices
+            assert not any(box.contains(*at) for at in line.get_transform().transform(path[path[:, 0] > 0]))
+
+
 def test_one_output_is_drawn_as_all():
     """No curves of single outputs, whether or not v has an axis of outputs."""
     for O in (None, 1):

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from conftest import random_problem
-from drawn import ALPHAS, Made, legends, made, results
+from drawn import ALPHAS, Made, legends, made, results, saddle
 from matplotlib.ticker import LogFormatterSciNotation
 
 from stdyn import Experiment, InputError, Variations, layerplot, plot, scanplot, theoryplot
@@ -28,6 +28,9 @@ def entries(figure):
         (9, 210, ["10", "20", "50", "100", "200"]),
         (60, 130, ["60", "80", "100", "120"]),
         (1.5e-6, 6e-6, [f"{factor} \\times 10^{{-6}}" for factor in (2, 3, 4, 5, 6)]),
+        (2.1861e11, 2.1864e11, [f"2.186{digit} \\times 10^{{11}}" for digit in "1234"]),
+        (1.23456e-7, 1.23457e-7, [f"1.2345{end} \\times 10^{{-7}}" for end in ("6", "65", "7")]),
+        (1, 1.00002, ["1", "1.000005", "1.00001", "1.000015", "1.00002"]),
         (0.02, 0.3, ["0.02", "0.05", "0.1", "0.2"]),
     ],
 )
@@ -129,6 +132,28 @@ def test_a_running_median_counts_what_is_not_left():
     assert np.isnan(line.get_ydata()).all()
 
 
+def test_fixed_points_that_differ_have_ticks_that_differ():
+    """With four digits where these do; those of one error have one text."""
+    problem, (_, (ax, other)) = random_problem(2, 2), page(4, 3, 1, 2)
+    for panel, errors in ((ax, (1e-12, 0.01234, 0.01235, 0.5, 0.5)), (other, (2e-6, 0.1, 0.1))):
+        theoryplot.spectra(panel, problem, [saddle(problem, error) for error in errors], [])
+    assert [text.get_text() for text in ax.get_yticklabels()] == ["0", "0.01234", "0.01235", "0.50000", "0.50000"]
+    assert [text.get_text() for text in other.get_yticklabels()] == ["0.000002", "0.100000", "0.100000"]
+
+
+def test_where_values_repeat_there_is_a_median_at_each():
+    """And nothing between them, where nothing was computed; not where more than half are not left."""
+    eta, length = np.repeat([0.1, 0.2, 0.5, 50.0], 15), np.arange(60.0) ** 2
+    length[30:40] = np.inf
+    scan = Made(60, ("fa",), fill={"plateau_length": length}, eta=eta)
+    (line,) = scanplot.against_figure(scan, "plateau_length", "eta").axes[0].lines
+    assert line.get_linestyle() == "None"
+    np.testing.assert_array_equal(line.get_xdata(), [0.1, 0.2, 0.5, 50.0])
+    np.testing.assert_array_equal(line.get_ydata(), [7.0**2, 22.0**2, np.nan, 52.0**2])
+    few = Made(3, ("fa",), fill={"plateau_length": 1.0}, eta=np.array([0.1, 0.2, 0.5]))
+    assert not scanplot.against_figure(few, "plateau_length", "eta").axes[0].lines
+
+
 @pytest.mark.parametrize("x", ["b_angle", "b[0]", "b_smallest"])
 def test_backpropagation_has_no_axis_of_feedback_weights(x):
     """FA alone is drawn against them; a scan of BP alone is refused."""
@@ -146,14 +171,35 @@ def test_backpropagation_has_no_axis_of_feedback_weights(x):
 
 
 def test_a_study_shows_where_a_plateau_is_not_left():
-    """As triangles at the top, which the legend explains."""
+    """As triangles above the axes, which the legend explains on any scale; those of both rules are seen."""
     values = np.array([0.1, 0.2, 0.4])
-    numbers = {name: np.array([np.inf, 2.0, 1.0]) for name in STUDIED}
+    variations, said = Variations(Experiment(K=2, M=2), {"eta": values.tolist()}), r"not left by the last $\alpha$"
+    for size in (1.0, 100.0):
+        numbers = {name: np.array([np.inf, 2.0, 1.0]) * size for name in STUDIED}
+        figure = theoryplot.study_figure(
+            Study(variations, "eta", values, dict.fromkeys(("fa", "bp"), numbers)), "plateau_length"
+        )
+        assert {f"FA, {said}", f"BP, {said}"} <= set(entries(figure))
+        fa, bp = (line for line in figure.axes[0].lines if str(line.get_label()).endswith(said))
+        for line in (fa, bp):
+            np.testing.assert_array_equal(line.get_xdata(), [0.1])
+            assert line.get_ydata()[0] > 1
+            assert line.get_markerfacecolor() == "none"
+        assert fa.get_markersize() > 1.5 * bp.get_markersize()
+
+
+@pytest.mark.parametrize("first", [np.inf, np.nan])
+@pytest.mark.parametrize("rest", [np.inf, np.nan, 1.0])
+def test_a_study_has_all_its_values_on_the_axis(first, rest):
+    """Those without a number, too, and where none has one."""
+    values = np.array([0.1, 1.0, 100.0])
+    numbers = {name: np.array([first, rest, first]) for name in STUDIED}
     variations = Variations(Experiment(K=2, M=2, rule="fa"), {"eta": values.tolist()})
-    figure = theoryplot.study_figure(Study(variations, "eta", values, {"fa": numbers}), "plateau_length")
-    assert "FA, not left" in entries(figure)
-    (line,) = (line for line in figure.axes[0].lines if line.get_label() == "FA, not left")
-    np.testing.assert_array_equal(line.get_xdata(), [0.1])
+    ax = theoryplot.study_figure(Study(variations, "eta", values, {"fa": numbers}), "plateau_length").axes[0]
+    low, high = ax.get_xlim()
+    assert low < 0.1 < 100 < high
+    assert sum(low <= tick <= high for tick in ax.get_xticks()) >= 2
+    assert [text.get_text() for text in ax.texts] == ([] if rest == 1 else ["none finite"])
 
 
 def test_every_quantity_has_a_label():
