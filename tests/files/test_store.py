@@ -16,7 +16,7 @@ import xarray
 
 from stdyn import DivergenceWarning, InputError, OrderParameters, Problem, integrate, load, simulate_network
 from stdyn.errors import NotWritten
-from stdyn.files import paths
+from stdyn.files import journal, paths
 
 ARRAYS = (
     "alphas",
@@ -269,7 +269,8 @@ def test_a_folder_that_cannot_take_the_file_is_refused(tmp_path, monkeypatch):
 
 def test_a_link_at_the_temporary_files_name_is_not_written_through(saved, tmp_path, monkeypatch):
     """Even if somebody knew the name beforehand."""
-    monkeypatch.setattr(paths, "uuid4", lambda: SimpleNamespace(hex="known"))
+    for module in (journal, paths):
+        monkeypatch.setattr(module, "uuid4", lambda: SimpleNamespace(hex="known"))
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     before, victim = saved.read_bytes(), tmp_path / "victim"
     victim.write_bytes(b"precious")
