@@ -35,7 +35,9 @@ def right(hint: Any) -> Any:
         return {}
     if np.ndarray in (origin, hint):
         return np.ones(2)
-    return hint() if hint in (str, int, float, bool) else object.__new__(hint)
+    if hint in (str, int, float, bool):
+        return hint()
+    return (tuple if issubclass(hint, tuple) else object).__new__(hint)
 
 
 def wrong(name: str, hint: Any) -> list[Any]:
