@@ -51,5 +51,5 @@ def test_a_narrow_curve_does_not_change_the_ticks_of_a_wide_one(order):
         for ax in plot.figures(some)[name].axes:
             low, high = ax.get_xlim()
             ticks = [tick for tick in ax.get_xticks() if low <= tick <= high]
-            assert len(ticks) >= 4
+            assert len(ticks) >= 3  # matplotlib 3.9 takes every other decade
             np.testing.assert_allclose(np.log10(ticks), np.rint(np.log10(ticks)), atol=1e-9)
