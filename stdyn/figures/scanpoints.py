@@ -27,10 +27,10 @@ def example(scan: Scan) -> Problem:
 
 def activations(scan: Scan) -> list[str]:
     """The activations of the points that are done, each once."""
-    varied = [scan.coordinates[name][done(scan)].astype(str) for name in _of_activations(scan)]
-    first = np.unique(np.stack([np.zeros(done(scan).sum(), "U1"), *varied]), axis=1, return_index=True)[1]
-    points = np.flatnonzero(done(scan))[np.sort(first)]
-    return [style.named(scan.problem(int(point)).activations_text) for point in points]
+    names, first = _of_activations(scan), dict[tuple[str, ...], int]()
+    for point in np.flatnonzero(done(scan)):
+        first.setdefault(tuple(str(scan.coordinates[name][point]) for name in names), int(point))
+    return [style.named(scan.problem(point).activations_text) for point in first.values()]
 
 
 def own_activation(scan: Scan, point: int) -> str:

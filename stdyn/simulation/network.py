@@ -1,7 +1,5 @@
 """A run of online SGD in the network itself (theory.md, section 1)."""
 
-import threading
-
 import numpy as np
 
 from stdyn.kernels.network import network_record, network_run, network_steps
@@ -26,27 +24,25 @@ class Network:
         self.parameters = problem.parameters
         self.noisy = problem.sigma > 0
         self.streams = (streams.stream(self.inputs, _LANES), streams.stream(self.noise)) if fast else None
+        self.at_once = max((AT_ONCE if fast else BLOCK) // problem.N, _FEWEST)
         self.steps, self.recorded = 0, 0
         self.diverged_at = np.full(1, np.inf)
 
-    def advance(self, marks: np.ndarray, end: int, records: Records, stop: threading.Event) -> None:
+    def go_to(self, until: int, marks: np.ndarray, records: Records) -> None:
         rows = tuple(record[0] for record in records)
-        size = max((AT_ONCE if self.streams else BLOCK) // self.W.shape[1], _FEWEST)
-        while self.recorded < end and np.isinf(self.diverged_at[0]) and not stop.is_set():
-            until = min(self.steps + size, int(marks[end - 1]))
-            if self.streams:
-                self.steps, self.recorded = network_run(
-                    *(self.W, self.v, self.W_teacher, self.streams),
-                    *(self.steps, until, marks, self.recorded, rows, self.parameters),
-                )
-            else:
-                until = min(until, int(marks[self.recorded]))
-                self._take(until - self.steps)
-                if self.steps == marks[self.recorded]:
-                    network_record(self.W, self.v, self.W_teacher, *(row[self.recorded] for row in rows))
-                    self.recorded += 1
-            if self.steps < until:
-                self.diverged_at[0] = self.steps
+        if self.streams:
+            self.steps, self.recorded = network_run(
+                *(self.W, self.v, self.W_teacher, self.streams),
+                *(self.steps, until, marks, self.recorded, rows, self.parameters),
+            )
+        else:
+            until = min(until, int(marks[self.recorded]))
+            self._take(until - self.steps)
+            if self.steps == marks[self.recorded]:
+                network_record(self.W, self.v, self.W_teacher, *(row[self.recorded] for row in rows))
+                self.recorded += 1
+        if self.steps < until:
+            self.diverged_at[0] = self.steps
 
     def _take(self, steps: int) -> None:
         """Take the steps that do not diverge, with NumPy's random numbers."""

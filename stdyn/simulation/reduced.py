@@ -1,6 +1,5 @@
 """Many runs of the same process in coordinates, without N-dimensional vectors (theory.md, section 4)."""
 
-import threading
 from math import ceil
 
 import numpy as np
@@ -44,29 +43,27 @@ class Reduced:
         self.rows = start.K + start.M + (problem.outputs if problem.sigma > 0 else 0)
         self.parameters = problem.parameters
         self.alive, self.taken = np.ones(lanes), np.zeros(lanes)
+        self.at_once = max((AT_ONCE if fast else BLOCK) // (self.rows * lanes), 1)
         self.steps, self.recorded = 0, 0
 
     @property
     def diverged_at(self) -> np.ndarray:
         return np.where(self.alive > 0, np.inf, self.taken)[: self.runs]
 
-    def advance(self, marks: np.ndarray, end: int, records: Records, stop: threading.Event) -> None:
-        state, N = (self.A, self.S, self.v, self.L, self.alive), self.N
-        size = max((AT_ONCE if self.streams else BLOCK) // (self.rows * len(self.taken)), 1)
-        while self.recorded < end and np.isinf(self.diverged_at).any() and not stop.is_set():
-            until = min(self.steps + size, int(marks[end - 1]))
-            if self.streams:
-                self.recorded = reduced_run(
-                    *(*state, self.taken, N, self.streams),
-                    *(self.steps, until, marks, self.recorded, records, self.parameters),
-                )
-            else:
-                until = min(until, int(marks[self.recorded]))
-                self._take(until - self.steps)
-                if until == marks[self.recorded]:
-                    reduced_record(*state, self.recorded, records)
-                    self.recorded += 1
-            self.steps = until
+    def go_to(self, until: int, marks: np.ndarray, records: Records) -> None:
+        state = self.A, self.S, self.v, self.L, self.alive
+        if self.streams:
+            self.recorded = reduced_run(
+                *(*state, self.taken, self.N, self.streams),
+                *(self.steps, until, marks, self.recorded, records, self.parameters),
+            )
+        else:
+            until = min(until, int(marks[self.recorded]))
+            self._take(until - self.steps)
+            if until == marks[self.recorded]:
+                reduced_record(*state, self.recorded, records)
+                self.recorded += 1
+        self.steps = until
 
     def _take(self, steps: int) -> None:
         """Take steps with NumPy's random numbers."""

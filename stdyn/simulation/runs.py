@@ -116,6 +116,7 @@ class _Walker(Protocol):
     """Runs that take their steps together."""
 
     runs: int
+    at_once: int  # steps that take some hundredths of a second
     steps: int  # steps taken, unless all have diverged
     recorded: int  # records made
 
@@ -123,10 +124,10 @@ class _Walker(Protocol):
     def diverged_at(self) -> np.ndarray:
         """(runs,): the steps that each run took before it diverged, or infinity."""
 
-    def advance(self, marks: np.ndarray, end: int, records: Records, stop: threading.Event) -> None:
-        """Go on until `end` records have been made, no run is left or `stop` is set.
+    def go_to(self, until: int, marks: np.ndarray, records: Records) -> None:
+        """Go on towards `until` steps in all, not beyond marks[-1], or until no run is left.
 
-        After marks[a] steps in all, row a of the records is filled for the runs that are left.
+        After marks[a] steps row a of the records is filled for the runs that are left.
         """
 
 
@@ -226,7 +227,7 @@ def _record(
             while done < len(steps) and any(np.isinf(walker.diverged_at).any() for walker in walkers):
                 began, end = time.perf_counter(), min(done + together, len(steps))
                 pending = {
-                    pool.submit(walker.advance, steps, end, (R[own], Q[own], v[own]), stop)
+                    pool.submit(_advance, walker, steps, end, (R[own], Q[own], v[own]), stop)
                     for walker, own in zip(walkers, rows, strict=True)
                 }
                 try:
@@ -244,6 +245,12 @@ def _record(
         left = [walker.recorded for walker in walkers if np.isinf(walker.diverged_at).any()]
         return records, min(left, default=len(steps)), True
     return records, len(steps), False
+
+
+def _advance(walker: _Walker, marks: np.ndarray, end: int, records: Records, stop: threading.Event) -> None:
+    """Let a walker go on until `end` records have been made, none of its runs is left or `stop` is set."""
+    while walker.recorded < end and np.isinf(walker.diverged_at).any() and not stop.is_set():
+        walker.go_to(min(walker.steps + walker.at_once, int(marks[end - 1])), marks, records)
 
 
 def _wait(pending: set[Future[None]], walkers: Sequence[_Walker], bar: Bar) -> None:

@@ -234,12 +234,13 @@ def test_an_interruption_beside_runs_that_diverged_keeps_the_others():
     """What was recorded of the others after some had diverged is not cut off where these ended."""
 
     class Walker:
-        runs, steps, recorded = 1, 0, 0
+        runs, at_once, steps, recorded = 1, 10**6, 0, 0
 
         def __init__(self, ends):
             self.ends, self.diverged_at = ends, np.full(1, np.inf)
 
-        def advance(self, marks, end, records, stop):
+        def go_to(self, until, marks, records):
+            end = until + 1  # every step is recorded
             if end > self.ends:
                 self.diverged_at[:] = self.ends
             self.recorded = min(end, self.ends)
