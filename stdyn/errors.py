@@ -38,11 +38,15 @@ class NoGradientWarning(RuntimeWarning):
     """A student whose g' is zero everywhere: no gradient reaches its first layer, which never learns."""
 
 
+class NoAverageWarning(RuntimeWarning):
+    """An activation that is not finite where fields come: averages over it, as in eps_g, are NaN."""
+
+
 class NothingFoundWarning(RuntimeWarning):
     """No fixed point was found from any start; the message says how the searches ended."""
 
 
-WARNINGS = (DivergenceWarning, SolverWarning, SymmetryWarning, NoGradientWarning, NothingFoundWarning)
+WARNINGS = (DivergenceWarning, SolverWarning, SymmetryWarning, NoAverageWarning, NoGradientWarning, NothingFoundWarning)
 
 
 class Interrupted(KeyboardInterrupt):

@@ -171,7 +171,7 @@ class JournaledFile(io.RawIOBase):
         """Have the file of the last commit at its place again, or elsewhere, with an OSError, if it cannot be there."""
         gone: OSError | None = None
         try:
-            anew = open(self.path, "x+b", buffering=0)  # noqa: SIM115  (closed by close)
+            anew = open(os.path.realpath(self.path), "x+b", buffering=0)  # noqa: SIM115  (closed by close)
         except OSError as error:
             place = elsewhere(self.path)
             anew = open(place, "x+b", buffering=0)  # noqa: SIM115

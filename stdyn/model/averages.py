@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from stdyn.checks import Array, as_floats
-from stdyn.errors import InputError, warn
+from stdyn.errors import InputError, NoAverageWarning, warn
 from stdyn.kernels.activation import Code
 from stdyn.kernels.averages import relu
 from stdyn.model import truncated
@@ -107,9 +107,8 @@ class _Fields:
         """Those of some rows of the leading axes, by the finer rule."""
         return _Fields(self.activation, self.variance[rows], _FINER)
 
-    def _values(self, sigma: Array, x: Array) -> Array:
-        """g(sigma x), (sigma, nodes x); NaN at all nodes, and said, if it is not finite where fields come."""
-        z = sigma[:, None] * x
+    def _values(self, z: Array, x: Array) -> Array:
+        """g(z) of z = sigma x, (sigma, nodes x); NaN at all nodes, and said, if it is not finite where fields come."""
         values = self.activation(z)[0]
         wrong = ~np.isfinite(values) & np.isfinite(z)
         values[wrong & (np.abs(x) > _SEEN)] = 0.0
@@ -118,7 +117,7 @@ class _Fields:
             warn(
                 f"averages over {self.activation}, as in eps_g, are NaN where fields come to where it is not finite:"
                 f" at {z[row][wrong[row]][0]:.1g}, say",
-                RuntimeWarning,
+                NoAverageWarning,
             )
         values[wrong.any(axis=1)] = np.nan
         return values
@@ -132,7 +131,7 @@ class _Fields:
         left, squares = np.empty((self.rule.terms, len(sigma))), np.empty(len(sigma))
         for part in np.array_split(np.arange(len(sigma)), len(sigma) // 2**14 + 1):
             z = sigma[part, None] * x
-            values = self._values(sigma[part], x)
+            values = self._values(z, x)
             if thresholds:
                 values -= (sigma[part, None] > 0) * powers(z, thresholds)
             left[:, part] = (values @ weights).T

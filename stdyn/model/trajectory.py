@@ -224,13 +224,14 @@ class Trajectory(Frozen):
             for name in ("eps_g", "alignment"):
                 values = getattr(self, name)
                 if values is not None:
-                    first, last = np.nanmean(values[..., 0]), np.nanmean(values[..., -1])
+                    first, last = _known_mean(values[..., 0]), _known_mean(values[..., -1])
                     lines[name] = f"{first:.4g} at the first alpha, {last:.4g} at the last"
             if self.alignment_per_output is not None and problem.outputs > 1:
-                last = np.nanmean(self.alignment_per_output.reshape(-1, len(self.alphas), problem.outputs)[:, -1], 0)
-                lines["of each output"] = f"{', '.join(f'{cosine:.4g}' for cosine in last)} at the last alpha"
+                each = np.moveaxis(self.alignment_per_output[..., -1, :], -1, 0)
+                lines["of each output"] = f"{', '.join(f'{_known_mean(of):.4g}' for of in each)} at the last alpha"
         if self.error is not None and len(self.alphas):
-            largest = ", ".join(f"{name} {np.nanmax(values):.1g}" for name, values in self.error.items())
+            most = {name: np.fmax.reduce(values, axis=None) for name, values in self.error.items()}
+            largest = ", ".join(f"{name} {value:.1g}" for name, value in most.items())
             lines["quadrature"] = f"standard error up to {largest}"
         if self.diverged_at is not None:
             lines["diverged"] = (
@@ -312,6 +313,12 @@ def _entry(name: str, index: object, size: int) -> int:
 def nearest(alphas: Array, to: Array) -> np.ndarray:
     """The position of the nearest of increasing `alphas` to each of `to`."""
     return np.searchsorted((alphas[1:] + alphas[:-1]) / 2, to)
+
+
+def _known_mean(values: Array) -> float:
+    """The mean of what is known; NaN if nothing is."""
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if known.size else np.nan
 
 
 def load(path: str | os.PathLike[str]) -> Trajectory:

@@ -209,7 +209,8 @@ class Scan(Frozen):
         """The numbers of `stdyn.summary.SUMMARY`, (points,) or (points, runs); NaN where a point is not done."""
         names = [name for name in SUMMARY if name in self.names]
         found = self._look(lambda table: {name: self._read(table, name) for name in names})
-        check_summary(self.path, self.state == DONE, found)
+        of_list = "experiment" not in self.description["problems"]  # whose activations the file does not say
+        check_summary(self.path, self.state == DONE, found, own=of_list or "activations" in self.description)
         return frozen(found)
 
     @cached_property

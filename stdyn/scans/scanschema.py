@@ -270,10 +270,13 @@ def _only(path: AnyPath, name: str, values: Mapping[str, Any], keys: Any) -> Non
             raise InputError(f"{path}: {name} must have no keys but {', '.join(keys)}, but has {shown(key)}")
 
 
-def check_summary(path: AnyPath, done: np.ndarray, summary: Mapping[str, np.ndarray]) -> None:
-    """Refuse numbers that are missing of points that are done: the last eps_g is that of what has not diverged."""
+def check_summary(path: AnyPath, done: np.ndarray, summary: Mapping[str, np.ndarray], own: bool) -> None:
+    """Refuse numbers that are missing of points that are done: the last eps_g is that of what has not diverged.
+
+    Where activations may be others than built-in ones (`own`) any eps_g may be unknown.
+    """
     ended = np.isfinite(summary["diverged_at"])
-    for name, may_lack in (("diverged_at", False), ("eps_g_start", False), ("eps_g_final", ended)):
+    for name, may_lack in (("diverged_at", False), ("eps_g_start", own), ("eps_g_final", own | ended)):
         if name in summary:
             lacking = np.isnan(summary[name]) & ~np.asarray(may_lack)
             wrong = np.flatnonzero(done & lacking.reshape(len(done), -1).any(axis=1))

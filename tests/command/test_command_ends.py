@@ -191,3 +191,17 @@ def test_warnings_that_the_user_makes_exceptions_lose_nothing(tmp_path):
     assert "Traceback" not in ended.stderr
     assert "warning: 2 of 2 runs diverged" in ended.stderr
     assert np.isfinite(stdyn.load(tmp_path / "kept.h5").diverged_at).all()
+
+
+def test_an_activation_that_ends_loses_no_result_either(tmp_path):
+    """eps_g, which is looked at as the file is written, is not known."""
+    (tmp_path / "own.py").write_text(
+        "import stdyn\nfrom math import inf, nan\n"
+        "g = stdyn.activation(lambda x: x if x < 31 else nan, lambda x: 1.0 if x < 31 else nan)\n"
+    )
+    rates = "--q", "100", "--eta", "0.001", "--eta-v", "0.001"
+    command = [sys.executable, "-W", "error", "-m", "stdyn", "simulate", *SMALL, *rates, "--activation", "own.py:g"]
+    ended = subprocess.run([*command, "--runs", "2", "-o", "kept.h5"], capture_output=True, text=True, cwd=tmp_path)
+    assert (ended.returncode, "Traceback" in ended.stderr) == (0, False)
+    assert ended.stderr.count("warning: averages over own.py:g, as in eps_g, are NaN") == 1
+    assert np.isfinite(stdyn.load(tmp_path / "kept.h5").R).all()

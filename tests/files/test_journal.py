@@ -56,7 +56,7 @@ def content(path):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="an open file cannot be removed")
-@pytest.mark.parametrize("how", ["removed", "moved", "replaced", "in a folder that is gone"])
+@pytest.mark.parametrize("how", ["removed", "behind a link", "moved", "replaced", "in a folder that is gone"])
 def test_a_file_that_somebody_takes_away_is_made_anew(tmp_path, monkeypatch, how):
     """With all that was ever committed; what another one has put in its place is left alone, and it is said."""
     monkeypatch.setenv("TMPDIR", str(tmp_path / "elsewhere"))
@@ -67,7 +67,11 @@ def test_a_file_that_somebody_takes_away_is_made_anew(tmp_path, monkeypatch, how
     path.write_bytes(np.random.default_rng(1).bytes(13_000))
     path.chmod(0o640)
     expected = changed(path)
-    with JournaledFile(path, writable=True) as file:
+    opened = path
+    if how == "behind a link":
+        opened = tmp_path / "link.bin"
+        opened.symlink_to(path)
+    with JournaledFile(opened, writable=True) as file:
         write(file, 100, b"first")
         file.commit()
         if how == "moved":
@@ -80,7 +84,7 @@ def test_a_file_that_somebody_takes_away_is_made_anew(tmp_path, monkeypatch, how
             path.write_bytes(b"another's")
         write(file, 8190, b"two pages!")
         write(file, file.seek(0, os.SEEK_END), b"x" * 9000)
-        if how in ("removed", "moved"):
+        if how in ("removed", "behind a link", "moved"):
             file.commit()
             anew = path
         else:

@@ -16,7 +16,17 @@ import pytest
 from conftest import random_problem
 
 import stdyn
-from stdyn import DivergenceWarning, Experiment, InputError, ScanInterrupted, Variations, integrate, open_scan, scan
+from stdyn import (
+    DivergenceWarning,
+    Experiment,
+    InputError,
+    NoAverageWarning,
+    ScanInterrupted,
+    Variations,
+    integrate,
+    open_scan,
+    scan,
+)
 from stdyn.stopping import SIGNALS
 
 ALPHAS = np.linspace(0, 20, 21)
@@ -179,6 +189,23 @@ def test_a_signal_is_never_a_points_failure(tmp_path, number):
     finally:
         signal.signal(number, before)
     assert open_scan(tmp_path / "scan.h5").state.tolist() == [1, 1, 0]
+
+
+@pytest.mark.filterwarnings("ignore::stdyn.NoAverageWarning")
+def test_points_without_eps_g_are_in_a_file_that_loads(tmp_path):
+    """Of an activation that is not finite where fields come; those where it is have theirs. Trajectories, too."""
+    g = stdyn.activation(lambda x: x if x < 31 else np.nan, lambda x: 1.0, "ends")
+    near, far = (replace(PROBLEMS[0], start=stdyn.initial.prepared(2, 2, q=q), activation=g) for q in (0.3, 30.0))
+    found, theory = scan([near, far], ALPHAS, tmp_path / "scan.h5"), integrate(far, ALPHAS)
+    with pytest.warns(NoAverageWarning, match="averages over ends"):
+        theory.save(tmp_path / "theory.h5")
+    again = stdyn.load(tmp_path / "theory.h5")
+    assert np.isnan(found.summary["eps_g_start"]).tolist() == [False, True]
+    assert np.isfinite(found.read("R")).all()
+    np.testing.assert_array_equal(again.R, theory.R)
+    np.testing.assert_array_equal(again.eps_g, theory.eps_g)
+    assert np.isnan(again.eps_g[[0, -1]]).tolist() == [True, False]
+    assert "eps_g            nan at the first alpha" in repr(again)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="an open file cannot be removed")
