@@ -10,6 +10,7 @@ from .errors import (
     NoGradientWarning,
     NothingFoundWarning,
     NotWritten,
+    SameRuleWarning,
     ScanInterrupted,
     ScanStopped,
     SolverWarning,
@@ -24,12 +25,14 @@ from .layered.history import History
 from .layered.runs import train
 from .layered.training import Training
 from .layered.trainingfile import Histories, open_training
-from .model import averages, initial
+from .model import averages, initial, schedule
 from .model.activations import Activation, activation
 from .model.experiment import Experiment
 from .model.initial import weights
 from .model.problem import Problem
+from .model.schedule import Schedule
 from .model.state import OrderParameters
+from .model.tasks import Tasks, similar
 from .model.trajectory import Trajectory, load
 from .scans.scanfile import Scan, open_scan
 from .scans.scanning import scan
@@ -46,6 +49,10 @@ __version__: str
 __all__ = [
     "OrderParameters",
     "Problem",
+    "Tasks",
+    "similar",
+    "schedule",
+    "Schedule",
     "activation",
     "integrate",
     "simulate_network",
@@ -103,6 +110,7 @@ __all__ = [
     "NoAverageWarning",
     "NoGradientWarning",
     "NothingFoundWarning",
+    "SameRuleWarning",
     "SolverWarning",
     "SymmetryWarning",
 ]

@@ -148,6 +148,13 @@ def _scalar(value: object) -> object:
     return value[()] if is_array else value  # type: ignore[index]
 
 
+def truth(name: str, value: object) -> bool:
+    """`value`, which must be True or False."""
+    if not isinstance(value, bool | np.bool_):
+        raise InputError(f"{name} must be True or False, but is {shown(value)}")
+    return bool(value)
+
+
 def choice(name: str, value: object, choices: Sequence[str]) -> str:
     """`value`, which must be one of these words."""
     if not isinstance(value, str) or value not in choices:

@@ -38,6 +38,10 @@ class NoGradientWarning(RuntimeWarning):
     """A student whose g' is zero everywhere: no gradient reaches its first layer, which never learns."""
 
 
+class SameRuleWarning(UserWarning):
+    """A rule that is another one where there is one hidden layer, and taken as that: DFA is FA."""
+
+
 class NoAverageWarning(RuntimeWarning):
     """An activation that is not finite where fields come: averages over it, as in eps_g, are NaN."""
 
@@ -46,7 +50,10 @@ class NothingFoundWarning(RuntimeWarning):
     """No fixed point was found from any start; the message says how the searches ended."""
 
 
-WARNINGS = (DivergenceWarning, SolverWarning, SymmetryWarning, NoAverageWarning, NoGradientWarning, NothingFoundWarning)
+WARNINGS = (
+    DivergenceWarning, SolverWarning, SymmetryWarning, NoAverageWarning, NoGradientWarning, NothingFoundWarning,
+    SameRuleWarning,
+)  # fmt: skip
 
 
 class Interrupted(KeyboardInterrupt):

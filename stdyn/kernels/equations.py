@@ -5,7 +5,7 @@ import numpy as np
 from stdyn.kernels.algebra import covariance, output_weights, overlaps
 from stdyn.kernels.averages import averages
 from stdyn.kernels.compile import compiled
-from stdyn.kernels.parameters import backward, named
+from stdyn.kernels.parameters import backward, named, weighted
 from stdyn.kernels.state import pack, unpack
 
 
@@ -13,16 +13,34 @@ from stdyn.kernels.state import pack, unpack
 def _changes(p, R, Q, v):
     """dR/dalpha (K, M), the upper triangle of dQ/dalpha (K, K), and dv/dalpha (K, O)."""
     (K, M), O = R.shape, v.shape[1]
-    G, H, h = averages(p, covariance(R, Q, p.T), output_weights(v, p.v_teacher), backward(p, v))
+    back = weighted(backward(p, v), p.m)
+    G, H, h = averages(p, covariance(R, Q, p.T), output_weights(v, p.v_teacher), back)
     dR, dQ, dv = np.empty((K, M)), np.empty((K, K)), np.empty((K, O))
     for i in range(K):
         for n in range(M):
-            dR[i, n] = -p.eta * G[i, K + n] - p.decay * R[i, n]
+            dR[i, n] = -p.eta * G[i, K + n] - (p.decay + p.drift) * R[i, n]
         for k in range(i, K):
-            dQ[i, k] = -p.eta * (G[i, k] + G[k, i]) - 2 * p.decay * Q[i, k] + p.eta**2 * H[i, k]
+            dQ[i, k] = -p.eta * (G[i, k] + G[k, i]) - 2 * p.decay * Q[i, k] + p.eta**2 * p.square * H[i, k]
         for o in range(O):
-            dv[i, o] = -p.eta_v * h[i, o] - p.decay_v * v[i, o]
+            dv[i, o] = -p.eta_v * p.m[o] * h[i, o] - p.decay_v * v[i, o]
+    if p.sphere > 0:
+        _keep_norms(R, Q, dR, dQ)
     return dR, dQ, dv
+
+
+@compiled
+def _keep_norms(R, Q, dR, dQ):
+    """Take from dR and dQ what would change the norms Q_ii: the part of dw_i along w_i."""
+    K, M = R.shape
+    growth = np.empty(K)
+    for i in range(K):
+        growth[i] = dQ[i, i] / (2 * Q[i, i])
+    for i in range(K):
+        for n in range(M):
+            dR[i, n] -= growth[i] * R[i, n]
+        for k in range(i + 1, K):
+            dQ[i, k] -= (growth[i] + growth[k]) * Q[i, k]
+        dQ[i, i] = 0.0
 
 
 @compiled

@@ -5,12 +5,12 @@ from math import sqrt
 import numpy as np
 
 from stdyn.kernels.activation import activate
-from stdyn.kernels.algebra import covariance, largest, minus, output_weights, overlaps, plus
+from stdyn.kernels.algebra import covariance, largest, minus, output_weights, overlaps, plus, power
 from stdyn.kernels.averages import analytic, averages
 from stdyn.kernels.compile import compiled
 from stdyn.kernels.deltas import errors
 from stdyn.kernels.equations import drift
-from stdyn.kernels.parameters import backward, named
+from stdyn.kernels.parameters import backward, named, weighted
 from stdyn.kernels.state import pack, place_Q, place_R, place_v, unpack
 
 _STEP = 3e-4  # of first differences: errors h^4 f^(5)/30 and 1e-16/h, both below 1e-10 here
@@ -117,14 +117,15 @@ def curvature(w, directions, parameters):
 def finite_size_drift(w, parameters):
     """N times what the mean change of w in a step, times N, differs from dw/dalpha, for N -> infinity.
 
-    Only that of Q_across does: by the length of an example across the teacher's space (of as many dimensions as T has
-    rank), which is not independent of its fields, and by the decay of both factors of an overlap.
+    Of the student's step alone, without drift and sphere. Only that of Q_across does: by the length of an example
+    across the teacher's space (of as many dimensions as T has rank), which is not independent of its fields, by the
+    decay of both factors of an overlap, and by pairs of examples of one step, <delta_i xi>.<delta_k xi>.
     """
     p = named(parameters)
     (K, O), M = p.b.shape, p.T.shape[0]
     R, Q_across, v = unpack(w, K, M, O)
     Q_along = overlaps(overlaps(R, p.T_inverse), R)
-    u, b = output_weights(v, p.v_teacher), backward(p, v)
+    u, b = output_weights(v, p.v_teacher), weighted(backward(p, v), p.m)
     G, H, _ = averages(p, covariance(R, plus(Q_along, 1.0, Q_across), p.T), u, b)
     _, H_more, _ = averages(p, covariance(R, plus(Q_along, 1 + _STEP, Q_across), p.T), u, b)
     _, H_less, _ = averages(p, covariance(R, plus(Q_along, 1 - _STEP, Q_across), p.T), u, b)
@@ -136,14 +137,20 @@ def finite_size_drift(w, parameters):
     dQ = np.empty((K, K))
     for i in range(K):
         for k in range(K):
-            dQ[i, k] = p.eta**2 * ((H_more[i, k] - H_less[i, k]) / _STEP - rank * H[i, k]) + p.decay**2 * Q_across[i, k]
+            lengths = (H_more[i, k] - H_less[i, k]) / _STEP - rank * H[i, k]
+            dQ[i, k] = p.eta**2 * p.square * lengths + p.decay**2 * Q_across[i, k]
             dQ[i, k] += p.decay * p.eta * (G_across[i, k] + G_across[k, i])
+    if p.square < 1:
+        pairs = overlaps(overlaps(G_across, power(Q_across, -1.0)), G_across)
+        dQ = plus(dQ, p.eta**2 * (1 - p.square), pairs)
     return pack(np.zeros((K, M)), dQ, np.zeros((K, O)))
 
 
 @compiled
 def diffusion(w, roots, g, parameters):
     """D_ab = Cov[f_a, f_b] of f = N times the change of w in a step, |xi|^2 = N, for each set of points g.
+
+    Of the student's step alone, as in `finite_size_drift`. Of several examples a step it is that of their mean.
 
     roots = (T^1/2, T^+1/2, Q_across^1/2); g (sets, rows, points) are standard normal: M components along the teacher's
     space, K across it and, if sigma > 0, O of the noise. Returns (sets, L, L).
@@ -152,7 +159,7 @@ def diffusion(w, roots, g, parameters):
     (K, O), M, L = p.b.shape, p.T.shape[0], len(w)
     R, Q_across, v = unpack(w, K, M, O)
     mean = unpack(drift(w, parameters), K, M, O)
-    u, back = output_weights(v, p.v_teacher), backward(p, v)
+    u, back = output_weights(v, p.v_teacher), weighted(backward(p, v), p.m)
     along = overlaps(R, roots[1])
     z, g_z, g_prime = np.empty((K + M, _TOGETHER)), np.empty((K + M, _TOGETHER)), np.empty((K + M, _TOGETHER))
     across, delta, Delta = np.empty((K, _TOGETHER)), np.empty((K, _TOGETHER)), np.empty((O, _TOGETHER))
@@ -171,7 +178,7 @@ def diffusion(w, roots, g, parameters):
             _add_covariance(f, D[which])
         for a in range(L):
             for c in range(a + 1):
-                D[which, a, c] /= g.shape[2]
+                D[which, a, c] *= p.square / g.shape[2]
                 D[which, c, a] = D[which, a, c]
     return D
 
@@ -213,11 +220,12 @@ def _changes(p, state, mean, across, z, g_z, delta, Delta, f):
             rest = 2 * p.decay * Q_across[i, k] + mean_Q[i, k]
             for r in range(_TOGETHER):
                 change = delta[i, r] * across[k, r] + delta[k, r] * across[i, r]
-                f[place_Q(i, k, K, M), r] = p.eta**2 * delta[i, r] * delta[k, r] - p.eta * change - rest
+                square = p.eta**2 * p.square * delta[i, r] * delta[k, r]
+                f[place_Q(i, k, K, M), r] = square - p.eta * change - rest
         for o in range(O):
             rest = p.decay_v * v[i, o] + mean_v[i, o]
             for r in range(_TOGETHER):
-                f[place_v(i, o, K, M, O), r] = -p.eta_v * Delta[o, r] * g_z[i, r] - rest
+                f[place_v(i, o, K, M, O), r] = -p.eta_v * p.m[o] * Delta[o, r] * g_z[i, r] - rest
 
 
 @compiled

@@ -4,13 +4,18 @@ from typing import NamedTuple
 
 import numpy as np
 
-from stdyn.kernels.compile import inlined
+from stdyn.kernels.compile import compiled, inlined
 
-RATES = ("eta", "eta_v", "sigma", "decay", "decay_v")  # in the order in which they stand in `rates`
+RATES = ("eta", "eta_v", "sigma", "decay", "decay_v", "drift")  # those of a problem
+
+# How `rates` stand: those of a problem, then what its rule and regime make of them, see Parameters.
+COLUMNS = (*RATES, "of_v", "of_b", "square", "sphere")
+ETA, ETA_V, SIGMA, DECAY, DECAY_V, DRIFT, OF_V, OF_B, SQUARE, SPHERE = range(len(COLUMNS))
 
 # How the parameters cross from Python: a plain tuple of few arrays, which numba takes apart in half of the time of a
-# named one: (T and T^+, v_teacher, b, fixed_feedback, rates, codes, table).
-Plain = tuple[np.ndarray, np.ndarray, np.ndarray, bool, np.ndarray, np.ndarray, np.ndarray]
+# named one: (T and T^+, v_teacher, b, m, rates, codes, table). The rates are of one alpha, or in simulations a row for
+# each step.
+Plain = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
 
 class Parameters(NamedTuple):
@@ -19,24 +24,38 @@ class Parameters(NamedTuple):
     T: np.ndarray  # (M, M)
     T_inverse: np.ndarray  # (M, M), the pseudo-inverse T^+
     v_teacher: np.ndarray  # (M, O)
-    b: np.ndarray  # (K, O), the feedback weights; for backpropagation only their shape is used
-    fixed_feedback: bool  # the backward weights are b (feedback alignment), else v (backpropagation)
+    b: np.ndarray  # (K, O), what the learning rule adds to v; of no account where of_b = 0
+    m: np.ndarray  # (O,), the weights of the outputs' losses
     eta: float
     eta_v: float
     sigma: float
     decay: float
     decay_v: float
+    drift: float  # of the teacher
+    of_v: float  # the backward weights are of_v v + of_b b
+    of_b: float
+    square: float  # the factor of eta^2 H: 1/(examples a step), 0 for gradient flow
+    sphere: float  # 1: the first layer's weights keep their norms
     codes: np.ndarray  # how g and g' are evaluated (activation.py)
     table: np.ndarray  # what the law of the averages needs: terms of g, or points; its axes tell the law (averages/)
 
 
 @inlined
 def named(plain):
-    """The parameters of a problem from the tuple in which they cross from Python."""
-    T, v_teacher, b, fixed_feedback, rates, codes, table = plain
+    """The parameters of a problem, at one alpha, from the tuple in which they cross from Python."""
+    T, v_teacher, b, m, rates, codes, table = plain
+    row = rates[0]
     return Parameters(
-        T[0], T[1], v_teacher, b, fixed_feedback, rates[0], rates[1], rates[2], rates[3], rates[4], codes, table
-    )
+        T[0], T[1], v_teacher, b, m,
+        row[0], row[1], row[2], row[3], row[4], row[5], row[6], row[7], row[8], row[9],
+        codes, table,
+    )  # fmt: skip
+
+
+@inlined
+def rates_of(plain):
+    """The rates (rows, columns), a row for each step or one for all; ETA, ETA_V, … are the columns."""
+    return plain[4]
 
 
 @inlined
@@ -45,13 +64,21 @@ def rows(table):
     return table.reshape(table.shape[-2:])
 
 
-@inlined
+@compiled
 def backward(p, v):
-    """The weights (K, O) by which errors go back: the learning rule."""
-    return p.b if p.fixed_feedback else v
+    """The weights (K, O) by which errors go back, of_v v + of_b b: the learning rule."""
+    weights = np.empty(v.shape)
+    for i in range(v.shape[0]):
+        for o in range(v.shape[1]):
+            weights[i, o] = p.of_v * v[i, o] + p.of_b * p.b[i, o]
+    return weights
 
 
-@inlined
-def backward_of_run(p, v, i, o, r):
-    """The same of one run r out of many, v (K, O, runs)."""
-    return p.b[i, o] if p.fixed_feedback else v[i, o, r]
+@compiled
+def weighted(b, m):
+    """b_io m_o: backward weights, or averages, of outputs whose losses have the weights m."""
+    product = np.empty(b.shape)
+    for i in range(b.shape[0]):
+        for o in range(b.shape[1]):
+            product[i, o] = b[i, o] * m[o]
+    return product

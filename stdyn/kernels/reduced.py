@@ -7,7 +7,7 @@ import numpy as np
 from stdyn.kernels.activation import activate
 from stdyn.kernels.compile import ordered
 from stdyn.kernels.network import CACHED
-from stdyn.kernels.parameters import backward_of_run, named
+from stdyn.kernels.parameters import DECAY, DECAY_V, ETA, ETA_V, OF_B, OF_V, SIGMA, named, rates_of
 from stdyn.kernels.random import chi_squares, normals
 from stdyn.kernels.state import DIVERGED
 
@@ -66,7 +66,7 @@ def _add_square(S, p):
 
 
 @ordered
-def reduced_steps(A, S, v, L, alive, taken, N, g, chi2, parameters):
+def reduced_steps(A, S, v, L, alive, taken, N, g, chi2, parameters, row):
     """Online SGD in coordinates, many runs at once (docs/theory.md, section 4); A, S, v, alive, taken change in place.
 
     A (K, M, runs) and S (K, K, runs), lower triangular, are the coordinates of the students along and across the
@@ -74,27 +74,32 @@ def reduced_steps(A, S, v, L, alive, taken, N, g, chi2, parameters):
     are standard normal: the K+M components of the example and, if sigma > 0, the O of the noise; further ones are not
     used. chi2 (steps, runs) is chi^2 of N - K - M degrees of freedom. `alive` (runs) is 1, and `taken` counts the
     steps, until a field or an error of the run is beyond `DIVERGED`; from there on it is 0 and the run without meaning.
+    The rates of the first step are in row `row` of those of the parameters; of constant ones there is one row.
     """
-    p = named(parameters)
+    p, rates = named(parameters), rates_of(parameters)
     (K, M, runs), O, P = A.shape, v.shape[1], A.shape[0] + A.shape[1]
-    keep, keep_v = 1 - p.decay / N, 1 - p.decay_v / N
     z, g_z, g_prime = np.empty((P, runs)), np.empty((P, runs)), np.empty((P, runs))
     Delta, error, change = np.empty((O, runs)), np.empty(runs), np.empty(runs)
     x, length = np.empty((K, runs)), np.empty(runs)  # x: the students' fields across, then what is added to S S^T
     for step in range(len(chi2)):
+        now = rates[row + step if len(rates) > 1 else 0]
+        keep, keep_v = 1 - now[DECAY] / N, 1 - now[DECAY_V] / N
         _project_out(S, g[step], M, chi2[step], keep, x, length)
         _fields(A, L, x, g[step], z)
         activate(p.codes, K * runs, z.ravel(), g_z.ravel(), g_prime.ravel())
-        _errors(p, v, g_z, g[step], Delta)
+        _errors(p, now[SIGMA], v, g_z, g[step], Delta)
         _count(z, Delta, alive, taken)
+        for o in range(O):
+            for r in range(runs):
+                Delta[o, r] *= p.m[o]
         for i in range(K):
             for r in range(runs):
                 error[r] = 0.0
             for o in range(O):
                 for r in range(runs):
-                    error[r] += backward_of_run(p, v, i, o, r) * Delta[o, r]
+                    error[r] += (now[OF_V] * v[i, o, r] + now[OF_B] * p.b[i, o]) * Delta[o, r]
             for r in range(runs):
-                change[r] = -p.eta / N * g_prime[i, r] * error[r]
+                change[r] = -now[ETA] / N * g_prime[i, r] * error[r]
                 x[i, r] = change[r] * length[r] + (keep * x[i, r] / length[r] if length[r] > 0 else 0.0)
             for j in range(M):
                 for r in range(runs):
@@ -102,7 +107,7 @@ def reduced_steps(A, S, v, L, alive, taken, N, g, chi2, parameters):
         for i in range(K):
             for o in range(O):
                 for r in range(runs):
-                    v[i, o, r] = keep_v * v[i, o, r] - p.eta_v / N * Delta[o, r] * g_z[i, r]
+                    v[i, o, r] = keep_v * v[i, o, r] - now[ETA_V] / N * Delta[o, r] * g_z[i, r]
         _add_square(S, x)
 
 
@@ -125,15 +130,15 @@ def _fields(A, L, across, g, z):
 
 
 @ordered
-def _errors(p, v, g_z, g, Delta):
+def _errors(p, sigma, v, g_z, g, Delta):
     """Fill Delta (O, runs); the noise is in the last rows of g."""
     (K, O, runs), P = v.shape, len(g_z)
     for o in range(O):
         for r in range(runs):
             Delta[o, r] = 0.0
-        if p.sigma > 0:
+        if sigma > 0:
             for r in range(runs):
-                Delta[o, r] = -p.sigma * g[P + o, r]
+                Delta[o, r] = -sigma * g[P + o, r]
         for i in range(K):
             for r in range(runs):
                 Delta[o, r] += v[i, o, r] * g_z[i, r]
@@ -183,17 +188,18 @@ def reduced_record(A, S, v, L, alive, row, records):
 
 
 @ordered
-def reduced_run(A, S, v, L, alive, taken, N, streams, step, end, marks, done, records, parameters):
+def reduced_run(A, S, v, L, alive, taken, N, streams, step, end, marks, done, records, parameters, noisy):
     """`reduced_steps` from `step` to `end` with random numbers from streams = (normals, chi^2), of a lane a run.
 
     What there is after marks[a] steps goes to row a of the records, see `reduced_record`; `done` rows are there, and
     end <= marks[-1]. Returns how many rows there are.
 
     Every step takes the same number of normals from each lane, so that a run depends neither on how its steps are
-    divided into calls nor on the runs beside it.
+    divided into calls nor on the runs beside it. Rates that change have a row for each step from `step` on; noise is
+    drawn if `noisy`, whether it is zero by then or not.
     """
-    P, runs = A.shape[0] + A.shape[1], A.shape[2]
-    last = P + v.shape[1] if named(parameters).sigma > 0 else P  # the row of the normal numbers that chi^2 needs
+    P, runs, first = A.shape[0] + A.shape[1], A.shape[2], step
+    last = P + v.shape[1] if noisy else P  # the row of the normal numbers that chi^2 needs
     rows = (last + 2) // 2 * 2
     block = min(end - step, max(1, CACHED // (rows * runs)))
     draws, chi2 = np.empty((block, rows, runs)), np.empty((block, runs))
@@ -207,6 +213,6 @@ def reduced_run(A, S, v, L, alive, taken, N, streams, step, end, marks, done, re
         normals(streams[0], draws[:size].reshape(size * rows, runs))
         for each in range(size):
             chi_squares(streams[1], N - P, draws[each, last], chi2[each])
-        reduced_steps(A, S, v, L, alive, taken, N, draws[:size], chi2[:size], parameters)
+        reduced_steps(A, S, v, L, alive, taken, N, draws[:size], chi2[:size], parameters, step - first)
         step += size
     return done

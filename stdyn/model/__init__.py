@@ -5,4 +5,4 @@ May import: kernels, files and the modules below the wings.
 
 import lazy_loader
 
-__getattr__, __dir__, __all__ = lazy_loader.attach(__name__, ["averages", "initial"])
+__getattr__, __dir__, __all__ = lazy_loader.attach(__name__, ["averages", "initial", "schedule"])

@@ -1,18 +1,23 @@
 """What is to be solved: the order parameters of a starting point, and the problem they are the start of."""
 
 import sys
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from stdyn.checks import Array, frozen_array, integer, number
-from stdyn.errors import InputError, NoGradientWarning, warn
+from stdyn.checks import Array, check_type, frozen_array, integer, truth
+from stdyn.errors import InputError, NoGradientWarning, SameRuleWarning, warn
 from stdyn.kernels.averages import table
-from stdyn.kernels.parameters import RATES, Plain
+from stdyn.kernels.parameters import COLUMNS, RATES, Plain
+from stdyn.model import rules
 from stdyn.model.activations import Activation, codes, find, law_of
+from stdyn.model.protocol import Protocol
+from stdyn.model.schedule import RateLike, Schedule, rate
 from stdyn.model.state import Layout, OrderParameters
+from stdyn.model.tasks import Tasks
 from stdyn.text import shown
 from stdyn.values import Frozen, same
 
@@ -39,22 +44,39 @@ class Problem(Frozen):
     start : OrderParameters
         The order parameters at alpha = 0.
     N : int, default 500
-        Input dimension of the simulated network, at least K + M. The ODEs (N -> infinity) do not depend on it.
+        Input dimension of the simulated network. The ODEs (N -> infinity) do not depend on it.
     activation : str or Activation, default "erf"
         g: "erf" (erf(x / sqrt 2)), "linear", "relu" or "tanh", whose averages have closed forms; "gelu", "sigmoid",
         "square" (x^2), "hermite2", "hermite3", or what `stdyn.activation` makes, whose averages are by quadrature.
     activation_teacher : str or Activation, optional
         That of the teacher, if it is another one. Averages of erf with tanh have closed forms, else by quadrature.
-    rule : {"bp", "fa"}, default "bp"
-        Backpropagation (backward weights v) or feedback alignment (backward weights b).
+    rule : {"bp", "fa", "kp", "mixed"}, default "bp"
+        What errors go back through: v (backpropagation), b (feedback alignment), a b that learns by the same change as
+        v (Kolen-Pollack), or mixture v + (1 - mixture) b. "dfa" is with one hidden layer "fa", and taken as that.
     b : array_like, shape of start.v
-        The feedback weights; required for "fa", refused for "bp".
-    eta, eta_v : float
-        Learning rates of first and second layer, both divided by N in a step. eta_v = 0 freezes the second layer.
-    sigma : float, default 0
+        The feedback weights, of "kp" those at alpha = 0; refused for "bp".
+    mixture : float or schedule, optional
+        The part of v in the backward weights of "mixed", from 0 to 1; refused for other rules.
+    eta, eta_v : float or schedule
+        Learning rates of first and second layer, both divided by N in a step. eta_v = 0 freezes the second layer. For
+        gradient flow they are 1 unless given. This and every other rate may change with alpha: `stdyn.schedule`, or a
+        function of alpha.
+    sigma : float or schedule, default 0
         Standard deviation of the label noise.
-    decay, decay_v : float, default 0
+    decay, decay_v : float or schedule, default 0
         Weight decay of the two layers: a step multiplies the weights by 1 - decay / N.
+    drift : float or schedule, default 0
+        Rate at which the teacher's vectors turn, at random, with T kept: alone it makes R decay as e^(-drift alpha).
+    tasks : Tasks, optional
+        Tasks that are learned one after the other: their v_teacher and weights of losses. start.v_teacher becomes that
+        of the first one.
+    batch : int, default 1
+        Examples of a step, of whose changes the mean is taken. alpha counts steps / N, whatever the batch.
+    flow : bool, default False
+        Gradient flow, the limit of small learning rates: the equations without the term in eta^2. alpha is then the
+        time in which eta = 1 unless it is given. There is nothing to simulate.
+    sphere : bool, default False
+        After each step the student's vectors are brought back to the lengths that they had at the start.
     quadrature : int, default 16384
         Points by which averages without a closed form are taken, a power of 2, at least 2048. The error, which
         `integrate` reports, falls a little faster than their number to the power -1/2; the time grows with it.
@@ -76,29 +98,34 @@ class Problem(Frozen):
     activation_teacher: Any = None
     rule: str = "bp"
     b: Array | None = None
-    eta: float = field(kw_only=True)
-    eta_v: float = field(kw_only=True)
-    sigma: float = 0.0
-    decay: float = 0.0
-    decay_v: float = 0.0
+    eta: Any = field(default=None, kw_only=True)  # as all rates: a number or a Schedule
+    eta_v: Any = field(default=None, kw_only=True)
+    sigma: Any = 0.0
+    decay: Any = 0.0
+    decay_v: Any = 0.0
     quadrature: int = 2**14
+    drift: Any = field(default=0.0, kw_only=True)
+    mixture: Any = field(default=None, kw_only=True)
+    tasks: Tasks | None = field(default=None, kw_only=True)
+    batch: int = field(default=1, kw_only=True)
+    flow: bool = field(default=False, kw_only=True)
+    sphere: bool = field(default=False, kw_only=True)
 
     if TYPE_CHECKING:  # what is taken; what it becomes is above
 
         def __init__(
             self, start: OrderParameters, N: int = 500, activation: str | Activation = "erf",
             activation_teacher: str | Activation | None = None, rule: str = "bp", b: ArrayLike | None = None, *,
-            eta: float, eta_v: float, sigma: float = 0.0, decay: float = 0.0, decay_v: float = 0.0,
-            quadrature: int = 2**14,
+            eta: RateLike | None = None, eta_v: RateLike | None = None, sigma: RateLike = 0.0, decay: RateLike = 0.0,
+            decay_v: RateLike = 0.0, quadrature: int = 2**14, drift: RateLike = 0.0, mixture: RateLike | None = None,
+            tasks: Tasks | None = None, batch: int = 1, flow: bool = False, sphere: bool = False,
         ) -> None: ...  # fmt: skip
 
     def __post_init__(self) -> None:
         if not isinstance(self.start, OrderParameters):
             raise InputError(f"start must be OrderParameters, but is {type(self.start).__name__}")
-        checked: dict[str, Any] = {"N": integer("N", self.N, 1)}
-        units = self.start.K + self.start.M
-        if checked["N"] < units:
-            raise InputError(f"N must be at least K + M = {units}, but is {shown(self.N)}")
+        checked: dict[str, Any] = {"N": integer("N", self.N, 1), "batch": integer("batch", self.batch, 1, 2**31 - 1)}
+        checked |= {name: truth(name, getattr(self, name)) for name in ("flow", "sphere")}
         checked["activation"] = find(self.activation)
         if self.activation_teacher is not None:
             teacher = find(self.activation_teacher, "activation_teacher")
@@ -110,26 +137,76 @@ class Problem(Frozen):
         checked["quadrature"] = points = integer("quadrature", self.quadrature, 2**11, 2**24)
         if points & (points - 1):
             raise InputError(f"quadrature must be a power of 2, but is {points}")
-        if not isinstance(self.rule, str) or self.rule not in ("bp", "fa"):
-            raise InputError(f'rule must be "bp" or "fa", but is {shown(self.rule)}')
-        if (self.rule == "fa") != (self.b is not None):
-            needed = "needed" if self.rule == "fa" else "refused (backpropagation goes back through v)"
-            raise InputError(f'b, the feedback weights, is {needed} with rule = "{self.rule}"')
+        checked["rule"] = rules.check(self.rule, self.b, self.mixture)
         if self.b is not None:
             b = checked["b"] = frozen_array("b", self.b, (1, 2))
             if b.shape != self.start.v.shape:
                 raise InputError(f"b must have the shape of v, {self.start.v.shape}, but has shape {b.shape}")
         for name in RATES:
-            checked[name] = number(name, getattr(self, name), most=LARGEST_RATE)
+            value = getattr(self, name)
+            if value is None and name in ("eta", "eta_v"):
+                if not checked["flow"]:
+                    raise InputError(f"{name}, a learning rate, is needed (unless flow = True, where it is 1)")
+                value = 1.0
+            checked[name] = rate(name, value, LARGEST_RATE)
+        if self.mixture is not None:
+            checked["mixture"] = rate("mixture", self.mixture, 1.0)
+        self._check_together(checked)
+        given = self.rule
         for name, value in checked.items():
             object.__setattr__(self, name, value)
-        if self.eta > 0 and self.activation.flat:
+        self._say(given)
+
+    def _check_together(self, checked: dict[str, Any]) -> None:
+        """Refuse what cannot be together; the start becomes that of the first task."""
+        if self.tasks is not None:
+            check_type("tasks", self.tasks, Tasks)
+            shape = self.tasks.v_teacher.shape[1:]
+            if shape != self.start.v_teacher.shape:
+                raise InputError(
+                    f"tasks must have v_teacher of the shape of start.v_teacher, {self.start.v_teacher.shape}, but have"
+                    f" {shape}"
+                )
+            first = self.tasks.v_teacher[self.tasks.task_at(0.0)]
+            if not np.array_equal(first, self.start.v_teacher):
+                checked["start"] = replace(self.start, v_teacher=first)
+        if checked["sphere"]:
+            short = np.flatnonzero(np.diag(self.start.Q) <= 0)
+            if short.size:
+                raise InputError(f"sphere must keep the lengths of vectors, but Q[{short[0]},{short[0]}] is 0")
+        if checked["flow"] and checked["batch"] > 1:
+            raise InputError(f"batch must be 1 with flow = True, which has no steps, but is {checked['batch']}")
+
+    def _say(self, given: object) -> None:
+        """Warn of a rule that is taken for another one, and of what learns nothing."""
+        if given == "dfa":
+            warn(
+                'rule = "dfa" is feedback alignment, "fa", where there is one hidden layer, and taken as that',
+                SameRuleWarning,
+                stacklevel=_outside(),
+            )
+        if self.eta != 0 and self.activation.flat:
+            eta = self.eta if isinstance(self.eta, Schedule) else f"{self.eta:g}"
             warn(
                 f"no gradient reaches the first layer, which never learns: g' of {self.activation} is zero everywhere"
-                f" and eta = {self.eta:g} changes nothing (such a g is one for teachers; eta = 0 says it is meant)",
+                f" and eta = {eta} changes nothing (such a g is one for teachers; eta = 0 says it is meant)",
                 NoGradientWarning,
                 stacklevel=_outside(),
             )
+
+    @cached_property
+    def protocol(self) -> Protocol:
+        """What of it changes with alpha, as kernels take it."""
+        start = self.start
+        back = rules.backward(self.rule, start.v, self.b, self.mixture, self.decay_v)
+        square = 0.0 if self.flow else 1 / self.batch
+        values = {name: getattr(self, name) for name in RATES} | {"of_v": back.of_v, "of_b": back.of_b}
+        columns = tuple((values | {"square": square, "sphere": float(self.sphere)})[name] for name in COLUMNS)
+        if self.tasks is None:
+            of_tasks = start.v_teacher.reshape(1, start.M, -1), np.ones((1, self.outputs))
+        else:
+            of_tasks = self.tasks.v_teacher.reshape(len(self.tasks), start.M, -1), self.tasks.weights
+        return Protocol(columns, back, self.tasks, *of_tasks)
 
     @property
     def outputs(self) -> int:
@@ -176,13 +253,14 @@ class Problem(Frozen):
 
     def parameters_with(self, of_law: np.ndarray) -> Plain:
         """The parameters of kernels (stdyn/kernels/parameters.py), with the table of a law of averages."""
-        start, b = self.start, self.start.v if self.b is None else self.b
+        start, protocol = self.start, self.protocol
+        v_teacher, m = protocol.task(0.0)
         return (
             np.array([start.T, np.linalg.pinv(start.T, hermitian=True)], dtype=float),
-            np.array(start.v_teacher.reshape(start.M, -1)),
-            np.array(b.reshape(start.K, -1)),
-            self.rule == "fa",
-            np.array([getattr(self, name) for name in RATES]),
+            v_teacher,
+            np.array(protocol.backward.B.reshape(start.K, -1)),
+            m,
+            protocol.row(0.0)[None],
             codes(*self.activations),
             of_law,
         )

@@ -1,7 +1,7 @@
 """The result of every solver: the order parameters against alpha."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +17,7 @@ from stdyn.files.schema import read_all, refusing
 from stdyn.model import averages, trajectoryfile
 from stdyn.model.activations import known
 from stdyn.model.problem import RATES, Problem
+from stdyn.model.schedule import text, value_at
 from stdyn.model.state import OrderParameters
 from stdyn.text import listing, shown
 from stdyn.values import Frozen, frozen
@@ -123,16 +124,33 @@ class Trajectory(Frozen):
         return values.sum(axis=tuple(range(-self.problem.start.v.ndim, 0)))
 
     @cached_property
+    def b(self) -> Array | Any:
+        """The feedback weights, of the shape of v where they learn ("kp"), else that of start.v; None for "bp"."""
+        problem = self.problem
+        if problem.b is None or problem.rule != "kp":
+            return problem.b
+        left = self._left.reshape(-1, *(1,) * problem.b.ndim)
+        return frozen(self.v + left * problem.protocol.backward.B)
+
+    @property
+    def _left(self) -> Array:
+        """What decay has left of b - v at the alphas, (A,), with rule "kp"."""
+        protocol, N = self.problem.protocol, self.problem.N
+        if self.method == "ode":
+            return np.array([value_at(protocol.backward.of_b, alpha) for alpha in self.alphas.tolist()])
+        return np.array([protocol.left(int(step), N) for step in np.rint(self.alphas * N)])
+
+    @cached_property
     def F(self) -> Array | Any:
         """Overlap of second layer and feedback weights, sum_io v_io b_io; None for rule "bp"."""
-        return None if self.problem.b is None else frozen(self._over_v(self.v * self.problem.b))
+        return None if self.b is None else frozen(self._over_v(self.v * self.b))
 
     @cached_property
     def alignment(self) -> Array | Any:
         """Cosine of the angle between v and b, F / (|v| |b|), 0 where v or b is zero; None for rule "bp"."""
-        if self.F is None or self.problem.b is None:
+        if self.F is None:
             return None
-        norms = np.sqrt(self._over_v(self.v**2)) * np.linalg.norm(self.problem.b)
+        norms = np.sqrt(self._over_v(self.v**2)) * np.sqrt(self._over_v(self.b**2))
         return frozen(np.divide(self.F, norms, out=np.zeros_like(norms), where=norms != 0))
 
     def _outputs_last(self, values: Array) -> Array:
@@ -142,14 +160,14 @@ class Trajectory(Frozen):
     @cached_property
     def F_per_output(self) -> Array | Any:
         """Overlap of the second layer with the feedback weights of each output, sum_i v_io b_io; None for rule "bp"."""
-        return None if self.problem.b is None else frozen(self._outputs_last(self.v * self.problem.b).sum(axis=-2))
+        return None if self.b is None else frozen(self._outputs_last(self.v * self.b).sum(axis=-2))
 
     @cached_property
     def alignment_per_output(self) -> Array | Any:
         """Cosine of the angle between v_o and b_o of each output, 0 where one is zero; None for rule "bp"."""
-        if self.F_per_output is None or self.problem.b is None:
+        if self.F_per_output is None:
             return None
-        v, b = self._outputs_last(self.v), self._outputs_last(self.problem.b)
+        v, b = self._outputs_last(self.v), self._outputs_last(self.b)
         norms = np.linalg.norm(v, axis=-2) * np.linalg.norm(b, axis=-2)
         return frozen(np.divide(self.F_per_output, norms, out=np.zeros_like(norms), where=norms != 0))
 
@@ -158,19 +176,39 @@ class Trajectory(Frozen):
         """Generalization error 1/2 <|Delta|^2>, without label noise."""
         if self.eps_g_read is not None and self.eps_g_read.shape == self.R.shape[:-2]:
             return self.eps_g_read
-        return np.asarray(frozen(averages.eps_g(*self._of_eps_g)))
+        return frozen(self._in_hand(averages.eps_g))
+
+    @cached_property
+    def eps_g_per_task(self) -> Array | Any:
+        """Generalization error of every task, with its v_teacher and weights m: (A, tasks); None without tasks."""
+        if self.problem.tasks is None:
+            return None
+        every = range(len(self.problem.tasks))
+        return frozen(np.stack([averages.eps_g(*self._of_task(which)) for which in every], axis=-1))
 
     @property
     def eps_g_error(self) -> Array:
         """By how much the formula of eps_g may be wrong at these order parameters: rounding, if g is smooth."""
-        return frozen(averages.eps_g_error(*self._of_eps_g))
+        return frozen(self._in_hand(averages.eps_g_error))
 
-    @property
-    def _of_eps_g(self) -> tuple[Any, ...]:
-        """The arguments of averages.eps_g."""
-        start, O = self.problem.start, self.problem.outputs
-        v, v_teacher = self.v.reshape(*self.R.shape[:-1], O), start.v_teacher.reshape(start.M, O)
-        return self.R, self.Q, start.T, v, v_teacher, self.problem.activations
+    def _in_hand(self, average: Callable[..., Array]) -> Array:
+        """An average of the task that is learned at each alpha."""
+        tasks = self.problem.tasks
+        if tasks is None:
+            return np.asarray(average(*self._of_task(0)))
+        learned, found = tasks.learned(self.alphas), np.empty(self.R.shape[:-2])
+        for which in np.unique(learned):
+            there = learned == which
+            found[..., there] = average(*self._of_task(which, there))
+        return found
+
+    def _of_task(self, which: int, there: Any = slice(None)) -> tuple[Any, ...]:
+        """The arguments of averages.eps_g for a task at some alphas; the weights m stand in both second layers."""
+        start, O, protocol = self.problem.start, self.problem.outputs, self.problem.protocol
+        root = np.sqrt(protocol.m[which])
+        R, Q = self.R[..., there, :, :], self.Q[..., there, :, :]
+        v = self.v.reshape(*self.R.shape[:-1], O)[..., there, :, :] * root
+        return R, Q, start.T, v, protocol.v_teacher[which] * root, self.problem.activations
 
     def positions(self, alphas: Array) -> np.ndarray:
         """Where what was asked for at these alphas stands among its own; -1 if it ends before.
@@ -216,7 +254,7 @@ class Trajectory(Frozen):
             "what": f"{problem.rule.upper()}, {solver}",
             "units": f"K = {start.K}, M = {start.M}, outputs = {problem.outputs},"
             f" activation {problem.activations_text}",
-            "rates": ", ".join(f"{name} = {getattr(problem, name):g}" for name in RATES),
+            "rates": ", ".join(f"{name} = {text(getattr(problem, name))}" for name in RATES),
             "alpha": "none was reached",
         }
         if len(self.alphas):

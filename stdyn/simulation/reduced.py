@@ -4,10 +4,12 @@ from math import ceil
 
 import numpy as np
 
+from stdyn.kernels.parameters import Plain
 from stdyn.kernels.reduced import reduced_record, reduced_run, reduced_steps
 from stdyn.model.initial import coordinates
 from stdyn.model.problem import Problem
 from stdyn.simulation import streams
+from stdyn.simulation.course import Course
 from stdyn.simulation.streams import AT_ONCE, BLOCK, Records
 
 _TOGETHER = 64  # runs that one thread takes its steps for at once
@@ -40,8 +42,8 @@ class Reduced:
         self.A, self.S, self.v = (
             np.repeat(array[..., None], lanes, axis=2) for array in (A, S, start.v.reshape(start.K, -1))
         )
-        self.rows = start.K + start.M + (problem.outputs if problem.sigma > 0 else 0)
-        self.parameters = problem.parameters
+        self.course = Course(problem)
+        self.rows = start.K + start.M + (problem.outputs if self.course.noisy else 0)
         self.alive, self.taken = np.ones(lanes), np.zeros(lanes)
         self.at_once = max((AT_ONCE if fast else BLOCK) // (self.rows * lanes), 1)
         self.steps, self.recorded = 0, 0
@@ -52,20 +54,21 @@ class Reduced:
 
     def go_to(self, until: int, marks: np.ndarray, records: Records) -> None:
         state = self.A, self.S, self.v, self.L, self.alive
+        until = until if self.streams else min(until, int(marks[self.recorded]))
+        parameters, until = self.course.parameters(self.steps, until)
         if self.streams:
             self.recorded = reduced_run(
                 *(*state, self.taken, self.N, self.streams),
-                *(self.steps, until, marks, self.recorded, records, self.parameters),
+                *(self.steps, until, marks, self.recorded, records, parameters, self.course.noisy),
             )
         else:
-            until = min(until, int(marks[self.recorded]))
-            self._take(until - self.steps)
+            self._take(until - self.steps, parameters)
             if until == marks[self.recorded]:
                 reduced_record(*state, self.recorded, records)
                 self.recorded += 1
         self.steps = until
 
-    def _take(self, steps: int) -> None:
+    def _take(self, steps: int, parameters: Plain) -> None:
         """Take steps with NumPy's random numbers."""
         degrees = self.N - len(self.L) - len(self.A)
         g, chi2 = np.empty((steps, self.rows, self.runs)), np.zeros((steps, self.runs))
@@ -73,4 +76,5 @@ class Reduced:
             g[:, :, run] = normals.standard_normal((steps, self.rows))
             if degrees:
                 chi2[:, run] = lengths.chisquare(degrees, steps)
-        reduced_steps(*(self.A, self.S, self.v, self.L, self.alive, self.taken), self.N, g, chi2, self.parameters)
+        state = self.A, self.S, self.v, self.L, self.alive, self.taken
+        reduced_steps(*state, self.N, g, chi2, parameters, 0)

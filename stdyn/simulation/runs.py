@@ -15,6 +15,7 @@ from stdyn.executors import cores
 from stdyn.files.provenance import provenance
 from stdyn.kernels import Stopwatch
 from stdyn.model.problem import Problem
+from stdyn.model.schedule import Schedule, text
 from stdyn.model.trajectory import Trajectory
 from stdyn.progress import Bar, bar
 from stdyn.simulation import streams
@@ -151,10 +152,13 @@ def _simulate(
     check_normals(normals)
     rng = spawning(rng)
     seed = streams.seed(rng)
-    if max(problem.decay, problem.decay_v) > problem.N:
-        raise InputError(
-            f"decay and decay_v must be at most N = {problem.N}: a step multiplies weights by 1 - decay / N"
-        )
+    if problem.flow:
+        raise InputError("flow must be False for a simulation, which takes steps: gradient flow has none")
+    for name in ("decay", "decay_v", "drift"):
+        rate = getattr(problem, name)
+        if (rate.largest if isinstance(rate, Schedule) else rate) > problem.N:
+            raise InputError(f"{name} must be at most N = {problem.N}: a step multiplies weights by 1 - {name} / N")
+    problem.protocol.check(alphas)
     integer("alphas[-1] * N, the number of steps,", np.rint(alphas[-1] * problem.N), 0)
     steps = np.unique(np.rint(alphas * problem.N).astype(np.int64))
     check_room(method, problem, runs, len(steps))
@@ -204,7 +208,7 @@ def _said_of_divergence(problem: Problem, diverged_at: Array) -> dict[str, str]:
         return {}
     return {
         "warning": f"{np.isfinite(diverged_at).sum()} of {len(diverged_at)} runs diverged, the first at alpha ="
-        f" {diverged_at.min():.6g} (is eta = {problem.eta:g} too large?); they are NaN from there on"
+        f" {diverged_at.min():.6g} (is eta = {text(problem.eta)} too large?); they are NaN from there on"
     }
 
 

@@ -20,6 +20,19 @@ def whole(w: Array, layout: Layout, T_inverse: Array) -> Array:
     return _moved(w, layout, T_inverse)
 
 
+def on_sphere(y: Array, layout: Layout, norms: Array) -> Array:
+    """Packed order parameters y (..., L) with vectors brought back to the squared lengths Q_ii = norms (K,).
+
+    The ODEs keep them but for the solver's errors.
+    """
+    named = layout.unpack(y)
+    scale = np.sqrt(norms / np.einsum("...ii->...i", named["Q"]))[..., None]
+    Q = named["Q"] * scale * np.swapaxes(scale, -1, -2)
+    places = np.arange(len(norms))
+    Q[..., places, places] = norms
+    return layout.pack({**named, "R": named["R"] * scale, "Q": Q})
+
+
 def _moved(state: Array, layout: Layout, T_inverse: Array) -> Array:
     """The state whose Q is larger by R T^+ R^T."""
     named = layout.unpack(state)

@@ -13,10 +13,12 @@ from stdyn.checks import Array
 from stdyn.errors import InputError
 from stdyn.kernels.algebra import largest
 from stdyn.kernels.equations import drift
+from stdyn.kernels.parameters import COLUMNS
 from stdyn.kernels.state import DIVERGED
 from stdyn.model.problem import Problem
+from stdyn.model.schedule import text
 from stdyn.theory import quadrature
-from stdyn.theory.coordinates import across, whole
+from stdyn.theory.coordinates import across, on_sphere, whole
 from stdyn.theory.stiffness import Outlook
 from stdyn.theory.symmetry import Orbits, find_orbits
 
@@ -74,6 +76,8 @@ def solve(
     """
     start = problem.start
     y_start = start.layout.pack(start.order_parameters)
+    protocol = problem.protocol
+    protocol.check(alphas)
     if np.abs(y_start).max() >= DIVERGED:
         raise InputError(f"no order parameter of the start may exceed {DIVERGED:g}; vectors have norm O(1)")
     nearly = find_orbits(problem, _NEARLY * max(1.0, float(np.abs(start.C).max()), float(np.abs(start.v).max())))
@@ -86,20 +90,28 @@ def solve(
     end = None
     if done < len(alphas):
         with np.errstate(all="ignore"):
+            edges = [0.0, *protocol.breaks(float(alphas[-1])), float(alphas[-1])]
+            equations.enter(*edges[:2])
             check_finite(problem, equations, s_start)
-            steps = _steps(equations, s_start, alphas[-1], method, rtol, atol)
+            steps = _steps(equations, s_start, edges, method, rtol, atol)
             large = _LARGE * max(1.0, equations.largest(s_start))
             outlook = Outlook(equations.jacobian, method not in _IMPLICIT, float(alphas[-1]), max_steps)
             done, end = _fill(equations, steps, alphas, states, done, large, max_steps, outlook, moved)
-    return Solution(equations.order_parameters(states[:done]), end, orbits, nearly)
+    y = equations.order_parameters(states[:done])
+    if problem.sphere:
+        y = on_sphere(y, problem.layout, np.diag(start.Q))
+    return Solution(y, end, orbits, nearly)
 
 
 class Equations:
-    """The ODEs of a problem in the coordinates w, as numbers s: one for each orbit of the symmetries."""
+    """The ODEs of a problem in the coordinates w, as numbers s: one for each orbit of the symmetries.
+
+    They hold between two breaks of its protocol, see `enter`.
+    """
 
     def __init__(self, problem: Problem, orbits: Orbits, which: int | None, rounding: float = _ROUNDING) -> None:
-        self.parameters = quadrature.parameters(problem, which)
-        self.T_inverse, self.eta = self.parameters[0][1], problem.eta
+        self._whole, self._protocol = quadrature.parameters(problem, which), problem.protocol
+        self.T_inverse, self.eta = self._whole[0][1], problem.eta
         self.rounding = rounding * (problem.start.K + problem.start.M)
         self.difference = _DIFFERENCE if problem.smooth else _DIFFERENCE_OF_JUMPS
         self._layout, self._orbits = problem.layout, None if orbits.trivial else orbits
@@ -108,6 +120,15 @@ class Equations:
         rows, columns = np.triu_indices(problem.start.K)
         across = where[problem.layout.places["Q"]]
         self.norms, self._pairs = across[rows == columns], (across, rows, columns)  # where Q_across_ii, Q_across_ik are
+
+    def enter(self, begin: float, end: float) -> None:
+        """From here on they are those between these breaks."""
+        self._piece = self._protocol.piece(begin, end, self._whole)
+
+    def unknown(self, alpha: float) -> str:
+        """The rates that are no number at alpha, in words; "" if all are."""
+        wrong = np.flatnonzero(np.isnan(self._piece.at(alpha)[4][0]))
+        return f"{', '.join(COLUMNS[j] for j in wrong)} is no number of at least 0" if wrong.size else ""
 
     def reduced(self, w: Array) -> Array:
         """The numbers s of a state w."""
@@ -121,13 +142,14 @@ class Equations:
         """The packed order parameters y (..., L) of numbers s."""
         return whole(self.expanded(s), self._layout, self.T_inverse)
 
-    def __call__(self, _: float, s: Array) -> Array:
+    def __call__(self, alpha: float, s: Array) -> Array:
         """ds/dalpha"""
+        parameters = self._piece.at(alpha)
         if self._orbits is None:
-            return drift(s, self.parameters)
-        return self._orbits.reduce(drift(self._orbits.expand(s), self.parameters))
+            return drift(s, parameters)
+        return self._orbits.reduce(drift(self._orbits.expand(s), parameters))
 
-    def jacobian(self, _: float, s: Array) -> Array:
+    def jacobian(self, alpha: float, s: Array) -> Array:
         """d(ds_a/dalpha)/ds_b, by differences.
 
         Those that solvers take themselves are in proportion to s and to its derivative. Near a fixed point rounding is
@@ -135,8 +157,8 @@ class Equations:
         which no solver takes, there is none: steps get so small that they need none, or the solver gives up.
         """
         steps = self.difference * np.maximum(1.0, np.abs(s))
-        here = self(0.0, s)
-        J = np.stack([(self(0.0, s + step) - here) / step.sum() for step in np.diag(steps)], axis=1)
+        here = self(alpha, s)
+        J = np.stack([(self(alpha, s + step) - here) / step.sum() for step in np.diag(steps)], axis=1)
         return J if np.isfinite(J).all() else np.zeros_like(J)
 
     def largest(self, s: Array) -> float:
@@ -171,20 +193,21 @@ def check_finite(problem: Problem, equations: Equations, s: Array) -> None:
         )
 
 
-def _steps(equations: Equations, s: Array, end: float, method: str, rtol: float, atol: float) -> Steps:
-    """The solver after each step from alpha = 0 to the end.
+def _steps(equations: Equations, s: Array, edges: list[float], method: str, rtol: float, atol: float) -> Steps:
+    """The solver after each step from alpha = 0 to the end; between any two of the edges it is another one.
 
     Q_across, and eps_g with it, may fall by many orders of magnitude. Where that of a student has fallen to a
     thousandth, a new solver goes on with smaller tolerances for it.
     """
-    alpha, norms = 0.0, s[equations.norms]
+    norms = s[equations.norms]
     norms = np.where(norms > equations.rounding, norms, 1.0)
     smallest = (equations.rounding / (10 * atol)) ** 2 if atol else np.inf  # of norms whose tolerances can get smaller
-    solver_of: Callable[..., Any] = partial(getattr(scipy.integrate, method), equations, t_bound=end, rtol=rtol)
+    solver_of: Callable[..., Any] = partial(getattr(scipy.integrate, method), equations, rtol=rtol)
     if method in _IMPLICIT:
         solver_of = partial(solver_of, jac=equations.jacobian)
+    alpha, piece = edges[0], 1
     while True:
-        solver = solver_of(t0=alpha, y0=s, atol=equations.tolerances(s, atol, norms))
+        solver = solver_of(t0=alpha, y0=s, t_bound=edges[piece], atol=equations.tolerances(s, atol, norms))
         if method == "BDF":
             _end_at_rounding(solver)
         if method == "LSODA":
@@ -203,8 +226,11 @@ def _steps(equations: Equations, s: Array, end: float, method: str, rtol: float,
             if (now < bound).any():
                 break
             np.maximum(largest_so_far, now, out=largest_so_far)
-        if solver.status != "running":
+        if solver.status == "failed" or (solver.status == "finished" and piece == len(edges) - 1):
             return
+        if solver.status == "finished":
+            piece += 1
+            equations.enter(*edges[piece - 1 : piece + 1])
         alpha, s, norms = solver.t, solver.y, np.where(now > equations.rounding, now, equations.rounding)
 
 
@@ -292,17 +318,22 @@ def _crossing(equations: Equations, solution: Callable[[float], Array], low: flo
 
 def _diverged(equations: Equations, alpha: float) -> End:
     where = f"the ODEs diverged at alpha = {alpha:.6g}, where an order parameter exceeds {DIVERGED:g}"
-    return End("diverged", alpha, f"{where} (is eta = {equations.eta:g} too large?); the trajectory ends before it")
+    return End("diverged", alpha, f"{where} (is eta = {text(equations.eta)} too large?); the trajectory ends before it")
 
 
 def _gave_up(equations: Equations, solver: scipy.integrate.OdeSolver, moderate: bool) -> End:
     """The end of a solution whose solver finds no further step, where all order parameters are moderate or not."""
     name, alpha = type(solver).__name__, float(solver.t)
+    unknown = equations.unknown(alpha)
+    if unknown:
+        return End("failed", alpha, f"{unknown} at alpha = {alpha:.6g}; the trajectory ends before it")
     if moderate:
         advice = "take another method (or are rates or weights too large?)"
         words = f"{name} gave up, though nothing is large, at alpha = {alpha:.6g}, {advice}"
         return End("failed", alpha, f"{words}; the trajectory ends before it")
-    words = f"the ODEs diverged at alpha = {alpha:.6g}, where {name} gave up (is eta = {equations.eta:g} too large?)"
+    words = (
+        f"the ODEs diverged at alpha = {alpha:.6g}, where {name} gave up (is eta = {text(equations.eta)} too large?)"
+    )
     return End("diverged", alpha, f"{words}; the trajectory ends before it")
 
 

@@ -71,7 +71,7 @@ class Outlook:
         if not needed > self._max_steps - here.count:
             return None
         margin = self._max_steps / here.count
-        rates = [self._rate(place.s) for place in (before, here)] if self._explicit else [0.0]
+        rates = [self._rate(place) for place in (before, here)] if self._explicit else [0.0]
         self.stiff = min(rates) > _RELAXED * pace
         if not self.stiff:
             return needed if margin <= _EARLY and here.alpha * _AWAY < self._last else None
@@ -79,6 +79,6 @@ class Outlook:
         by_rate = -pace * float(np.expm1(-falls * left)) / falls if falls > 0 else needed * (1 - falls * left / 2)
         return min(by_rate, needed) if by_rate > margin * self._max_steps else None
 
-    def _rate(self, s: Array) -> float:
+    def _rate(self, place: _Place) -> float:
         """Of the fastest relaxation."""
-        return -float(np.linalg.eigvals(self._jacobian(0.0, s)).real.min())
+        return -float(np.linalg.eigvals(self._jacobian(place.alpha, place.s)).real.min())

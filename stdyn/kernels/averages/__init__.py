@@ -3,9 +3,10 @@
   G_ij = <delta_i z_j>  (K, K+M),   H_ik = <delta_i delta_k>  (K, K),   h_io = <Delta_o g(x_i)>  (K, O)
 with Delta_o = sum_a u_ao g(z_a) - sigma zeta_o and delta_i = g'(x_i) sum_o b_io Delta_o, b the backward weights.
 
-Every file here is the law of its name: its kernel averages(p, C, u, b) returns (G, H, h), and its ANALYTIC says
-whether they are analytic functions of C, across the border of the possible ones too. Which law a kernel holds is
-decided by the types of its arguments, before it is compiled: what is not used is not compiled.
+Every file here is the law of its name: its kernel averages(p, C, u, b) returns (G, H, h), with H = 0 where it is not
+needed (p.square = 0, gradient flow), and its ANALYTIC says whether they are analytic functions of C, across the border
+of the possible ones too. Which law a kernel holds is decided by the types of its arguments, before it is compiled: what
+is not used is not compiled.
 """
 
 from importlib import import_module

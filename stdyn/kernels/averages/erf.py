@@ -95,4 +95,7 @@ def h_erf(C, u, K):
 def averages(p, C, u, b):
     """(G, H, h) of units g(x) = erf(x / sqrt 2)."""
     beta = overlaps(b, u)
-    return G_erf(C, beta), H_erf(C, beta, overlaps(b, b), p.sigma), h_erf(C, u, b.shape[0])
+    G, H, h = G_erf(C, beta), np.zeros((len(b), len(b))), h_erf(C, u, b.shape[0])
+    if p.square > 0:
+        H = H_erf(C, beta, overlaps(b, b), p.sigma)
+    return G, H, h

@@ -18,11 +18,11 @@ def averages(p, C, u, b):
     The table has a row (c, s) for each term of students, then of teachers.
     """
     terms = rows(p.table)
-    return _by_terms(C, u, b, p.sigma, terms[: p.codes[TERMS]], terms[p.codes[TERMS] :])
+    return _by_terms(C, u, b, p.sigma, p.square, terms[: p.codes[TERMS]], terms[p.codes[TERMS] :])
 
 
 @compiled
-def _by_terms(C, u, b, sigma, terms, terms_teacher):
+def _by_terms(C, u, b, sigma, square, terms, terms_teacher):
     (K, O), P = b.shape, len(C)
     n, students = len(terms), b.shape[0] * len(terms)
     size = students + (P - K) * len(terms_teacher)
@@ -43,7 +43,9 @@ def _by_terms(C, u, b, sigma, terms, terms_teacher):
                 b_terms[p, o] = c[p] * s[p] * b[unit[p], o]
     beta = overlaps(b_terms, u_terms)
     G_terms = G_erf(C_terms, beta)
-    H_terms = H_erf(C_terms, beta, overlaps(b_terms, b_terms), sigma)
+    H_terms = np.zeros((students, students))
+    if square > 0:
+        H_terms = H_erf(C_terms, beta, overlaps(b_terms, b_terms), sigma)
     h_terms = h_erf(C_terms, u_terms, students)
     G, H, h = np.zeros((K, P)), np.zeros((K, K)), np.zeros((K, O))
     for p in range(students):

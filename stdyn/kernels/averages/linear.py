@@ -1,5 +1,7 @@
 """Linear units: sums over the covariance itself."""
 
+import numpy as np
+
 from stdyn.kernels.algebra import overlaps
 from stdyn.kernels.compile import compiled
 
@@ -12,6 +14,8 @@ def averages(p, C, u, b):
     K = b.shape[0]
     beta = overlaps(b, u)
     G = overlaps(beta, C)
-    H = overlaps(G, beta) + p.sigma**2 * overlaps(b, b)
+    H = np.zeros((K, K))
+    if p.square > 0:
+        H = overlaps(G, beta) + p.sigma**2 * overlaps(b, b)
     h = overlaps(C[:K], u.T)
     return G, H, h

@@ -57,9 +57,10 @@ def averages(p, C, u, b):
                     Delta[o, r] = 0.0
             errors(g, g_prime, u, b, Delta, delta)
             add_products(delta, weights, z, G)
-            add_products(delta, weights, delta, H)
+            if p.square > 0:
+                add_products(delta, weights, delta, H)
             add_products(g[:K], weights, Delta, h)
-            if sigma > 0:
+            if sigma > 0 and p.square > 0:
                 J2 = np.zeros((K, K))
                 add_products(g_prime, weights, g_prime, J2)
                 for i in range(K):

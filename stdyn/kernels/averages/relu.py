@@ -347,4 +347,7 @@ def _H_relu(C, beta, bb, sigma):
 def averages(p, C, u, b):
     """(G, H, h) of units g(x) = max(0, x)."""
     beta = overlaps(b, u)
-    return _G_relu(C, beta), _H_relu(C, beta, overlaps(b, b), p.sigma), _h_relu(C, u, b.shape[0])
+    G, H, h = _G_relu(C, beta), np.zeros((len(b), len(b))), _h_relu(C, u, b.shape[0])
+    if p.square > 0:
+        H = _H_relu(C, beta, overlaps(b, b), p.sigma)
+    return G, H, h

@@ -1,0 +1,42 @@
+"""The parameters of the steps of a run: one row of rates if nothing changes, else a row for each step."""
+
+import numpy as np
+
+from stdyn.kernels.parameters import DECAY_V, OF_B, SIGMA, Plain
+from stdyn.model.problem import Problem
+from stdyn.model.schedule import Schedule
+
+
+class Course:
+    """What holds in the steps of the runs of a problem: a step uses the values at alpha = step / N."""
+
+    def __init__(self, problem: Problem) -> None:
+        self._protocol, self._N, self._whole = problem.protocol, problem.N, problem.parameters
+        sigma = self._protocol.columns[SIGMA]
+        self.noisy = isinstance(sigma, Schedule) or sigma > 0  # noise is drawn, whether it is zero by then or not
+        switches = problem.tasks.breaks if problem.tasks is not None else ()
+        self._switches = [_first_step(alpha, self._N) for alpha in switches]
+        self._kept = 0, 1.0  # a step, and what decay has left until then of a weight that nothing else moves
+
+    def parameters(self, step: int, until: int) -> tuple[Plain, int]:
+        """Those of the steps from `step` on, and how far they hold: to `until`, or to where the task changes."""
+        if self._protocol.constant:
+            return self._whole, until
+        until = min([until, *(switch for switch in self._switches if switch > step)])
+        begin, kept = self._kept
+        if begin != step:
+            kept = self._protocol.left(step, self._N)
+        rows = self._protocol.rows(np.arange(step, max(until, step + 1)), self._N, kept)
+        if 0 < len(rows) == until - step:
+            self._kept = until, rows[-1, OF_B] * (1 - rows[-1, DECAY_V] / self._N)
+        T, _, b, _, _, codes, table = self._whole
+        v_teacher, m = self._protocol.task(step / self._N)
+        return (T, v_teacher, b, m, rows, codes, table), until
+
+
+def _first_step(alpha: float, N: int) -> int:
+    """The first step with step / N at alpha or beyond."""
+    step = int(alpha * N)
+    while step / N < alpha:
+        step += 1
+    return step
