@@ -179,7 +179,8 @@ class Linear(_Points):
     @property
     def breaks(self) -> tuple[float, ...]:
         slopes = np.append(np.diff(self.value) / np.diff(self.at_), 0)
-        return tuple(self.at_[1:][np.diff(slopes) != 0].tolist())
+        bends = np.abs(np.diff(slopes)) > 1e-12 * (np.abs(slopes[1:]) + np.abs(slopes[:-1]))  # by more than rounding
+        return tuple(self.at_[1:][bends].tolist())
 
     def integral(self, alpha: float) -> float:
         ends = np.append(self.at_[self.at_ < alpha], alpha)

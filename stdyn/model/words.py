@@ -8,7 +8,6 @@ from stdyn.checks import Array
 from stdyn.kernels.parameters import RATES
 from stdyn.model.problem import Problem
 from stdyn.model.schedule import text
-from stdyn.model.turns import turns
 from stdyn.text import listing
 
 Trajectory = Any  # the class, which stands on this module
@@ -79,7 +78,7 @@ def _tasks(trajectory: Trajectory) -> dict[str, str]:
     if tasks is None:
         return {}
     return {
-        "tasks": ", ".join(f"task {turn.task + 1} from alpha = {turn.begin:g}" for turn in turns(tasks)),
+        "tasks": tasks.words,
         "eps_g of each task": f"{_each(trajectory.eps_g_per_task[..., -1, :])} at the last alpha",
         "forgetting": f"{_each(trajectory.forgetting)} since the end of its turn",
         "transfer": f"{_each(trajectory.transfer)} before its turn",
