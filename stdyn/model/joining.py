@@ -8,6 +8,7 @@ import numpy as np
 
 from stdyn.checks import Array
 from stdyn.errors import InputError
+from stdyn.model.activations import Activation
 from stdyn.model.contents import RATES_OF_PROBLEM
 from stdyn.model.problem import Problem
 from stdyn.model.schedule import Schedule, pieces, steps
@@ -108,7 +109,7 @@ def check_other(first: Trajectory, other: Trajectory) -> None:
         here, there = getattr(mine, name), getattr(theirs, name)
         if here != there:
             more = ' (rule = "mixed" with a schedule of mixture goes from FA to BP)' if name == "rule" else ""
-            raise InputError(f"other must have the same {name}, {shown(here)}, but has {shown(there)}{more}")
+            raise InputError(f"other must have the same {name}, {_said(here)}, but has {_said(there)}{more}")
     if mine.by_quadrature and mine.quadrature != theirs.quadrature:
         raise InputError(f"other must have the same quadrature, {mine.quadrature}, but has {theirs.quadrature}")
     for name in ("R", "v", "v_teacher"):
@@ -118,6 +119,10 @@ def check_other(first: Trajectory, other: Trajectory) -> None:
     if not same(mine.start.T, theirs.start.T):
         raise InputError("other must have the same T, the overlaps of all teacher units, but has another one")
     _check_seam(first, theirs)
+
+
+def _said(value: Any) -> str:
+    return str(value) if isinstance(value, Activation) else shown(value)
 
 
 def _check_seam(first: Trajectory, theirs: Problem) -> None:

@@ -1,4 +1,4 @@
-"""Tasks learned one after the other: their turns, T and second layers of given similarity, what they are refused for."""
+"""Tasks learned one after the other: their turns, and T and second layers of given similarity."""
 
 import copy
 import pickle
@@ -39,7 +39,7 @@ def test_teachers_are_as_similar_as_asked(similarity, count, heads):
     K = 2
     v = np.ones((K, heads)) if heads > 1 else np.ones(K)
     start = initial.prepared(K, 4 * count, teacher=T, v=v, v_teacher=tasks.v_teacher[0])
-    W, W_teacher = initial.weights(Problem(start, eta=0.1, eta_v=0.1, tasks=tasks), 50, np.random.default_rng(1))
+    _, W_teacher = initial.weights(Problem(start, eta=0.1, eta_v=0.1, tasks=tasks), 50, np.random.default_rng(1))
     np.testing.assert_allclose(W_teacher @ W_teacher.T, T, atol=1e-13)
 
 
@@ -110,7 +110,5 @@ def test_the_first_task_is_that_of_the_start():
     start = initial.prepared(2, 4)
     problem = Problem(start, eta=0.1, eta_v=0.1, tasks=Tasks(V, at=[0, 5], order=[1, 0]))
     np.testing.assert_array_equal(problem.start.v_teacher, V[1])
-    with pytest.raises(
-        InputError, match=r"tasks must have v_teacher of the shape of start.v_teacher, \(4,\), but have"
-    ):
+    with pytest.raises(InputError, match=r"tasks must have v_teacher of the shape of start.v_teacher, \(4,\)"):
         Problem(start, eta=0.1, eta_v=0.1, tasks=Tasks([[1, 2, 3], [1, 2, 3]], at=[0, 1]))
