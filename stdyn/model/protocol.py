@@ -135,19 +135,19 @@ def _of_function(schedule: Schedule) -> bool:
     return isnan(schedule.largest) or isinstance(schedule, Function)
 
 
-@dataclass(frozen=True, eq=False)
 class Piece:
     """The parameters of kernels between two breaks: constant, but for the columns that change."""
 
-    parameters: Plain
-    changing: list[tuple[int, Schedule]]
-    below: float  # where a schedule has not jumped yet, though the solver's last stage is at the jump
+    def __init__(self, parameters: Plain, changing: list[tuple[int, Schedule]], below: float) -> None:
+        self.parameters, self.changing = parameters, changing
+        self._below = below  # where a schedule has not jumped yet, though the solver's last stage is at the jump
+        self._row, self._values = parameters[3][0], [(j, schedule.at) for j, schedule in changing]
 
     def at(self, alpha: float) -> Plain:
         """The parameters at alpha; the same arrays at every call, filled anew."""
-        if self.changing:
-            alpha = min(alpha, self.below)
-            row = self.parameters[3][0]
-            for j, schedule in self.changing:
-                row[j] = schedule.at(alpha)
+        alpha, row = float(alpha), self._row
+        if alpha > self._below:
+            alpha = self._below
+        for j, value in self._values:
+            row[j] = value(alpha)
         return self.parameters
