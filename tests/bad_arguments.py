@@ -211,7 +211,7 @@ FUNCTIONS = [
         partial(call, stdyn.initial.random_weights, RANDOM),
         {
             "K": INTEGER[:2],
-            "N": [*INTEGER[:3], (3, "at least K + M = 4")],
+            "N": [*INTEGER[:3], (1, "at least the rank of T, 2")],
             "q": NUMBER[:3],
             "rng": GENERATOR,
             "teacher": [("odd", "must be")],

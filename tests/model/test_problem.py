@@ -196,8 +196,8 @@ def test_initial_random_weights_have_the_law_of_iid_gaussian_weights():
 
     assert smallest_p(q) > 1e-6 / 8
     assert smallest_p(1.1 * q) < 1e-6 / 8
-    with pytest.raises(InputError, match=r"N must be at least K \+ M = 4, but is 3"):
-        initial.random_weights(2, 2, 3, 0.2, rng)
+    with pytest.raises(InputError, match=r"N must be at least the rank of T, 2, but is 1"):
+        initial.random_weights(2, 2, 1, 0.2, rng)
 
 
 def test_a_student_that_cannot_move_says_so():
@@ -233,15 +233,17 @@ def test_averages_over_a_student_that_jumps_are_not_smooth():
 
 @pytest.mark.parametrize(("K", "M", "N"), [(1, 1, 2), (2, 3, 5), (5, 5, 500)])
 def test_weights_have_exactly_the_overlaps_asked_for(K, M, N):
-    """To rounding, at every N >= K + M, also where C is singular (perfect learning)."""
-    for start in (random_overlaps(K, M, seed=3), initial.prepared(K, M, q=1, r=1)):
-        W, W_teacher = initial.weights(start, N, np.random.default_rng(0))
-        assert W.shape == (K, N)
+    """To rounding, at every N of at least the rank of C, also where that is less than K + M (perfect learning)."""
+    learned = initial.prepared(K, M, q=1, r=1)
+    rank = np.linalg.matrix_rank(learned.C)
+    for start, inputs in ((random_overlaps(K, M, seed=3), N), (learned, N), (learned, rank)):
+        W, W_teacher = initial.weights(start, inputs, np.random.default_rng(0))
+        assert W.shape == (K, inputs)
         np.testing.assert_allclose(W @ W.T, start.Q, atol=1e-14)
         np.testing.assert_allclose(W @ W_teacher.T, start.R, atol=1e-14)
         np.testing.assert_allclose(W_teacher @ W_teacher.T, start.T, atol=1e-14)
-    with pytest.raises(InputError, match=f"N must be at least K . M = {K + M}, but is 1"):
-        initial.weights(start, 1, np.random.default_rng(0))
+    with pytest.raises(InputError, match=f"N must be at least the rank of .*, {K + M}, but is {K + M - 1}"):
+        initial.weights(random_overlaps(K, M, seed=3), K + M - 1, np.random.default_rng(0))
 
 
 def test_weights_are_uniform_over_rotations():
