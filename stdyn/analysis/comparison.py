@@ -291,11 +291,12 @@ def z_scores(runs: Trajectory, predicted: Fluctuations) -> dict[str, Array]:
 
 
 def _names(runs: Trajectory, theory: Trajectory, predicted: Fluctuations | None) -> list[str]:
-    """What both sides have; of eps_g of each task there is no prediction, and none to compare if the tasks differ."""
+    """What both sides have; of eps_g of each task there is no prediction, and none to compare if tasks differ."""
     names = [name for name in runs.names if name in theory.names]
     mine, theirs = runs.problem.tasks, theory.problem.tasks
     apart = predicted is not None or mine is None or theirs is None or len(mine) != len(theirs)
-    return [name for name in names if name != "eps_g_per_task" or not apart]
+    unknown = theory.error is not None and "eps_g_per_task" not in theory.error  # of parts that were joined
+    return [name for name in names if name != "eps_g_per_task" or not (apart or unknown)]
 
 
 def _prediction(predicted: Fluctuations, runs: Trajectory, A: int) -> dict[str, tuple[Array, Array]]:

@@ -20,7 +20,7 @@ Trajectory = Any  # the class, which stands on this module
 
 _APART = 1e-6  # of 1 + |order parameter|: what the start of a trajectory may be from the end of the one before
 _ALIKE = ("rule", "N", "activation", "activation_teacher", "batch", "flow", "sphere")
-_OF_WHOLE = ("wall_time", "created", "rtol", "atol", "warning", "joined")  # attributes that are not compared
+_OF_WHOLE = ("wall_time", "created", "rtol", "atol", "warning", "interrupted", "joined")  # not those of a part
 
 Rate = float | Schedule
 
@@ -59,7 +59,7 @@ def joined(first: Trajectory, other: Trajectory) -> Trajectory:
     }
     read: dict[str, Any] = {
         name: both(getattr(first, name), getattr(other, name))
-        for name in ("eps_g_read", "eps_g_per_task_read")
+        for name in ("eps_g_read", *(["eps_g_per_task_read"] if _same_tasks(first.problem, other.problem) else []))
         if getattr(first, name) is not None and getattr(other, name) is not None
     }
     return replace(
@@ -191,12 +191,22 @@ def _one_list(first: Problem, other: Problem, end: float) -> Tasks | None:
     return Tasks(v_teacher, at[kept], weights, order[kept])
 
 
+def _same_tasks(first: Problem, other: Problem) -> bool:
+    """Whether they have the same tasks, whatever the order."""
+    mine, theirs = first.tasks, other.tasks
+    if mine is None or theirs is None:
+        return False
+    return same(mine.v_teacher, theirs.v_teacher) and same(mine.weights, theirs.weights)
+
+
 def _errors(first: Trajectory, other: Trajectory, rest: np.ndarray) -> dict[str, Array] | None:
-    """Errors by quadrature of both, each from its own start on; NaN where one is not known."""
+    """Errors by quadrature of both, each from its own start on; NaN of a part that has none."""
     if first.error is None and other.error is None:
         return None
-    found = {}
-    for name in {**(first.error or {}), **(other.error or {})}:
+    found, names = {}, {**(first.error or {}), **(other.error or {})}
+    if not _same_tasks(first.problem, other.problem):  # there is none of a task in the part that does not know it
+        names.pop("eps_g_per_task", None)
+    for name in names:
         parts = []
         for each, there in ((first, slice(None)), (other, rest)):
             known = (each.error or {}).get(name)
@@ -209,11 +219,14 @@ def _attributes(first: Trajectory, other: Trajectory, end: float) -> dict[str, A
     """What both say alike; the larger tolerance, the sum of the times; and what each says of its own, by parts."""
     mine, theirs = dict(first.attributes), dict(other.attributes)
     found = {name: value for name, value in mine.items() if name in theirs and same(value, theirs[name])}
-    found |= {name: theirs[name] for name in ("created", "interrupted") if name in theirs}
+    where = f"where alpha counts from {end:g}"  # in what the other one says
+    found |= {"created": theirs["created"]} if "created" in theirs else {}
+    found |= {"interrupted": f"{theirs['interrupted']}, {where}"} if "interrupted" in theirs else {}
     found |= {name: max(mine[name], theirs[name]) for name in ("rtol", "atol") if name in mine and name in theirs}
     if "wall_time" in mine and "wall_time" in theirs:
         found["wall_time"] = mine["wall_time"] + theirs["wall_time"]
-    said = dict.fromkeys(each["warning"] for each in (mine, theirs) if "warning" in each)
+    said = [mine["warning"]] if "warning" in mine else []
+    said += [f"{where}: {theirs['warning']}"] if "warning" in theirs else []
     found |= {"warning": "; ".join(said)} if said else {}
     parts = _parts(mine, 0.0) + _parts(theirs, end)
     apart = {name for part in parts for name in part if name not in found or name in _OF_WHOLE}

