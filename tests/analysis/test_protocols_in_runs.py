@@ -166,17 +166,18 @@ def test_runs_are_held_to_the_theory_they_follow(name):
 
 
 def test_the_theory_is_moved_over_no_jump():
-    """Runs record half a step away: eps_g jumps at the switch, and is moved on either side of it."""
+    """Runs record up to half a step away: curves are moved on either side of a switch, where they bend, eps_g jumps.
+
+    To 1e-5; one spline over the switch is wrong by 1e-4, and by 0.04 where eps_g jumps.
+    """
     problem = replace(PROBLEMS["a head each"], N=40)
-    alphas = np.array([0, 0.5, 1, 1.48, BREAK, 1.52, 2, 2.5, 3])
-    theory = integrate(problem, alphas)
+    alphas = np.array([0, 0.49, 1.01, 1.48, BREAK, 1.52, 2.01, 2.5, 3])
     runs = simulate_network(problem, alphas, 2, rng=np.random.default_rng(1))
     exact = integrate(problem, runs.alphas)
     assert not np.array_equal(runs.alphas, alphas)
-    verdict = compare(runs, theory)
-    for name in ("eps_g", "eps_g_per_task", "v"):
-        np.testing.assert_allclose(verdict.theory[name], getattr(exact, name), atol=2e-4, err_msg=name)
-    assert np.abs(np.diff(exact.eps_g)[[3, 4]]).max() > 0.05  # the jump is larger by far
+    verdict = compare(runs, integrate(problem, alphas))
+    for name in verdict.theory:
+        np.testing.assert_allclose(verdict.theory[name], getattr(exact, name), atol=1e-5, err_msg=name)
 
 
 def test_runs_scatter_as_predicted_where_feedback_learns():
