@@ -85,22 +85,26 @@ def reduced_steps(A, S, v, L, alive, taken, N, g, chi2, parameters, row):
     for step in range(len(chi2)):
         now = rates[row + step if len(rates) > 1 else 0]
         keep, keep_v = 1 - now[DECAY] / N, 1 - now[DECAY_V] / N
+        rate, rate_v = now[ETA] / N, now[ETA_V] / N
+        of_v, of_b = now[OF_V], now[OF_B]  # an entry of an array would be read anew for every run
         _project_out(S, g[step], M, chi2[step], keep, x, length)
         fields(A, L, x, g[step], z)
         activate(p.codes, K * runs, z.ravel(), g_z.ravel(), g_prime.ravel())
         errors(p, now[SIGMA], v, g_z, g[step], Delta)
         count(z, Delta, alive, taken)
         for o in range(O):
+            m_o = p.m[o]
             for r in range(runs):
-                Delta[o, r] *= p.m[o]
+                Delta[o, r] *= m_o
         for i in range(K):
             for r in range(runs):
                 error[r] = 0.0
             for o in range(O):
+                b_io = of_b * p.b[i, o]
                 for r in range(runs):
-                    error[r] += (now[OF_V] * v[i, o, r] + now[OF_B] * p.b[i, o]) * Delta[o, r]
+                    error[r] += (of_v * v[i, o, r] + b_io) * Delta[o, r]
             for r in range(runs):
-                change[r] = -now[ETA] / N * g_prime[i, r] * error[r]
+                change[r] = -rate * g_prime[i, r] * error[r]
                 x[i, r] = change[r] * length[r] + (keep * x[i, r] / length[r] if length[r] > 0 else 0.0)
             for j in range(M):
                 for r in range(runs):
@@ -108,7 +112,7 @@ def reduced_steps(A, S, v, L, alive, taken, N, g, chi2, parameters, row):
         for i in range(K):
             for o in range(O):
                 for r in range(runs):
-                    v[i, o, r] = keep_v * v[i, o, r] - now[ETA_V] / N * Delta[o, r] * g_z[i, r]
+                    v[i, o, r] = keep_v * v[i, o, r] - rate_v * Delta[o, r] * g_z[i, r]
         add_square(S, x)
 
 

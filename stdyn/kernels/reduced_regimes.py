@@ -43,6 +43,7 @@ def _see(A, S, v, L, alive, N, batch, width, numbers, p, now, moved):
     z, g_z, g_prime = np.empty((P, runs)), np.empty((P, runs)), np.empty((P, runs))
     Delta, x, change = np.empty((O, runs)), np.empty((K, runs)), np.empty((K, runs))
     error, taken = np.empty(runs), np.empty(runs)
+    rate, rate_v, of_v, of_b = now[ETA] / (N * batch), now[ETA_V] / (N * batch), now[OF_V], now[OF_B]
     for each in range(batch):
         g = numbers[each * width : (each + 1) * width]
         for i in range(K):
@@ -59,10 +60,11 @@ def _see(A, S, v, L, alive, N, batch, width, numbers, p, now, moved):
             for r in range(runs):
                 error[r] = 0.0
             for o in range(O):
+                m_o, b_io = p.m[o], of_b * p.b[i, o]
                 for r in range(runs):
-                    error[r] += (now[OF_V] * v[i, o, r] + now[OF_B] * p.b[i, o]) * p.m[o] * Delta[o, r]
+                    error[r] += (of_v * v[i, o, r] + b_io) * m_o * Delta[o, r]
             for r in range(runs):
-                change[i, r] = -now[ETA] / (N * batch) * g_prime[i, r] * error[r]
+                change[i, r] = -rate * g_prime[i, r] * error[r]
             for j in range(M):
                 for r in range(runs):
                     to_A[i, j, r] += change[i, r] * g[j, r]
@@ -70,8 +72,9 @@ def _see(A, S, v, L, alive, N, batch, width, numbers, p, now, moved):
                 for r in range(runs):
                     to_across[i, j, r] += change[i, r] * g[M + j, r]
             for o in range(O):
+                factor = rate_v * p.m[o]
                 for r in range(runs):
-                    to_v[i, o, r] -= now[ETA_V] / (N * batch) * p.m[o] * Delta[o, r] * g_z[i, r]
+                    to_v[i, o, r] -= factor * Delta[o, r] * g_z[i, r]
         add_square(spread, change)
 
 

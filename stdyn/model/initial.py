@@ -80,7 +80,7 @@ def random_weights(
 
     R is normal with variance q T_nn / N and Q has mean q delta_ik. They are drawn from their exact joint law, Q given R
     by Bartlett's decomposition of the Wishart matrix, without any N-dimensional vector. `rng` is advanced; the other
-    parameters are those of `prepared`.
+    parameters are those of `prepared`. An N < M must be at least the rank of T.
     """
     K, M, N = integer("K", K, 1, UNITS), integer("M", M, 1, UNITS), integer("N", N, 1)
     q = number("q", q)
