@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import Field, fields
 from functools import wraps
 from pathlib import Path
@@ -45,6 +46,7 @@ class TomlValue(click.ParamType):
     """A number or an array, written as in a TOML file."""
 
     name = "value"
+    wanted = "a number or an array such as 0.5 or '[0.1, 0.2]'"
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> object:
         if not isinstance(value, str):
@@ -54,7 +56,30 @@ class TomlValue(click.ParamType):
                 raise ValueError("more than one line")
             return parse(f"value = {value}")["value"]
         except ValueError:
-            self.fail(f"{shown(value)} is not a number or an array such as 0.5 or '[0.1, 0.2]'", param, ctx)
+            self.fail(f"{shown(value)} is not {self.wanted}", param, ctx)
+
+
+class Rate(TomlValue):
+    """A number, or the table of a schedule."""
+
+    name = "rate"
+    wanted = "a number or a table such as 0.5 or '{kind=\"linear\", at=[0, 10], value=[0, 1]}'"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> object:
+        if isinstance(value, str):
+            with suppress(ValueError):
+                return float(value)
+        return super().convert(value, param, ctx)
+
+
+class Table(TomlValue):
+    """A table, written as in a TOML file."""
+
+    name = "table"
+    wanted = "a table such as '{similarity=0.5, at=[0, 60]}'"
+
+
+_KINDS = {"rate": Rate(), "table": Table()}  # of parameters of an experiment
 
 
 class TomlOrText(TomlValue):
@@ -110,9 +135,12 @@ def _option_of(f: Field[Any], default: Any) -> Decorator:
     many = f.metadata.get("many")
     shown = " ".join(map(str, default)) if many else default
     text = f.metadata["help"] + ("" if default is None else f"  [{shown}]")
-    kind = many or f.metadata.get("kind") or (f.type if f.type in (int, float, str) else TomlValue())
+    kind = f.metadata.get("kind") or (f.type if f.type in (int, float, str) else TomlValue())
+    kind = many or (_KINDS[kind] if isinstance(kind, str) else kind)
     metavar = f"{f.name.upper().removesuffix('S')} ..." if many else None
     flag = "--" + f.name.replace("_", "-")
+    if f.type is bool:
+        return click.option(f.name, f"{flag}/--no-{flag[2:]}", is_flag=True, default=None, help=f.metadata["help"])
     return click.option(f.name, flag, type=kind, help=text, multiple=bool(many), metavar=metavar)
 
 
