@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,8 @@ from stdyn.model.experiment import Experiment
 from stdyn.progress import interactive
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from stdyn.checks import Array
     from stdyn.model.problem import Problem
     from stdyn.model.trajectory import Trajectory
@@ -49,11 +51,15 @@ class Job:
         return 8 * runs * len(self.alphas) * self.problem.layout.size
 
     def check(self) -> None:
-        """Refuse what would not fit into memory, before any work starts."""
+        """Refuse what would not fit into memory, or what its solver cannot take, before any work starts."""
+        import numpy as np
+
         from stdyn.simulation.runs import check_room
 
         if self.simulated:
             check_room(self.kind, self.problem, self.experiment.number_of_runs(self.kind), len(self.alphas))
+            one = replace(self, alphas=self.alphas[:1] * 0)
+            one._simulated(1, np.random.default_rng(0))  # no step: the simulators say for themselves what they need
 
     def found(self, path: Path) -> "tuple[Trajectory | Fluctuations, bool]":
         """What is in the file, and whether it is complete; refuses a file of another experiment."""
@@ -140,12 +146,16 @@ class Job:
             from stdyn.theory.fluctuations import fluctuations
 
             return fluctuations(problem, alphas, method=of.ode_method, rtol=of.rtol, progress=interactive())
+        count = of.number_of_runs(self.kind)
+        click.echo(f"{problem.rule}: {count} {self.kind} runs of N = {problem.N} to alpha = {alphas[-1]:g} …")
+        return self._simulated(count, of.rng(self.kind))
+
+    def _simulated(self, count: int, rng: "np.random.Generator") -> "Trajectory":
         from stdyn.simulation.runs import simulate_network, simulate_reduced
 
         simulate = {"network": simulate_network, "reduced": simulate_reduced}[self.kind]
-        count = of.number_of_runs(self.kind)
-        click.echo(f"{problem.rule}: {count} {self.kind} runs of N = {problem.N} to alpha = {alphas[-1]:g} …")
-        return simulate(problem, alphas, count, rng=of.rng(self.kind), normals=of.normals, progress=interactive())
+        normals = self.experiment.normals
+        return simulate(self.problem, self.alphas, count, rng=rng, normals=normals, progress=interactive())
 
 
 def _kept(interrupted: Interrupted, target: Target, seconds: float) -> str:
@@ -179,7 +189,9 @@ def check_recorded(found: "Iterable[Trajectory]", files: Iterable[Path]) -> None
 def solve_only_rule(kind: str, experiment: Experiment, path: Path, force: bool) -> None:
     """Solve an experiment of one rule into a file that holds nothing else; a complete one is refused."""
     if len(experiment.rules) > 1:
-        raise InputError('rule must be "fa" or "bp" here, one file holds one problem; stdyn compare runs both')
+        raise InputError(
+            'rule must be "fa", "bp", "kp" or "mixed" here, one file holds one problem; stdyn compare runs both'
+        )
     experiment.check()
     job = Job.of(kind, experiment, experiment.rule)
     job.check()

@@ -24,7 +24,8 @@ from stdyn.text import printable, shown
 if TYPE_CHECKING:
     import xarray
 
-FORMAT = 1
+FORMAT = 1  # of what is written, unless its attributes say that it needs
+PROTOCOLS = 2  # which versions before schedules, tasks and further rules must not take for what they know
 
 READERS = {
     "trajectory": "load",
@@ -38,11 +39,12 @@ _SUPERBLOCK = 96  # bytes that an HDF5 file begins with
 Variables = dict[str, tuple[tuple[str, ...], np.ndarray, str]]  # name -> (axes, values, what it is)
 
 
+_HEADER = {"format": "stdyn", "format_version": FORMAT}
+
+
 def fill(file: h5py.File, variables: Variables, attributes: Mapping[str, Any]) -> None:
-    """Write everything into an empty HDF5 file."""
-    file.attrs["format"] = "stdyn"
-    file.attrs["format_version"] = FORMAT
-    for name, value in attributes.items():
+    """Write everything into an empty HDF5 file, in format 1 unless the attributes have a `format_version`."""
+    for name, value in (_HEADER | dict(attributes)).items():
         file.attrs[name] = value
     sizes = {axis: n for axes, values, _ in variables.values() for axis, n in zip(axes, values.shape, strict=True)}
     for axis, n in sizes.items():
@@ -62,9 +64,10 @@ def attributes_of(path: Path, raw: GuardedFile, file: h5py.File) -> dict[str, An
     if attributes.get("format") != "stdyn":
         raise InputError(f"{path} is an HDF5 file, but was not written by stdyn (it has no attribute format = stdyn)")
     version = attributes.get("format_version")
-    if version != FORMAT:
+    if version not in (FORMAT, PROTOCOLS):
         raise InputError(
-            f"{path} has stdyn file format {shown(version)}, but this version of stdyn reads format {FORMAT}"
+            f"{path} has stdyn file format {shown(version)}, but this version of stdyn reads formats {FORMAT} and"
+            f" {PROTOCOLS}"
         )
     return attributes
 
@@ -148,4 +151,4 @@ def to_dataset(variables: Variables, attributes: Mapping[str, Any]) -> "xarray.D
     sizes = {axis: n for variable in data.values() for axis, n in variable.sizes.items()}
     indices = {axis: np.arange(n) for axis, n in sizes.items() if axis not in variables}
     said = {name: value for name, value in attributes.items() if name != "coordinates"}  # xarray writes these itself
-    return xarray.Dataset(data, indices, {"format": "stdyn", "format_version": FORMAT} | said)
+    return xarray.Dataset(data, indices, _HEADER | said)

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 from stdyn.analysis.summary import SUMMARY, censored
 from stdyn.checks import Array, check_path, integer, time_grid
 from stdyn.errors import InputError
-from stdyn.files.format import Variables, check_kind, to_dataset
+from stdyn.files.format import PROTOCOLS, Variables, check_kind, to_dataset
 from stdyn.files.paths import exists
 from stdyn.files.provenance import provenance
 from stdyn.files.reading import Points
@@ -26,17 +26,19 @@ from stdyn.model.state import OrderParameters
 from stdyn.model.trajectory import Trajectory, nearest
 from stdyn.model.trajectoryfile import check_states
 from stdyn.scans.parameters import (
+    OPTIONAL,
     SCALARS,
-    STORED,
-    parameters,
+    needs_protocols,
     problem_of,
     sizes,
     stored,
+    stored_names,
     texts_as_objects,
 )
 from stdyn.scans.points import DONE, FAILED, STATES, Solve, counted
+from stdyn.scans.quantities import NUMBERS, plain
 from stdyn.scans.scanschema import CURVES, KEEP, Checked, check_coordinates, check_summary
-from stdyn.scans.variations import NUMBERS, Variations, plain
+from stdyn.scans.variations import Variations
 from stdyn.text import listing, shown
 from stdyn.values import Frozen, frozen
 
@@ -79,11 +81,13 @@ def create(
     if len(kept):
         others["alpha"] = (("alpha",), kept, "examples / N")
     columns = _columns(some.start, tuple(run), description["keep"])
-    named = _coordinates(problems, coordinates, [*others, *columns])
-    others |= {name: (("point",), values, NUMBERS.get(name, name)) for name, values in named.items()}
-    if not isinstance(problems, Variations):
-        others |= stored(problems)
+    by_number = {} if isinstance(problems, Variations) else stored(problems)
+    taken = [*others, *columns, *(name for name in OPTIONAL if name in by_number)]
+    named = _coordinates(problems, coordinates, by_number, taken)
+    others |= {name: (("point",), values, NUMBERS.get(name, name)) for name, values in named.items()} | by_number
     attributes = {"kind": "scan", "coordinates": " ".join(named), **provenance()}
+    if problems.needs_protocols if isinstance(problems, Variations) else any(map(needs_protocols, problems)):
+        attributes["format_version"] = PROTOCOLS
     with writing(path, "scan") if exists(path) else nullcontext():  # so that nobody else is
         create_table(path, len(problems), columns, others, attributes, overwrite)
 
@@ -104,9 +108,9 @@ def _columns(start: OrderParameters, run: tuple[str, ...], keep: str | list[floa
 
 
 def _coordinates(
-    problems: Sequence[Problem], given: Mapping[str, ArrayLike] | None, taken: Sequence[str]
+    problems: Sequence[Problem], given: Mapping[str, ArrayLike] | None, by_number: Variables, taken: Sequence[str]
 ) -> dict[str, np.ndarray]:
-    """What varies, by name: (points,) values."""
+    """What varies, by name: (points,) values; those of a list of problems are kept `by_number`."""
     if given is not None:
         named = {name: np.asarray(values) for name, values in given.items()}
         for name, values in named.items():
@@ -122,11 +126,10 @@ def _coordinates(
     elif isinstance(problems, Variations):
         named = problems.coordinates
     else:
-        every = [parameters(problem) for problem in problems]
-        named = {name: np.array([each[name][1] for each in every]) for name in SCALARS}
+        named = {name: by_number[name][1] for name in (*SCALARS, *OPTIONAL) if name in by_number}
         if np.array_equal(named["activation"], named["activation_teacher"]):
             del named["activation_teacher"]
-        named = {name: values for name, values in named.items() if len(set(values.tolist())) > 1}
+        named = {name: values for name, values in named.items() if len(np.unique(values)) > 1}
     return {name.replace(" ", ""): texts_as_objects(values) for name, values in named.items()}
 
 
@@ -252,7 +255,8 @@ class Scan(Frozen):
         with refusing(self.path):
             if self._problems is not None:
                 return self._problems[index]
-            return problem_of(self._look(lambda table: {name: self._read(table, name, index) for name in STORED}))
+            names = stored_names(self.names, self.description["problems"].get("coordinates", ()))
+            return problem_of(self._look(lambda table: {name: self._read(table, name, index) for name in names}))
 
     def trajectory(self, index: int) -> Trajectory:
         """The trajectory of a point that is done, at the alphas that were kept.

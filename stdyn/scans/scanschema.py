@@ -1,7 +1,7 @@
 """What the file of a scan must hold (docs/format.md): its schema, and what its description must say."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any
 
@@ -27,10 +27,9 @@ from stdyn.files.schema import (
 )
 from stdyn.files.table import Table
 from stdyn.model.experiment import Experiment
-from stdyn.model.problem import RATES
 from stdyn.model.trajectoryfile import state_axes
-from stdyn.scans.parameters import STORED
-from stdyn.scans.variations import axis_values, is_sampled
+from stdyn.scans.parameters import SCHEDULED, stored_names
+from stdyn.scans.quantities import RULES, axis_values, is_sampled
 from stdyn.text import shown
 
 KEEP = ("all", "curves", "summary")
@@ -77,8 +76,11 @@ class Checked:
     def __init__(self, table: Table) -> None:
         self.coordinates = _coordinates(table)
         self.description = json_object(table.path, "description", str(table.read("description")))
-        recipe = "experiment" in _problems(table.path, self.description)
-        self.schema = _schema(table, self.coordinates, recipe, self.description.get("keep"))
+        problems = _problems(table.path, self.description)
+        recipe = "experiment" in problems
+        given = entry(table.path, "description: problems.coordinates", problems.get("coordinates", {}), dict)
+        by_number = [] if recipe else stored_names(table.names(), given)
+        self.schema = _schema(table, self.coordinates, by_number, self.description.get("keep"))
         self.attributes, self.sizes = check(table, self.schema)
         for name, each in self.schema.variables.items():
             if each.first is not None:  # an axis
@@ -101,8 +103,11 @@ def _coordinates(table: Table) -> tuple[str, ...]:
     return found
 
 
-def _schema(table: Table, coordinates: tuple[str, ...], recipe: bool, keep: Any) -> Schema:
-    """Of a scan with these coordinates, which come first: their names may be those of what it has not."""
+def _schema(table: Table, coordinates: tuple[str, ...], by_number: Sequence[str], keep: Any) -> Schema:
+    """Of a scan with these coordinates, which come first: their names may be those of what it has not.
+
+    Parameters of the problems that are kept `by_number` are variables of the file; a recipe has none.
+    """
     there = set(table.names()) - set(coordinates)
     run = ("run",) if "run" in there else ()
     expected = {axis: counted(axis) for axis in ("student", "student_2", "teacher", "teacher_2", "output")}
@@ -125,8 +130,9 @@ def _schema(table: Table, coordinates: tuple[str, ...], recipe: bool, keep: Any)
     for name in _STATE:
         needed = keep not in ("curves", "summary")
         expected[name] = Expected("number", ("point", *run, "alpha", *_AXES[name]), needed, -1e20, 1e20, nan=True)
-    if not recipe:
-        expected |= {name: _of_problem(name) for name in STORED}
+    if by_number:
+        in_file = table.names()
+        expected |= {name: _of_problem(name, name in in_file and table.dtype(name).kind == "O") for name in by_number}
         expected |= {axis: counted(axis) for axis in ("function", "probe")}
     if "output" not in there:
         expected = {
@@ -134,18 +140,22 @@ def _schema(table: Table, coordinates: tuple[str, ...], recipe: bool, keep: Any)
             for name, each in expected.items()
         }
     expected = {name: each for name, each in expected.items() if name in there or each.needed}
-    expected |= {name: Expected("anything", ("point",)) for name in coordinates if name not in STORED or recipe}
+    expected |= {name: Expected("anything", ("point",)) for name in coordinates if name not in by_number}
     return Schema("scan", expected, _ATTRIBUTES)
 
 
-def _of_problem(name: str) -> Expected:
-    """A parameter of every problem of a list."""
+def _of_problem(name: str, text: bool) -> Expected:
+    """A parameter of every problem of a list; a rate may be the `text` of a schedule."""
     if name in ("rule", "activation", "activation_teacher"):
-        return Expected("text", ("point",), choices=("fa", "bp") if name == "rule" else ())
-    if name in ("N", "quadrature"):
+        return Expected("text", ("point",), choices=RULES if name == "rule" else ())
+    if name == "tasks" or (name in SCHEDULED and text):
+        return Expected("text", ("point",))
+    if name in ("N", "quadrature", "batch"):
         return Expected("integer", ("point",), least=1, most=2**53)
-    if name in RATES:
-        return Expected("number", ("point",), least=0)
+    if name in ("flow", "sphere"):
+        return Expected("integer", ("point",), least=0, most=1)
+    if name in SCHEDULED:
+        return Expected("number", ("point",), least=0, nan=name == "mixture")
     return Expected("number", ("point", *_AXES[name]), least=-1e30, most=1e30, nan=name == "b")
 
 
