@@ -107,6 +107,8 @@ def experiment_options(
             given = {name: value for name, value in given.items() if value not in (None, ())}
             in_file = read_toml(config, of, tables) if config else {}
             in_tables = {name: in_file.pop(name, {}) for name in tables}
+            if "vary" in in_tables:
+                in_tables["vary"] = _named(in_tables["vary"])
             experiment = from_values(defaults | in_file | given, of)
             if isinstance(experiment, Experiment):
                 experiment.check_given(in_file | given)
@@ -128,6 +130,17 @@ def experiment_options(
         return click.option("--config", type=FILE, help=text)(with_options)
 
     return decorate
+
+
+def _named(vary: dict[str, Any]) -> dict[str, Any]:
+    """The table [vary], in which eta.scale = […], a table in a table to TOML, is "eta.scale" = […]."""
+    named: dict[str, Any] = {}
+    for name, values in vary.items():
+        if isinstance(values, dict) and values and not set(values) & {"from", "to", "number", "spacing"}:
+            named |= {f"{name}.{key}": each for key, each in values.items()}
+        else:
+            named[name] = values
+    return named
 
 
 def _option_of(f: Field[Any], default: Any) -> Decorator:

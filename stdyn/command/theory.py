@@ -1,5 +1,6 @@
 """stdyn theory"""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -54,7 +55,8 @@ def theory_command(experiment: Experiment, vary: tuple[str, ...], starts: int | 
     experiment.check()
     check_smooth(experiment.problem(experiment.rules[0]))
     if not vary:
-        number("eta", experiment.eta, 1e-300)
+        if not isinstance(experiment.eta, Mapping):
+            number("eta", experiment.eta, 1e-300)
         refuse_options(("runs",), "theory, unless N varies")
         _study_one(experiment, 200 if starts is None else starts, output)
         return
@@ -135,11 +137,10 @@ def _study_against(quantity: str, values: Any, experiment: Experiment, output: O
 def _study_sizes(experiment: Experiment, values: Any, output: Output) -> None:
     """When runs leave the plateau of a symmetric start, predicted for every N and by reduced runs at these."""
     from stdyn.analysis.escape import escape_times, time_below
-    from stdyn.checks import integer
     from stdyn.figures import theoryplot
     from stdyn.scans.variations import Variations
 
-    sizes = [integer("N", N, experiment.K + experiment.M) for N in Variations(experiment, {"N": values}).axes["N"]]
+    sizes = [int(N) for N in Variations(experiment, {"N": values}).axes["N"]]
     kinds = [(rule, f"N{N}") for rule in experiment.rules for N in sizes]
     output.check(kinds, ["escape"])
     laws = {rule: escape_times(experiment.problem(rule), rng=experiment.rng("samples")) for rule in experiment.rules}

@@ -15,7 +15,8 @@ from stdyn.text import shown
 
 Path = tuple[str | int, ...]  # where in a table: keys and positions
 
-_NAME = re.compile(rf"({'|'.join(RATES)}|mixture|tasks)(\.(?:\.|\w+|\[[\d,\s]+\])+)")
+_ENTRY = r"\[\s*\d+(?:\s*,\s*\d+)*\s*\]"
+_NAME = re.compile(rf"({'|'.join(RATES)}|mixture|tasks)(\.\w+(?:\.\w+|{_ENTRY})*)")
 _STEP = re.compile(r"\.(\w+)|\[([\d,\s]+)\]")
 
 
@@ -26,7 +27,7 @@ def parse(name: str) -> tuple[str, Path] | None:
         return None
     path: list[str | int] = []
     for key, positions in _STEP.findall(found[2]):
-        path += [key] if key else [int(each) for each in positions.split(",") if each.strip()]
+        path += [key] if key else [int(each) for each in positions.split(",")]
     return found[1], tuple(path)
 
 
