@@ -10,6 +10,7 @@ from stdyn.analysis.summary import flat_stretches
 from stdyn.checks import Array, check_rng, check_type, integer, number
 from stdyn.errors import InputError
 from stdyn.model.problem import Problem
+from stdyn.model.schedule import text
 from stdyn.model.state import OrderParameters
 from stdyn.model.trajectory import Trajectory
 from stdyn.stopping import stoppable
@@ -74,9 +75,10 @@ def plateaus(trajectory: Trajectory) -> list[Plateau]:
     Raises
     ------
     InputError
-        If the trajectory is an ensemble of runs.
+        If the trajectory is an ensemble of runs, or its problem changes with alpha.
     """
     check_type("trajectory", trajectory, Trajectory)
+    _check_constant(trajectory.problem, "plateaus")
     if trajectory.runs is not None:
         raise InputError(f"trajectory must be a solution of the ODEs, but is an ensemble of {trajectory.runs} runs")
     found = []
@@ -92,6 +94,12 @@ def plateaus(trajectory: Trajectory) -> list[Plateau]:
             Plateau(stretch.start, stretch.at, stretch.end, stretch.height, stretch.level, saddle, distance, predicted)
         )
     return found
+
+
+def _check_constant(problem: Problem, of: str) -> None:
+    """Refuse a problem whose saddles move."""
+    if not problem.protocol.constant:
+        raise InputError(f"problem must not change with alpha for {of}: its saddles move with the rates and the task")
 
 
 def _saddle(trajectory: Trajectory, inside: np.ndarray, height: float) -> tuple[FixedPoint | None, float, int]:
@@ -148,7 +156,7 @@ def _time_below(problem: Problem, start: OrderParameters, level: float, rate: fl
     longest = -2 * np.log(_SMALL) / rate
     for stretched in (1, 4):
         alphas = np.linspace(0, stretched * longest, stretched * _POINTS)
-        solution = integrate(replace(problem, start=start), alphas, "LSODA", error=False)
+        solution = integrate(problem.started(start), alphas, "LSODA", error=False)
         crossed = time_below(solution.alphas, solution.eps_g, level)
         if np.isfinite(crossed):
             return float(crossed)
@@ -228,18 +236,19 @@ def escape_times(problem: Problem, *, draws: int = 400, rng: np.random.Generator
     Raises
     ------
     InputError
-        If the start does not end on a saddle of positive eps_g, gets there so slowly that even runs of a million inputs
-        leave before, or runs that leave do not reach half its eps_g.
+        If the problem changes with alpha, or its start does not end on a saddle of positive eps_g, gets there so slowly
+        that even runs of a million inputs leave before, or runs that leave do not reach half its eps_g.
     """
     draws = integer("draws", draws, 1)
     check_rng(rng)
     check_type("problem", problem, Problem)
+    _check_constant(problem, "escape times")
     saddle, settled = _symmetric_saddle(problem)
     rate, expansion = saddle.escape_rate, Expansion(problem)
     alpha = settled + _SETTLED / rate
     found = fluctuations(replace(problem, N=10**6), [alpha])
     start = expansion.coordinates(found.theory.at(0))
-    back = np.linalg.inv(expansion.slopes(start[None])[0, :-2])
+    back = np.linalg.inv(expansion.slopes(start[None])[0, :-1])
     Sigma = back @ found.covariance[0] @ back.T * 1e6
     size = len(saddle.eigenvalues)
     J = expansion.jacobian(expansion.coordinates(saddle.state))[:size, :size]
@@ -258,7 +267,7 @@ def escape_times(problem: Problem, *, draws: int = 400, rng: np.random.Generator
         if not np.isfinite(offsets[draw]):
             raise InputError(
                 f"runs that leave the plateau of eps_g = {saddle.eps_g:.4g} must get below half of that, but these"
-                f" do not (is sigma = {problem.sigma:g} or eta = {problem.eta:g} too large?)"
+                f" do not (is sigma = {text(problem.sigma)} or eta = {text(problem.eta)} too large?)"
             )
     return EscapeTimes(saddle, saddle.eps_g / 2, rate, offsets)
 

@@ -15,7 +15,7 @@ from stdyn.kernels.parameters import COLUMNS, RATES, Plain
 from stdyn.model import rules
 from stdyn.model.activations import Activation, codes, find, law_of
 from stdyn.model.protocol import Protocol
-from stdyn.model.schedule import RateLike, Schedule, rate
+from stdyn.model.schedule import RateLike, Schedule, rate, value_at
 from stdyn.model.state import Layout, OrderParameters
 from stdyn.model.tasks import Tasks
 from stdyn.text import shown
@@ -260,6 +260,21 @@ class Problem(Frozen):
             codes(*self.activations),
             of_law,
         )
+
+    def started(self, start: OrderParameters, alpha: float = 0.0) -> "Problem":
+        """The problem that goes on from a state at an alpha: with what is left of its schedules and tasks.
+
+        b of rule "kp" is what it is there: b - v has changed by decay alone.
+        """
+        rates = {name: getattr(self, name) for name in (*RATES, "mixture")}
+        changes: dict[str, Any] = {
+            name: value.shifted(alpha) for name, value in rates.items() if isinstance(value, Schedule) and alpha
+        }
+        if self.tasks is not None:
+            changes["tasks"] = self.tasks.shifted(alpha) if alpha else self.tasks
+        if self.rule == "kp":
+            changes["b"] = start.v + value_at(self.protocol.backward.of_b, alpha) * self.protocol.backward.B
+        return replace(self, start=start, **changes)
 
     def _compared(self) -> dict[str, Any]:
         """Not the points of a quadrature that is not made, of which files say nothing either."""

@@ -47,7 +47,7 @@ class Protocol(Frozen):
     @property
     def constant(self) -> bool:
         """Whether nothing changes."""
-        return not self.schedules and self.tasks is None
+        return not self.schedules and not (self.tasks is not None and self.tasks.breaks)
 
     def breaks(self, last: float) -> list[float]:
         """The alphas between 0 and the last at which anything jumps or bends, in their order."""

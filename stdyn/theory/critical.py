@@ -14,7 +14,8 @@ from stdyn.model.problem import Problem
 from stdyn.model.state import OrderParameters
 from stdyn.stopping import stoppable
 from stdyn.theory.expansion import Expansion
-from stdyn.theory.fixedpoints import ZERO, check_state, free_places, perfect_learning
+from stdyn.theory.fixedpoints import ZERO, autonomous, check_state, perfect_learning
+from stdyn.theory.roots import free_places
 from stdyn.theory.symmetry import orbits_around
 
 _STEP = 3e-4  # of first differences: errors h^4 f^(5)/30 and 1e-16/h, both below 1e-10 here
@@ -30,7 +31,7 @@ def critical_eta(problem: Problem, at: OrderParameters | None = None) -> float:
     Parameters
     ----------
     problem : Problem
-        Its own eta is of no account; sigma, decay and decay_v must be 0.
+        Its own eta is of no account; sigma, decay, decay_v and drift must be 0.
     at : OrderParameters, optional
         The fixed point instead of `perfect_learning(problem)`; one at every eta.
 
@@ -45,17 +46,20 @@ def critical_eta(problem: Problem, at: OrderParameters | None = None) -> float:
     Raises
     ------
     InputError
-        If there is noise or decay, so that nothing is learned perfectly, or the state is no fixed point.
+        If there is noise, decay or drift, so that nothing is learned perfectly, or the state is no fixed point.
     """
     check_type("problem", problem, Problem)
-    for name in ("sigma", "decay", "decay_v"):
+    problem = autonomous(replace(problem, eta=1.0), "a critical learning rate")
+    if problem.flow:
+        raise InputError("flow must be False for a critical learning rate: gradient flow has none")
+    for name in ("sigma", "decay", "decay_v", "drift"):
         if getattr(problem, name):
             raise InputError(
                 f"{name} must be 0 for perfect learning to be a fixed point, but is {getattr(problem, name)}"
             )
     state = perfect_learning(problem) if at is None else at
     check_state("at", problem, state)
-    problem = replace(problem, start=state, eta=1.0)
+    problem = problem.started(state)
     expansion = Expansion(problem)
     moved = np.abs(expansion.drift(expansion.coordinates(state))[free_places(problem)]).max()
     if moved > 1e-9:

@@ -4,15 +4,23 @@ The coordinates are w = (R, Q_across, v) of stdyn/kernels/equations.py, in which
 (theory.md, section 5).
 """
 
+from copy import copy
+from functools import cached_property
+from itertools import pairwise
+from math import inf, nextafter
+
 import numpy as np
+import scipy.integrate
 
 from stdyn.checks import Array
 from stdyn.errors import InputError
 from stdyn.kernels import equations
 from stdyn.kernels import expansion as kernels
+from stdyn.kernels.parameters import DECAY_V, DRIFT, OF_B, SPHERE, Plain
 from stdyn.model import averages
 from stdyn.model.initial import root
 from stdyn.model.problem import Problem
+from stdyn.model.schedule import value_at
 from stdyn.model.state import OrderParameters
 from stdyn.theory import quadrature
 from stdyn.theory.coordinates import across, whole
@@ -30,15 +38,56 @@ def check_smooth(problem: Problem) -> None:
 
 
 class Expansion:
-    """Functions of a state w (L,), for one problem; it holds no state itself."""
+    """Functions of a state w (L,), for one problem at one alpha; it holds no state itself.
+
+    Where nothing is said of alpha, it is 0.
+    """
 
     def __init__(self, problem: Problem) -> None:
         check_smooth(problem)
         self.problem, self.layout = problem, problem.layout
         self.K, self.M, self.O = problem.start.K, problem.start.M, problem.outputs
-        self.parameters = quadrature.parameters(problem)
-        (self.T, self.T_inverse), self.v_teacher, *_ = self.parameters
+        self.parameters, self.alpha = quadrature.parameters(problem), 0.0
+        self.T, self.T_inverse = self.parameters[0]
         self.roots = (root(self.T), root(self.T_inverse))
+
+    def at(self, alpha: float, end: float = inf) -> "Expansion":
+        """That at another alpha; at `end`, where something jumps, as it was before it did."""
+        protocol = self.problem.protocol
+        if protocol.constant:
+            return self
+        there = copy(self)
+        vars(there).pop("shift_of_b", None)
+        there.alpha = alpha
+        there.parameters = protocol.at(min(alpha, nextafter(end, 0.0)), self.parameters)
+        return there
+
+    @cached_property
+    def shift_of_b(self) -> Array:
+        """N times what b of a run of rule "kp" differs from that of the theory with the same v, (K, O).
+
+        Decay multiplies b - v by 1 - decay_v / N in a step, and by e^(-decay_v / N) in theory.
+        """
+        B, row = self.parameters[2], self._row
+        if self.problem.rule != "kp" or not self.alpha:
+            return np.zeros_like(B)
+        decay, breaks = self.problem.protocol.columns[DECAY_V], self.problem.protocol.breaks(self.alpha)
+        edges = [0.0, *breaks, self.alpha]
+        squares = [scipy.integrate.quad(lambda a: value_at(decay, a) ** 2, *piece)[0] for piece in pairwise(edges)]
+        return np.asarray(-sum(squares) / 2 * row[OF_B] * B)
+
+    @property
+    def _row(self) -> Array:
+        """The rates."""
+        return self.parameters[4][0]
+
+    @property
+    def _student(self) -> Plain:
+        """The parameters of the student's step alone: the teacher rests, and nothing is brought back to the sphere."""
+        T, v_teacher, b, m, rates, codes, table = self.parameters
+        alone = rates.copy()
+        alone[:, [DRIFT, SPHERE]] = 0.0
+        return T, v_teacher, b, m, alone, codes, table
 
     @property
     def size(self) -> int:
@@ -75,10 +124,7 @@ class Expansion:
         return OrderParameters(R, Q, start.T, v.reshape(start.v.shape), start.v_teacher)
 
     def slopes(self, w: Array) -> Array:
-        """The derivatives of R, Q, v, F and eps_g with respect to w at states (A, L): (A, L + 2, L).
-
-        The row of F is zero for backpropagation.
-        """
+        """The derivatives of R, Q, v and eps_g with respect to w at states (A, L): (A, L + 1, L)."""
         along = self.parts(w)[0] @ self.T_inverse  # Q = Q_across + R T^+ R^T
         A, L = w.shape
         dR, dQ, dv = self.parts(np.eye(L))  # of a change in each of the entries of w
@@ -88,22 +134,25 @@ class Expansion:
             dQ + mixed + np.swapaxes(mixed, -1, -2),
             np.broadcast_to(dv, (A, *dv.shape)),
         )
-        of_F = np.zeros((A, L, 1))
-        if self.problem.b is not None:
-            of_F[:, self.layout.places["v"], 0] = self.problem.b.ravel()
         of_eps_g = np.array([self._eps_g_slope(each) for each in w]).reshape(A, L, 1)
-        return np.swapaxes(np.concatenate([of_y, of_F, of_eps_g], axis=2), 1, 2)
+        return np.swapaxes(np.concatenate([of_y, of_eps_g], axis=2), 1, 2)
+
+    @property
+    def norms(self) -> np.ndarray:
+        """Where Q_ii stand."""
+        rows, columns = np.triu_indices(self.K)
+        return np.r_[self.layout.places["Q"]][rows == columns]
 
     def second_order(self, w: Array, covariance: Array) -> tuple[Array, Array]:
-        """What the curvature of R, Q, v, F and eps_g adds, if w (A, L) scatters with `covariance` (A, L, L).
+        """What the curvature of R, Q, v and eps_g adds, if w (A, L) scatters with `covariance` (A, L, L).
 
-        Returns what it adds to their means (A, L + 2), and to the variance of eps_g (A,).
+        Returns what it adds to their means (A, L + 1), and to the variance of eps_g (A,).
         """
         A, L = w.shape
         there = self.layout.places["R"]
         of_R = covariance[:, there, there].reshape(A, self.K, self.M, self.K, self.M)
         Q = np.einsum("ainkm,nm->aik", of_R, self.T_inverse)
-        means = np.zeros((A, L + 2))
+        means = np.zeros((A, L + 1))
         means[:, :L] = self.pack(np.zeros((A, self.K, self.M)), Q, np.zeros((A, self.K, self.O)))
         curvatures = [self._eps_g_curvature(*each) for each in zip(w, covariance, strict=True)]
         means[:, -1] = [np.trace(curved) / 2 for curved in curvatures]
@@ -118,8 +167,18 @@ class Expansion:
         return kernels.jacobian(np.ascontiguousarray(w), self.parameters)
 
     def diffusion(self, w: Array, points: Array) -> Array:
-        """The covariance D of a step's change of w, times N, by each set of points: (sets, L, L)."""
-        return kernels.diffusion(w, (*self.roots, root(self.parts(w)[1])), points, self.parameters)
+        """The covariance D of the change of w, times N, in the student's step, by each set of points: (sets, L, L).
+
+        That of the whole step is `of_step`.
+        """
+        return kernels.diffusion(w, (*self.roots, root(self.parts(w)[1])), points, self._student)
+
+    def of_step(self, w: Array, D: Array) -> Array:
+        """The covariance of the change of w in a step, from that in the student's step alone, (…, L, L)."""
+        if self._row[SPHERE]:
+            kept = self.on_sphere(w)
+            D = kept @ D @ kept.T
+        return D + self._of_turning(w) if self._row[DRIFT] else D
 
     def curvature(self, w: Array, covariance: Array) -> Array:
         """sum_ab covariance_ab d^2(dw/dalpha)/dw_a dw_b / 2."""
@@ -127,17 +186,89 @@ class Expansion:
         directions = np.ascontiguousarray((vectors * np.sqrt(np.maximum(eigenvalues, 0))).T)
         return kernels.curvature(w, directions, self.parameters)
 
-    def finite_size_drift(self, w: Array) -> Array:
-        """N times what the mean change of w in a step, times N, differs from that of a flow along the drift."""
+    def finite_size_drift(self, w: Array, D: Array) -> Array:
+        """N times what the mean change of w in a step, times N, differs from that of a flow along the drift.
+
+        `D` (L, L) is the covariance of the student's step, of which the sphere makes a change of the mean.
+        """
         F = self.drift(w)
         h = self._step(w)
         JF = (self.drift(w + h * F) - self.drift(w - h * F)) / (2 * h)
-        return kernels.finite_size_drift(w, self.parameters) - JF / 2
+        return self._beyond_drift(w, D) - JF / 2
+
+    def _beyond_drift(self, w: Array, D: Array) -> Array:
+        """N times what the mean change of w in a step, times N, differs from the drift.
+
+        A step is that of the student, then the way back to the sphere, then the turn of the teacher.
+        """
+        moved = equations.drift(w, self._student)
+        more = kernels.finite_size_drift(w, self._student) + self._by_shift_of_b(w)
+        if self._row[SPHERE]:
+            spread = D + np.outer(moved, moved)
+            kept = self.on_sphere(w)
+            moved, more = kept @ moved, kept @ more + self._curved_by_sphere(w, spread)
+        kappa = self._row[DRIFT]
+        if not kappa:
+            return more
+        R, Q_across, _ = self.parts(w)
+        of_R = self.parts(moved)[0]
+        along, mixed = R @ self.T_inverse @ R.T, of_R @ self.T_inverse @ R.T
+        rank = float(np.sum(self.T * self.T_inverse))
+        of_Q = 2 * kappa * (mixed + mixed.T) - kappa**2 * along - 2 * kappa * rank * Q_across
+        return more + self.pack(-kappa * of_R, of_Q, np.zeros((self.K, self.O)))
+
+    def _by_shift_of_b(self, w: Array) -> Array:
+        """What `shift_of_b` makes of the drift."""
+        T, v_teacher, B, m, rates, codes, table = self._student
+        shift = self.shift_of_b
+        if not shift.any():
+            return np.zeros_like(w)
+        row = rates.copy()
+        row[:, OF_B] = 1.0  # B is what there is of it, and what is added to it
+        further, back = (
+            equations.drift(w, (T, v_teacher, rates[0, OF_B] * B + h * shift, m, row, codes, table))
+            for h in (_STEP, -_STEP)
+        )
+        return (further - back) / (2 * _STEP)
+
+    def _of_turning(self, w: Array) -> Array:
+        """What the turning teacher adds to D: R_in scatters by 2 kappa Q_across_ik T_nm, and Q_across with it."""
+        R, Q_across, _ = self.parts(w)
+        turned = np.eye(R.size).reshape(-1, self.K, self.M)
+        mixed = turned @ self.T_inverse @ R.T
+        slopes = self.pack(turned, -mixed - np.swapaxes(mixed, -1, -2), np.zeros((len(turned), self.K, self.O)))
+        return slopes.T @ np.kron(2 * self._row[DRIFT] * Q_across, self.T) @ slopes
+
+    def on_sphere(self, w: Array) -> Array:
+        """The matrix that takes from a small change of w what changes the norms Q_ii: the derivative of `_normal`."""
+        R, Q_across, _ = self.parts(w)
+        dR, dQ, dv = self.parts(np.eye(len(w)))
+        along = R @ self.T_inverse
+        norms = np.diag(Q_across) + np.sum(along * R, axis=1)
+        growth = (np.einsum("...ii->...i", dQ) / 2 + np.sum(dR * along, axis=-1)) / norms
+        kept = dR - growth[..., None] * R, dQ - (growth[:, :, None] + growth[:, None, :]) * Q_across
+        return self.pack(*kept, dv).T
+
+    def _normal(self, w: Array, norms: Array) -> Array:
+        """States (..., L) with vectors brought to squared lengths (K,)."""
+        R, Q_across, v = self.parts(w)
+        there = np.einsum("...ii->...i", Q_across) + np.sum(R @ self.T_inverse * R, axis=-1)
+        scale = np.sqrt(norms / there)[..., None]
+        return self.pack(R * scale, Q_across * scale * np.swapaxes(scale, -1, -2), v)
+
+    def _curved_by_sphere(self, w: Array, spread: Array) -> Array:
+        """sum_ab spread_ab d^2 normal/dw_a dw_b / 2."""
+        norms = np.diag(self.order_parameters(w)[1])
+        values, axes = np.linalg.eigh(spread)
+        steps = _STEP * axes.T
+        second = self._normal(w + steps, norms) - 2 * w + self._normal(w - steps, norms)
+        return values @ second / (2 * _STEP**2)
 
     def eps_g(self, w: Array) -> Array:
         """The generalization error of states (..., L), smooth: rounding may leave it below zero."""
         R, Q, v = self.order_parameters(w)
-        return averages.eps_g_formula(R, Q, self.T, v, self.v_teacher, self.problem.activations)
+        v_teacher, weights = self.parameters[1], np.sqrt(self.parameters[3])
+        return averages.eps_g_formula(R, Q, self.T, v * weights, v_teacher * weights, self.problem.activations)
 
     def _step(self, w: Array) -> float:
         """Of differences around w, within the states that are possible."""

@@ -4,43 +4,37 @@ Theory.md, section 9. Roots are found in the coordinates of `expansion.Expansion
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import scipy.optimize
+from scipy.linalg import null_space
 
 from stdyn.checks import Array, check_rng, check_type, integer, number
 from stdyn.errors import InputError, NothingFoundWarning, warn
 from stdyn.model import averages
 from stdyn.model.initial import root
-from stdyn.model.problem import Problem
+from stdyn.model.problem import RATES, Problem
+from stdyn.model.schedule import Schedule
 from stdyn.model.state import OrderParameters
 from stdyn.stopping import stoppable
 from stdyn.theory.expansion import Expansion
+from stdyn.theory.roots import FAR, free_places, frozen, root_near
 from stdyn.theory.stepping import solve
-from stdyn.theory.symmetry import Orbits, equivalent, find_orbits
+from stdyn.theory.symmetry import equivalent, find_orbits
 from stdyn.values import Frozen
 
-_POLISHED = 1e-12  # the last Newton step, relative to 1 + the largest order parameter, in the units of _scales
-_STILL = 1e-9  # the drift at a fixed point, relative to the same
-_ROUNDING = 4e-15  # of averages of order 1, of which the drift is made
-_PATIENCE = 5  # steps that do not make it smaller, by which it is
-_NEWTON = 50  # steps at most
 _IMPOSSIBLE = -1e-9  # an eigenvalue of Q_across below this, in the same units: no weights have such overlaps
 _EXACT = 1e-13  # but this may be rounding
 _LARGEST = 100.0  # a Q_ik above this, in units of T, counts as infinite: nothing moves there, as g' is zero
 _SAME = 1e-6  # order parameters of one fixed point, found twice
 ZERO = 1e-7  # an eigenvalue that is no more than this, relative to the largest, counts as zero
-_RANK = 1e-10  # relative to the largest: singular values below it are those of zero modes
+IMPOSSIBLE = "ended at overlaps that no weights have"  # why nothing is found from a start; others: roots.py
 _LONGEST = 1000.0  # alpha (eta alpha, if eta < 1) up to which the ODEs may lead a random start
-
-# Why nothing is found from a start
-FAR = "ran off to infinity"
-IMPOSSIBLE = "ended at overlaps that no weights have"
-UNSETTLED = "did not converge"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -57,8 +51,8 @@ class FixedPoint(Frozen):
         Generalization error.
     eigenvalues : ndarray of complex, shape (L,)
         Of the Jacobian, per unit of alpha, largest real part first. L counts the entries of R, the upper triangle of Q
-        and, unless the second layer is frozen, v.
-    eigenvectors : ndarray of complex, shape (L, L)
+        and, unless the second layer is frozen, v; on the sphere without the norms Q_ii, which stay.
+    eigenvectors : ndarray of complex, shape (entries, L)
         In the columns, of length 1, in the order R row by row, upper triangle of Q row by row, v row by row.
     found : int
         From how many starts it, or an image of it under the symmetries of the problem, was reached.
@@ -141,7 +135,9 @@ def fixed_points(
     Parameters
     ----------
     problem : Problem
-        Its rule, rates, teacher and feedback weights; with eta_v = decay_v = 0 also its v, which does not move.
+        Its rule, rates, teacher and feedback weights; with eta_v = decay_v = 0 also its v, which does not move, on the
+        sphere the lengths of its vectors, and with rule "kp" b - v, if that does not decay. Where rates or tasks change
+        with alpha, it is that from which on they do not; with rule "kp" and decay_v > 0 that in which b = v.
     starts : iterable of OrderParameters, optional
         Where to look for roots from. One that has a symmetry is looked for among the states with this symmetry only.
         Default: the problem's start, `number_of_starts` random ones, two in which all students are alike, which are
@@ -166,11 +162,12 @@ def fixed_points(
     Raises
     ------
     InputError
-        If the first layer does not move (eta = 0), or a start does not fit the problem.
+        If the first layer does not move (eta = 0), a rate changes for ever, or a start does not fit the problem.
     KeyboardInterrupt
         On Ctrl-C, SIGTERM or SIGHUP; its `fixed_points` are those found until then.
     """
     check_type("problem", problem, Problem)
+    problem = autonomous(problem, "fixed points")
     if problem.eta == 0:
         raise InputError("eta must be positive for fixed points, but is 0: nothing moves")
     if starts is not None and (isinstance(starts, OrderParameters | str) or not isinstance(starts, Iterable)):
@@ -198,6 +195,33 @@ def fixed_points(
     return merged(points)
 
 
+def autonomous(problem: Problem, of: str) -> Problem:
+    """The problem that does not change with alpha which this one becomes; refused if it never does.
+
+    With rule "kp" and decay_v > 0 it is that of backpropagation, which b - v decays to.
+    """
+    changes: dict[str, Any] = {}
+    if problem.protocol.constant:
+        return problem
+    rates = {name: getattr(problem, name) for name in (*RATES, "mixture")}
+    for name, each in rates.items():
+        if isinstance(each, Schedule):
+            if not np.isfinite(each.settled):
+                raise InputError(f"{name} must not change from some alpha on for {of}, but is {each}")
+            changes[name] = each.at(each.settled)
+    last = max([each.settled for each in rates.values() if isinstance(each, Schedule)], default=0.0)
+    if problem.tasks is not None:
+        last = max([last, *problem.tasks.breaks])
+        changes["tasks"] = problem.tasks.shifted(last)
+    if problem.rule == "kp":
+        settled = problem.started(problem.start, last)
+        vanishes = changes.get("decay_v", problem.decay_v) > 0
+        changes |= {"rule": "bp", "b": None} if vanishes else {"b": settled.b}
+    if changes.get("mixture") == 1:
+        changes |= {"rule": "bp", "b": None, "mixture": None}
+    return replace(problem, **changes)
+
+
 def merged(points: Iterable[FixedPoint]) -> list[FixedPoint]:
     """The points, images of each other and members of a family as one, smallest eps_g first."""
     different: list[FixedPoint] = []
@@ -213,7 +237,7 @@ def merged(points: Iterable[FixedPoint]) -> list[FixedPoint]:
 
 def fixed_point(problem: Problem, start: OrderParameters) -> FixedPoint | None:
     """The fixed point that Powell's hybrid method and Newton's reach from a start; None if there is none."""
-    point = _reached(problem, start)
+    point = _reached(autonomous(problem, "fixed points"), start)
     return None if isinstance(point, str) else point
 
 
@@ -223,7 +247,9 @@ def _reached(problem: Problem, start: OrderParameters) -> FixedPoint | str:
     if frozen(problem):
         start = replace(start, v=problem.start.v)
     expansion = Expansion(problem)
-    w = _root(expansion, expansion.coordinates(start), find_orbits(replace(problem, start=start)))
+    if problem.sphere:
+        start = on_the_sphere(problem, start)
+    w = root_near(expansion, expansion.coordinates(start), find_orbits(problem.started(start)))
     return w if isinstance(w, str) else _at(expansion, w)
 
 
@@ -247,96 +273,15 @@ def _at(expansion: Expansion, w: Array) -> FixedPoint | str:
         return FAR
     state = expansion.state(w)
     w = expansion.coordinates(state)
-    values, vectors = np.linalg.eig(expansion.jacobian(w)[np.ix_(free, free)])
-    vectors = expansion.slopes(w[None])[0, :-2][np.ix_(free, free)] @ vectors
+    J, slopes = expansion.jacobian(w)[np.ix_(free, free)], expansion.slopes(w[None])[0, :-1][np.ix_(free, free)]
+    if problem.sphere:  # displacements along it, which J maps to such
+        along = null_space(slopes[np.searchsorted(free, expansion.norms)])
+        J, slopes = along.T @ J @ along, slopes @ along
+    values, vectors = np.linalg.eig(J)
+    vectors = slopes @ vectors
     order = np.argsort(-values.real, kind="stable")
     vectors = vectors[:, order] / np.linalg.norm(vectors[:, order], axis=0)
     return FixedPoint(problem, state, max(float(expansion.eps_g(w)), 0.0), values[order], vectors)
-
-
-def frozen(problem: Problem) -> bool:
-    """Whether the second layer does not move."""
-    return problem.eta_v == 0 and problem.decay_v == 0
-
-
-def free_places(problem: Problem) -> np.ndarray:
-    """The places in the state of what moves."""
-    still = ("eta_v",) if frozen(problem) else ()
-    places = problem.layout.places
-    return np.concatenate([np.r_[places[block.name]] for block in problem.layout.blocks if block.rate not in still])
-
-
-def _scales(problem: Problem) -> tuple[Array, Array]:
-    """The units of the entries of the state, and of their drift: in these all numbers near a root are of order 1.
-
-    Q_across is of order eta where eta is small, and moves the more slowly. The drift of v is measured in eta_v, or
-    where that is zero in its decay, or 1.
-    """
-    small, eta_v = min(1.0, problem.eta), problem.eta_v or problem.decay_v or 1.0
-    units = {"R": (1.0, problem.eta), "Q": (small, problem.eta * small), "v": (1.0, eta_v)}
-    blocks = [np.tile(units[block.name], (len(block.entries[0]), 1)) for block in problem.layout.blocks]
-    unit, rate = np.concatenate(blocks).T
-    return unit, rate
-
-
-def _root(expansion: Expansion, w: Array, orbits: Orbits) -> Array | str:
-    """A zero of the drift near w that has the symmetries of `orbits`, polished; if none is reached, why."""
-    free, (unit, rate) = free_places(expansion.problem), _scales(expansion.problem)
-    s, moving = orbits.reduce(w), np.unique(orbits.orbit[free][orbits.sign[free] != 0])
-    expand = np.zeros((len(w), len(s)))
-    expand[np.arange(len(w)), orbits.orbit] = orbits.sign
-    reduce = expand.T / np.bincount(orbits.orbit)[:, None]
-    expand, rest = expand[:, moving], expand @ s - expand[:, moving] @ s[moving]
-    with np.errstate(all="ignore"):  # rates at the edge of floating-point numbers
-        reduce, expand = reduce[moving] / rate, unit[:, None] * expand
-    units = np.abs(expand).max(axis=0, initial=0)
-
-    def drift(x: Array) -> Array:
-        return reduce @ expansion.drift(rest + expand @ x)
-
-    def jacobian(x: Array) -> Array:
-        return reduce @ expansion.jacobian(rest + expand @ x) @ expand
-
-    with np.errstate(all="ignore"):
-        near = scipy.optimize.root(drift, s[moving] / units, jac=jacobian, options={"xtol": 1e-12}).x
-        x = _newton(drift, jacobian, near, units)
-    return x if isinstance(x, str) else rest + expand @ x
-
-
-def _newton(drift: Callable[[Array], Array], jacobian: Callable[[Array], Array], x: Array, units: Array) -> Array | str:
-    """The zero that Newton's method polishes x to; if there is none, why. `units` are those of x.
-
-    It ends where a step is below _POLISHED, or where the drift is rounding and gets no smaller. The latter comes first
-    where J is nearly singular, as at small eta, where equal students part with a rate of eta^2.
-    """
-    best, least, when = x, np.inf, 0
-    for n in range(_NEWTON):
-        if not np.abs(x).max(initial=0) < np.inf or not np.isfinite(J := jacobian(x)).all():
-            return FAR
-        here, scale = drift(x), 1 + np.abs(units * x).max(initial=0)
-        rounding = np.abs(units * here).max(initial=0) / (_ROUNDING * scale)
-        if rounding < least:
-            best, least, when = x, rounding, n
-        elif least <= 1 and n - when >= _PATIENCE:
-            return best
-        step = _step(J, here)
-        x = x + step
-        is_still = np.abs(units * drift(x)).max(initial=0) <= _STILL * scale
-        if is_still and np.abs(units * step).max(initial=0) <= _POLISHED * scale:
-            return x
-    return best if least <= 1 else UNSETTLED
-
-
-def _step(J: Array, drift: Array) -> Array:
-    """Newton's step, without the zero modes of J: in rows and columns of one size, as rates may be of order eta^2."""
-
-    def sizes(A: Array) -> Array:
-        largest = np.abs(A).max(axis=0, initial=0)
-        return np.where(largest > 0, largest, 1.0)
-
-    rows = sizes(J.T)
-    columns = sizes(J / rows[:, None])
-    return np.linalg.lstsq(J / rows[:, None] / columns, -drift / rows, rcond=_RANK)[0] / columns
 
 
 def _random_start(problem: Problem, rng: np.random.Generator, led: bool) -> OrderParameters:
@@ -348,17 +293,27 @@ def _random_start(problem: Problem, rng: np.random.Generator, led: bool) -> Orde
     if not frozen(problem):
         v = np.sqrt(np.mean(start.v_teacher**2)) * rng.standard_normal(v.shape)
     state = OrderParameters(R, W @ W.T, start.T, v, start.v_teacher)
+    if problem.sphere:
+        state = on_the_sphere(problem, state)
     alpha = float(np.exp(rng.uniform(0, np.log(_LONGEST)))) / min(1.0, problem.eta)
     if not led:
         return state
     expansion = Expansion(problem)
-    found = solve(replace(problem, start=state), np.array([alpha / 2, alpha]), "LSODA", 1e-6, 1e-8)
+    found = solve(problem.started(state), np.array([alpha / 2, alpha]), "LSODA", 1e-6, 1e-8)
     if found.end is not None and found.end.why == "interrupted":
         raise KeyboardInterrupt
     y = found.y
     if not len(y):
         return state
     return expansion.state(expansion.to_w(y[-1]))
+
+
+def on_the_sphere(problem: Problem, state: OrderParameters) -> OrderParameters:
+    """The state with students of the lengths that the problem's have; those of length 0 get some."""
+    norms = np.diag(state.Q)
+    Q = state.Q + np.diag(np.where(norms > 0, 0.0, 1.0))
+    scale = np.sqrt(np.diag(problem.start.Q) / np.diag(Q))
+    return replace(state, R=state.R * scale[:, None], Q=Q * np.outer(scale, scale))
 
 
 def alike(problem: Problem) -> list[OrderParameters]:
@@ -404,7 +359,7 @@ def _same(one: FixedPoint, other: FixedPoint) -> bool:
         return False
     if one.zero_modes and one.zero_modes == other.zero_modes:
         return True
-    mine, theirs = (replace(point.problem, start=point.state) for point in (one, other))
+    mine, theirs = (point.problem.started(point.state) for point in (one, other))
     return equivalent(mine, theirs, _SAME)
 
 

@@ -191,7 +191,8 @@ def fluctuations(
     Raises
     ------
     InputError
-        As `integrate`, and if `points` is not a power of 2, or if averages by quadrature are not smooth (g' jumps).
+        As `integrate`, and if `points` is not a power of 2, if averages by quadrature are not smooth (g' jumps), or of
+        gradient flow, which has no fluctuations.
     Interrupted
         On Ctrl-C, SIGTERM or SIGHUP, a KeyboardInterrupt; its `trajectory` is the Fluctuations up to the last alpha
         that was reached.
@@ -207,6 +208,8 @@ def fluctuations(
         raise InputError(f"points must be a power of 2, but is {points}")
     check_settings(method, rtol, None)
     check_smooth(problem)
+    if problem.flow:
+        raise InputError("flow must be False for fluctuations: gradient flow has none, and no N")
     with stoppable():
         return _fluctuations(problem, alphas, method, rtol, points, progress)
 
@@ -307,13 +310,18 @@ def _results(theory: Trajectory, expansion: Expansion, w: Array, found: list[Mom
     N, L, w = theory.problem.N, expansion.size, w[: len(found)]
     Sigma = np.array([now.Sigma for now in found]).reshape(-1, 3, L, L)
     mean = np.array([now.mean.sum(axis=1) for now in found]).reshape(-1, L)
-    slopes = expansion.slopes(w)  # rows: R, Q, v, F, eps_g
-    carried = slopes[:, None] @ Sigma @ np.swapaxes(slopes, -1, -2)[:, None] / N
+    slopes, second, spread = _local(theory, expansion, w, Sigma[:, :2].mean(axis=1) / N)
+    along = slopes
+    if theory.problem.sphere:  # runs scatter along it, exactly, and the solution but for rounding
+        along = slopes @ np.array([expansion.on_sphere(each) for each in w]).reshape(-1, L, L)
+        along[:, expansion.norms] = 0.0
+    carried = along[:, None] @ Sigma @ np.swapaxes(along, -1, -2)[:, None] / N
     half, other, change = np.moveaxis(np.diagonal(carried, axis1=2, axis2=3), 1, 0)  # variances, (A, L + 2)
     variance = (half + other) / 2
     there = np.where(variance > 0, variance, np.inf)
-    second, spread = expansion.second_order(w, Sigma[:, :2].mean(axis=1) / N)
     bias = np.einsum("aij,aj->ai", slopes, mean) / N + second
+    if theory.problem.sphere:
+        bias[:, expansion.norms] = 0.0
     with np.errstate(divide="ignore"):
         of_eps_g = np.divide(spread, variance[:, -1], out=np.zeros_like(spread), where=spread > 0) / 2
 
@@ -331,6 +339,29 @@ def _results(theory: Trajectory, expansion: Expansion, w: Array, found: list[Mom
         nonlinearity_eps_g=whole(of_eps_g, np.inf),
         quadrature_error=float(np.sqrt(np.sum(((half - other) / there) ** 2) / max(np.sum(variance > 0), 1))) / 4,
     )
+
+
+def _local(theory: Trajectory, expansion: Expansion, w: Array, covariance: Array) -> tuple[Array, Array, Array]:
+    """What R, Q, v, F and eps_g are of w, to second order, at the first alphas, where w has this covariance.
+
+    Their derivatives (A, L + 2, L), what curvature adds to their means (A, L + 2), and to the variance of eps_g (A,).
+    The rows of F are zero for backpropagation; with rule "kp" b moves with v.
+    """
+    A, L, second_layer = len(w), expansion.size, expansion.layout.places["v"]
+    slopes, means, spread = np.zeros((A, L + 2, L)), np.zeros((A, L + 2)), np.zeros(A)
+    both = [*range(L), L + 1]
+    for at, alpha in enumerate(theory.alphas[:A].tolist()):
+        there, one = expansion.at(alpha), slice(at, at + 1)
+        slopes[one, both] = there.slopes(w[one])
+        means[one, both], spread[one] = there.second_order(w[one], covariance[one])
+    if theory.problem.rule == "kp":
+        slopes[:, L, second_layer] = (theory.b + theory.v)[:A].reshape(A, -1)
+        shifts = [expansion.at(alpha).shift_of_b.ravel() for alpha in theory.alphas[:A].tolist()]
+        means[:, L] = np.sum(np.reshape(shifts, (A, -1)) * theory.v[:A].reshape(A, -1), axis=1) / theory.problem.N
+        means[:, L] += np.einsum("aii->a", covariance[:, second_layer, second_layer])
+    elif theory.b is not None:
+        slopes[:, L, second_layer] = theory.b.ravel()
+    return slopes, means, spread
 
 
 def _per_order_parameter(theory: Trajectory, expansion: Expansion, rows: Array) -> PerOrderParameter:

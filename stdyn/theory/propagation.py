@@ -6,7 +6,6 @@ Two things are made on the way: D as a function of alpha, and the steps of the l
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -29,7 +28,7 @@ _LARGEST = 1e4  # standard deviation of an order parameter, which is O(1): linea
 _LEADING = 4  # directions of the largest spread, along which J is averaged
 
 Solution = Callable[[Array], Array]  # the states w (A, L) at increasing alphas (A,)
-Jacobians = Callable[[Iterable[Array]], Iterable[Array]]  # those at several states, in threads
+Jacobians = Callable[[Iterable[float], Iterable[Array]], Iterable[Array]]  # at several alphas and states, in threads
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -38,7 +37,7 @@ Jacobians = Callable[[Iterable[Array]], Iterable[Array]]  # those at several sta
 
 @dataclass(frozen=True, eq=False)
 class _Diffusion:
-    """D against alpha by each half of the points, as polynomials of fourth order on panels."""
+    """D of the student's step against alpha by each half of the points, as polynomials of fourth order on panels."""
 
     edges: Array  # (panels + 1,)
     values: Array  # (panels, 5, 2, L, L)
@@ -57,9 +56,11 @@ class _Diffusion:
 
 
 def _diffusion_along(
-    expansion: Expansion, solution: Solution, last: float, points: int, pool: ThreadPoolExecutor
+    expansion: Expansion, solution: Solution, begin: float, end: float, points: int, pool: ThreadPoolExecutor
 ) -> _Diffusion:
-    """Panels are halved until the polynomial of one foretells D at the new nodes of its halves to _ACCURACY.
+    """D from one break to the next.
+
+    Panels are halved until the polynomial of one foretells D at the new nodes of its halves to _ACCURACY.
 
     Or as well as it can: near perfect learning D is as small as eps_g, and the ODEs are solved to _RTOL only.
     """
@@ -68,14 +69,15 @@ def _diffusion_along(
 
     def compute(times: Array) -> None:
         new = np.array(sorted(set(times.ravel().tolist()) - computed.keys()))
-        found = pool.map(lambda w: expansion.diffusion(w, g), solution(new))
+        found = pool.map(lambda alpha, w: expansion.at(alpha, end).diffusion(w, g), new.tolist(), solution(new))
         halves = (D.reshape(2, -1, *D.shape[1:]).mean(axis=1) for D in found)
         computed.update(zip(new.tolist(), halves, strict=True))
 
     between = (_NODES[:-1] + _NODES[1:]) / 2
     foretell, positions = _weights(between), np.sort(np.concatenate([_NODES, between]))
-    halvings = max(int(np.ceil(np.log2(max(last, 1)))), 0) + 1
-    edges = np.append(0, last * 2.0 ** -np.arange(halvings, -1, -1))
+    halvings = max(int(np.ceil(np.log2(max(end - begin, 1)))), 0) + 1
+    edges = begin + np.append(0, (end - begin) * 2.0 ** -np.arange(halvings, -1, -1))
+    edges[-1] = end
     accuracy = _ACCURACY if expansion.problem.activation.smooth else _ACCURACY_OF_JUMPS
     done: list[Array] = []
     pending = [(at, np.inf) for at in pairwise(edges)]  # ends, and the error of the whole before
@@ -95,12 +97,12 @@ def _diffusion_along(
         pending = again
     done.sort(key=lambda at: at[0])
     values = np.array([[computed[time] for time in at.tolist()] for at in done])
-    return _Diffusion(np.append([at[0] for at in done], last), values)
+    return _Diffusion(np.append([at[0] for at in done], end), values)
 
 
 def quadrature_points(expansion: Expansion, points: int) -> Array:
     """Standard normal numbers (sets, rows, points) of the kernel `diffusion`: scrambled Sobol points, the same ever."""
-    rows = expansion.K + expansion.M + (expansion.O if expansion.problem.sigma > 0 else 0)
+    rows = expansion.K + expansion.M + (0 if expansion.problem.sigma == 0 else expansion.O)
     return np.array([normal_points(rows, points, which) for which in range(SETS)])
 
 
@@ -132,39 +134,61 @@ def propagate(
     expansion: Expansion, solution: Solution, alphas: Array, points: int, progress: bool = False
 ) -> Iterator[Moments]:
     """The moments at alphas, up to where a run would scatter by more than _LARGEST."""
-    L, N = expansion.size, expansion.problem.N
-    now = Moments(np.zeros((3, L, L)), np.zeros((L, 2)))
+    now = Moments(np.zeros((3, expansion.size, expansion.size)), np.zeros((expansion.size, 2)))
     if alphas[0] == 0:
         yield now
     if alphas[-1] == 0:
         return
+    edges = [0.0, *expansion.problem.protocol.breaks(float(alphas[-1])), float(alphas[-1])]
     with ThreadPoolExecutor(cores()) as pool:
-        jacobians = partial(pool.map, expansion.jacobian)
-        noise = _diffusion_along(expansion, solution, alphas[-1], points, pool)
-        grid = _grid(jacobians, solution, np.union1d(alphas, noise.times))
-        inside = grid[:-1, None] + np.diff(grid)[:, None] * np.array([0, *_GAUSS])
-        w = solution(np.append(inside.ravel(), grid[-1]))
-        sources = _sources(expansion, w[0], now)
-        steps = bar(progress, np.diff(grid), desc="fluctuations", unit=" steps", delay=2)
-        for n, h in enumerate(steps):
-            J, D = _magnus(jacobians(w[3 * n + 1 : 3 * n + 3]), map(noise, inside[n, 1:]), h)
-            changed = _averaged_jacobian(jacobians, w[3 * n], now, N)
-            Phi, Psi, constant, linear = propagators(J, np.array([*D, _lyapunov(changed, now.covariance)]), h)
-            now = Moments(Phi @ now.Sigma @ Phi.T + Psi, now.mean)
-            if not now.covariance.max() < _LARGEST**2 * N:
-                break
-            after = _sources(expansion, w[3 * n + 3], now)
-            now = Moments(now.Sigma, Phi @ now.mean + constant @ sources + linear @ (after - sources))
-            sources = after
-            if grid[n + 1] in alphas:
-                yield now
+        for begin, end in pairwise(edges):
+            inside = alphas[(alphas > begin) & (alphas <= end)]
+            through = _through(expansion, solution, (begin, end), inside, now, points, pool, progress)
+            for alpha, after in through:
+                now = after
+                if alpha in inside:
+                    yield now
+            if not now.covariance.max() < _LARGEST**2 * expansion.problem.N:
+                return
+
+
+def _through(
+    expansion: Expansion, solution: Solution, piece: tuple[float, float], alphas: Array, now: Moments, points: int,
+    pool: ThreadPoolExecutor, progress: bool,
+) -> Iterator[tuple[float, Moments]]:  # fmt: skip
+    """From one break to the next, step by step: alpha, and the moments there, which begin with `now`."""
+    N, (begin, end) = expansion.problem.N, piece
+
+    def jacobians(times: Iterable[float], states: Iterable[Array]) -> Iterable[Array]:
+        return pool.map(lambda alpha, w: expansion.at(alpha, end).jacobian(w), times, states)
+
+    noise = _diffusion_along(expansion, solution, begin, end, points, pool)
+    grid = _grid(jacobians, solution, np.union1d(np.append(alphas, [begin, end]), noise.times))
+    inside = grid[:-1, None] + np.diff(grid)[:, None] * np.array([0, *_GAUSS])
+    w = solution(np.append(inside.ravel(), end))
+    sources = _sources(expansion.at(begin, end), w[0], noise(begin), now)
+    for n, h in enumerate(bar(progress, np.diff(grid), desc="fluctuations", unit=" steps", delay=2)):
+        at, there = inside[n, 1:].tolist(), w[3 * n + 1 : 3 * n + 3]
+        steps = (expansion.at(alpha, end).of_step(each, noise(alpha)) for alpha, each in zip(at, there, strict=True))
+        J, D = _magnus(jacobians(at, there), steps, h)
+        changed = _averaged_jacobian(jacobians, grid[n], w[3 * n], now, N)
+        Phi, Psi, constant, linear = propagators(J, np.array([*D, _lyapunov(changed, now.covariance)]), h)
+        now = Moments(Phi @ now.Sigma @ Phi.T + Psi, now.mean)
+        alpha = float(grid[n + 1])
+        if not now.covariance.max() < _LARGEST**2 * N:
+            yield np.nan, now
+            return
+        after = _sources(expansion.at(alpha, end), w[3 * n + 3], noise(alpha), now)
+        now = Moments(now.Sigma, Phi @ now.mean + constant @ sources + linear @ (after - sources))
+        sources = after
+        yield alpha, now
 
 
 def _grid(jacobians: Jacobians, solution: Solution, times: Array) -> Array:
     """The given times, and as many in between that nothing grows by more than _GROWTH in a step."""
-    grid = np.union1d(0.0, times)
-    middle = solution((grid[:-1] + grid[1:]) / 2)
-    growth = np.array([np.linalg.eigvals(J).real.max() for J in jacobians(middle)])
+    grid = np.unique(times)
+    middle = (grid[:-1] + grid[1:]) / 2
+    growth = np.array([np.linalg.eigvals(J).real.max() for J in jacobians(middle.tolist(), solution(middle))])
     parts = np.maximum(np.ceil(np.diff(grid) * growth / _GROWTH), 1)
     if not parts.sum() <= _STEPS:
         raise InputError(
@@ -213,16 +237,17 @@ def _lyapunov(J: Array, S: Array) -> Array:
     return JS + np.swapaxes(JS, -1, -2)
 
 
-def _sources(expansion: Expansion, w: Array, now: Moments) -> Array:
-    """What shifts the mean: (L, 2)."""
+def _sources(expansion: Expansion, w: Array, D: Array, now: Moments) -> Array:
+    """What shifts the mean, with D by each half of the points: (L, 2)."""
     curved = expansion.curvature(w, now.covariance)
-    return np.stack([curved, expansion.finite_size_drift(w)], axis=1)
+    return np.stack([curved, expansion.finite_size_drift(w, D.mean(axis=0))], axis=1)
 
 
-def _averaged_jacobian(jacobians: Jacobians, w: Array, now: Moments, N: int) -> Array:
+def _averaged_jacobian(jacobians: Jacobians, alpha: float, w: Array, now: Moments, N: int) -> Array:
     """By what J, averaged over the spread around w along the leading directions and over its shift, differs from J."""
     variances, axes = np.linalg.eigh(now.covariance / N)
     steps = np.sqrt(np.maximum(variances[-_LEADING:], 0))[:, None] * axes.T[-_LEADING:]
     shift = now.mean.sum(axis=1) / N
-    here, further, back, *around = jacobians([w, w + shift, w - shift, *(w + steps), *(w - steps)])
+    states = [w, w + shift, w - shift, *(w + steps), *(w - steps)]
+    here, further, back, *around = jacobians([float(alpha)] * len(states), states)
     return (further - back) / 2 + np.sum(around, axis=0) / 2 - len(steps) * here

@@ -68,7 +68,8 @@ def _exchanges(problem: Problem) -> list[np.ndarray]:
     """
     start, K, M = problem.start, problem.start.K, problem.start.M
     students = np.zeros((K, 1)) if problem.b is None else problem.b.reshape(K, -1)
-    teachers = _powers(alike(start.T, start.v_teacher.reshape(M, -1)), M)
+    of_tasks = problem.protocol.v_teacher.swapaxes(0, 1).reshape(M, -1)  # (M, O), or that of every task side by side
+    teachers = _powers(alike(start.T, of_tasks), M)
     if len(teachers) > 1:
         return [np.append(power, np.arange(M, M + K)) for power in teachers]
     return [np.append(np.arange(M), M + power) for power in _powers(alike(np.eye(K), students), K)]

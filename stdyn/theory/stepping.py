@@ -126,8 +126,8 @@ class Equations:
         self._piece = self._protocol.piece(begin, end, self._whole)
 
     def unknown(self, alpha: float) -> str:
-        """The rates that are no number at alpha, in words; "" if all are."""
-        wrong = np.flatnonzero(np.isnan(self._piece.at(alpha)[4][0]))
+        """The rates that are no number a step of rounding after alpha, in words; "" if all are."""
+        wrong = np.flatnonzero(np.isnan(self._piece.at(alpha + 64 * np.spacing(alpha))[4][0]))
         return f"{', '.join(COLUMNS[j] for j in wrong)} is no number of at least 0" if wrong.size else ""
 
     def reduced(self, w: Array) -> Array:

@@ -176,19 +176,31 @@ def _unit_parities(problem: Problem) -> np.ndarray:
     return np.repeat([student.parity, teacher.parity, -1], [problem.start.K, problem.start.M, problem.outputs])
 
 
-def _edge_values(problem: Problem) -> tuple[np.ndarray, np.ndarray]:
-    """C between units and v between units and outputs; and b between units and outputs; with either sign of both."""
+def _edge_values(problem: Problem) -> list[np.ndarray]:
+    """C between units and v between units and outputs; b between units and outputs; with either sign of both.
+
+    And, where there are tasks, v_teacher and the weights m of every task.
+    """
     start, K, P = problem.start, problem.start.K, problem.start.K + problem.start.M
     C, v, b = np.zeros((3, P + problem.outputs, P + problem.outputs))
     C[:P, :P] = start.C
     v[:K, P:], v[K:P, P:] = start.v.reshape(K, -1), start.v_teacher.reshape(P - K, -1)
     if problem.b is not None:
         b[:K, P:] = problem.b.reshape(K, -1)
+    layers = [v, b]
+    weights = []
+    if problem.tasks is not None:
+        for v_teacher, m in zip(problem.protocol.v_teacher, problem.protocol.m, strict=True):
+            layer = np.zeros_like(v)
+            layer[K:P, P:] = v_teacher
+            layers.append(layer)
+            weights.append(np.kron(np.ones((2, 2)), np.diag(np.append(np.zeros(P), m))))
     signs = np.array([[1.0, -1.0], [-1.0, 1.0]])
     even = (_unit_parities(problem) == 1)[:, None]  # g(-x) = g(x): v and b see the sign of the output only
     of_output = np.array([[1.0, -1.0], [1.0, -1.0]])
-    second = [np.kron(signs, np.where(even, 0, each)) + np.kron(of_output, np.where(even, each, 0)) for each in (v, b)]
-    return np.kron(signs, C) + second[0] + second[0].T, second[1] + second[1].T
+    second = [np.kron(signs, np.where(even, 0, each)) + np.kron(of_output, np.where(even, each, 0)) for each in layers]
+    of_v, *others = (each + each.T for each in second)
+    return [np.kron(signs, C) + of_v, *others, *weights]
 
 
 def _classes(values: np.ndarray, tolerance: float) -> np.ndarray:

@@ -155,7 +155,9 @@ def test_noise_that_is_not_finite_ends_the_search_for_it(monkeypatch):
     monkeypatch.setattr(Expansion, "diffusion", lambda self, w, g: np.full((8, len(w), len(w)), np.nan))
     with ThreadPoolExecutor(1) as pool:
         states = np.zeros((1, expansion.size))
-        found = propagation._diffusion_along(expansion, lambda times: np.repeat(states, len(times), 0), 1.0, 256, pool)
+        found = propagation._diffusion_along(
+            expansion, lambda times: np.repeat(states, len(times), 0), 0.0, 1.0, 256, pool
+        )
     assert np.isnan(found.values).all()
 
 

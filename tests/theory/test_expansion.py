@@ -1,14 +1,17 @@
 """The expansion of the ODEs at a point: the drift, its Jacobian J and curvature, and the diffusion D of a step."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from conftest import NUMPY_FUNCTIONS, random_problem
 from scipy.stats import norm
 
-from stdyn import OrderParameters, Problem
+from stdyn import OrderParameters, Problem, integrate
 from stdyn.kernels import equations
 from stdyn.theory import quadrature
 from stdyn.theory.expansion import Expansion
+from stdyn.theory.fluctuations import _local
 from stdyn.theory.propagation import quadrature_points
 
 SHAPES = [(1, 1, None), (2, 3, None), (3, 2, 2)]
@@ -75,7 +78,7 @@ def test_drift_in_w_is_the_right_hand_side():
     start = OrderParameters(np.full((2, 2), 0.1), 0.5 * np.eye(2), np.ones((2, 2)), [1.0, 0.3], [1.0, 0.7])
     problem = Problem(start, eta=0.3, eta_v=0.2, rule="fa", b=[1.0, -0.5])
     expansion, w = start_of(problem)
-    slopes = expansion.slopes(w[None])[0, :-2]
+    slopes = expansion.slopes(w[None])[0, :-1]
     s = problem.start
     y = expansion.pack(s.R, s.Q, s.v)
     expected = equations.right_hand_side(y, quadrature.parameters(problem))
@@ -96,29 +99,41 @@ def test_curvature_is_the_derivative_of_the_jacobian(rule):
 def test_slopes_of_the_order_parameters():
     """d(R, Q, v, F, eps_g)/dw are what differences say, at a teacher with correlated units; within 1e-8."""
     problem = random_problem(2, 3, 2, 1)
-    expansion, w = start_of(problem)
+    b = problem.b
+    for rule, b_at in (("fa", lambda v: b), ("kp", lambda v: v + b - problem.start.v)):
+        problem = replace(problem, rule=rule)
+        expansion, w = start_of(problem)
 
-    def values(w):
-        R, Q, v = expansion.order_parameters(w)
-        return np.concatenate([expansion.pack(R, Q, v), [np.sum(v * problem.b), expansion.eps_g(w)]])
+        def values(w, expansion=expansion, b_at=b_at):
+            R, Q, v = expansion.order_parameters(w)
+            return np.concatenate([expansion.pack(R, Q, v), [np.sum(v * b_at(v)), expansion.eps_g(w)]])
 
-    expected = [(values(w + h) - values(w - h)) / 2e-5 for h in 1e-5 * np.eye(len(w))]
-    np.testing.assert_allclose(expansion.slopes(w[None])[0], np.array(expected).T, rtol=0, atol=1e-8)
+        expected = [(values(w + h) - values(w - h)) / 2e-5 for h in 1e-5 * np.eye(len(w))]
+        found, *_ = _local(integrate(problem, [0.0]), expansion, w[None], np.zeros((1, len(w), len(w))))
+        np.testing.assert_allclose(found[0], np.array(expected).T, rtol=0, atol=1e-8)
 
 
 def test_curvature_of_eps_g_and_q():
-    """What curvature adds to the mean of Q, F and eps_g for w ~ N(w, S): 2e5 samples, false alarm 1e-6."""
-    problem = random_problem(2, 2, None, 2)
+    """What curvature adds to the mean of Q, F and eps_g for w ~ N(w, S): 2e5 samples, false alarm 1e-6.
+
+    With rule "kp" F = v.(v + B) has a curvature of its own.
+    """
+    problem = replace(random_problem(2, 2, None, 2), rule="kp")
+    B = problem.b - problem.start.v
     expansion, w = start_of(problem)
     rng = np.random.default_rng(1)
     root = 0.02 * rng.normal(size=(len(w), len(w)))
-    means, variance = expansion.second_order(w[None], (root @ root.T)[None])
+    _, means, variance = _local(integrate(problem, [0.0]), expansion, w[None], (root @ root.T)[None])
     x = root @ rng.standard_normal((len(w), 100_000))
     both = [w + sign * x.T for sign in (1, -1)]  # in pairs, so that what is linear drops out
     samples = []
     for here in (*both, w[None]):
         R, Q, v = expansion.order_parameters(here)
-        samples.append(np.column_stack([expansion.pack(R, Q, v), v[..., 0] @ problem.b, expansion.eps_g(here)]))
+        samples.append(
+            np.column_stack(
+                [expansion.pack(R, Q, v), np.sum(v[..., 0] * (v[..., 0] + B), axis=-1), expansion.eps_g(here)]
+            )
+        )
     added = (samples[0] + samples[1]) / 2 - samples[2]
     error = added.std(axis=0) / np.sqrt(len(added))
     assert (np.abs(added.mean(axis=0) - means[0]) < 5.7 * error + 2e-3 * np.abs(means[0]) + 1e-12).all()
@@ -153,7 +168,7 @@ def test_diffusion_is_the_covariance_of_a_step(K, M, O, rule, activation):
     f = np.hstack([f_R.reshape(runs, -1), f_Q, f_v.reshape(runs, -1)])
     f -= f.mean(axis=0)
     points = quadrature_points(expansion, 2**13)
-    slopes = expansion.slopes(w[None])[0, :-2]
+    slopes = expansion.slopes(w[None])[0, :-1]
     D = slopes @ expansion.diffusion(w, points).mean(axis=0) @ slopes.T
     products = f[:, :, None] * f[:, None, :]
     error = products.std(axis=0) / np.sqrt(runs)
