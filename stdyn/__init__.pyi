@@ -1,7 +1,8 @@
 from . import layered
 from .analysis import summary
-from .analysis.comparison import Comparison, compare, match_teachers, z_scores
+from .analysis.comparison import Comparison, compare, z_scores
 from .analysis.escape import EscapeTimes, Plateau, escape_times, plateaus
+from .analysis.matching import match_teachers
 from .errors import (
     DivergenceWarning,
     InputError,

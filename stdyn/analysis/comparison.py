@@ -1,10 +1,11 @@
 """Simulation held to theory: runs against the ODEs, in standard errors measured or predicted."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from scipy.interpolate import CubicSpline
-from scipy.optimize import linear_sum_assignment
 from scipy.stats import norm
 from scipy.stats import t as student_t
 
@@ -14,13 +15,12 @@ from stdyn.model.trajectory import Trajectory, nearest
 from stdyn.stopping import stoppable
 from stdyn.text import columns
 from stdyn.theory.fluctuations import Fluctuations
-from stdyn.theory.quadrature import SETS, alike
+from stdyn.theory.quadrature import SETS
 from stdyn.values import Frozen, frozen
 
 _ROUNDING = 1e-12  # a deviation this small (relative to 1 + |theory|) is none: all runs start at the same point,
 _TOLERANCES = 100  # and so is one of this many tolerances of the ODE solver
 _FINEST = 1e-8  # which count up to this if there is an error of quadrature, of which that of the solver is a part then
-_SPECIALISED = 0.5  # the theory is specialised if R_in of a student differ between teacher units by this share of R
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -34,8 +34,8 @@ class Comparison(Frozen):
     ----------
     alphas : ndarray, shape (A,)
     mean, standard_error, theory, deviation, in_errors : dict of ndarray, shapes (A, …)
-        For "R", "Q", "v", "eps_g" and, with feedback alignment, "F": the mean over runs, its standard error, the ODEs,
-        mean - theory, and that in standard errors.
+        For "R", "Q", "v", "eps_g", with feedback weights "F", with tasks "eps_g_per_task" (not if it is held to
+        fluctuations): the mean over runs, its standard error, the ODEs, mean - theory, and that in standard errors.
     entries : int
         The number of deviations: of all order parameters at all alphas.
     bias : float
@@ -175,7 +175,7 @@ def compare(
     """
     predicted = theory if isinstance(theory, Fluctuations) else None
     ode = theory.theory if isinstance(theory, Fluctuations) else theory
-    n = _check_sides(runs, ode)
+    n = check_sides(runs, ode)
     if n < 2 and predicted is None:
         raise InputError("runs must be at least 2 to have a standard error, but is 1")
     number("bias", bias)
@@ -184,7 +184,7 @@ def compare(
     A, places = _common(runs, ode)
     known = _error_known(ode)[places]
     there = _held_at(runs, known if predicted is None else known & predicted.valid[places], A)
-    samples = {name: getattr(runs, name)[:, there] for name in _names(runs, ode)}
+    samples = {name: getattr(runs, name)[:, there] for name in _names(runs, ode, predicted)}
     expected, errors = _expected(samples, runs, ode, predicted, there, A)
     held = sum(int(np.isfinite(error).sum()) for error in errors.values())
     twice = sum(int(np.prod(block.sizes)) - len(block.entries[0]) for block in runs.problem.layout.blocks)
@@ -236,7 +236,7 @@ def _expected(
     """The mean that runs should have and its standard error, measured or predicted, at these positions."""
     n = runs.R.shape[0]
     if predicted is None:
-        means = {name: _moved(getattr(ode, name), ode.alphas, runs.alphas, A)[there] for name in samples}
+        means = {name: _curve(name, ode, runs, A)[there] for name in samples}
         return means, {name: sample.std(axis=0, ddof=1) / np.sqrt(n) for name, sample in samples.items()}
     prediction = _prediction(predicted, runs, A)
     means = {name: mean[there] for name, (mean, _) in prediction.items()}
@@ -256,7 +256,7 @@ def _with_quadrature(
     factor = max(1.0, float(student_t.isf(tail, SETS - 1) / allowed))
     shares = [0.0]
     for name, measured in errors.items():
-        added = factor * _moved(ode.error[name], ode.alphas, runs.alphas, len(runs.alphas))[there]
+        added = factor * _moved(ode.error[name], ode.alphas, runs.alphas, len(runs.alphas), _breaks(ode))[there]
         whole = np.hypot(measured, added)
         shares.append(float(np.max(added / np.where(whole > 0, whole, 1), initial=0, where=whole > 0)))
         errors[name] = whole
@@ -275,7 +275,7 @@ def z_scores(runs: Trajectory, predicted: Fluctuations) -> dict[str, Array]:
         If a parameter differs, shapes or alphas do not match, or there are no runs.
     """
     check_type("predicted", predicted, Fluctuations)
-    _check_sides(runs, predicted.theory)
+    check_sides(runs, predicted.theory)
     difference = runs.problem.difference(predicted.problem)
     if difference:
         raise InputError(f"runs and predicted must be of one problem, but differ in {difference}")
@@ -290,20 +290,26 @@ def z_scores(runs: Trajectory, predicted: Fluctuations) -> dict[str, Array]:
     return z
 
 
-def _names(runs: Trajectory, theory: Trajectory) -> list[str]:
-    return [name for name in runs.names if name in theory.names]
+def _names(runs: Trajectory, theory: Trajectory, predicted: Fluctuations | None) -> list[str]:
+    """What both sides have; of eps_g of each task there is no prediction, and none to compare if the tasks differ."""
+    names = [name for name in runs.names if name in theory.names]
+    mine, theirs = runs.problem.tasks, theory.problem.tasks
+    apart = predicted is not None or mine is None or theirs is None or len(mine) != len(theirs)
+    return [name for name in names if name != "eps_g_per_task" or not apart]
 
 
 def _prediction(predicted: Fluctuations, runs: Trajectory, A: int) -> dict[str, tuple[Array, Array]]:
     """Mean and standard deviation of a run at its first A alphas; of eps_g NaN where that is not valid."""
 
+    breaks = _breaks(predicted.theory)
+
     def at_runs(values: Array) -> Array:
-        return _moved(values, predicted.alphas, runs.alphas, A)
+        return _moved(values, predicted.alphas, runs.alphas, A, breaks)
 
     found = {}
-    for name in _names(runs, predicted.theory):
-        theory, bias, std = (getattr(each, name) for each in (predicted.theory, predicted.bias, predicted.std))
-        found[name] = at_runs(theory) + at_runs(bias), at_runs(std)
+    for name in _names(runs, predicted.theory, predicted):
+        bias, std = (getattr(each, name) for each in (predicted.bias, predicted.std))
+        found[name] = _curve(name, predicted.theory, runs, A) + at_runs(bias), at_runs(std)
     mean, std = found["eps_g"]
     valid = predicted.valid_eps_g[nearest(predicted.alphas, runs.alphas[:A])]
     return found | {"eps_g": (mean, np.where(valid, std, np.nan))}
@@ -325,7 +331,7 @@ def _left_out(predicted: Fluctuations | None, places: np.ndarray) -> tuple[str, 
     return tuple(said)
 
 
-def _check_sides(runs: Trajectory, theory: Trajectory) -> int:
+def check_sides(runs: Trajectory, theory: Trajectory) -> int:
     """The number of runs; refuses sides that are not runs and theory, or whose shapes differ."""
     check_type("runs", runs, Trajectory)
     check_type("theory", theory, Trajectory)
@@ -377,14 +383,35 @@ def _common(runs: Trajectory, theory: Trajectory) -> tuple[int, np.ndarray]:
     return A, places[:A]
 
 
-def _moved(values: Array, alphas: Array, to: Array, A: int) -> Array:
-    """The theory's values at the runs' first A alphas, at most half a step from its own; NaN where they are."""
+def _breaks(theory: Trajectory) -> list[float]:
+    """The alphas at which curves of the theory bend or jump."""
+    return theory.problem.protocol.breaks(float(theory.alphas[-1]))
+
+
+def _curve(name: str, theory: Trajectory, runs: Trajectory, A: int) -> Array:
+    """The theory's curve at the runs' first A alphas; eps_g, which jumps, is that of the task that the runs learn."""
+    tasks, breaks = theory.problem.tasks, _breaks(theory)
+    if name != "eps_g" or tasks is None:
+        return _moved(getattr(theory, name), theory.alphas, runs.alphas, A, breaks)
+    each = _moved(theory.eps_g_per_task, theory.alphas, runs.alphas, A, breaks)
+    return np.asarray(each[np.arange(A), tasks.learned(runs.alphas[:A])])
+
+
+def _moved(values: Array, alphas: Array, to: Array, A: int, breaks: Sequence[float] = ()) -> Array:
+    """The theory's values at the runs' first A alphas, at most half a step from its own; NaN where they are.
+
+    By a spline for each stretch between two breaks.
+    """
     there, places = ~np.isnan(values.reshape(len(values), -1).sum(axis=1)), nearest(alphas, to[:A])
-    if np.array_equal(alphas[places], to[:A]) or there.sum() < 2:
+    if np.array_equal(alphas[places], to[:A]):
         return values[places]
-    moved = CubicSpline(alphas[there], values[there], axis=0, extrapolate=True)(to[:A])
-    moved[~there[places]] = np.nan
-    return moved
+    found = values[places]
+    for begin, end in pairwise([-np.inf, *breaks, np.inf]):
+        points = there & (alphas >= begin) & (alphas <= end)
+        mine = there[places] & (alphas[places] >= begin) & (alphas[places] <= end)
+        if points.sum() > 1 and mine.any():
+            found[mine] = CubicSpline(alphas[points], values[points], axis=0, extrapolate=True)(to[:A][mine])
+    return found
 
 
 def finite_size(runs: Trajectory, theory: Trajectory) -> tuple[float, float, float]:
@@ -395,16 +422,13 @@ def finite_size(runs: Trajectory, theory: Trajectory) -> tuple[float, float, flo
     from products of the deviations of different parts of the runs, 8 of them, whose chance is independent; so it may be
     negative. Its error is a standard error (jackknife over the parts). Needs at least 8 runs that have not diverged.
     """
-    n = _check_sides(runs, theory)
+    n = check_sides(runs, theory)
     parts = 8
     if n < parts:
         raise InputError(f"runs must be at least {parts}, but is {n}")
     A, _ = _common(runs, theory)
     apart = runs.problem.layout.pack(
-        {
-            name: values[:, A - 1] - _moved(theory.order_parameters[name], theory.alphas, runs.alphas, A)[-1]
-            for name, values in runs.order_parameters.items()
-        }
+        {name: values[:, A - 1] - _curve(name, theory, runs, A)[-1] for name, values in runs.order_parameters.items()}
     )
     means = np.array([part.mean(axis=0) for part in np.array_split(apart, parts)])
 
@@ -416,35 +440,3 @@ def finite_size(runs: Trajectory, theory: Trajectory) -> tuple[float, float, flo
     without = [squared_bias(np.delete(means, part, axis=0)) for part in range(parts)]
     error = np.sqrt((parts - 1) * np.var(without))
     return float(np.sqrt(np.mean(apart**2))), squared_bias(means), float(error)
-
-
-@stoppable()
-def match_teachers(runs: Trajectory, theory: Trajectory) -> Trajectory:
-    """`runs`, the exchangeable teacher units of each run renamed to lie as close to the theory's as they can.
-
-    Units of the teacher that have the same second layer and overlaps can be exchanged: which of them a student unit
-    ends on is decided by chance, in each run anew. Before late R are averaged and drawn, their names must be made to
-    agree. The order minimises sum_in (R_in - R_in of the theory)^2 at the last common alpha; nothing but R changes, and
-    nothing at all where the theory has not specialised by then.
-
-    This is for pictures. It renames the start too, where the units differ if their R do, and it leans to the theory:
-    what `compare` says of matched R has no stated false-alarm probability.
-    """
-    _check_sides(runs, theory)
-    if not len(theory.alphas):
-        return runs
-    R = np.array(runs.R)
-    common = np.searchsorted(runs.alphas, theory.alphas[-1] + 0.5 / runs.problem.N, side="right") - 1
-    last, start = max(0, int(common)), runs.problem.start
-    in_theory = nearest(theory.alphas, runs.alphas[last : last + 1])[0]
-    for units in alike(start.T, start.v_teacher):
-        if len(units) == 1:
-            continue
-        wanted = theory.R[in_theory][:, units]
-        if np.ptp(wanted, axis=1).max() < _SPECIALISED * np.abs(wanted).max():
-            continue
-        for mine in R:
-            there = np.nan_to_num(mine[last][:, units])
-            order = linear_sum_assignment(np.sum((there[:, None, :] - wanted[:, :, None]) ** 2, axis=0))[1]
-            mine[..., units] = mine[..., np.array(units)[order]]
-    return replace(runs, R=R, eps_g_read=runs.eps_g)  # which does not change

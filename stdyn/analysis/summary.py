@@ -6,14 +6,14 @@ import numpy as np
 
 from stdyn.checks import Array, check_type, floats, time_grid
 from stdyn.errors import InputError
-from stdyn.model import averages
 from stdyn.model.trajectory import Trajectory
+from stdyn.model.turns import eps_g_at_start
 
 SUMMARY = {
     "eps_g_start": "generalization error at alpha = 0",
     "eps_g_final": "generalization error at the last alpha; NaN if it ended before",
-    "b_norm": "length of the feedback weights b; NaN for backpropagation",
-    "b_smallest": "smallest of the |b_i| of the student units; NaN for backpropagation",
+    "b_norm": "length of the feedback weights b at alpha = 0; NaN for backpropagation",
+    "b_smallest": "smallest of the |b_i| of the student units at alpha = 0; NaN for backpropagation",
     "alignment_start": "cosine of v and b at alpha = 0; NaN for backpropagation",
     "alignment_final": "cosine of v and b at the last alpha; NaN for backpropagation, or if it diverged before",
     "plateau_height": "eps_g where d log eps_g / d log alpha is nearest to zero; NaN without a plateau",
@@ -24,6 +24,12 @@ SUMMARY = {
     "diverged_at": "alpha at which it diverged; inf if it did not",
     "failed_at": "alpha at which the solver gave up, though nothing diverged; inf if it did not",
 }
+
+OF_TASK = {
+    "eps_g_final": "generalization error of task {} at the last alpha; NaN if it ended before",
+    "forgetting": "eps_g of task {} at the last alpha minus that at the end of its last finished turn; NaN if none is",
+    "transfer": "eps_g of task {} at alpha = 0 minus that at the beginning of its first turn; NaN if it had none",
+}  # of each task, numbered from 1: forgetting_1, …
 
 WINDOW = np.log(1.25)  # the slope at alpha is that of a straight line through all alphas within a factor of 1.25
 STEEPER = 2.0  # a fall is at least so many times as steep as what is flat on either side of it
@@ -36,30 +42,33 @@ LEARNED = 1e-7  # an eps_g below this is no plateau: the student has learned
 SPECIALISED = 0.9  # on a symmetric plateau the cosine is at most 1/sqrt 2, for K = 2
 
 
+def columns(tasks: int = 0) -> dict[str, str]:
+    """What `summarise` gives, and what it is: SUMMARY, and of so many tasks three numbers each."""
+    numbers = range(1, tasks + 1)
+    return SUMMARY | {f"{name}_{n}": meaning.format(n) for name, meaning in OF_TASK.items() for n in numbers}
+
+
 def summarise(trajectory: Trajectory, alphas: Array) -> dict[str, Array]:
     """Every number of SUMMARY, of shape () for the theory and (runs,) for an ensemble.
+
+    With tasks also those of OF_TASK, see `columns`. eps_g jumps where another task begins, which is no plateau's end:
+    the plateau is that of the task learned first, in its first turn, and infinitely long if it is not left in it.
 
     `alphas` are those that were asked for: a trajectory that ends before the last of them has diverged, or its solver
     gave up.
     """
     check_type("trajectory", trajectory, Trajectory)
     alphas = time_grid(alphas)
-    start, runs = trajectory.problem.start, trajectory.runs
+    problem, start, runs = trajectory.problem, trajectory.problem.start, trajectory.runs
     shape = () if runs is None else (runs,)
-    b, O = trajectory.problem.b, trajectory.problem.outputs
-    eps_g_start = averages.eps_g(
-        start.R, start.Q, start.T, start.v.reshape(start.K, O), start.v_teacher.reshape(start.M, O),
-        trajectory.problem.activations,
-    )  # fmt: skip
-    curves = trajectory.eps_g.reshape(runs or 1, len(trajectory.alphas))
-    plateaus = np.array([plateau(trajectory.alphas, curve) for curve in curves])
-    begin, height, end = plateaus.T.reshape(3, *shape)
+    b, tasks = problem.b, problem.tasks
+    begin, height, end = _plateaus(trajectory).T.reshape(3, *shape)
     ended = trajectory.positions(alphas[-1:])[0] >= 0
     values = {
-        "eps_g_start": eps_g_start,
+        "eps_g_start": eps_g_at_start(problem)[0 if tasks is None else tasks.task_at(0.0)],
         "eps_g_final": trajectory.eps_g[..., -1] if ended else np.nan,
         "b_norm": np.nan if b is None else np.linalg.norm(b),
-        "b_smallest": np.nan if b is None else np.linalg.norm(b.reshape(start.K, O), axis=1).min(),
+        "b_smallest": np.nan if b is None else np.linalg.norm(b.reshape(start.K, -1), axis=1).min(),
         "alignment_start": _cosine(start.v, b),
         "alignment_final": trajectory.alignment[..., -1] if ended and trajectory.alignment is not None else np.nan,
         "plateau_height": height,
@@ -70,7 +79,22 @@ def summarise(trajectory: Trajectory, alphas: Array) -> dict[str, Array]:
         "diverged_at": np.inf if trajectory.diverged_at is None else trajectory.diverged_at,
         "failed_at": np.inf if trajectory.failed_at is None else trajectory.failed_at,
     }
-    return {name: np.broadcast_to(np.asarray(values[name], dtype=float), shape) for name in SUMMARY}
+    for n in range(0 if tasks is None else len(tasks)):
+        known = ended and len(trajectory.alphas) > 0
+        values[f"eps_g_final_{n + 1}"] = trajectory.eps_g_per_task[..., -1, n] if known else np.nan
+        values[f"forgetting_{n + 1}"] = trajectory.forgetting[..., n] if known else np.nan
+        values[f"transfer_{n + 1}"] = trajectory.transfer[..., n]
+    names = columns(0 if tasks is None else len(tasks))
+    return {name: np.broadcast_to(np.asarray(values[name], dtype=float), shape) for name in names}
+
+
+def _plateaus(trajectory: Trajectory) -> Array:
+    """Start, height and end of the plateau of every curve (runs or 1, 3), with tasks of the first turn."""
+    alphas, eps_g, tasks = trajectory.alphas, trajectory.eps_g, trajectory.problem.tasks
+    if tasks is not None:
+        end = np.searchsorted(alphas, tasks.breaks[0], side="right") if tasks.breaks else len(alphas)
+        alphas, eps_g = alphas[:end], trajectory.eps_g_per_task[..., :end, tasks.task_at(0.0)]
+    return np.array([plateau(alphas, curve) for curve in eps_g.reshape(trajectory.runs or 1, len(alphas))])
 
 
 def censored(lengths: Array) -> tuple[float, float]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from stdyn.analysis.comparison import match_teachers
+from stdyn.analysis.matching import match_teachers
 from stdyn.errors import InputError
 from stdyn.figures import style
 from stdyn.model.problem import RATES, Problem

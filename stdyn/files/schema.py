@@ -9,7 +9,7 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -33,8 +33,9 @@ class Expected:
 
     Attributes
     ----------
-    holds : {"number", "integer", "text", "JSON", "date", "anything"}
-        "anything" is numbers or texts, as what varies in a scan.
+    holds : {"number", "integer", "text", "JSON", "date", "rate", "anything"}
+        "rate" is a number or the JSON of a schedule, of an attribute; "anything" is numbers or texts, as what varies in
+        a scan.
     axes : tuple of str
         Those of a variable; an attribute has none.
     needed : bool
@@ -70,6 +71,8 @@ class Expected:
         """What one value must be, in words."""
         if self.choices:
             return f"one of {', '.join(map(repr, self.choices))}"
+        if self.holds == "rate":
+            return f"{replace(self, holds='number').words}, or the JSON of a schedule"
         if self.holds not in ("number", "integer"):
             return {"date": "a date and time (ISO 8601)", "anything": "a number or a text"}.get(
                 self.holds, f"a {self.holds}"
@@ -261,8 +264,10 @@ def checked_attributes(path: AnyPath, attributes: Mapping[str, Any], schema: Sch
 
 def _checked_attribute(path: AnyPath, name: str, value: Any, expected: Expected) -> Any:
     number = isinstance(value, int | float | np.number) and not isinstance(value, bool | complex | np.complexfloating)
-    if number != (expected.holds in ("number", "integer")) or not (number or isinstance(value, str)):
+    holds = expected.holds if expected.holds != "rate" else "number" if number else "JSON"
+    if number != (holds in ("number", "integer")) or not (number or isinstance(value, str)):
         raise InputError(f"{path}: {name} must be {expected.words}, but is {shown(value)}")
+    expected = replace(expected, holds=holds)
     if expected.holds == "JSON":
         json_object(path, name, value)
     elif expected.holds == "date":

@@ -8,9 +8,10 @@ import numpy as np
 from stdyn.checks import Array
 from stdyn.errors import InputError
 from stdyn.kernels.parameters import COLUMNS, DECAY_V, OF_B, OF_V, Plain
+from stdyn.model.composed import Function
 from stdyn.model.rules import Backward
 from stdyn.model.schedule import value_at
-from stdyn.model.shapes import Function, Remaining, Schedule
+from stdyn.model.shapes import Remaining, Schedule
 from stdyn.model.tasks import Tasks
 from stdyn.text import shown
 from stdyn.values import Frozen

@@ -6,24 +6,15 @@ so that a solver can start anew there, and its integral, by which weights decay.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from math import isnan
 from typing import Any
 
 from numpy.typing import ArrayLike
 
 from stdyn.checks import number
 from stdyn.errors import InputError
-from stdyn.model.shapes import (
-    LARGEST,
-    Cosine,
-    Exponential,
-    Function,
-    Hyperbolic,
-    Linear,
-    Pieces,
-    Power,
-    Schedule,
-    Steps,
-)
+from stdyn.model.composed import Function, Pieces
+from stdyn.model.shapes import LARGEST, Cosine, Exponential, Hyperbolic, Linear, Power, Schedule, Steps
 from stdyn.text import shown
 
 __all__ = [
@@ -202,6 +193,8 @@ def _at_most(name: str, schedule: Schedule, most: float) -> Schedule:
     """The schedule, refused if its values exceed what they may be."""
     if isinstance(schedule, Function):
         return replace(schedule, most=min(most, schedule.most))
+    if isinstance(schedule, Pieces) and isnan(schedule.largest):
+        return replace(schedule, value=[_at_most(name, part, most) for part in schedule.value])
     if schedule.largest > most:
         raise InputError(f"{name} must be at most {most:g}, but {schedule} is {schedule.largest:g} at its largest")
     return schedule

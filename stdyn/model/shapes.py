@@ -1,23 +1,20 @@
 """The shapes of schedules, a class each: their values, breaks, integrals, and how they stand in a file."""
 
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
-from itertools import pairwise
-from math import cos, exp, expm1, inf, isfinite, log1p, nan, pi, sin
+from math import cos, exp, expm1, inf, log1p, pi, sin
 from typing import Any, ClassVar
 
 import numpy as np
-import scipy.integrate
 from numpy.typing import ArrayLike
 
-from stdyn.checks import Array, floats, frozen_array, number
+from stdyn.checks import Array, frozen_array, number
 from stdyn.errors import InputError
-from stdyn.text import shown
 from stdyn.values import Frozen
 
 LARGEST = 1e30  # of values: their square is far from an overflow
 _LATEST = 1e30  # of alphas
+SHOWN = 6  # numbers of a list that are shown in words
 
 
 class Schedule(Frozen):
@@ -64,6 +61,11 @@ class Schedule(Frozen):
         raise NotImplementedError
 
     @property
+    def named(self) -> bool:
+        """Whether a file can hold it: no Python function is in it."""
+        return True
+
+    @property
     def description(self) -> dict[str, Any]:
         """Its kind and numbers, of plain types, as they stand in a file; `of` makes it again."""
         return {"kind": self.kind} | {
@@ -78,16 +80,19 @@ class Schedule(Frozen):
 
 
 def _listed(description: dict[str, Any]) -> str:
-    return ", ".join(f"{name} = {_short(value)}" for name, value in description.items() if name != "kind")
+    return ", ".join(f"{name} = {short(value)}" for name, value in description.items() if name != "kind")
 
 
-def _short(value: Any) -> str:
+def short(value: Any) -> str:
     if isinstance(value, dict):
         return f"{value['kind']}({_listed(value)})"
-    return f"[{', '.join(map(_short, value))}]" if isinstance(value, list) else f"{value:g}"
+    if not isinstance(value, list):
+        return f"{value:g}"
+    texts = [*map(short, value[:4]), "…", short(value[-1])] if len(value) > SHOWN else map(short, value)
+    return f"[{', '.join(texts)}]"
 
 
-def _begins(at: ArrayLike) -> Array:
+def begins_of(at: ArrayLike) -> Array:
     """The alphas from which on something holds: the first is 0, each is larger than the one before."""
     array = frozen_array("at", at, (1,))
     if array[0] != 0:
@@ -119,7 +124,7 @@ class _Points(Schedule):
     value: Array
 
     def __post_init__(self) -> None:
-        at = _begins(self.at_)
+        at = begins_of(self.at_)
         self._set(at_=at, value=_values(self.value, at))
         object.__setattr__(self, "_lists", (at.tolist(), self.value.tolist()))
 
@@ -174,7 +179,8 @@ class Linear(_Points):
     @property
     def breaks(self) -> tuple[float, ...]:
         slopes = np.append(np.diff(self.value) / np.diff(self.at_), 0)
-        return tuple(self.at_[1:][np.diff(slopes) != 0].tolist())
+        bends = np.abs(np.diff(slopes)) > 1e-12 * (np.abs(slopes[1:]) + np.abs(slopes[:-1]))  # by more than rounding
+        return tuple(self.at_[1:][bends].tolist())
 
     def integral(self, alpha: float) -> float:
         ends = np.append(self.at_[self.at_ < alpha], alpha)
@@ -307,126 +313,6 @@ class Cosine(Schedule):
 
     def shifted(self, by: float) -> Schedule:
         return Cosine(self.value, self.scale, self.end, self.begin - by)
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Pieces(Schedule):
-    kind: ClassVar[str] = "pieces"
-    at_: Array
-    value: Sequence[Any]  # of schedules
-
-    def __post_init__(self) -> None:
-        at = _begins(self.at_)
-        if len(self.value) != len(at):
-            raise InputError(f"value must have an entry for each of the {len(at)} of at, but has {len(self.value)}")
-        self._set(at_=at, value=tuple(self.value))
-        object.__setattr__(self, "_begins", at.tolist())
-
-    def _part(self, alpha: float) -> int:
-        return max(bisect_right(self._begins, alpha) - 1, 0)  # type: ignore[attr-defined]
-
-    def at(self, alpha: float) -> float:
-        j = self._part(alpha)
-        return float(self.value[j].at(alpha - self._begins[j]))  # type: ignore[attr-defined]
-
-    def _many(self, alphas: Array) -> Array:
-        which = np.maximum(np.searchsorted(self.at_, alphas, side="right") - 1, 0)
-        found = np.empty(alphas.shape)
-        for j in np.unique(which):
-            found[which == j] = self.value[j](alphas[which == j] - self.at_[j])
-        return found
-
-    @property
-    def breaks(self) -> tuple[float, ...]:
-        found = []
-        for begin, end, part in self._spans():
-            found += [begin, *(begin + each for each in part.breaks if begin + each < end)]
-        return tuple(found[1:])
-
-    def _spans(self) -> list[tuple[float, float, Schedule]]:
-        begins = self.at_.tolist()
-        return list(zip(begins, [*begins[1:], inf], self.value, strict=True))
-
-    @property
-    def settled(self) -> float:
-        begin, _, last = self._spans()[-1]
-        return begin + last.settled
-
-    @property
-    def largest(self) -> float:
-        return max(part.largest for part in self.value)
-
-    def integral(self, alpha: float) -> float:
-        spans = self._spans()
-        return sum(part.integral(min(end, alpha) - begin) for begin, end, part in spans if begin < alpha)
-
-    def shifted(self, by: float) -> Schedule:
-        now = self._part(by)
-        first = self.value[now].shifted(by - float(self.at_[now]))
-        return Pieces(np.append(0.0, self.at_[now + 1 :] - by), (first, *self.value[now + 1 :]))
-
-    @property
-    def description(self) -> dict[str, Any]:
-        return {"kind": self.kind, "at": self.at_.tolist(), "value": [each.description for each in self.value]}
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Function(Schedule):
-    kind: ClassVar[str] = "function"
-    function: Callable[[float], float]
-    bends: tuple[float, ...] = ()
-    offset: float = 0.0
-    most: float = LARGEST
-
-    def __post_init__(self) -> None:
-        if not callable(self.function):
-            raise InputError(f"f must be a function of alpha, but is {shown(self.function)}")
-        bends = floats("breaks", self.bends)
-        if bends.ndim != 1 or not np.isfinite(bends).all() or (bends <= 0).any() or (np.diff(bends) <= 0).any():
-            raise InputError(f"breaks must be positive alphas that increase strictly, but are {shown(self.bends)}")
-        object.__setattr__(self, "bends", tuple(bends.tolist()))
-
-    def at(self, alpha: float) -> float:
-        """NaN where the function gives no number of at least 0."""
-        try:
-            value = float(self.function(alpha + self.offset))
-        except (TypeError, ValueError, ArithmeticError):
-            return nan
-        return value if isfinite(value) and 0 <= value <= self.most else nan
-
-    def given(self, alpha: float) -> Any:
-        """What the function itself gives there, or what it raises."""
-        try:
-            return self.function(alpha + self.offset)
-        except Exception as error:
-            return error
-
-    @property
-    def largest(self) -> float:
-        return nan
-
-    @property
-    def breaks(self) -> tuple[float, ...]:
-        return tuple(each - self.offset for each in self.bends if each > self.offset)
-
-    def integral(self, alpha: float) -> float:
-        ends = [0.0, *(each for each in self.breaks if each < alpha), alpha]
-        return float(
-            sum(scipy.integrate.quad(self.at, *part, epsabs=0, epsrel=1e-12, limit=200)[0] for part in pairwise(ends))
-        )
-
-    def shifted(self, by: float) -> Schedule:
-        return Function(self.function, self.bends, self.offset + by, self.most)
-
-    @property
-    def description(self) -> dict[str, Any]:
-        raise InputError(f"{self} is a Python function, and a file holds named schedules only (stdyn.schedule)")
-
-    def __str__(self) -> str:
-        name = getattr(self.function, "__qualname__", type(self.function).__name__)
-        return f"function {name}" + (f" of alpha + {self.offset:g}" if self.offset else "")
-
-    __repr__ = __str__
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from stdyn.checks import Array, frozen_array, integer, number
+from stdyn.checks import Array, check_memory, frozen_array, integer, number
 from stdyn.errors import InputError
+from stdyn.model.shapes import SHOWN
 from stdyn.values import Frozen, frozen
 
 _LARGEST = 1e30  # of alphas and weights
@@ -103,8 +104,13 @@ class Tasks(Frozen):
         return len(self.v_teacher)
 
     def __repr__(self) -> str:
-        turns = (f"task {task + 1} from alpha = {at:g}" for task, at in zip(self.order, self.at, strict=True))
-        return f"Tasks of {self.v_teacher.shape[1]} teacher units: {', '.join(turns)}"
+        return f"Tasks of {self.v_teacher.shape[1]} teacher units: {self.words}"
+
+    @property
+    def words(self) -> str:
+        """Which task is learned from when."""
+        turns = [f"task {task + 1} from alpha = {at:g}" for task, at in zip(self.order, self.at, strict=True)]
+        return ", ".join([*turns[:4], "…", turns[-1]] if len(turns) > SHOWN else turns)
 
     def learned(self, alphas: ArrayLike) -> np.ndarray:
         """Which task is learned at these alphas; where one begins, that one."""
@@ -184,6 +190,7 @@ def similar(
     heads = integer("heads", heads, 1)
     if heads not in (1, count):
         raise InputError(f"heads must be 1 or as many as tasks, {count}, but is {heads}")
+    check_memory("units, of all tasks,", 8.0 * (count * units) ** 2 + 8.0 * count**2 * units * heads)
     first = frozen_array("v_teacher", v_teacher, (0, 1))
     first = np.full(units, first) if first.ndim == 0 else first
     if first.shape != (units,):
@@ -220,6 +227,8 @@ def _at_angles(first: Array, count: int, cosine: float) -> Array:
         raise InputError("v_teacher must not be zero: it has no direction that another task's could be at an angle to")
     root = np.linalg.qr((axes[:, kept] * np.sqrt(values[kept])).T).R.T  # (count, rank), the first one along axis 0
     root = root * np.where(np.diag(root[: root.shape[1]]) < 0, -1, 1)
+    root[0], root[1:, 0] = np.eye(1, root.shape[1])[0], cosine  # without rounding
     frame = np.linalg.qr(np.column_stack([first / length, np.eye(len(first))])).Q[:, : root.shape[1]].T
-    frame[0] = first / length
-    return length * root @ frame
+    frame = length * frame
+    frame[0] = first
+    return root @ frame

@@ -13,13 +13,12 @@ from stdyn.checks import Array, check_path, check_type, choice, integer
 from stdyn.errors import InputError
 from stdyn.files import store
 from stdyn.files.format import Variables, to_dataset
-from stdyn.files.schema import read_all, refusing
-from stdyn.model import averages, trajectoryfile
-from stdyn.model.activations import known
-from stdyn.model.problem import RATES, Problem
-from stdyn.model.schedule import text, value_at
+from stdyn.files.schema import read_all
+from stdyn.model import averages, contents, joining, trajectoryfile, turns, words
+from stdyn.model.problem import Problem
+from stdyn.model.schedule import value_at
 from stdyn.model.state import OrderParameters
-from stdyn.text import listing, shown
+from stdyn.text import shown
 from stdyn.values import Frozen, frozen
 
 if TYPE_CHECKING:
@@ -62,7 +61,7 @@ class Trajectory(Frozen):
         alignment, "F", as standard errors (from 8 independent sets of points).
     attributes : dict
         Where it comes from: seed, versions, wall time in seconds, settings of the solver.
-    eps_g_read : ndarray, or None
+    eps_g_read, eps_g_per_task_read : ndarray, or None
         The generalization error where it is known already: from a file, if g is known by its name only.
 
     Two are equal if problem, alphas and all arrays are, whatever their attributes: `load` of what was saved is equal
@@ -80,6 +79,7 @@ class Trajectory(Frozen):
     error: dict[str, Array] | Any = None
     eps_g_read: Array | None = field(default=None, compare=False)
     failed_at: Array | None = None
+    eps_g_per_task_read: Array | None = field(default=None, compare=False, kw_only=True)
 
     def __post_init__(self) -> None:
         check_type("problem", self.problem, Problem)
@@ -116,8 +116,10 @@ class Trajectory(Frozen):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names of what is held to the theory: order parameters, F and eps_g."""
-        return (*self.problem.layout.places, *(() if self.problem.b is None else ("F",)), "eps_g")
+        """The names of what is held to the theory: order parameters, F, eps_g and that of each task."""
+        F = () if self.problem.b is None else ("F",)
+        of_tasks = () if self.problem.tasks is None else ("eps_g_per_task",)
+        return (*self.problem.layout.places, *F, "eps_g", *of_tasks)
 
     def _over_v(self, values: Array) -> Array:
         """The sum over the axes of the second layer."""
@@ -183,6 +185,8 @@ class Trajectory(Frozen):
         """Generalization error of every task, with its v_teacher and weights m: (A, tasks); None without tasks."""
         if self.problem.tasks is None:
             return None
+        if self.eps_g_per_task_read is not None:
+            return self.eps_g_per_task_read
         every = range(len(self.problem.tasks))
         return frozen(np.stack([averages.eps_g(*self._of_task(which)) for which in every], axis=-1))
 
@@ -240,91 +244,78 @@ class Trajectory(Frozen):
             raise InputError(f"position must be one that run {run} has reached, but is {position}: it diverged before")
         eigenvalues, vectors = np.linalg.eigh(Q - R @ np.linalg.pinv(start.T, hermitian=True) @ R.T)
         lacking = (vectors * np.maximum(-eigenvalues, 0)) @ vectors.T
-        return OrderParameters(R, Q + lacking, start.T, self.v[where], start.v_teacher)
+        v_teacher, _ = self.problem.protocol.task(float(self.alphas[where[-1]]))
+        return OrderParameters(R, Q + lacking, start.T, self.v[where], v_teacher.reshape(start.v_teacher.shape))
+
+    def problem_at(self, position: int, run: int | None = None) -> Problem:
+        """The problem that goes on from alphas[position] (of one run of an ensemble), where its own alpha is 0.
+
+        It starts from what `at` gives. Schedules and tasks are shifted, so that they go on, and so do feedback weights
+        that learn ("kp"). Solved, it can be joined to this one: `trajectory.join(integrate(trajectory.problem_at(-1),
+        alphas))`. Errors are those of `at`.
+        """
+        self.at(position, run)  # checks both
+        return joining.problem_at(self, int(position), None if run is None else int(run))
+
+    def join(self, other: "Trajectory") -> "Trajectory":
+        """This trajectory and another one that goes on from its end, as one.
+
+        The alphas of the other one, which begin with 0 there, are shifted by the last one of this. Rates are those of
+        this up to there, and then those of the other one; teachers with different v_teacher are tasks. So the other
+        one may be of other rates or another task than `problem_at(-1)`, not of another rule, T, N, activation, batch or
+        sphere, nor solved by another method. Its `error` is that from its own start on.
+
+        `attributes` are those on which both agree, with the larger tolerances and the sum of the times; "joined" is the
+        JSON of what each part says of its own.
+
+        Raises
+        ------
+        InputError
+            With the reason, if the two are not of one problem, the other does not start where this ends (to 1e-6), or
+            this is an ensemble of more than one run, or did not come to its end.
+
+        Examples
+        --------
+        >>> first = stdyn.integrate(problem, [0, 10])
+        >>> slower = dataclasses.replace(first.problem_at(-1), eta=0.1)
+        >>> first.join(stdyn.integrate(slower, [10, 20])).alphas
+        array([ 0., 10., 20., 30.])
+        """
+        check_type("other", other, Trajectory)
+        return joining.joined(self, other)
+
+    @cached_property
+    def forgetting(self) -> Array | Any:
+        """How much eps_g of each task grew from the end of its last finished turn to the last alpha.
+
+        Shape (tasks,), of an ensemble (runs, tasks); None without tasks. NaN of a task that has finished no turn, or in
+        whose turn no alpha was recorded; the end of a turn is the last alpha recorded in it.
+        """
+        return turns.forgetting(self)
+
+    @cached_property
+    def transfer(self) -> Array | Any:
+        """How much eps_g of each task fell from alpha = 0 to the beginning of its first turn.
+
+        Shape (tasks,), of an ensemble (runs, tasks); None without tasks. It is what was learned of a task before its
+        turn, 0 of the first one. NaN of a task that had no turn, or if no alpha was recorded in the turn before.
+        """
+        return turns.transfer(self)
 
     def __repr__(self) -> str:
         return f"<stdyn.Trajectory>\n{self.summary()}"
 
     def summary(self) -> str:
         """What it is and where it comes from, in lines."""
-        problem, start = self.problem, self.problem.start
-        theory = self.runs is None
-        solver = "ODEs, N -> infinity" if theory else f"{self.runs} {self.method} runs at N = {problem.N}"
-        lines = {
-            "what": f"{problem.rule.upper()}, {solver}",
-            "units": f"K = {start.K}, M = {start.M}, outputs = {problem.outputs},"
-            f" activation {problem.activations_text}",
-            "rates": ", ".join(f"{name} = {text(getattr(problem, name))}" for name in RATES),
-            "alpha": "none was reached",
-        }
-        if len(self.alphas):
-            lines["alpha"] = f"{len(self.alphas)} values from {self.alphas[0]:g} to {self.alphas[-1]:g}"
-            for name in ("eps_g", "alignment"):
-                values = getattr(self, name)
-                if values is not None:
-                    first, last = _known_mean(values[..., 0]), _known_mean(values[..., -1])
-                    lines[name] = f"{first:.4g} at the first alpha, {last:.4g} at the last"
-            if self.alignment_per_output is not None and problem.outputs > 1:
-                each = np.moveaxis(self.alignment_per_output[..., -1, :], -1, 0)
-                lines["of each output"] = f"{', '.join(f'{_known_mean(of):.4g}' for of in each)} at the last alpha"
-        if self.error is not None and len(self.alphas):
-            most = {name: np.fmax.reduce(values, axis=None) for name, values in self.error.items()}
-            largest = ", ".join(f"{name} {value:.1g}" for name, value in most.items())
-            lines["quadrature"] = f"standard error up to {largest}"
-        if self.diverged_at is not None:
-            lines["diverged"] = (
-                f"{np.isfinite(self.diverged_at).sum()}, the first at alpha = {self.diverged_at.min():g}"
-            )
-        if self.failed_at is not None:
-            lines["solver gave up"] = f"at alpha = {self.failed_at:g}"
-        for name, value in self.attributes.items():
-            lines[name] = f"{value:g}" if isinstance(value, float) else str(value)
-        return listing(lines)
+        return words.summary(self)
 
     def variables(self) -> Variables:
         """Every array by name: (axes, values, meaning), for the file and for xarray."""
-        problem, start, blocks = self.problem, self.problem.start, self.problem.layout.blocks
-        time = ("alpha",) if self.runs is None else ("run", "alpha")
-        output = ("output",) if start.v.ndim == 2 else ()
-        variables: Variables = {
-            "alpha": (("alpha",), self.alphas, "examples / N"),
-            **{block.name: ((*time, *block.axes), getattr(self, block.name), block.meaning) for block in blocks},
-            "eps_g": (time, self.eps_g, "generalization error"),
-            "T": (("teacher", "teacher_2"), start.T, "teacher-teacher overlap w~_n.w~_m"),
-            "v_teacher": (("teacher", *output), start.v_teacher, "second layer of the teacher"),
-            **{
-                f"{block.name}_start": (block.axes, getattr(start, block.name), f"{block.name} at alpha = 0")
-                for block in blocks
-            },
-        }
-        if self.F is not None and self.alignment is not None and problem.b is not None:
-            variables["F"] = (time, self.F, "overlap of second layer and feedback weights v.b")
-            variables["alignment"] = (time, self.alignment, "cosine of the angle between v and b")
-            variables["b"] = (("student", *output), problem.b, "feedback weights")
-        if output and self.F_per_output is not None and self.alignment_per_output is not None:
-            variables["F_per_output"] = ((*time, "output"), self.F_per_output, "v_o.b_o of each output")
-            variables["alignment_per_output"] = (
-                (*time, "output"), self.alignment_per_output, "cosine of the angle between v_o and b_o of each output"
-            )  # fmt: skip
-        if self.diverged_at is not None:
-            variables["diverged_at"] = (time[:-1], self.diverged_at, "alpha at which the run diverged, inf: it did not")
-        if self.failed_at is not None:
-            variables["failed_at"] = ((), self.failed_at, "alpha at which the solver gave up")
-        for name, values in (self.error or {}).items():
-            variables[f"error_{name}"] = (variables[name][0], values, f"standard error of {name} by quadrature")
-        return variables | activation_variables(problem)
-
-    _SCALARS = ("N", "rule", *RATES)
+        return contents.variables(self)
 
     def all_attributes(self) -> dict[str, Any]:
         """The problem's scalars, the method and where it comes from, for the file and for xarray."""
-        described = {name: getattr(self.problem, name) for name in self._SCALARS}
-        described["activation"] = str(self.problem.activation)
-        if self.problem.activation_teacher is not None:
-            described["activation_teacher"] = str(self.problem.activation_teacher)
-        if self.problem.by_quadrature:
-            described["quadrature"] = self.problem.quadrature
-        return described | {"method": self.method} | self.attributes
+        return contents.attributes(self)
 
     def save(self, path: str | os.PathLike[str], overwrite: bool = False) -> Path:
         """Write the trajectory to an HDF5 file (docs/format.md); `load` reads it back.
@@ -332,12 +323,14 @@ class Trajectory(Frozen):
         Raises
         ------
         InputError
-            If the file exists and `overwrite` is false, or its folder cannot be written to.
+            If the file exists and `overwrite` is false, its folder cannot be written to, or a rate is a Python
+            function.
         """
+        contents.check_writable(self.problem)
         return store.write(check_path("path", path), self.variables(), self.all_attributes(), overwrite)
 
     def to_xarray(self) -> "xarray.Dataset":
-        """An xarray.Dataset with named axes: run, alpha, student, teacher, student_2, teacher_2, output."""
+        """An xarray.Dataset with named axes: run, alpha, student, teacher, student_2, teacher_2, output, task, turn."""
         return to_dataset(self.variables(), self.all_attributes())
 
 
@@ -351,12 +344,6 @@ def _entry(name: str, index: object, size: int) -> int:
 def nearest(alphas: Array, to: Array) -> np.ndarray:
     """The position of the nearest of increasing `alphas` to each of `to`."""
     return np.searchsorted((alphas[1:] + alphas[:-1]) / 2, to)
-
-
-def _known_mean(values: Array) -> float:
-    """The mean of what is known; NaN if nothing is."""
-    known = values[~np.isnan(values)]
-    return float(known.mean()) if known.size else np.nan
 
 
 def load(path: str | os.PathLike[str]) -> Trajectory:
@@ -373,20 +360,8 @@ def load(path: str | os.PathLike[str]) -> Trajectory:
 def from_arrays(path: str | os.PathLike[str], arrays: dict[str, np.ndarray], attributes: dict[str, Any]) -> Trajectory:
     """The trajectory that these arrays and attributes of a file describe, which its schema has checked."""
     trajectoryfile.check_together(path, arrays, attributes)
-    with refusing(path):
-        start = OrderParameters(*(arrays[name] for name in ("R_start", "Q_start", "T", "v_start", "v_teacher")))
-        scalars = {name: attributes.pop(name) for name in Trajectory._SCALARS}
-        scalars |= {name: attributes.pop(name) for name in ("quadrature",) if name in attributes}
-        for name in ("activation", "activation_teacher"):
-            if name in attributes:
-                scalars[name] = known(attributes.pop(name), arrays.get(f"{name}_values"))
-        problem = Problem(start, b=arrays.get("b"), **scalars)
-        known_here = all(each.usable for each in problem.activations)
-        if known_here and problem.by_quadrature and "quadrature" not in scalars:
-            raise InputError("holds no 'quadrature', the points of averages without a closed form")
-        if attributes.get("order_parameters", problem.layout.size) != problem.layout.size:
-            there = attributes["order_parameters"]
-            raise InputError(f"order_parameters must be {problem.layout.size}, as many as there are, but is {there}")
+    problem = contents.problem_of(path, arrays, attributes)
+    known_here = all(each.usable for each in problem.activations)
     state, method = {name: arrays[name] for name in problem.layout.places}, attributes.pop("method")
     for name in ("format", "format_version", "kind"):
         attributes.pop(name, None)
@@ -394,14 +369,5 @@ def from_arrays(path: str | os.PathLike[str], arrays: dict[str, np.ndarray], att
     return Trajectory.of(
         problem, arrays["alpha"], state, method, diverged_at=arrays.get("diverged_at"), attributes=attributes,
         error=error or None, eps_g_read=None if known_here else arrays["eps_g"], failed_at=arrays.get("failed_at"),
+        eps_g_per_task_read=None if known_here else arrays.get("eps_g_per_task"),
     )  # fmt: skip
-
-
-def activation_variables(problem: Problem) -> Variables:
-    """Values of the activations that `stdyn.activation` made, by which they are recognised."""
-    named = {"activation_values": problem.activation, "activation_teacher_values": problem.activation_teacher}
-    return {
-        name: (("function", "probe"), each.values, "g and g' at 23 points")
-        for name, each in named.items()
-        if each is not None and each.functions_needed and each.values.size
-    }

@@ -1,6 +1,7 @@
 """What the file of a trajectory must hold (docs/format.md): its schema, and what variables say of each other."""
 
 import os
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from stdyn.errors import InputError
 from stdyn.files.schema import INTEGERS, PROVENANCE, Expected, Schema, counted, json_object
 from stdyn.files.table import Table
 from stdyn.kernels.parameters import RATES
+from stdyn.model import rules
 from stdyn.model.state import Layout
 from stdyn.text import shown
 
@@ -23,11 +25,14 @@ _SLACK = 1e-2  # relative: by how much an overlap may exceed what the lengths of
 _ROUNDING = 1e-9  # relative: what may be missing in a symmetry
 _COSINE: dict[str, Any] = {"least": -1 - 1e-9, "most": 1 + 1e-9}
 
-_RATES = {name: Expected(least=0) for name in RATES}
+_RATES = {name: Expected("rate", needed=name != "drift", least=0) for name in RATES}
 ATTRIBUTES = {
     "N": Expected("integer", least=1, most=2**53),
-    "rule": Expected("text", choices=("fa", "bp")),
+    "rule": Expected("text", choices=tuple(rules.NAMES)),
     **_RATES,
+    "mixture": Expected("rate", needed=False, least=0, most=1),
+    "batch": Expected("integer", needed=False, least=1, most=2**31 - 1),
+    **{name: Expected("integer", needed=False, least=0, most=1) for name in ("flow", "sphere")},
     "activation": Expected("text"),
     "activation_teacher": Expected("text", needed=False),
     "quadrature": Expected("integer", needed=False, least=2**11, most=2**24),
@@ -43,6 +48,7 @@ ATTRIBUTES = {
     "normals": Expected("text", needed=False, choices=NORMALS),
     "warning": Expected("text", needed=False),
     "interrupted": Expected("text", needed=False),
+    "joined": Expected("JSON", needed=False),
     "workers": Expected("integer", needed=False, least=1, most=2**53),
     "scan": Expected("text", needed=False),
     "point": Expected("integer", needed=False, **INTEGERS),
@@ -65,7 +71,7 @@ def variables(table: Table) -> dict[str, Expected]:
     runs = is_ensemble(table)
     output = ("output",) if "v_start" in there and len(table.shape("v_start")) == 2 else ()
     time = ("run", "alpha") if runs else ("alpha",)
-    feedback = table.attributes.get("rule") == "fa"
+    rule = table.attributes.get("rule")
     of = state_axes(output)
     order: dict[str, Any] = {"least": -_LARGEST, "most": _LARGEST}
     positive: dict[str, Any] = {"least": 0.0, "nan": True}
@@ -87,17 +93,40 @@ def variables(table: Table) -> dict[str, Expected]:
     values = [f"{name}_values" for name in ("activation", "activation_teacher") if f"{name}_values" in there]
     expected |= {name: Expected(axes=("function", "probe")) for name in values}
     expected |= {axis: counted(axis) for axis in ("function", "probe") if values}
-    if feedback:
+    if rule in rules.WITH_FEEDBACK:
+        b: dict[str, Any] = {"least": -_TEACHER, "most": _TEACHER}
         expected |= {
-            "b": Expected(axes=of["v"], least=-_TEACHER, most=_TEACHER),
+            "b": Expected(axes=of["v"], **b),
             "F": Expected(axes=time, needed=False, nan=True),
             "alignment": Expected(axes=time, needed=False, nan=True, **_COSINE),
             "error_F": Expected(axes=time, needed=False, **positive),
         }
+        if rule == "kp":
+            expected |= {"b": Expected(axes=(*time, *of["v"]), nan=runs, **b), "b_start": Expected(axes=of["v"], **b)}
         if output:
             expected["F_per_output"] = Expected(axes=(*time, "output"), needed=False, nan=True)
             expected["alignment_per_output"] = Expected(axes=(*time, "output"), needed=False, nan=True, **_COSINE)
-    return expected
+    return expected | _of_tasks(table, time, output)
+
+
+def _of_tasks(table: Table, time: tuple[str, ...], output: tuple[str, ...]) -> dict[str, Expected]:
+    """The variables of tasks; none, if none of them is there."""
+    errors: dict[str, Any] = {"least": 0.0, "nan": True}
+    largest: dict[str, Any] = {"least": -_TEACHER, "most": _TEACHER}
+    found = {
+        "eps_g_per_task": Expected(axes=(*time, "task"), **errors),
+        "task_v_teacher": Expected(axes=("task", "teacher", *output), **largest),
+        "task_weights": Expected(axes=("task", *output), least=0, most=_TEACHER),
+        "task_at": Expected(axes=("turn",), least=0, most=_LAST, increasing=True),
+        "task_order": Expected("integer", ("turn",), least=0),
+    }
+    there = table.names()
+    if not any(name in there for name in found):
+        return {}
+    if "task_v_teacher" in there and table.shape("task_v_teacher"):
+        found["task_order"] = replace(found["task_order"], most=table.shape("task_v_teacher")[0] - 1)
+    found["error_eps_g_per_task"] = replace(found["eps_g_per_task"], needed=False)
+    return found | {axis: counted(axis) for axis in ("task", "turn")}
 
 
 def schema(table: Table) -> Schema:
@@ -124,13 +153,36 @@ def check_together(path: AnyPath, arrays: Arrays, attributes: dict[str, Any]) ->
     _check_cosines(path, states, arrays["T"])
     _check_ends(path, gone, arrays["alpha"], diverged_at, 2 / attributes["N"])
     own = "activation_values" in arrays or "activation_teacher_values" in arrays  # which may lack averages
-    unknown, gone = np.isnan(arrays["eps_g"]), gone.reshape(arrays["eps_g"].shape)
-    wrong = np.argwhere(gone & ~unknown if own else gone != unknown)
-    if wrong.size:
-        only = "" if own else ", and only there"
-        raise InputError(f"{path}: eps_g must be NaN where R is{only}, but at {wrong[0].tolist()} it is not so")
+    gone = gone.reshape(arrays["eps_g"].shape)
+    _check_gaps(path, "eps_g", arrays["eps_g"], gone, own)
+    if attributes["rule"] == "kp":
+        _check_gaps(path, "b", arrays["b"], gone)
+    if "task_v_teacher" in arrays:
+        _check_gaps(path, "eps_g_per_task", arrays["eps_g_per_task"], gone, own)
+        _check_tasks(path, arrays)
     if "seed" in attributes:
         _check_seed(path, attributes["seed"])
+
+
+def _check_gaps(path: AnyPath, name: str, values: np.ndarray, gone: np.ndarray, also: bool = False) -> None:
+    """Refuse values that are not NaN where R is, or elsewhere, unless they may be unknown `also` there."""
+    gone = gone.reshape(gone.shape + (1,) * (values.ndim - gone.ndim))
+    unknown = np.isnan(values)
+    wrong = np.argwhere(gone & ~unknown if also else gone != unknown)
+    if wrong.size:
+        only = "" if also else ", and only there"
+        raise InputError(f"{path}: {name} must be NaN where R is{only}, but at {wrong[0].tolist()} it is not so")
+
+
+def _check_tasks(path: AnyPath, arrays: Arrays) -> None:
+    """Refuse tasks that do not begin at alpha = 0, or of which another one than v_teacher is the first."""
+    for name in ("task_v_teacher", "task_at"):
+        if not len(arrays[name]):
+            raise InputError(f"{path}: {name} must have at least one entry, but has none")
+    if arrays["task_at"][0] != 0:
+        raise InputError(f"{path}: task_at must begin with 0, but begins with {arrays['task_at'][0]:g}")
+    if not np.array_equal(arrays["task_v_teacher"][arrays["task_order"][0]], arrays["v_teacher"]):
+        raise InputError(f"{path}: v_teacher must be that of the task that is learned first, but is another one")
 
 
 def _check_order(path: AnyPath, alphas: np.ndarray, strictly: bool) -> None:

@@ -19,6 +19,7 @@ from stdyn.files.format import Variables, to_dataset
 from stdyn.files.schema import Expected, Schema, counted, read_all
 from stdyn.files.table import Table
 from stdyn.model import trajectoryfile
+from stdyn.model.contents import check_writable
 from stdyn.model.problem import Problem
 from stdyn.model.trajectory import Trajectory, from_arrays
 from stdyn.stopping import stoppable
@@ -105,8 +106,10 @@ class Fluctuations(Frozen):
         Raises
         ------
         InputError
-            If the file exists and `overwrite` is false, or its folder cannot be written to.
+            If the file exists and `overwrite` is false, its folder cannot be written to, or a rate is a Python
+            function.
         """
+        check_writable(self.problem)
         return store.write(check_path("path", path), self._variables(), self._all_attributes(), overwrite)
 
     def to_xarray(self) -> "xarray.Dataset":

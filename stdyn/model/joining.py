@@ -1,0 +1,226 @@
+"""Trajectories that go on: the problem from a point of one on, and two that follow each other as one."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from stdyn.checks import Array
+from stdyn.errors import InputError
+from stdyn.model.activations import Activation
+from stdyn.model.contents import RATES_OF_PROBLEM
+from stdyn.model.problem import Problem
+from stdyn.model.schedule import Schedule, pieces, steps
+from stdyn.model.tasks import Tasks
+from stdyn.text import shown
+from stdyn.values import same
+
+Trajectory = Any  # the class, which stands on this module
+
+_APART = 1e-6  # of 1 + |order parameter|: what the start of a trajectory may be from the end of the one before
+_ALIKE = ("rule", "N", "activation", "activation_teacher", "batch", "flow", "sphere")
+_OF_WHOLE = ("wall_time", "created", "rtol", "atol", "warning", "joined")  # attributes that are not compared
+
+Rate = float | Schedule
+
+
+def problem_at(trajectory: Trajectory, position: int, run: int | None) -> Problem:
+    """What goes on from alphas[position]."""
+    problem, start = trajectory.problem, trajectory.at(position, run)
+    alpha = float(trajectory.alphas[position])
+    changes: dict[str, Any] = {name: _shifted(getattr(problem, name), alpha) for name in RATES_OF_PROBLEM}
+    if problem.rule == "kp":
+        changes["b"] = trajectory.b[(position,) if run is None else (run, position)]
+    if problem.tasks is not None:
+        changes["tasks"] = problem.tasks.shifted(alpha)
+    return replace(problem, start=start, **changes)
+
+
+def _shifted(rate: Any, by: float) -> Any:
+    return rate.shifted(by) if isinstance(rate, Schedule) else rate
+
+
+def joined(first: Trajectory, other: Trajectory) -> Trajectory:
+    """The two as one."""
+    check_first(first)
+    check_other(first, other)
+    end, axis = float(first.alphas[-1]), 0 if first.runs is None else 1
+    again = int(len(other.alphas) > 0 and other.alphas[0] == 0)  # the end of the first is there twice
+    rest = np.arange(again, len(other.alphas))
+    alphas, N = end + other.alphas[again:], first.problem.N
+    alphas = alphas if first.method == "ode" else np.rint(alphas * N) / N
+
+    def both(mine: Array, theirs: Array) -> Array:
+        return np.concatenate([mine, theirs.take(rest, axis)], axis)
+
+    arrays: dict[str, Any] = {
+        name: both(each, other.order_parameters[name]) for name, each in first.order_parameters.items()
+    }
+    read: dict[str, Any] = {
+        name: both(getattr(first, name), getattr(other, name))
+        for name in ("eps_g_read", "eps_g_per_task_read")
+        if getattr(first, name) is not None and getattr(other, name) is not None
+    }
+    return replace(
+        first,
+        problem=_whole(first.problem, other.problem, end),
+        alphas=np.append(first.alphas, alphas),
+        diverged_at=None if other.diverged_at is None else end + other.diverged_at,
+        failed_at=None if other.failed_at is None else end + other.failed_at,
+        error=_errors(first, other, rest),
+        attributes=_attributes(first, other, end),
+        **{"eps_g_read": None, "eps_g_per_task_read": None} | read,
+        **arrays,
+    )
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# What cannot be joined
+
+
+def check_first(first: Trajectory) -> None:
+    """Refuse what nothing can follow."""
+    if first.runs not in (None, 1):
+        raise InputError(
+            f"join is for the theory or one run, but there are {first.runs} runs, each of which ends elsewhere"
+        )
+    if not len(first.alphas):
+        raise InputError("join needs an end to go on from, but no alpha was reached")
+    for name, said in (("diverged_at", first.diverged_at), ("failed_at", first.failed_at)):
+        if said is not None and np.isfinite(said).any():
+            raise InputError(f"join needs a first part that came to its end, but its {name} is {said.min():g}")
+    if "interrupted" in first.attributes:
+        raise InputError(
+            f"join needs a first part that came to its end, but it was interrupted {first.attributes['interrupted']}"
+        )
+
+
+def check_other(first: Trajectory, other: Trajectory) -> None:
+    """Refuse what does not follow, with the reason."""
+    if other.runs != first.runs:
+        there = "the theory" if other.runs is None else f"{other.runs} runs"
+        here = "the theory" if first.runs is None else "one run"
+        raise InputError(f"other must be of {here}, as what it follows, but is of {there}")
+    if other.method != first.method:
+        raise InputError(f"other must be solved by the method {first.method!r}, but is by {other.method!r}")
+    mine, theirs = first.problem, other.problem
+    for name in _ALIKE:
+        here, there = getattr(mine, name), getattr(theirs, name)
+        if here != there:
+            more = ' (rule = "mixed" with a schedule of mixture goes from FA to BP)' if name == "rule" else ""
+            raise InputError(f"other must have the same {name}, {_said(here)}, but has {_said(there)}{more}")
+    if mine.by_quadrature and mine.quadrature != theirs.quadrature:
+        raise InputError(f"other must have the same quadrature, {mine.quadrature}, but has {theirs.quadrature}")
+    for name in ("R", "v", "v_teacher"):
+        here, there = getattr(mine.start, name).shape, getattr(theirs.start, name).shape
+        if here != there:
+            raise InputError(f"other must have {name} of the shape {here}, but has {there}")
+    if not same(mine.start.T, theirs.start.T):
+        raise InputError("other must have the same T, the overlaps of all teacher units, but has another one")
+    _check_seam(first, theirs)
+
+
+def _said(value: Any) -> str:
+    return str(value) if isinstance(value, Activation) else shown(value)
+
+
+def _check_seam(first: Trajectory, theirs: Problem) -> None:
+    """Refuse a start that is not the end of what it follows."""
+    last: Any = -1 if first.runs is None else (0, -1)
+    ends = {name: (values[last], getattr(theirs.start, name)) for name, values in first.order_parameters.items()}
+    if theirs.b is not None:
+        ends["b"] = (first.b[last] if theirs.rule == "kp" else first.b), theirs.b
+    for name, (end, start) in ends.items():
+        apart = np.abs(start - end)
+        if (apart > _APART * (1 + np.abs(end))).any():
+            raise InputError(
+                f"other must start where this ends (problem_at(-1) gives that problem), but its {name} is up to"
+                f" {apart.max():.2g} from it"
+            )
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The whole
+
+
+def _whole(first: Problem, other: Problem, end: float) -> Problem:
+    """The problem of both, which starts as the first one; the same one, if the other is what remains of it."""
+    if end == 0:
+        return other
+    rates: dict[str, Any] = {
+        name: _one_rate(getattr(first, name), getattr(other, name), end) for name in RATES_OF_PROBLEM
+    }
+    return replace(first, tasks=_one_list(first, other, end), **rates)
+
+
+def _one_rate(first: Rate | None, other: Rate | None, end: float) -> Rate | None:
+    """The first rate up to `end`, then the other one."""
+    if first is None or other is None or _shifted(first, end) == other:
+        return first
+    whole = pieces([0.0, end], [first, other])
+    parts = list(zip(whole.at_.tolist(), whole.value, strict=True))  # type: ignore[attr-defined]
+    if any(part.kind != "steps" for _, part in parts):
+        return whole
+    return steps([at for at, _ in parts], [part.at(0.0) for _, part in parts])
+
+
+def _one_list(first: Problem, other: Problem, end: float) -> Tasks | None:
+    """The tasks of both in their turns; a v_teacher alone is a task, too."""
+    if first.tasks is None and other.tasks is None and same(first.start.v_teacher, other.start.v_teacher):
+        return None
+    mine, theirs = (each.tasks or Tasks(each.start.v_teacher[None]) for each in (first, other))
+    if mine.shifted(end) == theirs:
+        return mine
+    v_teacher, weights = list(mine.v_teacher), list(mine.weights)
+    numbers = []
+    for v, m in zip(theirs.v_teacher, theirs.weights, strict=True):
+        found = [n for n in range(len(v_teacher)) if same(v_teacher[n], v) and same(weights[n], m)]
+        numbers.append(found[0] if found else len(v_teacher))
+        if not found:
+            v_teacher.append(v)
+            weights.append(m)
+    before = mine.at < end
+    at = np.append(mine.at[before], end + theirs.at)
+    order = np.append(mine.order[before], np.array(numbers)[theirs.order])
+    kept = np.append(True, np.diff(order) != 0)
+    return Tasks(v_teacher, at[kept], weights, order[kept])
+
+
+def _errors(first: Trajectory, other: Trajectory, rest: np.ndarray) -> dict[str, Array] | None:
+    """Errors by quadrature of both, each from its own start on; NaN where one is not known."""
+    if first.error is None and other.error is None:
+        return None
+    found = {}
+    for name in {**(first.error or {}), **(other.error or {})}:
+        parts = []
+        for each, there in ((first, slice(None)), (other, rest)):
+            known = (each.error or {}).get(name)
+            parts.append(np.full_like(getattr(each, name)[there], np.nan) if known is None else known[there])
+        found[name] = np.concatenate(parts)
+    return found
+
+
+def _attributes(first: Trajectory, other: Trajectory, end: float) -> dict[str, Any]:
+    """What both say alike; the larger tolerance, the sum of the times; and what each says of its own, by parts."""
+    mine, theirs = dict(first.attributes), dict(other.attributes)
+    found = {name: value for name, value in mine.items() if name in theirs and same(value, theirs[name])}
+    found |= {name: theirs[name] for name in ("created", "interrupted") if name in theirs}
+    found |= {name: max(mine[name], theirs[name]) for name in ("rtol", "atol") if name in mine and name in theirs}
+    if "wall_time" in mine and "wall_time" in theirs:
+        found["wall_time"] = mine["wall_time"] + theirs["wall_time"]
+    said = dict.fromkeys(each["warning"] for each in (mine, theirs) if "warning" in each)
+    found |= {"warning": "; ".join(said)} if said else {}
+    parts = _parts(mine, 0.0) + _parts(theirs, end)
+    apart = {name for part in parts for name in part if name not in found or name in _OF_WHOLE}
+    listed = [{name: value for name, value in part.items() if name == "from" or name in apart} for part in parts]
+    return found | {"joined": json.dumps({"parts": listed}, default=str)}
+
+
+def _parts(attributes: dict[str, Any], begin: float) -> list[dict[str, Any]]:
+    """What is said of each part that a trajectory is joined of, and from which alpha on it is."""
+    own = {name: value for name, value in attributes.items() if name != "joined"}
+    if "joined" not in attributes:
+        return [{"from": begin} | own]
+    parts = json.loads(attributes["joined"])["parts"]
+    return [own | part | {"from": begin + part["from"]} for part in parts]
