@@ -13,7 +13,7 @@ CACHED = 2**12  # normals drawn at a time, 32 kB: they are used while they are i
 
 
 @compiled
-def _dot(w, xi):
+def dot(w, xi):
     """w.xi"""
     field = 0.0
     for j in range(len(w)):
@@ -33,7 +33,7 @@ def _move_and_dot(w, keep, change, last_xi, xi):
 
 
 @compiled
-def _all_small(values):
+def all_small(values):
     """Whether no value is beyond DIVERGED or NaN."""
     small = True
     for value in values:
@@ -60,9 +60,9 @@ def network_steps(W, v, W_teacher, inputs, noise, parameters, row):
     for step in range(S):
         xi, now = inputs[step], rates[row + step if len(rates) > 1 else 0]
         for i in range(K):
-            z[i] = _dot(W[i], xi) if step == 0 else _move_and_dot(W[i], keep, change[i], inputs[step - 1], xi)
+            z[i] = dot(W[i], xi) if step == 0 else _move_and_dot(W[i], keep, change[i], inputs[step - 1], xi)
         for n in range(M):
-            z[K + n] = _dot(W_teacher[n], xi)
+            z[K + n] = dot(W_teacher[n], xi)
         activate(p.codes, K, z, g, g_prime)
         for o in range(O):
             Delta[o] = -now[SIGMA] * noise[step, o]
@@ -70,7 +70,7 @@ def network_steps(W, v, W_teacher, inputs, noise, parameters, row):
                 Delta[o] += v[i, o] * g[i]
             for n in range(M):
                 Delta[o] -= p.v_teacher[n, o] * g[K + n]
-        if not (_all_small(z) and _all_small(Delta)):
+        if not (all_small(z) and all_small(Delta)):
             return step
         keep, keep_v = 1 - now[DECAY] / N, 1 - now[DECAY_V] / N
         for o in range(O):
@@ -91,8 +91,14 @@ def network_steps(W, v, W_teacher, inputs, noise, parameters, row):
 @compiled
 def network_record(W, v, W_teacher, R, Q, v_recorded):
     """Fill R (K, M), Q (K, K) and v_recorded (K, O) with the order parameters of the network."""
-    R[:], Q[:] = overlaps(W, W_teacher), overlaps(W, W)
-    v_recorded[:] = v
+    of_teacher, of_students = overlaps(W, W_teacher), overlaps(W, W)
+    for i in range(len(W)):  # in loops: numba takes seconds to compile assignments to whole arrays
+        for n in range(len(W_teacher)):
+            R[i, n] = of_teacher[i, n]
+        for k in range(len(W)):
+            Q[i, k] = of_students[i, k]
+        for o in range(v.shape[1]):
+            v_recorded[i, o] = v[i, o]
 
 
 @compiled

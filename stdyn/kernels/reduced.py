@@ -44,7 +44,7 @@ def _project_out(S, g, M, tail, keep, x, length):
 
 
 @ordered
-def _add_square(S, p):
+def add_square(S, p):
     """S becomes the triangular factor of S S^T + p p^T, and p is used up; S (K, K, runs), p (K, runs).
 
     By rotations, which need no positive pivot. Rows of S and p that are equal stay equal, bit by bit: for these the
@@ -72,7 +72,8 @@ def reduced_steps(A, S, v, L, alive, taken, N, g, chi2, parameters, row):
     A (K, M, runs) and S (K, K, runs), lower triangular, are the coordinates of the students along and across the
     teacher's space, L (M, M), lower triangular, those of the teacher; v (K, O, runs). The rows of g (steps, rows, runs)
     are standard normal: the K+M components of the example and, if sigma > 0, the O of the noise; further ones are not
-    used. chi2 (steps, runs) is chi^2 of N - K - M degrees of freedom. `alive` (runs) is 1, and `taken` counts the
+    used. chi2 (steps, runs) is chi^2 of N - K - M degrees of freedom. Where N < K + M, it and the components from N on
+    are zero. `alive` (runs) is 1, and `taken` counts the
     steps, until a field or an error of the run is beyond `DIVERGED`; from there on it is 0 and the run without meaning.
     The rates of the first step are in row `row` of those of the parameters; of constant ones there is one row.
     """
@@ -85,10 +86,10 @@ def reduced_steps(A, S, v, L, alive, taken, N, g, chi2, parameters, row):
         now = rates[row + step if len(rates) > 1 else 0]
         keep, keep_v = 1 - now[DECAY] / N, 1 - now[DECAY_V] / N
         _project_out(S, g[step], M, chi2[step], keep, x, length)
-        _fields(A, L, x, g[step], z)
+        fields(A, L, x, g[step], z)
         activate(p.codes, K * runs, z.ravel(), g_z.ravel(), g_prime.ravel())
-        _errors(p, now[SIGMA], v, g_z, g[step], Delta)
-        _count(z, Delta, alive, taken)
+        errors(p, now[SIGMA], v, g_z, g[step], Delta)
+        count(z, Delta, alive, taken)
         for o in range(O):
             for r in range(runs):
                 Delta[o, r] *= p.m[o]
@@ -108,11 +109,11 @@ def reduced_steps(A, S, v, L, alive, taken, N, g, chi2, parameters, row):
             for o in range(O):
                 for r in range(runs):
                     v[i, o, r] = keep_v * v[i, o, r] - now[ETA_V] / N * Delta[o, r] * g_z[i, r]
-        _add_square(S, x)
+        add_square(S, x)
 
 
 @ordered
-def _fields(A, L, across, g, z):
+def fields(A, L, across, g, z):
     """Fill z (P, runs): fields of students, A g and what they have across the teacher's space, and of teachers, L g."""
     K, M, runs = A.shape
     for i in range(K):
@@ -130,7 +131,7 @@ def _fields(A, L, across, g, z):
 
 
 @ordered
-def _errors(p, sigma, v, g_z, g, Delta):
+def errors(p, sigma, v, g_z, g, Delta):
     """Fill Delta (O, runs); the noise is in the last rows of g."""
     (K, O, runs), P = v.shape, len(g_z)
     for o in range(O):
@@ -148,7 +149,7 @@ def _errors(p, sigma, v, g_z, g, Delta):
 
 
 @ordered
-def _count(z, Delta, alive, taken):
+def count(z, Delta, alive, taken):
     """Count the step of the runs that are alive, which those are not that have a large field or error."""
     for values in (z, Delta):
         for a in range(len(values)):
@@ -212,7 +213,10 @@ def reduced_run(A, S, v, L, alive, taken, N, streams, step, end, marks, done, re
         size = min(block, end - step, marks[done] - step)
         normals(streams[0], draws[:size].reshape(size * rows, runs))
         for each in range(size):
-            chi_squares(streams[1], N - P, draws[each, last], chi2[each])
+            chi_squares(streams[1], max(N - P, 0), draws[each, last], chi2[each])
+            for beyond in range(N, P):  # no components in directions that there are not
+                for r in range(runs):
+                    draws[each, beyond, r] = 0.0
         reduced_steps(A, S, v, L, alive, taken, N, draws[:size], chi2[:size], parameters, step - first)
         step += size
     return done

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 from stdyn.checks import UNITS, Array, check_rng, check_type, frozen_array, integer, number
 from stdyn.errors import InputError
 from stdyn.model.problem import Problem
-from stdyn.model.state import OrderParameters
+from stdyn.model.state import ROUNDING, OrderParameters
 from stdyn.text import shown
 
 __all__ = ["coordinates", "prepared", "random_weights", "root", "teacher_overlaps", "weights"]
@@ -83,15 +83,17 @@ def random_weights(
     parameters are those of `prepared`.
     """
     K, M, N = integer("K", K, 1, UNITS), integer("M", M, 1, UNITS), integer("N", N, 1)
-    if N < K + M:
-        raise InputError(f"N must be at least K + M = {K + M}, but is {N}")
     q = number("q", q)
     check_rng(rng)
     T = teacher_overlaps(M, teacher)
-    along = rng.standard_normal((K, M))  # components within the teacher's space, in units of sqrt(q/N)
-    across = np.tril(rng.standard_normal((K, K)), -1)  # Bartlett: the N - M components outside it
-    across[np.diag_indices(K)] = np.sqrt(rng.chisquare(N - M - np.arange(K)))
-    R = np.sqrt(q / N) * along @ root(T)
+    teachers = root(T) if N >= M else _narrow_root(T, "T", N).T
+    along = rng.standard_normal((K, len(teachers)))  # components within the teacher's space, in units of sqrt(q/N)
+    if N >= K + M:
+        across = np.tril(rng.standard_normal((K, K)), -1)  # Bartlett: the N - M components outside it
+        across[np.diag_indices(K)] = np.sqrt(rng.chisquare(N - M - np.arange(K)))
+    else:
+        across = rng.standard_normal((K, max(N - M, 0)))
+    R = np.sqrt(q / N) * along @ teachers
     Q = q / N * (along @ along.T + across @ across.T)
     return OrderParameters(R, Q, T, _second_layer("v", K, v), _second_layer("v_teacher", M, v_teacher))
 
@@ -103,11 +105,13 @@ def root(C: Array) -> Array:
     return (vectors * np.sqrt(np.maximum(eigenvalues, 0))) @ vectors.T
 
 
-def coordinates(state: OrderParameters) -> tuple[Array, Array, Array]:
+def coordinates(state: OrderParameters, N: int | None = None) -> tuple[Array, Array, Array]:
     """Coordinates (L, A, S) of vectors that have these overlaps; the first M directions hold the teacher.
 
     Teacher L (M, M) and students [A S], A (K, M) and S (K, K); L and S are lower triangular: T = L L^T, R = A L^T,
     Q = A A^T + S S^T. C may be singular. Vectors that are equal, or opposite, get coordinates that are so exactly.
+
+    Of vectors in N < K + M dimensions the coordinates from N on are zero; N must be at least the rank of C.
     """
     check_type("state", state, OrderParameters)
     K, M = state.K, state.M
@@ -116,7 +120,11 @@ def coordinates(state: OrderParameters) -> tuple[Array, Array, Array]:
     norms = np.sqrt(np.maximum(np.diag(C), 0))
     scale = np.where(norms > 0, norms, 1)
     directions = C / np.outer(scale, scale)  # so that short vectors are as exact as long ones
-    triangle = np.linalg.qr(root(directions)).R.T  # directions = root root^T = triangle triangle^T
+    if N is None or N >= K + M:
+        triangle = np.linalg.qr(root(directions)).R.T  # directions = root root^T = triangle triangle^T
+    else:
+        triangle = np.zeros((K + M, K + M))
+        triangle[:, :N] = np.linalg.qr(_narrow_root(directions, "[[Q, R], [R.T, T]]", N).T).R.T
     B = norms[:, None] * np.tril(triangle) * np.where(np.diag(triangle) < 0, -1, 1)
     for a in range(K + M):
         for c in range(a):
@@ -126,25 +134,32 @@ def coordinates(state: OrderParameters) -> tuple[Array, Array, Array]:
     return B[:M, :M], B[M:, :M], B[M:, M:]
 
 
+def _narrow_root(C: Array, name: str, N: int) -> Array:
+    """B (P, N) with B B^T = C (P, P), in as few dimensions as N."""
+    eigenvalues, vectors = np.linalg.eigh(C)
+    rank = int((eigenvalues > ROUNDING * eigenvalues[-1]).sum())
+    if rank > N:
+        raise InputError(f"N must be at least the rank of {name}, {rank}, but is {N}")
+    return vectors[:, -N:] * np.sqrt(np.maximum(eigenvalues[-N:], 0))
+
+
 def weights(state: OrderParameters | Problem, N: int, rng: np.random.Generator) -> tuple[Array, Array]:
     """First-layer weights W (K, N) and W_teacher (M, N) that have exactly the overlaps of `state`.
 
     Uniform over the rotations of R^N, which is their law given the overlaps (theory.md, section 6): the coordinates of
-    the vectors in a random orthonormal frame of K + M rows. `state` may be a point of any trajectory, e.g.
-    `runs.at(-1, run=0)`. Needs N >= K + M.
+    the vectors in a random orthonormal frame of min(N, K + M) rows. `state` may be a point of any trajectory, e.g.
+    `runs.at(-1, run=0)`. N must be at least the rank of [[Q, R], [R.T, T]].
     """
     check_type("state", state, OrderParameters, Problem)
     start = state.start if isinstance(state, Problem) else state
     K, M, N = start.K, start.M, integer("N", N, 1)
-    if N < K + M:
-        raise InputError(f"N must be at least K + M = {K + M}, but is {N}")
     check_rng(rng)
-    frame, triangle = np.linalg.qr(rng.standard_normal((N, K + M)))
+    L, A, S = coordinates(start, N)
+    frame, triangle = np.linalg.qr(rng.standard_normal((N, min(N, K + M))))
     frame = (frame * np.sign(np.diag(triangle))).T  # makes the law of the frame uniform
-    L, A, S = coordinates(start)
     students = np.hstack([A, S])
     W, W_teacher = np.zeros((K, N)), np.zeros((M, N))
-    for a in range(K + M):  # row by row, so that equal units get the same weights to the last bit
+    for a in range(len(frame)):  # row by row, so that equal units get the same weights to the last bit
         W += students[:, a, None] * frame[a]
         if a < M:
             W_teacher += L[:, a, None] * frame[a]

@@ -14,6 +14,11 @@ class Course:
         self._protocol, self._N, self._whole = problem.protocol, problem.N, problem.parameters
         sigma = self._protocol.columns[SIGMA]
         self.noisy = isinstance(sigma, Schedule) or sigma > 0  # noise is drawn, whether it is zero by then or not
+        drift = problem.drift
+        self.drifting = isinstance(drift, Schedule) or drift > 0  # numbers that turn the teacher are drawn
+        self.batch = problem.batch
+        self.lengths = np.sqrt(np.diag(problem.start.Q)) if problem.sphere else np.empty(0)  # those that are kept
+        self.plain = self.batch == 1 and not problem.sphere and not self.drifting
         switches = problem.tasks.breaks if problem.tasks is not None else ()
         self._switches = [_first_step(alpha, self._N) for alpha in switches]
         self._kept = 0, 1.0  # a step, and what decay has left until then of a weight that nothing else moves

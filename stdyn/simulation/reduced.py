@@ -6,6 +6,7 @@ import numpy as np
 
 from stdyn.kernels.parameters import Plain
 from stdyn.kernels.reduced import reduced_record, reduced_run, reduced_steps
+from stdyn.kernels.reduced_regimes import reduced_regime_run, reduced_regime_steps
 from stdyn.model.initial import coordinates
 from stdyn.model.problem import Problem
 from stdyn.simulation import streams
@@ -28,24 +29,24 @@ class Reduced:
 
     def __init__(self, problem: Problem, generators: list[np.random.Generator], fast: bool) -> None:
         self.runs, self.N = len(generators), problem.N
-        self.generators = [generator.spawn(2) for generator in generators]
+        self.course = Course(problem)
+        self.generators = [generator.spawn(4) for generator in generators]  # the last two turn the teacher
         self.streams = None
         lanes = self.runs
         if fast and self.runs > 1:  # the last run is repeated to fill up the SIMD vectors
             lanes += -self.runs % PADDING
         if fast:
-            padded = self.generators + self.generators[-1:] * (lanes - self.runs)
-            self.streams = tuple(np.hstack([streams.stream(pair[which]) for pair in padded]) for which in range(2))
+            padded, needed = self.generators + self.generators[-1:] * (lanes - self.runs), 2 if self.course.plain else 4
+            self.streams = tuple(np.hstack([streams.stream(each[which]) for each in padded]) for which in range(needed))
         start = problem.start
-        L, A, S = coordinates(start)
+        L, A, S = coordinates(start, self.N)
         self.L = np.ascontiguousarray(L)
         self.A, self.S, self.v = (
             np.repeat(array[..., None], lanes, axis=2) for array in (A, S, start.v.reshape(start.K, -1))
         )
-        self.course = Course(problem)
-        self.rows = start.K + start.M + (problem.outputs if self.course.noisy else 0)
+        self.width = start.K + start.M + (problem.outputs if self.course.noisy else 0)
         self.alive, self.taken = np.ones(lanes), np.zeros(lanes)
-        self.at_once = max((AT_ONCE if fast else BLOCK) // (self.rows * lanes), 1)
+        self.at_once = max((AT_ONCE if fast else BLOCK) // (self.width * lanes * problem.batch), 1)
         self.steps, self.recorded = 0, 0
 
     @property
@@ -53,14 +54,16 @@ class Reduced:
         return np.where(self.alive > 0, np.inf, self.taken)[: self.runs]
 
     def go_to(self, until: int, marks: np.ndarray, records: Records) -> None:
-        state = self.A, self.S, self.v, self.L, self.alive
+        state, course = (self.A, self.S, self.v, self.L, self.alive), self.course
         until = until if self.streams else min(until, int(marks[self.recorded]))
-        parameters, until = self.course.parameters(self.steps, until)
+        parameters, until = course.parameters(self.steps, until)
         if self.streams:
-            self.recorded = reduced_run(
-                *(*state, self.taken, self.N, self.streams),
-                *(self.steps, until, marks, self.recorded, records, parameters, self.course.noisy),
-            )
+            what = self.streams, self.steps, until, marks, self.recorded, records, parameters, course.noisy
+            if course.plain:
+                self.recorded = reduced_run(*state, self.taken, self.N, *what)
+            else:
+                regime = course.lengths, course.batch
+                self.recorded = reduced_regime_run(*state, self.taken, self.N, *regime, *what, course.drifting)
         else:
             self._take(until - self.steps, parameters)
             if until == marks[self.recorded]:
@@ -70,11 +73,35 @@ class Reduced:
 
     def _take(self, steps: int, parameters: Plain) -> None:
         """Take steps with NumPy's random numbers."""
-        degrees = self.N - len(self.L) - len(self.A)
-        g, chi2 = np.empty((steps, self.rows, self.runs)), np.zeros((steps, self.runs))
-        for run, (normals, lengths) in enumerate(self.generators):
-            g[:, :, run] = normals.standard_normal((steps, self.rows))
-            if degrees:
-                chi2[:, run] = lengths.chisquare(degrees, steps)
-        state = self.A, self.S, self.v, self.L, self.alive, self.taken
-        reduced_steps(*state, self.N, g, chi2, parameters, 0)
+        if not steps:
+            return
+        (K, M), batch, course = self.A.shape[:2], self.course.batch, self.course
+        n, beyond = 1 if batch == 1 else K, max(self.N - K - M, 0)  # directions beyond the frame
+        used, turning = batch * self.width, steps if course.drifting else 0
+        g, rest = np.empty((steps, used, self.runs)), np.zeros((steps, n, n, self.runs))
+        across, triangles = np.zeros((turning, M, K, self.runs)), np.zeros((turning, M, M, self.runs))
+        for run, (normals, lengths, turn_normals, turn_lengths) in enumerate(self.generators):
+            numbers = normals.standard_normal((steps, used + n * (n - 1) // 2))
+            g[..., run] = numbers[:, :used]
+            _bartlett(rest[..., run], numbers[:, used:], lengths, beyond)
+            numbers = turn_normals.standard_normal((turning, M * K + M * (M - 1) // 2))
+            across[..., run] = numbers[:, : M * K].reshape(turning, M, K)
+            _bartlett(triangles[..., run], numbers[:, M * K :], turn_lengths, beyond)
+        across[:, :, max(self.N - M, 0) :] = 0
+        g.reshape(steps, batch, self.width, self.runs)[:, :, self.N : K + M] = 0
+        state = self.A, self.S, self.v, self.L, self.alive, self.taken, self.N
+        if course.plain:
+            reduced_steps(*state, g, rest[:, 0, 0], parameters, 0)
+        else:
+            what = course.lengths, batch, self.width, g, rest, (across, triangles)
+            reduced_regime_steps(*state, *what, parameters, 0)
+
+
+def _bartlett(triangles: np.ndarray, below: np.ndarray, lengths: np.random.Generator, degrees: int) -> None:
+    """Fill triangles (steps, n, n), zero at first, as `kernels.reduced_regimes.bartlett` does."""
+    steps, n, _ = triangles.shape
+    i, j = np.tril_indices(n, -1)
+    triangles[:, i, j] = np.where(j < degrees, below, 0)
+    some = min(n, degrees)
+    if some:
+        triangles[:, range(some), range(some)] = lengths.chisquare(degrees - np.arange(some), (steps, some))

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import ArrayLike
 
-from stdyn.checks import Array, check_memory, check_normals, check_type, integer, spawning, time_grid
+from stdyn.checks import Array, check_memory, check_normals, check_type, frozen_array, integer, spawning, time_grid
 from stdyn.errors import DivergenceWarning, InputError, Interrupted, warn
 from stdyn.executors import cores
 from stdyn.files.provenance import provenance
@@ -19,11 +19,14 @@ from stdyn.model.schedule import Schedule, text
 from stdyn.model.trajectory import Trajectory
 from stdyn.progress import Bar, bar
 from stdyn.simulation import streams
+from stdyn.simulation.course import Course
 from stdyn.simulation.network import Network
 from stdyn.simulation.reduced import Reduced, groups
 from stdyn.simulation.streams import Records
 from stdyn.stopping import stoppable
+from stdyn.text import shown
 
+_SAME = 1e-9  # relative to the vectors' lengths: overlaps of weights that are given are those of the problem
 _TOGETHER = 0.1  # seconds, about, of the records that are made before all runs wait for each other
 
 
@@ -36,6 +39,7 @@ def simulate_network(
     normals: str = "fast",
     workers: int | None = None,
     progress: bool = False,
+    weights: tuple[ArrayLike, ArrayLike] | None = None,
 ) -> Trajectory:
     """Train `runs` networks of N inputs by online SGD, each on its own stream of examples.
 
@@ -46,7 +50,8 @@ def simulate_network(
     alphas : array_like, shape (A,)
         When to record: not negative, strictly increasing. The record is made from the weights after the nearest
         whole number of steps; the `alphas` of the result are these steps / N. A step is recorded once: where alphas
-        lie closer than 1/N, the result has fewer of them.
+        lie closer than 1/N, the result has fewer of them. alpha counts steps, not examples: with a batch of B of them
+        a step takes the mean of their changes, and by alpha a run has seen B alpha N examples.
     runs : int, default 1
         Number of independent runs.
     rng : numpy.random.Generator
@@ -61,6 +66,10 @@ def simulate_network(
         Number of threads; default: all cores.
     progress : bool, default False
         Show a progress bar if it takes longer than two seconds.
+    weights : (array_like, array_like), shapes (K, N) and (M, N), optional
+        First-layer weights of student and teacher with which every run starts; their overlaps must be those of the
+        problem. Otherwise each run has its own, drawn by `stdyn.weights`, which needs an N of at least the rank of
+        the overlaps.
 
     Returns
     -------
@@ -82,7 +91,8 @@ def simulate_network(
     """
 
     def make(generators: list[np.random.Generator], workers: int) -> list[_Walker]:
-        return [Network(problem, generator, normals == "fast") for generator in generators]
+        given = None if weights is None else _checked_weights(weights, problem)
+        return [Network(problem, generator, normals == "fast", given) for generator in generators]
 
     return _simulate("network", make, problem, alphas, runs, rng, normals, workers, progress)
 
@@ -154,10 +164,7 @@ def _simulate(
     seed = streams.seed(rng)
     if problem.flow:
         raise InputError("flow must be False for a simulation, which takes steps: gradient flow has none")
-    for name in ("decay", "decay_v", "drift"):
-        rate = getattr(problem, name)
-        if (rate.largest if isinstance(rate, Schedule) else rate) > problem.N:
-            raise InputError(f"{name} must be at most N = {problem.N}: a step multiplies weights by 1 - {name} / N")
+    _check_rates(problem)
     problem.protocol.check(alphas)
     integer("alphas[-1] * N, the number of steps,", np.rint(alphas[-1] * problem.N), 0)
     steps = np.unique(np.rint(alphas * problem.N).astype(np.int64))
@@ -188,12 +195,52 @@ def _simulate(
     return trajectory
 
 
+def _check_rates(problem: Problem) -> None:
+    """Refuse what a step in N dimensions cannot do."""
+    N, M = problem.N, problem.start.M
+    for name in ("decay", "decay_v", "drift"):
+        rate = getattr(problem, name)
+        if (rate.largest if isinstance(rate, Schedule) else rate) > N:
+            raise InputError(f"{name} must be at most N = {N}: a step multiplies weights by 1 - {name} / N")
+    if Course(problem).drifting and N <= M:
+        raise InputError(f"drift needs an N above M = {M}, directions for the teacher to turn to, but N is {N}")
+
+
+def _checked_weights(weights: tuple[ArrayLike, ArrayLike], problem: Problem) -> tuple[Array, Array]:
+    """W (K, N) and W_teacher (M, N), refused if their overlaps are not those of the problem."""
+    if not isinstance(weights, tuple | list) or len(weights) != 2:
+        raise InputError(f"weights must be a pair (W, W_teacher), but is {shown(weights)}")
+    start, N = problem.start, problem.N
+    W, W_teacher = (frozen_array(f"weights[{j}]", each, (2,)) for j, each in enumerate(weights))
+    for j, (array, units) in enumerate(((W, start.K), (W_teacher, start.M))):
+        if array.shape != (units, N):
+            name = ("(K, N)", "(M, N)")[j]
+            raise InputError(f"weights[{j}] must have shape {name} = ({units}, {N}), but has shape {array.shape}")
+    norms = np.sqrt(np.diag(start.C))
+    for name, found, wanted, scale in (
+        ("Q", W @ W.T, start.Q, np.outer(norms[: start.K], norms[: start.K])),
+        ("R", W @ W_teacher.T, start.R, np.outer(norms[: start.K], norms[start.K :])),
+        ("T", W_teacher @ W_teacher.T, start.T, np.outer(norms[start.K :], norms[start.K :])),
+    ):
+        wrong = np.argwhere(~(np.abs(found - wanted) <= _SAME * scale))
+        if wrong.size:
+            a, c = (int(index) for index in wrong[0])
+            raise InputError(
+                f"weights must have the overlaps of problem.start to {_SAME:g}, but have {name}[{a},{c}] ="
+                f" {found[a, c]:.10g} instead of {wanted[a, c]:.10g}"
+            )
+    return W, W_teacher
+
+
 def check_room(method: str, problem: Problem, runs: int, rows: int) -> None:
     """Refuse what can have no room: the weights, or coordinates, of all runs and their records."""
     K, M = problem.start.K, problem.start.M
     of_one = (K + M) * (problem.N if method == "network" else K + M)
+    of_step = problem.batch * (problem.N if method == "network" else K + M)  # of one run at least
     what = f"runs = {runs} of N = {problem.N}, K = {K} and M = {M}, recorded at {rows} alphas,"
-    check_memory(what, 8.0 * runs * (of_one + rows * problem.layout.size))
+    if problem.batch > 1:
+        what = f"batch = {problem.batch} in {what}"
+    check_memory(what, 8.0 * (runs * (of_one + rows * problem.layout.size) + of_step))
 
 
 def _alphas_left(records: dict[str, Array]) -> int:

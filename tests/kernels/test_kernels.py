@@ -133,14 +133,15 @@ def test_a_step_is_that_of_the_theory(K, M, O, rule, activation):
     student, _, teacher = activation.partition(" of ")
     problem = random_problem(K, M, O, 3, rule, N=17, activation=student, activation_teacher=teacher or None)
     N, rng = problem.N, np.random.default_rng(0)
-    _, v_teacher, b, _, (eta, eta_v, sigma, decay, decay_v), *_ = problem.parameters
+    _, v_teacher, b, *_ = problem.parameters
+    eta, eta_v, sigma, decay, decay_v = problem.protocol.row(0.0)[:5]
     W, W_teacher = initial.weights(problem, N, rng)
     v = problem.start.v.reshape(K, -1).copy()
     xi, zeta = rng.standard_normal((5, N)), rng.standard_normal((5, problem.outputs))
     (g, dg), (g_teacher, _) = NUMPY_FUNCTIONS[student], NUMPY_FUNCTIONS[teacher or student]
 
     W_ours, v_ours = W.copy(), v.copy()
-    assert network.network_steps(W_ours, v_ours, W_teacher, xi, zeta, problem.parameters) == 5
+    assert network.network_steps(W_ours, v_ours, W_teacher, xi, zeta, problem.parameters, 0) == 5
     for t in range(5):
         x, y = W @ xi[t], W_teacher @ xi[t]
         Delta = g(x) @ v - g_teacher(y) @ v_teacher - sigma * zeta[t]
@@ -161,7 +162,7 @@ def test_a_step_that_would_diverge_is_not_taken(bad):
     xi, zeta = rng.standard_normal((4, 10)), np.zeros((4, 1))
     xi[2, 0] = bad
     expected_W, expected_v = W.copy(), v.copy()
-    assert network.network_steps(expected_W, expected_v, W_teacher, xi[:2], zeta[:2], problem.parameters) == 2
-    assert network.network_steps(W, v, W_teacher, xi, zeta, problem.parameters) == 2
+    assert network.network_steps(expected_W, expected_v, W_teacher, xi[:2], zeta[:2], problem.parameters, 0) == 2
+    assert network.network_steps(W, v, W_teacher, xi, zeta, problem.parameters, 0) == 2
     np.testing.assert_array_equal(W, expected_W)
     np.testing.assert_array_equal(v, expected_v)

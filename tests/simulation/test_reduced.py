@@ -33,7 +33,8 @@ from stdyn.kernels import reduced as reduced_kernels
 def microscopic(problem, steps, rng):
     """Plain NumPy: the network's R, Q, v after all steps, and what every step saw: x, y, |xi|^2, zeta."""
     W, W_teacher = weights(problem, problem.N, rng)
-    _, v_teacher, b, fixed, (eta, eta_v, sigma, decay, decay_v), *_ = problem.parameters
+    _, v_teacher, b, *_ = problem.parameters
+    eta, eta_v, sigma, decay, decay_v = problem.protocol.row(0.0)[:5]
     v, N, O, seen = problem.start.v.reshape(len(W), -1).copy(), problem.N, problem.outputs, []
     (g_of, slope_of), (g_teacher, _) = (NUMPY_FUNCTIONS[each.name] for each in problem.activations)
     for _ in range(steps):
@@ -41,7 +42,7 @@ def microscopic(problem, steps, rng):
         x, y = W @ xi, W_teacher @ xi
         g, g_y, slope = g_of(x), g_teacher(y), slope_of(x)
         Delta = g @ v - g_y @ v_teacher - sigma * zeta
-        delta = slope * ((b if fixed else v) @ Delta)
+        delta = slope * ((v if problem.rule == "bp" else b) @ Delta)
         W = (1 - decay / N) * W - eta / N * np.outer(delta, xi)
         v = (1 - decay_v / N) * v - eta_v / N * np.outer(g, Delta)
         seen.append((x, y, xi @ xi, zeta, delta))
@@ -70,7 +71,7 @@ def in_coordinates(problem, seen):
         g = np.concatenate([along, across, zeta])
         rest = square - along @ along - across @ across
         reduced_kernels.reduced_steps(
-            A, S, v, L, alive, taken, problem.N, g[None, :, None], np.array([[rest]]), problem.parameters
+            A, S, v, L, alive, taken, problem.N, g[None, :, None], np.array([[rest]]), problem.parameters, 0
         )
     assert taken[0] == len(seen)
     A, S, v = A[..., 0], S[..., 0], v[..., 0]
@@ -169,7 +170,8 @@ def test_the_length_of_the_example_matters():
         A, S, v = (np.repeat(a[..., None], 8000, axis=2) for a in (A, S, problem.start.v.reshape(1, 1)))
         g = rng.standard_normal((2, 3, 8000))
         chi2 = rng.standard_normal((2, 8000)) ** 2 * degrees
-        reduced_kernels.reduced_steps(A, S, v, L.copy(), np.ones(8000), np.zeros(8000), 2, g, chi2, problem.parameters)
+        alive, taken = np.ones(8000), np.zeros(8000)
+        reduced_kernels.reduced_steps(A, S, v, L.copy(), alive, taken, 2, g, chi2, problem.parameters, 0)
         Q[:, 0, 0] = A[0, 0] ** 2 + S[0, 0] ** 2
     assert ks_2samp(network.Q[:, 1, 0, 0], right[:, 0, 0]).pvalue > FALSE_ALARM
     assert ks_2samp(network.Q[:, 1, 0, 0], wrong[:, 0, 0]).pvalue < FALSE_ALARM
@@ -344,10 +346,12 @@ def test_weights_of_a_run_at_any_alpha():
 # Bookkeeping
 
 
-def test_fewer_inputs_than_units_are_refused():
-    """N < K + M has no such process; the Problem says so."""
-    with pytest.raises(InputError, match="N must be at least K \\+ M = 5, but is 4"):
-        random_problem(2, 3, N=4)
+@pytest.mark.parametrize("simulate", [simulate_network, simulate_reduced])
+def test_fewer_inputs_than_the_rank_of_the_overlaps_are_refused(simulate):
+    """No vectors of 4 dimensions have overlaps of rank 5."""
+    problem = random_problem(2, 3, N=4)
+    with pytest.raises(InputError, match=r"N must be at least the rank of \[\[Q, R\], \[R.T, T\]\], 5, but is 4"):
+        simulate(problem, [1.0], rng=generator())
 
 
 @pytest.mark.parametrize("normals", ["fast", "numpy"])

@@ -94,7 +94,7 @@ def test_a_run_is_the_steps_of_the_theory(normals, examples):
                 np.testing.assert_allclose(runs.Q[run, recorded], W @ W.T, atol=1e-13)
                 np.testing.assert_allclose(runs.v[run, recorded], v[:, 0], atol=1e-13)
             xi, zeta = stream.one(20)
-            network_kernels.network_steps(W, v, W_teacher, xi, zeta, problem.parameters)
+            network_kernels.network_steps(W, v, W_teacher, xi, zeta, problem.parameters, 0)
 
 
 def test_a_run_depends_on_its_seed_alone():
@@ -167,7 +167,7 @@ def test_bad_arguments_are_named(simulate, changes, message):
 def test_a_decay_that_turns_weights_over_is_refused():
     """1 - decay / N must not be negative; the ODEs, where N is infinite, take any."""
     problem = random_problem(1, 1, N=5, decay_v=7.0)
-    with pytest.raises(InputError, match="decay and decay_v must be at most N = 5"):
+    with pytest.raises(InputError, match="decay_v must be at most N = 5"):
         simulate_network(problem, [1.0], rng=generator())
     assert np.isfinite(integrate(problem, [1.0]).v).all()
 
