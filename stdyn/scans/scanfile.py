@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from stdyn.analysis.summary import SUMMARY, censored
+from stdyn.analysis import summary
+from stdyn.analysis.summary import censored
 from stdyn.checks import Array, check_path, integer, time_grid
 from stdyn.errors import InputError
 from stdyn.files.format import PROTOCOLS, Variables, check_kind, to_dataset
@@ -37,7 +38,7 @@ from stdyn.scans.parameters import (
 )
 from stdyn.scans.points import DONE, FAILED, STATES, Solve, counted
 from stdyn.scans.quantities import NUMBERS, plain
-from stdyn.scans.scanschema import CURVES, KEEP, Checked, check_coordinates, check_summary
+from stdyn.scans.scanschema import CURVES, KEEP, Checked, check_coordinates, check_summary, summary_columns
 from stdyn.scans.variations import Variations
 from stdyn.text import listing, shown
 from stdyn.values import Frozen, frozen
@@ -80,7 +81,9 @@ def create(
     others["description"] = ((), np.array(json.dumps(description), dtype=object), "what is scanned, JSON")
     if len(kept):
         others["alpha"] = (("alpha",), kept, "examples / N")
-    columns = _columns(some.start, tuple(run), description["keep"])
+    several = [some] if isinstance(problems, Variations) else problems
+    tasks = max(0 if problem.tasks is None else len(problem.tasks) for problem in several)
+    columns = _columns(some.start, tuple(run), description["keep"], tasks)
     by_number = {} if isinstance(problems, Variations) else stored(problems)
     taken = [*others, *columns, *(name for name in OPTIONAL if name in by_number)]
     named = _coordinates(problems, coordinates, by_number, taken)
@@ -92,14 +95,14 @@ def create(
         create_table(path, len(problems), columns, others, attributes, overwrite)
 
 
-def _columns(start: OrderParameters, run: tuple[str, ...], keep: str | list[float]) -> Columns:
-    """What is written of each point."""
+def _columns(start: OrderParameters, run: tuple[str, ...], keep: str | list[float], tasks: int) -> Columns:
+    """What is written of each point, which has so many tasks at most."""
     columns: Columns = {
         "state": ((), np.uint8, "0: todo, 1: done, 2: failed"),
         "message": ((), str, "why it failed, or what it was warned of"),
         "method": ((), str, "ode, network or reduced"),
     }
-    columns |= {name: (run, float, meaning) for name, meaning in SUMMARY.items()}
+    columns |= {name: (run, float, meaning) for name, meaning in summary.columns(tasks).items()}
     if keep != "summary":
         columns |= {name: ((*run, "alpha"), float, meaning) for name, meaning in CURVES.items()}
     if keep not in ("curves", "summary"):
@@ -209,8 +212,9 @@ class Scan(Frozen):
 
     @cached_property
     def summary(self) -> dict[str, np.ndarray]:
-        """The numbers of `stdyn.summary.SUMMARY`, (points,) or (points, runs); NaN where a point is not done."""
-        names = [name for name in SUMMARY if name in self.names]
+        """The numbers of `stdyn.summary.columns`, (points,) or (points, runs); NaN where a point is not done."""
+        there = set(self.names) - set(self.attributes["coordinates"].split())
+        names = [name for name in summary_columns(there) if name in there]
         found = self._look(lambda table: {name: self._read(table, name) for name in names})
         of_list = "experiment" not in self.description["problems"]  # whose activations the file does not say
         check_summary(self.path, self.state == DONE, found, own=of_list or "activations" in self.description)

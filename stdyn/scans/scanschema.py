@@ -1,13 +1,13 @@
 """What the file of a scan must hold (docs/format.md): its schema, and what its description must say."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
 
-from stdyn.analysis.summary import SUMMARY
+from stdyn.analysis.summary import columns
 from stdyn.checks import Array
 from stdyn.errors import InputError
 from stdyn.files.schema import (
@@ -54,7 +54,7 @@ _NOT_NEGATIVE: dict[str, Any] = {"least": 0.0, "nan": True, "inf": True}
 _COSINE: dict[str, Any] = {"least": -1 - 1e-9, "most": 1 + 1e-9, "nan": True}
 _RANGES: dict[str, dict[str, Any]] = {
     "alignment": _COSINE, "alignment_start": _COSINE, "alignment_final": _COSINE,
-    "F": {"nan": True}, "eps_g": _NOT_NEGATIVE,
+    "F": {"nan": True}, "eps_g": _NOT_NEGATIVE, "forgetting": {"nan": True}, "transfer": {"nan": True},
 }  # fmt: skip  # all else is not negative
 
 
@@ -119,8 +119,8 @@ def _schema(table: Table, coordinates: tuple[str, ...], by_number: Sequence[str]
         "message": Expected("text", ("point",)),
         "method": Expected("text", ("point",), needed=False, choices=("", *METHODS)),
     }
-    for name in SUMMARY:
-        needed, limits = name == "diverged_at", _RANGES.get(name, _NOT_NEGATIVE)
+    for name in summary_columns(there):
+        needed, limits = name == "diverged_at", _RANGES.get(name.rstrip("_0123456789"), _NOT_NEGATIVE)
         expected[name] = Expected("number", ("point", *run), needed, **limits)
     units = math.prod(table.shape("student")) if "student" in there else 10**4
     expected["specialised"] = replace(expected["specialised"], most=units)
@@ -142,6 +142,14 @@ def _schema(table: Table, coordinates: tuple[str, ...], by_number: Sequence[str]
     expected = {name: each for name, each in expected.items() if name in there or each.needed}
     expected |= {name: Expected("anything", ("point",)) for name in coordinates if name not in by_number}
     return Schema("scan", expected, _ATTRIBUTES)
+
+
+def summary_columns(there: Collection[str]) -> dict[str, str]:
+    """The columns of the summary in a file with these variables: with tasks there are some of each."""
+    tasks = 0
+    while f"forgetting_{tasks + 1}" in there:
+        tasks += 1
+    return columns(tasks)
 
 
 def _of_problem(name: str, text: bool) -> Expected:

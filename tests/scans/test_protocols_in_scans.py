@@ -12,6 +12,8 @@ from conftest import random_problem
 
 import stdyn
 from stdyn import Experiment, InputError, Problem, ScanInterrupted, Variations, integrate, open_scan, scan, schedule
+from stdyn.analysis.summary import summarise
+from stdyn.scans.parameters import needs_protocols, problem_of, stored
 
 HYPERBOLIC = {"kind": "hyperbolic", "value": 1, "scale": 10}
 STEPS = {"kind": "steps", "at": [0, 2, 4], "value": [0.5, 0.2, 0.1]}
@@ -85,12 +87,12 @@ def test_rules_share_start_and_feedback():
 
 
 def test_a_scan_over_schedules_and_tasks_goes_on_and_is_opened_with_equal_problems(tmp_path):
-    """Interrupted after three points, it ends in what it would have been; reopened it has every problem."""
-    points = Variations(replace(BASE, rule="both"), {"eta.scale": [5, 50], "tasks.similarity": [0, 0.5]})
+    """Interrupted after two points, it ends in what it would have been; reopened it has every problem."""
+    points = Variations(replace(BASE, rule="both"), {"eta.scale": [5, 50], "tasks.similarity": [0.5]})
     solved = []
 
     def solve(problem, alphas):
-        if len(solved) == 3:
+        if len(solved) == 2:
             raise KeyboardInterrupt
         solved.append(problem)
         return integrate(problem, alphas)
@@ -102,12 +104,16 @@ def test_a_scan_over_schedules_and_tasks_goes_on_and_is_opened_with_equal_proble
     found = open_scan(tmp_path / "scan.h5")
     assert (found.state == 1).all()
     assert found.attributes["format_version"] == 2
-    assert found.coordinates["eta.scale"].tolist() == [5, 5, 5, 5, 50, 50, 50, 50]
+    assert found.coordinates["eta.scale"].tolist() == [5, 5, 50, 50]
     for index, problem in enumerate(points):
         assert found.problem(index).difference(problem) is None
         np.testing.assert_array_equal(found.trajectory(index).R, integrate(problem, ALPHAS).R)
         np.testing.assert_array_equal(found.read("eps_g", index), integrate(problem, ALPHAS).eps_g)
-    other = Variations(replace(BASE, rule="both"), {"eta.scale": [5, 60], "tasks.similarity": [0, 0.5]})
+        expected = summarise(integrate(problem, ALPHAS), ALPHAS)
+        assert {"forgetting_1", "transfer_2", "eps_g_final_2"} <= expected.keys() == found.summary.keys()
+        for name, value in expected.items():
+            np.testing.assert_array_equal(found.summary[name][index], value)
+    other = Variations(replace(BASE, rule="both"), {"eta.scale": [5, 60], "tasks.similarity": [0.5]})
     with pytest.raises(InputError, match=r"problems.vary.eta.scale\[1\] is 50 there and 60 here"):
         scan(other, ALPHAS, tmp_path / "scan.h5")
     with xarray.open_dataset(tmp_path / "scan.h5", engine="h5netcdf") as data:
@@ -134,21 +140,37 @@ def every_kind():
     ]
 
 
-def test_a_list_of_problems_comes_back_as_it_was(tmp_path):
-    """Number by number, schedules and tasks as JSON; each alone and all together."""
+@pytest.fixture(scope="module")
+def file_of_every_kind(tmp_path_factory):
+    """A scan of all of them."""
+    path = tmp_path_factory.mktemp("kinds") / "every.h5"
+    assert (scan(every_kind(), [0.0, 0.1], path).state == 1).all()
+    return path
+
+
+def test_a_problem_alone_is_stored_and_comes_back():
+    """Only what is not as in every problem of before is stored besides."""
+    sizes = set()
+    for problem in every_kind():
+        variables = stored([problem])
+        assert problem_of({name: values[0] for name, (_, values, _) in variables.items()}).difference(problem) is None
+        sizes.add((len(variables), needs_protocols(problem)))
+    least = min(size for size, _ in sizes)
+    assert (least, False) in sizes
+    assert all(new for size, new in sizes if size > least)
+
+
+def test_a_list_of_problems_comes_back_as_it_was(file_of_every_kind):
+    """Number by number, schedules and tasks as JSON; the same scan is recognised."""
     problems = every_kind()
-    alone = [[problem] for problem in problems]
-    for n, those in enumerate([*alone, problems]):
-        found = scan(those, [0.0, 0.1], tmp_path / f"{n}.h5")
-        assert (found.state == 1).all()
-        again = open_scan(tmp_path / f"{n}.h5")
-        for index, problem in enumerate(those):
-            assert again.problem(index).difference(problem) is None
-        with h5py.File(tmp_path / f"{n}.h5") as file:
-            assert file.attrs["format_version"] == (1 if n < 2 else 2)
+    again = open_scan(file_of_every_kind)
+    assert again.attributes["format_version"] == 2
+    for index, problem in enumerate(problems):
+        assert again.problem(index).difference(problem) is None
+        np.testing.assert_array_equal(again.trajectory(index).v, integrate(problem, [0.0, 0.1]).v)
     assert {"eta", "decay", "drift", "mixture", "tasks", "batch", "flow", "sphere", "rule"} <= set(again.coordinates)
-    assert scan(problems, [0.0, 0.1], tmp_path / f"{n}.h5") == again
-    with xarray.open_dataset(tmp_path / f"{n}.h5", engine="h5netcdf") as data:
+    assert scan(problems, [0.0, 0.1], file_of_every_kind) == again
+    with xarray.open_dataset(file_of_every_kind, engine="h5netcdf") as data:
         assert json.loads(str(data.eta.values[5])) == {"kind": "hyperbolic", "value": 1.0, "scale": 5.0}
 
 
@@ -157,6 +179,7 @@ def test_files_without_anything_of_this_are_what_they_were(tmp_path):
     scan([random_problem(2, 2)], [0.0, 0.1], tmp_path / "list.h5")
     with h5py.File(tmp_path / "list.h5") as file:
         assert not {"drift", "mixture", "tasks", "batch", "flow", "sphere"} & set(file)
+        assert file.attrs["format_version"] == 1
     points = Variations(Experiment(rule="fa", K=2, M=2), {"sigma": [0.1]})
     assert not {"drift", "mixture", "tasks", "batch", "flow", "sphere"} & set(points.description["experiment"])
     assert points.description["experiment"]["eta"] == 0.5
@@ -166,8 +189,10 @@ def test_files_without_anything_of_this_are_what_they_were(tmp_path):
 
 def test_a_coordinate_of_the_name_of_a_parameter_is_not_taken_for_it(tmp_path):
     """`batch` of one's own, as files of before may have it; refused where the problems have one that is stored."""
-    found = scan([random_problem(2, 2)], [0.0, 0.1], tmp_path / "a.h5", coordinates={"batch": [7], "tasks": [1.5]})
-    assert found.coordinates["batch"].tolist() == [7]
+    mine = {"batch": [7], "tasks": [1.5], "forgetting_1": ["no"]}
+    found = scan([random_problem(2, 2)], [0.0, 0.1], tmp_path / "a.h5", coordinates=mine)
+    assert {name: values.tolist() for name, values in found.coordinates.items()} == mine
+    assert "forgetting_1" not in found.summary
     assert open_scan(tmp_path / "a.h5").problem(0) == random_problem(2, 2)
     with pytest.raises(InputError, match="names without / and space that are not taken, but one is 'batch'"):
         scan([random_problem(2, 2, batch=2)], [0.0, 0.1], tmp_path / "b.h5", coordinates={"batch": [7]})
@@ -193,14 +218,13 @@ def test_functions_of_alpha_cannot_be_scanned(tmp_path):
         ("mixture", "2", "mixture must be at most 1"),
     ],
 )
-def test_what_is_no_schedule_in_a_file_is_refused(tmp_path, name, text, words):
+def test_what_is_no_schedule_in_a_file_is_refused(tmp_path, file_of_every_kind, name, text, words):
     """The file is named."""
-    kinds = every_kind()
-    scan([kinds[5], kinds[8], kinds[4]], [0.0], tmp_path / "scan.h5", keep="summary")
+    (tmp_path / "scan.h5").write_bytes(file_of_every_kind.read_bytes())
     with h5py.File(tmp_path / "scan.h5", "r+") as file:
-        file[name][2] = text
+        file[name][4] = text
     with pytest.raises(InputError) as refused:
-        open_scan(tmp_path / "scan.h5").problem(2)
+        open_scan(tmp_path / "scan.h5").problem(4)
     assert str(refused.value).startswith(str(tmp_path))
     assert words in str(refused.value)
 
