@@ -276,6 +276,13 @@ OTHERS = [
     (["sizes", "--alpha-min", "1"], ["alpha_min is of no use with spacing = 'linear'"]),
     (["theory", "--starts", "x"], ["--starts", "'x'"]),
     (["theory", "--starts", "-1"], ["starts must be at least 0"]),
+    (["theory", *_HYPERBOLIC], ["problem must not change with alpha for plateaus, but eta does"]),
+    (["theory", *_HYPERBOLIC, "--vary", "eta.scale=[1]"], ["problem must not change with alpha for a study, but eta"]),
+    (["theory", "--tasks", "{similarity=0}"], ["problem must not change with alpha for plateaus, but tasks does"]),
+    (
+        ["theory", "--rule", "kp", "--decay-v", "0.1"],
+        ["problem must not change with alpha for plateaus, but b does, with decay_v"],
+    ),
     (["theory", "--runs", "5"], ["runs is of no use", "unless N varies"]),
     (["theory", "--vary", "sigma=[0, 0.1]", "--starts", "3"], ["starts is of no use with vary"]),
     (["theory", "--vary", "sigma=[0, 0.1]", "--rtol", "1e-6"], ["rtol is of no use with vary sigma"]),

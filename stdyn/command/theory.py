@@ -1,6 +1,5 @@
 """stdyn theory"""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -49,14 +48,15 @@ def theory_command(experiment: Experiment, vary: tuple[str, ...], starts: int | 
     With --vary N the start must be symmetric: when runs leave its plateau, predicted, and by reduced runs at each N, as
     many as make 1e9 steps (16 to 1000), unless --runs says.
     """
+    from stdyn.analysis.escape import check_constant
     from stdyn.checks import number
     from stdyn.theory.expansion import check_smooth
 
     experiment.check()
     check_smooth(experiment.problem(experiment.rules[0]))
     if not vary:
-        if not isinstance(experiment.eta, Mapping):
-            number("eta", experiment.eta, 1e-300)
+        check_constant(experiment.problem(experiment.rules[0]), "plateaus")
+        number("eta", experiment.eta, 1e-300)
         refuse_options(("runs",), "theory, unless N varies")
         _study_one(experiment, 200 if starts is None else starts, output)
         return
@@ -112,10 +112,11 @@ def _study_against(quantity: str, values: Any, experiment: Experiment, output: O
     import numpy as np
 
     from stdyn.figures import theoryplot
-    from stdyn.scans.studies import study
+    from stdyn.scans.studies import studied, study
     from stdyn.scans.variations import Variations
 
     variations = Variations(experiment, {quantity: values})
+    studied(variations)  # before anything is made
     name = f"against_{quantity.replace('=', '_')}"
     figures = [f"{each}_{name}" for each in ("escape_rate", "plateau_length", "eps_g_infinity")]
     target = output.target(f"{name}.csv", figures)
