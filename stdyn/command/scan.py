@@ -71,6 +71,7 @@ def scan_command(
     from stdyn.scans.scanfile import kept_positions
     from stdyn.scans.scanning import scan
     from stdyn.scans.variations import Variations
+    from stdyn.simulation.runs import check_steps
 
     for key in tables["scan"]:
         check_name(key, _KEYS, "[scan] has no key")
@@ -85,8 +86,8 @@ def scan_command(
     why = f"solve = {shown(settings.get('solve', 'ode'))}"
     refuse_options(("runs", "normals") if by_ode else ("ode_method", "rtol"), why)
     solve, seed = _solver(experiment, settings.get("solve", "ode"), settings.get("max_steps"))
-    if experiment.flow and not by_ode:
-        raise InputError(f"flow must be False with {why}, which takes steps: gradient flow has none")
+    if not by_ode:
+        check_steps(experiment.problem("bp"))
     alphas, keep = experiment.alphas(), settings.get("keep", "all")
     kept_positions(keep, alphas)  # before any folder is made
     path = output or Path(f"data/{config.stem if config else 'scan'}.h5")

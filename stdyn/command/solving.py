@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +14,6 @@ from stdyn.model.experiment import Experiment
 from stdyn.progress import interactive
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from stdyn.checks import Array
     from stdyn.model.problem import Problem
     from stdyn.model.trajectory import Trajectory
@@ -52,14 +50,13 @@ class Job:
 
     def check(self) -> None:
         """Refuse what would not fit into memory, or what its solver cannot take, before any work starts."""
-        import numpy as np
-
-        from stdyn.simulation.runs import check_room
+        from stdyn.model.initial import coordinates
+        from stdyn.simulation.runs import check_room, check_steps
 
         if self.simulated:
             check_room(self.kind, self.problem, self.experiment.number_of_runs(self.kind), len(self.alphas))
-            one = replace(self, alphas=self.alphas[:1] * 0)
-            one._simulated(1, np.random.default_rng(0))  # no step: the simulators say for themselves what they need
+            check_steps(self.problem)
+            coordinates(self.problem.start, self.problem.N)  # refused if no vectors of N dimensions have the overlaps
 
     def found(self, path: Path) -> "tuple[Trajectory | Fluctuations, bool]":
         """What is in the file, and whether it is complete; refuses a file of another experiment."""
@@ -146,16 +143,12 @@ class Job:
             from stdyn.theory.fluctuations import fluctuations
 
             return fluctuations(problem, alphas, method=of.ode_method, rtol=of.rtol, progress=interactive())
-        count = of.number_of_runs(self.kind)
-        click.echo(f"{problem.rule}: {count} {self.kind} runs of N = {problem.N} to alpha = {alphas[-1]:g} …")
-        return self._simulated(count, of.rng(self.kind))
-
-    def _simulated(self, count: int, rng: "np.random.Generator") -> "Trajectory":
         from stdyn.simulation.runs import simulate_network, simulate_reduced
 
         simulate = {"network": simulate_network, "reduced": simulate_reduced}[self.kind]
-        normals = self.experiment.normals
-        return simulate(self.problem, self.alphas, count, rng=rng, normals=normals, progress=interactive())
+        count = of.number_of_runs(self.kind)
+        click.echo(f"{problem.rule}: {count} {self.kind} runs of N = {problem.N} to alpha = {alphas[-1]:g} …")
+        return simulate(problem, alphas, count, rng=of.rng(self.kind), normals=of.normals, progress=interactive())
 
 
 def _kept(interrupted: Interrupted, target: Target, seconds: float) -> str:
