@@ -1,5 +1,8 @@
 """Options and files that the command must refuse: what is given, and words of the answer beside the option's name."""
 
+import bad_protocols
+from bad_protocols import SCHEDULE, TASKS
+
 SMALL = ("--N", "30", "--K", "2", "--M", "2", "--alpha-max", "5", "--points", "11")
 LONG = "x" * 100_000
 DIGITS = "9" * 5000
@@ -17,63 +20,6 @@ def changed(options, *given):
 _WORD = ["", "hebb", "ФА", ESC, LONG]
 _NOT_A_RATE = [
     (word, "not a number or a table") for word in ("x", "", "1,5", LONG, "{kind=", "[0.1", DEEP, "1\nb = 2", ESC)
-]
-_SCHEDULE = [  # tables that are none
-    ("[0.5]", "must be a number"),
-    ("true", "must be a number"),
-    ('"0.5"', "must be a number"),
-    ("{}", "kind must be one of steps, linear"),
-    ('{kind="sine", value=1, scale=1}', "kind must be one of steps, linear, hyperbolic"),
-    ("{kind=3, value=1}", "kind must be one of"),
-    ('{kind="hyperbolic", value=1}', "has no 'scale'"),
-    ('{kind="hyperbolic", value=1, scale=1, end=0}', "has 'end'"),
-    ('{kind="hyperbolic", value=1, scale=0}', "scale must be positive"),
-    ('{kind="hyperbolic", value=-1, scale=1}', "value must be finite and at least 0"),
-    ('{kind="hyperbolic", value=nan, scale=1}', "value must be finite"),
-    ('{kind="power", value=1, scale=1, exponent=-1}', "exponent must be finite and at least 0"),
-    ('{kind="power", value="1", scale=1, exponent=1}', "value must be a number"),
-    ('{kind="exponential", value=1, scale=1, end=-1}', "end must be finite and at least 0"),
-    ('{kind="steps", at=[0, 5], value=[1]}', "value must have a number for each of the 2 of at"),
-    ('{kind="steps", at=[0, 5, 5], value=[1, 2, 3]}', "at must increase strictly, but at[1] = 5 is followed by 5"),
-    ('{kind="linear", at=[0, 9, 5], value=[1, 2, 3]}', "at must increase strictly, but at[1] = 9 is followed by 5"),
-    ('{kind="steps", at=[1, 5], value=[1, 2]}', "at must begin with 0"),
-    ('{kind="steps", at=[0, 5], value=[1, -2]}', "value[1] is -2"),
-    ('{kind="steps", at=[0, nan], value=[1, 2]}', "at must be finite"),
-    ('{kind="steps", at=[0, 5], value=[1, 1e40]}', "value must be from 0 to 1e+30"),
-    ('{kind="linear", at=5, value=1}', "at must have 1 axis"),
-    ('{kind="pieces", at=[0], value=0.5}', "value must be a list"),
-    ('{kind="pieces", at=[0, 5], value=[1, {kind="x"}]}', "kind must be one of"),
-    ('{kind="pieces", at=[0, 5], value=[1]}', "value must have an entry for each of the 2 of at"),
-]
-_TASKS = [
-    ("x", "not a table such as"),
-    ("{similarity=", "not a table such as"),
-    ("[1]", "must be a table such as {similarity"),
-    ("0.5", "must be a table such as {similarity"),
-    ("{}", "has no v_teacher"),
-    ("{at=[0, 5]}", "has no v_teacher"),
-    ("{heads=2}", "has no similarity"),
-    ("{similarity=0.5, wait=1}", "has 'wait'"),
-    ("{similarity=2}", "similarity must be at most 1"),
-    ("{similarity=nan}", "similarity must be finite"),
-    ('{similarity="x"}', "similarity must be a number"),
-    ("{similarity=-1.5}", "similarity must be finite and at least -1"),
-    ("{similarity=0.5, similarity_v=0.5}", "units must be at least 2"),
-    ("{similarity=0.5, at=[0, 5, 9]}", "M must be a multiple of 3"),
-    ("{similarity=0.5, at=[5, 9]}", "at must begin with 0"),
-    ("{similarity=0.5, at=[0, 0]}", "at must increase strictly"),
-    ("{similarity=0.5, at=5}", "at must have 1 axis"),
-    ("{similarity=0.5, heads=2}", "outputs must be 2"),
-    ("{similarity=0.5, heads=3}", "heads must be 1 or as many as tasks"),
-    ("{v_teacher=[1, 0]}", "v_teacher must have 2 or 3 axes"),
-    ("{v_teacher=[[1, 0], [0]]}", "v_teacher must be an array of numbers"),
-    ("{v_teacher=[[1, 0, 1], [0, 1, 1]], at=[0, 5]}", "v_teacher of the shape"),
-    ("{v_teacher=[[1, 0], [0, 1]]}", "at must"),
-    ("{v_teacher=[[1, 0], [0, 1]], at=[0]}", "at must have an alpha for each of the 2 tasks"),
-    ("{v_teacher=[[1, 0], [0, 1]], at=[0, 5, 5], order=[0, 1, 0]}", "at must increase strictly"),
-    ("{v_teacher=[[1, 0], [0, 1]], at=[0, 5], order=[0, 2]}", "order[1] must be at most 1"),
-    ("{v_teacher=[[1, 0], [0, 1]], at=[0, 5], weights=[[1, 1], [1, 1]]}", "weights must have shape"),
-    ("{v_teacher=[[1, 0], [0, 1]], at=[0, 5], weights=[[1], [-1]]}", "weights must not be negative"),
 ]
 _NOT_A_NUMBER = [("x", "not a valid float"), ("", "not a valid float"), ("1,5", "not a valid float"), (LONG, "float")]
 _RATE = [("-0.1", "at least 0"), ("nan", "finite"), ("inf", "finite"), ("1e308", "at most 1e+30"), ("1e400", "finite")]
@@ -120,14 +66,14 @@ EXPERIMENT = {  # option: [(value, words of the answer)]
     "activation": [*_words("must be one of erf"), ("none.py:g", "there is no file none.py")],
     "activation-teacher": [*_words("must be one of erf"), (".:g", "must be one of")],
     "quadrature": [*_integer("1024"), ("3000", "power of 2"), ("4096", "no use with activation")],
-    "eta": [*_RATE, *_NOT_A_RATE, *_SCHEDULE],
-    "eta-v": [*_RATE, *_SCHEDULE[-4:]],
-    "sigma": [*_RATE, *_SCHEDULE[5:9]],
-    "decay": [*_RATE, *_SCHEDULE[9:11]],
-    "decay-v": [*_RATE, _SCHEDULE[16]],
-    "drift": [*_RATE, *_NOT_A_RATE[:2], _SCHEDULE[15]],
+    "eta": [*_RATE, *_NOT_A_RATE, *SCHEDULE],
+    "eta-v": [*_RATE, *SCHEDULE[-4:]],
+    "sigma": [*_RATE, *SCHEDULE[5:9]],
+    "decay": [*_RATE, *SCHEDULE[9:11]],
+    "decay-v": [*_RATE, SCHEDULE[16]],
+    "drift": [*_RATE, *_NOT_A_RATE[:2], SCHEDULE[15]],
     "mixture": [("0.5", "no use with rule"), ("x", "not a number or a table")],
-    "tasks": _TASKS,
+    "tasks": TASKS,
     "batch": _integer("0"),
     "flow": [("1", "does not take a value")],
     "sphere": [("true", "does not take a value")],
@@ -199,8 +145,6 @@ TRAINING = {
     "measured": _integer("0")[:-1],
 }
 
-_HYPERBOLIC = ("--eta", '{kind="hyperbolic", value=1, scale=50}')
-
 # Options of single commands, and of more than one that do not go together: (command line, words).
 OTHERS = [
     (["integrate", "--rule", "both"], ["rule must be", "compare"]),
@@ -235,37 +179,6 @@ OTHERS = [
     (["integrate", "-o", "{folder}/new/" + 300 * "x"], ["xxx"]),
     (["simulate", "--rtol", "1e-6"], ["--rtol"]),
     (["simulate", "--method", "both"], ['method must be "network" or "reduced" here', "stdyn compare"]),
-    (
-        ["simulate", "--N", "3", "--start", "prepared"],
-        ["N must be at least the rank of [[Q, R], [R.T, T]], 4, but is 3"],
-    ),
-    (["simulate", "--N", "2", "--drift", "0.1"], ["drift needs an N above M = 2"]),
-    (["sizes", "--sizes", "[3, 100, 200]", "--start", "prepared"], ["N must be at least the rank"]),
-    (["simulate", "--decay", "31"], ["decay must be at most N = 30"]),
-    (["simulate", "--flow"], ["flow must be False for a simulation, which takes steps"]),
-    (["simulate", "--method", "reduced", "--flow"], ["flow must be False for a simulation, which takes steps"]),
-    (["compare", "--flow"], ["flow must be False for a simulation, which takes steps"]),
-    (["sizes", "--flow"], ["flow must be False for a simulation, which takes steps"]),
-    (["scan", "--flow", "--solve", "reduced"], ["flow must be False for a simulation, which takes steps"]),
-    (["integrate", "--flow", "--batch", "3"], ["batch must be 1 with flow = True", "3"]),
-    (["integrate", "--flow", "--no-flow"], ["--flow and --no-flow exclude each other"]),
-    (["integrate", "--sphere", "--no-sphere"], ["--sphere and --no-sphere exclude each other"]),
-    (["integrate", "--sphere", "--q", "0", "--start", "prepared"], ["sphere must keep", "Q[0,0] is 0"]),
-    (
-        ["integrate", "--rule", "mixed"],
-        ['mixture, the part of v in the backward weights, is needed with rule = "mixed"'],
-    ),
-    (["integrate", "--rule", "mixed", "--mixture", "1.5"], ["mixture must be at most 1, but is 1.5"]),
-    (["integrate", "--rule", "mixed", "--mixture", "-0.5"], ["mixture must be finite and at least 0"]),
-    (
-        ["integrate", "--rule", "mixed", "--mixture", '{kind="linear", at=[0, 1], value=[0.5, 2]}'],
-        ["mixture must be at most 1", "is 2 at its largest"],
-    ),
-    (["integrate", "--rule", "kp", "--mixture", "0.5"], ["mixture is of no use with rule = 'kp', but is 0.5"]),
-    (["integrate", "--tasks", "{similarity=0}", "--teacher", "graded"], ["teacher is of no use with tasks = {"]),
-    (["integrate", "--tasks", "{similarity=0}", "--v-teacher", "2"], ["v_teacher is of no use with tasks = {"]),
-    (["integrate", "--tasks", "{similarity=0}", "--T", "[[1, 0], [0, 1]]"], ["T is of no use with tasks = {"]),
-    (["integrate", "--tasks", "{v_teacher=[[1, 0]]}", "--v-teacher", "2"], ["v_teacher is of no use with tasks = {"]),
     (["compare", "--runs", "1"], ["runs must be at least 2"]),
     (["compare", "--method", "network", "--reduced-runs", "5"], ["reduced_runs is of no use with method = 'network'"]),
     (["compare", "--method", "reduced", "--reduced-runs", "5"], ["runs is of no use with method = 'reduced'"]),
@@ -282,13 +195,6 @@ OTHERS = [
     (["sizes", "--alpha-min", "1"], ["alpha_min is of no use with spacing = 'linear'"]),
     (["theory", "--starts", "x"], ["--starts", "'x'"]),
     (["theory", "--starts", "-1"], ["starts must be at least 0"]),
-    (["theory", *_HYPERBOLIC], ["problem must not change with alpha for plateaus, but eta does"]),
-    (["theory", *_HYPERBOLIC, "--vary", "eta.scale=[1]"], ["problem must not change with alpha for a study, but eta"]),
-    (["theory", "--tasks", "{similarity=0}"], ["problem must not change with alpha for plateaus, but tasks does"]),
-    (
-        ["theory", "--rule", "kp", "--decay-v", "0.1"],
-        ["problem must not change with alpha for plateaus, but b does, with decay_v"],
-    ),
     (["theory", "--runs", "5"], ["runs is of no use", "unless N varies"]),
     (["theory", "--vary", "sigma=[0, 0.1]", "--starts", "3"], ["starts is of no use with vary"]),
     (["theory", "--vary", "sigma=[0, 0.1]", "--rtol", "1e-6"], ["rtol is of no use with vary sigma"]),
@@ -334,30 +240,6 @@ OTHERS = [
     (["scan", "--retry-failed=1"], ["--retry-failed", "does not take a value"]),
     (["scan", "--retry-failed", "no"], ["no cannot be read"]),
     (["scan", "--vary", "N=[0, 100]"], ["N must be at least 1"]),
-    (["scan", "--vary", "eta.scale=[1]"], ["eta.scale cannot vary: eta must be the table of a schedule, but is 0.5"]),
-    (["scan", "--vary", "tasks.similarity=[1]"], ["tasks.similarity cannot vary: tasks must be the table of tasks"]),
-    (["scan", "--vary", "eta.scale=[1, 0]", *_HYPERBOLIC], ["eta.scale = 0: eta: scale must be positive, but is 0"]),
-    (["scan", "--vary", "eta.scale=[-1]", *_HYPERBOLIC], ["eta.scale = -1: eta: scale must be finite and at least 0"]),
-    (["scan", "--vary", "eta.value[1]=[1]", *_HYPERBOLIC], ["eta.value[1] is no number of eta = {'kind'"]),
-    (["scan", "--vary", "eta.exponent=[1]", *_HYPERBOLIC], ["eta.exponent = 1: eta: ", "has 'exponent'"]),
-    (
-        ["scan", "--vary", "eta.kind=[1]", *_HYPERBOLIC],
-        ["eta.kind must be a single number of eta, but is 'hyperbolic'"],
-    ),
-    (["scan", "--vary", "eta..scale=[1]", *_HYPERBOLIC], ["there is no quantity 'eta..scale'"]),
-    (
-        ["scan", "--eta", '{kind="steps", at=[0, 5], value=[1, 2]}', "--vary", "eta.at[1]=[3, 0]"],
-        ["eta.at[1] = 0: eta: at must increase strictly"],
-    ),
-    (["scan", "--tasks", "{similarity=0}", "--vary", "tasks.heads=[2]"], ["tasks.heads cannot vary", "same shapes"]),
-    (["scan", "--tasks", "{similarity=0}", "--vary", "tasks.similarity=[0, 2]"], ["tasks.similarity = 2", "at most 1"]),
-    (["scan", "--tasks", "{similarity=0}", "--vary", "v_teacher[0]=[2]"], ["v_teacher[0] would change nothing"]),
-    (["scan", "--vary", 'rule=["fa", "dfa"]'], ["rule must be one of fa, bp, kp, mixed, but is 'dfa'"]),
-    (["scan", "--vary", 'rule=["fa", "mixed"]'], ["mixture", "is needed with rule"]),
-    (["scan", "--vary", "mixture=[0.5]"], ["mixture would change nothing: it is of rule mixed, but rule is fa, bp"]),
-    (["scan", "--rule", "mixed", "--vary", "mixture=[0.5, 1.5]"], ["mixture must be at most 1, but is 1.5"]),
-    (["scan", "--vary", "batch=[0]"], ["batch must be at least 1"]),
-    (["scan", "--vary", "batch=[2.5]"], ["batch must be an integer"]),
     (["scan", "--vary", "eta=[1e308]"], ["eta must be at most"]),
     (["compare", "--fluctuations=1"], ["--fluctuations", "does not take a value"]),
     (["compare", "--fluctuations", "yes"], ["yes"]),
@@ -369,6 +251,7 @@ OTHERS = [
     (["integrate", "-o", ""], ["--output", "must not be empty"]),
     (["scan", ""], ["CONFIG.toml", "must not be empty"]),
     (["compare", "--write-config", "{folder}/text.h5"], ["text.h5 exists"]),
+    *bad_protocols.OTHERS,
 ]
 PLAIN = [  # commands that are complete
     (["learn"], ["'learn'"]),
