@@ -109,8 +109,9 @@ class Experiment(Frozen):
         super().__post_init__()
         usual = 1.0 if self.flow is True else 0.5
         self._set(**{name: usual for name in ("eta", "eta_v") if getattr(self, name) is None})
-        tables = [f.name for f in fields(self) if f.metadata.get("kind") in ("rate", "table")]
-        self._set(**{name: _described(name, getattr(self, name)) for name in tables})
+        for name in _TABLES:
+            if hasattr(type(getattr(self, name)), "description"):
+                self._set(**{name: _described(name, getattr(self, name))})
         if isinstance(self.rule, str) and self.rule == "dfa":
             from stdyn.model.rules import DFA
 
@@ -306,7 +307,7 @@ class Experiment(Frozen):
 
     def _teacher(self, M: int) -> "tuple[Array, Tasks | None]":
         """T and the tasks; that of teachers that are similar is made with them."""
-        from stdyn.checks import frozen_array
+        from stdyn.checks import check_memory, frozen_array
         from stdyn.model import initial
         from stdyn.model.tasks import Tasks, similar
 
@@ -325,6 +326,7 @@ class Experiment(Frozen):
                     raise InputError(
                         f"M must be a multiple of {count}, as it counts the units of all tasks, but is {M}"
                     )
+                check_memory(f"at, of {count} tasks,", 8.0 * count * M * (1 if table.get("heads", 1) == 1 else count))
                 T, tasks = similar(M // count, **table)
             else:
                 tasks = Tasks(**table)
@@ -338,14 +340,13 @@ class Experiment(Frozen):
         return T, tasks
 
 
+_TABLES = tuple(f.name for f in fields(Experiment) if f.metadata.get("kind") in ("rate", "table"))
 _OF_TASKS = ("v_teacher", "at", "weights", "order")
 _OF_SIMILAR = ("similarity", "similarity_v", "at", "heads", "v_teacher")
 
 
 def _described(name: str, value: Any) -> Any:
     """The table of a schedule or of tasks that are given as such."""
-    if not hasattr(type(value), "description"):
-        return value
     try:
         return value.description
     except InputError as error:  # of a Python function

@@ -249,7 +249,8 @@ class Variations(Frozen, Sequence[Problem]):
     def _check_together(self, experiment: Experiment) -> None:
         """Refuse rules that the experiment cannot have, and numbers that its schedules and tasks cannot."""
         for rule in self._rules:
-            experiment.problem(rule)
+            if rule not in experiment.rules:
+                experiment.problem(rule)
         values = {part: each for name, each in (self.axes | self.samples).items() for part in parts(name)}
         places = {name: found for name in values if (found := tables.parse(name)) is not None}
         starts = [(of, path[0]) for of, path in places.values()]
