@@ -168,12 +168,12 @@ FUNCTIONS = [
     (
         partial(call, stdyn.Problem, PROBLEM),
         {
-            "eta": [*NUMBER, (1e308, "at most")],
-            "eta_v": NUMBER[:3],
+            "eta": [(None, "is needed"), *[row for row in NUMBER if row[0] is not None], (1e308, "at most")],
+            "eta_v": [(None, "is needed"), NUMBER[0], NUMBER[2]],
             "sigma": NUMBER[9:14],
             "decay": NUMBER[:3],
             "decay_v": NUMBER[-3:],
-            "N": [*INTEGER, (3, "at least K + M = 4")],
+            "N": INTEGER,
             "b": NOT_NUMBERS[1:],
             "rule": NAME,
             "activation": [*NAME, (np.tanh, "name"), (Odd(), "cannot be shown")],
@@ -211,7 +211,7 @@ FUNCTIONS = [
         partial(call, stdyn.initial.random_weights, RANDOM),
         {
             "K": INTEGER[:2],
-            "N": [*INTEGER[:3], (3, "at least K + M = 4")],
+            "N": [*INTEGER[:3], (1, "at least the rank of T, 2")],
             "q": NUMBER[:3],
             "rng": GENERATOR,
             "teacher": [("odd", "must be")],

@@ -357,7 +357,7 @@ FUNCTIONS = [
         lambda **vary: stdyn.Variations(stdyn.Experiment(K=2, M=2), vary),
         {
             "eta": [
-                *[([value], words) for value, words in NUMBER if not isinstance(value, list)],
+                *[([value], words) for value, words in NUMBER if not isinstance(value, list | type(None))],
                 (3, "list of values"),
                 ("0.1", "list of values"),
                 (None, "list of values"),

@@ -1,7 +1,7 @@
 """Options and files that the command must refuse: what is given, and words of the answer beside the option's name."""
 
-import bad_protocols
-from bad_protocols import SCHEDULE, TASKS
+import bad_tables
+from bad_tables import SCHEDULE, TASKS
 
 SMALL = ("--N", "30", "--K", "2", "--M", "2", "--alpha-max", "5", "--points", "11")
 LONG = "x" * 100_000
@@ -251,7 +251,7 @@ OTHERS = [
     (["integrate", "-o", ""], ["--output", "must not be empty"]),
     (["scan", ""], ["CONFIG.toml", "must not be empty"]),
     (["compare", "--write-config", "{folder}/text.h5"], ["text.h5 exists"]),
-    *bad_protocols.OTHERS,
+    *bad_tables.OTHERS,
 ]
 PLAIN = [  # commands that are complete
     (["learn"], ["'learn'"]),

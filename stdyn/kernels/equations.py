@@ -5,7 +5,7 @@ import numpy as np
 from stdyn.kernels.algebra import covariance, output_weights, overlaps
 from stdyn.kernels.averages import averages
 from stdyn.kernels.compile import compiled
-from stdyn.kernels.parameters import backward, named, weighted
+from stdyn.kernels.parameters import backward, named
 from stdyn.kernels.state import pack, unpack
 
 
@@ -13,8 +13,7 @@ from stdyn.kernels.state import pack, unpack
 def _changes(p, R, Q, v):
     """dR/dalpha (K, M), the upper triangle of dQ/dalpha (K, K), and dv/dalpha (K, O)."""
     (K, M), O = R.shape, v.shape[1]
-    back = weighted(backward(p, v), p.m)
-    G, H, h = averages(p, covariance(R, Q, p.T), output_weights(v, p.v_teacher), back)
+    G, H, h = averages(p, covariance(R, Q, p.T), output_weights(v, p.v_teacher), backward(p, v))
     dR, dQ, dv = np.empty((K, M)), np.empty((K, K)), np.empty((K, O))
     for i in range(K):
         for n in range(M):

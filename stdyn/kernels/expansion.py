@@ -10,7 +10,7 @@ from stdyn.kernels.averages import analytic, averages
 from stdyn.kernels.compile import compiled
 from stdyn.kernels.deltas import errors
 from stdyn.kernels.equations import drift
-from stdyn.kernels.parameters import backward, named, weighted
+from stdyn.kernels.parameters import backward, named
 from stdyn.kernels.state import pack, place_Q, place_R, place_v, unpack
 
 _STEP = 3e-4  # of first differences: errors h^4 f^(5)/30 and 1e-16/h, both below 1e-10 here
@@ -125,7 +125,7 @@ def finite_size_drift(w, parameters):
     (K, O), M = p.b.shape, p.T.shape[0]
     R, Q_across, v = unpack(w, K, M, O)
     Q_along = overlaps(overlaps(R, p.T_inverse), R)
-    u, b = output_weights(v, p.v_teacher), weighted(backward(p, v), p.m)
+    u, b = output_weights(v, p.v_teacher), backward(p, v)
     G, H, _ = averages(p, covariance(R, plus(Q_along, 1.0, Q_across), p.T), u, b)
     _, H_more, _ = averages(p, covariance(R, plus(Q_along, 1 + _STEP, Q_across), p.T), u, b)
     _, H_less, _ = averages(p, covariance(R, plus(Q_along, 1 - _STEP, Q_across), p.T), u, b)
@@ -159,7 +159,7 @@ def diffusion(w, roots, g, parameters):
     (K, O), M, L = p.b.shape, p.T.shape[0], len(w)
     R, Q_across, v = unpack(w, K, M, O)
     mean = unpack(drift(w, parameters), K, M, O)
-    u, back = output_weights(v, p.v_teacher), weighted(backward(p, v), p.m)
+    u, back = output_weights(v, p.v_teacher), backward(p, v)
     along = overlaps(R, roots[1])
     z, g_z, g_prime = np.empty((K + M, _TOGETHER)), np.empty((K + M, _TOGETHER)), np.empty((K + M, _TOGETHER))
     across, delta, Delta = np.empty((K, _TOGETHER)), np.empty((K, _TOGETHER)), np.empty((O, _TOGETHER))

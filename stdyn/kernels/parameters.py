@@ -11,11 +11,12 @@ RATES = ("eta", "eta_v", "sigma", "decay", "decay_v", "drift")  # those of a pro
 # How `rates` stand: those of a problem, then what its rule and regime make of them, see Parameters.
 COLUMNS = (*RATES, "of_v", "of_b", "square", "sphere")
 ETA, ETA_V, SIGMA, DECAY, DECAY_V, DRIFT, OF_V, OF_B, SQUARE, SPHERE = range(len(COLUMNS))
+WEIGHTS = len(COLUMNS)  # from here on the weights m of the outputs' losses
 
 # How the parameters cross from Python: a plain tuple of few arrays, which numba takes apart in half of the time of a
-# named one: (T and T^+, v_teacher, b, m, rates, codes, table). The rates are of one alpha, or in simulations a row for
-# each step.
-Plain = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+# named one: (T and T^+, v_teacher, b, rates, codes, table). The rates are of one alpha, or in simulations a row for a
+# step.
+Plain = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
 
 class Parameters(NamedTuple):
@@ -43,10 +44,10 @@ class Parameters(NamedTuple):
 @inlined
 def named(plain):
     """The parameters of a problem, at one alpha, from the tuple in which they cross from Python."""
-    T, v_teacher, b, m, rates, codes, table = plain
+    T, v_teacher, b, rates, codes, table = plain
     row = rates[0]
     return Parameters(
-        T[0], T[1], v_teacher, b, m,
+        T[0], T[1], v_teacher, b, row[WEIGHTS:],
         row[0], row[1], row[2], row[3], row[4], row[5], row[6], row[7], row[8], row[9],
         codes, table,
     )  # fmt: skip
@@ -55,7 +56,7 @@ def named(plain):
 @inlined
 def rates_of(plain):
     """The rates (rows, columns), a row for each step or one for all; ETA, ETA_V, … are the columns."""
-    return plain[4]
+    return plain[3]
 
 
 @inlined
@@ -66,19 +67,9 @@ def rows(table):
 
 @compiled
 def backward(p, v):
-    """The weights (K, O) by which errors go back, of_v v + of_b b: the learning rule."""
+    """The weights (K, O) by which errors go back, (of_v v_io + of_b b_io) m_o: the learning rule."""
     weights = np.empty(v.shape)
     for i in range(v.shape[0]):
         for o in range(v.shape[1]):
-            weights[i, o] = p.of_v * v[i, o] + p.of_b * p.b[i, o]
+            weights[i, o] = (p.of_v * v[i, o] + p.of_b * p.b[i, o]) * p.m[o]
     return weights
-
-
-@compiled
-def weighted(b, m):
-    """b_io m_o: backward weights, or averages, of outputs whose losses have the weights m."""
-    product = np.empty(b.shape)
-    for i in range(b.shape[0]):
-        for o in range(b.shape[1]):
-            product[i, o] = b[i, o] * m[o]
-    return product

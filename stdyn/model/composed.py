@@ -1,7 +1,7 @@
 """Schedules that are made of others, or of a Python function."""
 
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import inf, isfinite, nan
@@ -28,7 +28,10 @@ class Pieces(Schedule):
             raise InputError(f"value must have an entry for each of the {len(at)} of at, but has {len(self.value)}")
         found: dict[float, Schedule] = {}  # by where they begin: each jump is such a place, which rounding cannot miss
         for begin, end, part in _spans(at.tolist(), self.value):
-            found |= {begin + each: rest for each, rest in _unbroken(part) if begin + each < end}
+            for each, rest in _unbroken(part):
+                if begin + each >= end:
+                    break
+                found[begin + each] = rest
         self._set(at_=np.array(list(found)), value=tuple(found.values()))
         object.__setattr__(self, "_begins", list(found))
 
@@ -92,15 +95,16 @@ def _spans(begins: list[float], parts: Sequence[Schedule]) -> list[tuple[float, 
     return list(zip(begins, [*begins[1:], inf], parts, strict=True))
 
 
-def _unbroken(schedule: Schedule) -> list[tuple[float, Schedule]]:
-    """Parts of a schedule that do not jump, and where they begin."""
+def _unbroken(schedule: Schedule) -> Iterator[tuple[float, Schedule]]:
+    """Parts of a schedule that do not jump, in their order, and where they begin."""
     if isinstance(schedule, Pieces):
-        return list(zip(schedule.at_.tolist(), schedule.value, strict=True))
-    if isinstance(schedule, Steps):
-        return [(at, Steps([0.0], [value])) for at, value in zip(*schedule._lists, strict=True)]  # type: ignore[arg-type,attr-defined]
-    if isinstance(schedule, Function):
-        return [(at, schedule.shifted(at)) for at in (0.0, *schedule.breaks)]
-    return [(0.0, schedule)]
+        yield from zip(schedule.at_.tolist(), schedule.value, strict=True)
+    elif isinstance(schedule, Steps):
+        yield from ((at, Steps([0.0], [schedule.at(at)])) for at in schedule.at_.tolist())  # type: ignore[arg-type]
+    elif isinstance(schedule, Function):
+        yield from ((at, schedule.shifted(at)) for at in (0.0, *schedule.breaks))
+    else:
+        yield 0.0, schedule
 
 
 @dataclass(frozen=True, eq=False, repr=False)

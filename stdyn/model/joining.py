@@ -162,7 +162,11 @@ def _one_rate(first: Rate | None, other: Rate | None, end: float) -> Rate | None
     parts = list(zip(whole.at_.tolist(), whole.value, strict=True))  # type: ignore[attr-defined]
     if any(part.kind != "steps" for _, part in parts):
         return whole
-    return steps([at for at, _ in parts], [part.at(0.0) for _, part in parts])
+    values = [part.at(0.0) for _, part in parts]
+    kept = [j for j, value in enumerate(values) if j == 0 or value != values[j - 1]]
+    if len(kept) == 1 and not isinstance(first, Schedule):
+        return first
+    return steps([parts[j][0] for j in kept], [values[j] for j in kept])
 
 
 def _one_list(first: Problem, other: Problem, end: float) -> Tasks | None:
@@ -224,3 +228,11 @@ def _parts(attributes: dict[str, Any], begin: float) -> list[dict[str, Any]]:
         return [{"from": begin} | own]
     parts = json.loads(attributes["joined"])["parts"]
     return [own | part | {"from": begin + part["from"]} for part in parts]
+
+
+def begins_of_parts(attributes: dict[str, Any]) -> list[float]:
+    """The alphas from which on the parts are that a trajectory is joined of; one if it is not."""
+    try:
+        return [float(part["from"]) for part in _parts(attributes, 0.0)]
+    except (ValueError, TypeError, KeyError):  # JSON, but nobody's parts
+        return [0.0]

@@ -250,12 +250,10 @@ class Problem(Frozen):
     def parameters_with(self, of_law: np.ndarray) -> Plain:
         """The parameters of kernels (stdyn/kernels/parameters.py), with the table of a law of averages."""
         start, protocol = self.start, self.protocol
-        v_teacher, m = protocol.task(0.0)
         return (
             np.array([start.T, np.linalg.pinv(start.T, hermitian=True)], dtype=float),
-            v_teacher,
+            protocol.task(0.0)[0],
             np.array(protocol.backward.B.reshape(start.K, -1)),
-            m,
             protocol.row(0.0)[None],
             codes(*self.activations),
             of_law,

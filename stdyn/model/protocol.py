@@ -7,7 +7,7 @@ import numpy as np
 
 from stdyn.checks import Array
 from stdyn.errors import InputError
-from stdyn.kernels.parameters import COLUMNS, DECAY_V, OF_B, OF_V, Plain
+from stdyn.kernels.parameters import COLUMNS, DECAY_V, OF_B, OF_V, WEIGHTS, Plain
 from stdyn.model.composed import Function
 from stdyn.model.rules import Backward
 from stdyn.model.schedule import value_at
@@ -69,14 +69,13 @@ class Protocol(Frozen):
         return np.array(self.v_teacher[which]), np.array(self.m[which])
 
     def row(self, alpha: float) -> Array:
-        """The rates at alpha."""
-        return np.array([value_at(each, alpha) for each in self.columns])
+        """The rates at alpha, and then m."""
+        return np.array([*(value_at(each, alpha) for each in self.columns), *self.task(alpha)[1]])
 
     def at(self, alpha: float, parameters: Plain) -> Plain:
         """The parameters of kernels with what holds at alpha; nothing in those given is changed."""
-        T, _, b, _, _, codes, table = parameters
-        v_teacher, m = self.task(alpha)
-        return T, v_teacher, b, m, self.row(alpha)[None], codes, table
+        T, _, b, _, codes, table = parameters
+        return T, self.task(alpha)[0], b, self.row(alpha)[None], codes, table
 
     def piece(self, begin: float, end: float, parameters: Plain) -> "Piece":
         """The parameters from one break to the next."""
@@ -85,15 +84,16 @@ class Protocol(Frozen):
         return Piece(there, changing, nextafter(end, 0.0))
 
     def rows(self, steps: np.ndarray, N: int, kept: float) -> Array:
-        """The rates of steps that follow each other (steps, columns), or one row if nothing changes.
+        """The rates of steps of one task that follow each other (steps, columns), or one row if no rate changes.
 
         `kept` is what decay has left until the first step of a weight that nothing else moves: in a run the product of
         1 - decay_v / N over the steps, where theory has an exponential.
         """
-        if not self.schedules:
-            return self.row(0.0)[None]
         alphas = steps / N
-        rows = np.empty((len(steps), len(COLUMNS)))
+        if not self.schedules:
+            return self.row(float(alphas[0]))[None]
+        rows = np.empty((len(steps), WEIGHTS + self.m.shape[1]))
+        rows[:, WEIGHTS:] = self.task(float(alphas[0]))[1]
         for j, each in enumerate(self.columns):
             if not isinstance(each, Remaining):
                 rows[:, j] = each(alphas) if isinstance(each, Schedule) else each
@@ -135,19 +135,19 @@ def _of_function(schedule: Schedule) -> bool:
     return isnan(schedule.largest) or isinstance(schedule, Function)
 
 
-@dataclass(frozen=True, eq=False)
 class Piece:
     """The parameters of kernels between two breaks: constant, but for the columns that change."""
 
-    parameters: Plain
-    changing: list[tuple[int, Schedule]]
-    below: float  # where a schedule has not jumped yet, though the solver's last stage is at the jump
+    def __init__(self, parameters: Plain, changing: list[tuple[int, Schedule]], below: float) -> None:
+        self.parameters, self.changing = parameters, changing
+        self._below = below  # where a schedule has not jumped yet, though the solver's last stage is at the jump
+        self._row, self._values = parameters[3][0], [(j, schedule.at) for j, schedule in changing]
 
     def at(self, alpha: float) -> Plain:
         """The parameters at alpha; the same arrays at every call, filled anew."""
-        if self.changing:
-            alpha = min(alpha, self.below)
-            row = self.parameters[4][0]
-            for j, schedule in self.changing:
-                row[j] = schedule.at(alpha)
+        alpha, row = float(alpha), self._row
+        if alpha > self._below:
+            alpha = self._below
+        for j, value in self._values:
+            row[j] = value(alpha)
         return self.parameters

@@ -6,8 +6,10 @@ import numpy as np
 
 from stdyn.checks import Array
 from stdyn.kernels.parameters import RATES
+from stdyn.model.joining import begins_of_parts
 from stdyn.model.problem import Problem
 from stdyn.model.schedule import text
+from stdyn.model.shapes import short
 from stdyn.text import listing
 
 Trajectory = Any  # the class, which stands on this module
@@ -37,6 +39,9 @@ def summary(trajectory: Trajectory) -> str:
         lines["solver gave up"] = f"at alpha = {trajectory.failed_at:g}"
     for name, value in trajectory.attributes.items():
         lines[name] = f"{value:g}" if isinstance(value, float) else str(value)
+    if "joined" in trajectory.attributes:
+        begins = begins_of_parts(trajectory.attributes)
+        lines["joined"] = f"{len(begins)} parts, from alpha = {short(begins)[1:-1]}"
     return listing(lines)
 
 

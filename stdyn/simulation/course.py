@@ -34,9 +34,8 @@ class Course:
         rows = self._protocol.rows(np.arange(step, max(until, step + 1)), self._N, kept)
         if 0 < len(rows) == until - step:
             self._kept = until, rows[-1, OF_B] * (1 - rows[-1, DECAY_V] / self._N)
-        T, _, b, _, _, codes, table = self._whole
-        v_teacher, m = self._protocol.task(step / self._N)
-        return (T, v_teacher, b, m, rows, codes, table), until
+        T, _, b, _, codes, table = self._whole
+        return (T, self._protocol.task(step / self._N)[0], b, rows, codes, table), until
 
 
 def _first_step(alpha: float, N: int) -> int:

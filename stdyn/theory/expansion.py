@@ -16,7 +16,7 @@ from stdyn.checks import Array
 from stdyn.errors import InputError
 from stdyn.kernels import equations
 from stdyn.kernels import expansion as kernels
-from stdyn.kernels.parameters import DECAY_V, DRIFT, OF_B, SPHERE, Plain
+from stdyn.kernels.parameters import DECAY_V, DRIFT, OF_B, SPHERE, WEIGHTS, Plain
 from stdyn.model import averages
 from stdyn.model.initial import root
 from stdyn.model.problem import Problem
@@ -79,15 +79,15 @@ class Expansion:
     @property
     def _row(self) -> Array:
         """The rates."""
-        return self.parameters[4][0]
+        return self.parameters[3][0]
 
     @property
     def _student(self) -> Plain:
         """The parameters of the student's step alone: the teacher rests, and nothing is brought back to the sphere."""
-        T, v_teacher, b, m, rates, codes, table = self.parameters
+        T, v_teacher, b, rates, codes, table = self.parameters
         alone = rates.copy()
         alone[:, [DRIFT, SPHERE]] = 0.0
-        return T, v_teacher, b, m, alone, codes, table
+        return T, v_teacher, b, alone, codes, table
 
     @property
     def size(self) -> int:
@@ -219,14 +219,14 @@ class Expansion:
 
     def _by_shift_of_b(self, w: Array) -> Array:
         """What `shift_of_b` makes of the drift."""
-        T, v_teacher, B, m, rates, codes, table = self._student
+        T, v_teacher, B, rates, codes, table = self._student
         shift = self.shift_of_b
         if not shift.any():
             return np.zeros_like(w)
         row = rates.copy()
         row[:, OF_B] = 1.0  # B is what there is of it, and what is added to it
         further, back = (
-            equations.drift(w, (T, v_teacher, rates[0, OF_B] * B + h * shift, m, row, codes, table))
+            equations.drift(w, (T, v_teacher, rates[0, OF_B] * B + h * shift, row, codes, table))
             for h in (_STEP, -_STEP)
         )
         return (further - back) / (2 * _STEP)
@@ -267,7 +267,7 @@ class Expansion:
     def eps_g(self, w: Array) -> Array:
         """The generalization error of states (..., L), smooth: rounding may leave it below zero."""
         R, Q, v = self.order_parameters(w)
-        v_teacher, weights = self.parameters[1], np.sqrt(self.parameters[3])
+        v_teacher, weights = self.parameters[1], np.sqrt(self._row[WEIGHTS:])
         return averages.eps_g_formula(R, Q, self.T, v * weights, v_teacher * weights, self.problem.activations)
 
     def _step(self, w: Array) -> float:

@@ -124,10 +124,12 @@ class Equations:
     def enter(self, begin: float, end: float) -> None:
         """From here on they are those between these breaks."""
         self._piece = self._protocol.piece(begin, end, self._whole)
+        self._changing = bool(self._piece.changing)
+        self._parameters = self._piece.parameters
 
     def unknown(self, alpha: float) -> str:
         """The rates that are no number a step of rounding after alpha, in words; "" if all are."""
-        wrong = np.flatnonzero(np.isnan(self._piece.at(alpha + 64 * np.spacing(alpha))[4][0]))
+        wrong = np.flatnonzero(np.isnan(self._piece.at(alpha + 64 * np.spacing(alpha))[3][0]))
         return f"{', '.join(COLUMNS[j] for j in wrong)} is no number of at least 0" if wrong.size else ""
 
     def reduced(self, w: Array) -> Array:
@@ -144,10 +146,11 @@ class Equations:
 
     def __call__(self, alpha: float, s: Array) -> Array:
         """ds/dalpha"""
-        parameters = self._piece.at(alpha)
+        if self._changing:
+            self._piece.at(alpha)
         if self._orbits is None:
-            return drift(s, parameters)
-        return self._orbits.reduce(drift(self._orbits.expand(s), parameters))
+            return drift(s, self._parameters)
+        return self._orbits.reduce(drift(self._orbits.expand(s), self._parameters))
 
     def jacobian(self, alpha: float, s: Array) -> Array:
         """d(ds_a/dalpha)/ds_b, by differences.

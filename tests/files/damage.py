@@ -8,6 +8,7 @@ import h5py
 import numpy as np
 from conftest import random_problem
 from own_activations import SHIFTED, specialising
+from protocols import PROBLEMS
 
 import stdyn
 from stdyn import Experiment, InputError, Problem, Training, Variations
@@ -35,6 +36,9 @@ def specimens(folder, image_folder):
         warnings.simplefilter("ignore")
         stdyn.simulate_reduced(diverging, [0.0, 1.0, 3.0, 6.0, 20.0], 4, rng=rng).save(folder / "diverged.h5")
     stdyn.fluctuations(random_problem(1, 1), ALPHAS, points=2**8).save(folder / "fluctuations.h5")
+    stdyn.integrate(PROBLEMS["a task that comes back"], ALPHAS).save(folder / "tasks.h5")
+    stdyn.simulate_reduced(PROBLEMS["kp with a schedule"], ALPHAS, 2, rng=rng).save(folder / "feedback.h5")
+    stdyn.integrate(PROBLEMS["mixed with a schedule"], ALPHAS).save(folder / "mixed.h5")
     experiment = Experiment(K=2, M=2, N=20, alpha_max=5, points=6)
     vary = Variations(experiment, {"eta": [0.2, 0.4]})
     stdyn.scan(vary, experiment.alphas(), folder / "scan.h5")

@@ -24,6 +24,7 @@ NUMBER = "deleted, a text, NaN, infinite, nothing, many, -1, a path, control, co
 INTEGER = f"{NUMBER}, a number, 0, huge, an integer"
 CHOICE = "deleted, a text, a number, nothing, many, a path, code, control"
 SAID = "a text, a number, nothing, many, a path, control, a list, nested"
+SCHEDULE = "deleted, a text, NaN, -1, nothing, many, a path, control, a list, nested"
 RATES = "@eta, @eta_v, @sigma, @decay, @decay_v"
 
 # What must be refused of every file: by name, ways to damage what has it, where it can be damaged in this way.
@@ -48,6 +49,15 @@ REFUSED = {
         "F_per_output, alignment_per_output": "text, complex, one longer, scalar",
         "@seed": SAID, "@normals": SAID, "@workers": "a text, a number, -1, 0", "@method": CHOICE,
     },
+    "tasks": {
+        "eps_g_per_task, task_v_teacher, task_weights, task_at, task_order": f"{ALL}, one shorter, negative, one NaN",
+        "task_v_teacher, task_weights, task_order, task_at": "huge, one huge, NaN", "task_order": "fractions",
+        "task_at": "reversed", "@eta": SCHEDULE, "@sigma, @decay": NUMBER,
+    },
+    "feedback": {
+        "b": f"{ALL}, {STATE}", "b_start": f"{ALL}, {STATE}", "@decay_v": SCHEDULE, "@rule": CHOICE,
+    },
+    "mixed": {"@mixture": f"{SCHEDULE}, a number, huge", "b": f"{ALL}, NaN, one NaN"},
     "diverged": {
         "diverged_at": "text, complex, one longer, empty, scalar, NaN, one NaN, negative",
         "R": "infinite, one -infinite",

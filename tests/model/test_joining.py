@@ -98,6 +98,10 @@ def test_rates_of_both_parts_are_those_of_the_whole():
     assert both.problem.eta == schedule.steps([0, 1, 3], [0.7, 0.1, 0.2])
     assert both.problem.sigma == joined.problem.sigma
     assert after.eta == schedule.steps([0], [0.1])
+    same = joined.join(integrate(replace(joined.problem_at(-1), eta=0.1), [0, 1]))
+    assert same.problem == joined.problem
+    assert first.join(integrate(replace(first.problem_at(-1), eta=schedule.steps([0], [0.7])), [1])).problem == problem
+    assert "3 parts, from alpha = 0, 1, 3" in both.summary()
     parts = json.loads(both.attributes["joined"])["parts"]
     assert [part["from"] for part in parts] == [0, 1, 3]
     times = [part["wall_time"] for part in parts]

@@ -8,7 +8,18 @@ import pytest
 from conftest import random_overlaps, random_problem
 from own_activations import ELU, HARD, SIGN
 
-from stdyn import InputError, NoGradientWarning, OrderParameters, Problem, activation, initial, integrate
+from stdyn import (
+    InputError,
+    NoGradientWarning,
+    OrderParameters,
+    Problem,
+    SameRuleWarning,
+    Tasks,
+    activation,
+    initial,
+    integrate,
+    schedule,
+)
 
 ONE = {"R": [[0.1]], "Q": [[0.2]], "T": [[1.0]], "v": [1.0], "v_teacher": [1.0]}
 TWO = {"R": np.zeros((2, 3)), "Q": np.eye(2), "T": np.eye(3), "v": np.ones(2), "v_teacher": np.ones(3)}
@@ -72,12 +83,26 @@ def test_values_are_copied_and_cannot_be_changed():
         ({"sigma": -1}, "sigma must be finite and at least 0, but is -1"),
         ({"decay": np.inf}, "decay must be finite and at least 0, but is inf"),
         ({"decay_v": None}, "decay_v must be a number, but is None"),
-        ({"N": 4}, "N must be at least K + M = 5, but is 4"),
+        ({"N": 0}, "N must be at least 1, but is 0"),
         ({"N": 500.5}, "N must be an integer, but is 500.5"),
         ({"N": -1}, "N must be at least 1, but is -1"),
         ({"N": np.inf}, "N must be an integer, but is inf"),
         ({"activation": "tanhh"}, "stdyn.activation, or file.py:name, but is 'tanhh'"),
-        ({"rule": "dfa"}, 'rule must be "bp" or "fa", but is \'dfa\''),
+        ({"rule": "hebb"}, 'rule must be "bp", "fa", "kp" or "mixed", but is \'hebb\''),
+        ({"rule": "dfa"}, 'b, the feedback weights, is needed with rule = "dfa"'),
+        ({"rule": "kp"}, 'b, the feedback weights, is needed with rule = "kp"'),
+        (
+            {"rule": "mixed", "b": [1, 1]},
+            'mixture, the part of v in the backward weights, is needed with rule = "mixed"',
+        ),
+        ({"mixture": 0.5}, "mixture, the part of v in the backward weights, is refused (nothing is mixed) with rule ="),
+        ({"rule": "mixed", "b": [1, 1], "mixture": 1.5}, "mixture must be at most 1, but is 1.5"),
+        ({"eta": None}, "eta, a learning rate, is needed (unless flow = True, where it is 1)"),
+        ({"eta_v": None}, "eta_v, a learning rate, is needed (unless flow = True, where it is 1)"),
+        ({"batch": 0}, "batch must be at least 1, but is 0"),
+        ({"flow": "yes"}, "flow must be True or False, but is 'yes'"),
+        ({"flow": True, "batch": 2}, "batch must be 1 with flow = True, which has no steps, but is 2"),
+        ({"tasks": [[1, 1, 1]]}, "tasks must be a Tasks, but is list"),
         ({"rule": "fa"}, 'b, the feedback weights, is needed with rule = "fa"'),
         ({"b": [1, 1]}, 'b, the feedback weights, is refused (backpropagation goes back through v) with rule = "bp"'),
         ({"rule": "fa", "b": [1, 1, 1]}, "b must have the shape of v, (2,), but has shape (3,)"),
@@ -93,9 +118,37 @@ def test_parameters_that_cannot_be_used_are_named(changes, message):
 
 
 def test_learning_rates_must_be_chosen():
-    """They have no default."""
-    with pytest.raises(TypeError, match="eta"):
+    """They have no default; only in gradient flow, where alpha is then the time in which they are 1."""
+    with pytest.raises(InputError, match="eta, a learning rate, is needed"):
         Problem(OrderParameters(**ONE))
+    flow = Problem(OrderParameters(**ONE), flow=True)
+    assert (flow.eta, flow.eta_v) == (1.0, 1.0)
+
+
+def test_dfa_is_taken_for_what_it_is():
+    """Feedback alignment, where there is one hidden layer, and it is said."""
+    start = OrderParameters(**TWO)
+    with pytest.warns(SameRuleWarning, match='rule = "dfa" is feedback alignment'):
+        problem = Problem(start, rule="dfa", b=[1, 2], eta=0.1, eta_v=0.1)
+    assert problem == Problem(start, rule="fa", b=[1, 2], eta=0.1, eta_v=0.1)
+
+
+def test_schedules_and_tasks_are_compared():
+    """By what they are; b of "kp", too."""
+    problem = random_problem(3, 2)
+    one, other = (replace(problem, eta=schedule.hyperbolic(1, scale)) for scale in (50, 60))
+    assert one == replace(problem, eta={"kind": "hyperbolic", "value": 1, "scale": 50}) != other
+    assert hash(one) == hash(replace(problem, eta={"kind": "hyperbolic", "value": 1, "scale": 50}))
+    assert one.difference(other) == "eta: hyperbolic(value = 1, scale = 50) and hyperbolic(value = 1, scale = 60)"
+    assert one.difference(problem) == "eta: hyperbolic(value = 1, scale = 50) and 0.7"
+    kp = replace(problem, rule="kp")
+    assert kp.difference(replace(kp, b=2 * kp.b)).startswith("b: ")
+    tasks = [Tasks([[1, 0], [0, 1]], at=[0, at]) for at in (1, 2)]
+    one, other = (replace(problem, tasks=each) for each in tasks)
+    assert one.difference(other).startswith(
+        "tasks: Tasks of 2 teacher units: task 1 from alpha = 0, task 2 from alpha = 1"
+    )
+    assert replace(problem, flow=True).difference(problem) == "flow: True and False"
 
 
 def test_difference_names_the_first_parameter_that_differs():
@@ -143,8 +196,8 @@ def test_initial_random_weights_have_the_law_of_iid_gaussian_weights():
 
     assert smallest_p(q) > 1e-6 / 8
     assert smallest_p(1.1 * q) < 1e-6 / 8
-    with pytest.raises(InputError, match=r"N must be at least K \+ M = 4, but is 3"):
-        initial.random_weights(2, 2, 3, 0.2, rng)
+    with pytest.raises(InputError, match=r"N must be at least the rank of T, 2, but is 1"):
+        initial.random_weights(2, 2, 1, 0.2, rng)
 
 
 def test_a_student_that_cannot_move_says_so():
@@ -180,15 +233,17 @@ def test_averages_over_a_student_that_jumps_are_not_smooth():
 
 @pytest.mark.parametrize(("K", "M", "N"), [(1, 1, 2), (2, 3, 5), (5, 5, 500)])
 def test_weights_have_exactly_the_overlaps_asked_for(K, M, N):
-    """To rounding, at every N >= K + M, also where C is singular (perfect learning)."""
-    for start in (random_overlaps(K, M, seed=3), initial.prepared(K, M, q=1, r=1)):
-        W, W_teacher = initial.weights(start, N, np.random.default_rng(0))
-        assert W.shape == (K, N)
+    """To rounding, at every N of at least the rank of C, also where that is less than K + M (perfect learning)."""
+    learned = initial.prepared(K, M, q=1, r=1)
+    rank = np.linalg.matrix_rank(learned.C)
+    for start, inputs in ((random_overlaps(K, M, seed=3), N), (learned, N), (learned, rank)):
+        W, W_teacher = initial.weights(start, inputs, np.random.default_rng(0))
+        assert W.shape == (K, inputs)
         np.testing.assert_allclose(W @ W.T, start.Q, atol=1e-14)
         np.testing.assert_allclose(W @ W_teacher.T, start.R, atol=1e-14)
         np.testing.assert_allclose(W_teacher @ W_teacher.T, start.T, atol=1e-14)
-    with pytest.raises(InputError, match=f"N must be at least K . M = {K + M}, but is 1"):
-        initial.weights(start, 1, np.random.default_rng(0))
+    with pytest.raises(InputError, match=f"N must be at least the rank of .*, {K + M}, but is {K + M - 1}"):
+        initial.weights(random_overlaps(K, M, seed=3), K + M - 1, np.random.default_rng(0))
 
 
 def test_weights_are_uniform_over_rotations():

@@ -99,8 +99,8 @@ def test_curvature_is_the_derivative_of_the_jacobian(rule):
 def test_slopes_of_the_order_parameters():
     """d(R, Q, v, F, eps_g)/dw are what differences say, at a teacher with correlated units; within 1e-8."""
     problem = random_problem(2, 3, 2, 1)
-    b = problem.b
-    for rule, b_at in (("fa", lambda v: b), ("kp", lambda v: v + b - problem.start.v)):
+    b, v_start = problem.b, problem.start.v
+    for rule, b_at in (("fa", lambda v: b), ("kp", lambda v: v + b - v_start)):
         problem = replace(problem, rule=rule)
         expansion, w = start_of(problem)
 
