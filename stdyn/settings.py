@@ -21,12 +21,18 @@ Parameters = TypeVar("Parameters", bound="DataclassInstance")  # an Experiment, 
 
 
 def parameter(default: Any, text: str, **more: Any) -> Any:
-    """A field that is an option of a command: `kind` says its type, `many` that of several values."""
+    """A field that is an option of a command: `kind` says its type, `many` that of several values.
+
+    A "rate" is a number or a table, a "table" one.
+    """
     return field(default=default, metadata={"help": text} | more)
 
 
 def read_toml(path: Path, kind: "type[DataclassInstance]", tables: Collection[str] = ()) -> dict[str, Any]:
-    """The keys of a TOML file, each the name of a field of `kind`, and the tables that may stand below them."""
+    """The keys of a TOML file, each the name of a field of `kind`, and the tables that may stand below them.
+
+    A field that may be a table is one in braces or in a section of its own.
+    """
     try:
         values = parse(_text(path))
     except OSError as error:
@@ -34,7 +40,10 @@ def read_toml(path: Path, kind: "type[DataclassInstance]", tables: Collection[st
     except ValueError as error:
         raise InputError(f"{path} is not valid TOML: {error}") from None
     names = [f.name for f in fields(kind)]
+    may_be_tables = [f.name for f in fields(kind) if f.metadata.get("kind") in ("rate", "table")]
     for key, value in values.items():
+        if key in may_be_tables:
+            continue
         if key in tables:
             if not isinstance(value, dict):
                 raise InputError(f"{path}: {key} must be a table, [{key}], but is {shown(value)}")
@@ -71,15 +80,16 @@ def _text(path: Path) -> str:
 
 
 def to_toml(experiment: "DataclassInstance") -> str:
-    """An experiment as a TOML file, each key with its help as a comment."""
+    """An experiment as a TOML file, each key with its help as a comment; tables stand below all other keys."""
     import tomli_w
 
-    entries = []
+    entries: list[str] = []
+    tables: list[str] = []
     for f in fields(experiment):
         value = getattr(experiment, f.name)
         line = f"# {f.name} =\n" if value is None else tomli_w.dumps({f.name: value})
-        entries.append(f"# {f.metadata['help']}\n{line}")
-    return "\n".join(entries)
+        (tables if isinstance(value, Mapping) else entries).append(f"# {f.metadata['help']}\n{line}")
+    return "\n".join([*entries, *tables])
 
 
 def check_name(name: str, names: Sequence[str], refusal: str) -> None:

@@ -382,7 +382,7 @@ FUNCTIONS = [
             ],
             "rule": [(["fa", "hebb"], "one of fa, bp"), ([3], "one of"), ("fa", "list")],
             "activation": [(["gelo"], "one of"), ([3], "name"), ([None], "name")],
-            "N": [([2.5], "integer"), (["9"], "integer"), ([0], "at least"), ([3], "at least")],
+            "N": [([2.5], "integer"), (["9"], "integer"), ([0], "at least"), ([-3], "at least")],
             "draw": [([-1], "at least"), (["a"], "integer"), ("all", "list"), ({"from": 1, "to": 2}, "draw")],
             "b_angle": [([181], "at most"), ([-1], "at least"), ([np.nan], "finite")],
             "K": [([2, 3], "cannot vary")],

@@ -1,5 +1,8 @@
 """Options and files that the command must refuse: what is given, and words of the answer beside the option's name."""
 
+import bad_tables
+from bad_tables import SCHEDULE, TASKS
+
 SMALL = ("--N", "30", "--K", "2", "--M", "2", "--alpha-max", "5", "--points", "11")
 LONG = "x" * 100_000
 DIGITS = "9" * 5000
@@ -15,6 +18,9 @@ def changed(options, *given):
 
 
 _WORD = ["", "hebb", "ФА", ESC, LONG]
+_NOT_A_RATE = [
+    (word, "not a number or a table") for word in ("x", "", "1,5", LONG, "{kind=", "[0.1", DEEP, "1\nb = 2", ESC)
+]
 _NOT_A_NUMBER = [("x", "not a valid float"), ("", "not a valid float"), ("1,5", "not a valid float"), (LONG, "float")]
 _RATE = [("-0.1", "at least 0"), ("nan", "finite"), ("inf", "finite"), ("1e308", "at most 1e+30"), ("1e400", "finite")]
 _ARRAY = [
@@ -53,18 +59,24 @@ def _words(words):
 
 EXPERIMENT = {  # option: [(value, words of the answer)]
     "rule": _words('must be "fa"'),
-    "N": [*_integer("0"), ("3", "at least K + M = 4")],
+    "N": _integer("0"),
     "K": _integer("0"),
     "M": _integer("-1"),
     "outputs": _integer("0"),
     "activation": [*_words("must be one of erf"), ("none.py:g", "there is no file none.py")],
     "activation-teacher": [*_words("must be one of erf"), (".:g", "must be one of")],
     "quadrature": [*_integer("1024"), ("3000", "power of 2"), ("4096", "no use with activation")],
-    "eta": [*_RATE, *_NOT_A_NUMBER],
-    "eta-v": _RATE,
-    "sigma": _RATE,
-    "decay": _RATE,
-    "decay-v": _RATE,
+    "eta": [*_RATE, *_NOT_A_RATE, *SCHEDULE],
+    "eta-v": [*_RATE, *SCHEDULE[-4:]],
+    "sigma": [*_RATE, *SCHEDULE[5:9]],
+    "decay": [*_RATE, *SCHEDULE[9:11]],
+    "decay-v": [*_RATE, SCHEDULE[16]],
+    "drift": [*_RATE, *_NOT_A_RATE[:2], SCHEDULE[15]],
+    "mixture": [("0.5", "no use with rule"), ("x", "not a number or a table")],
+    "tasks": TASKS,
+    "batch": _integer("0"),
+    "flow": [("1", "does not take a value")],
+    "sphere": [("true", "does not take a value")],
     "start": _words('must be "random" or "prepared"'),
     "q": [("-1", "at least 0"), ("nan", "finite"), ("x", "not a valid float")],
     "r": [("nan", "finite"), ("inf", "finite"), ("0.1", "start")],
@@ -167,7 +179,6 @@ OTHERS = [
     (["integrate", "-o", "{folder}/new/" + 300 * "x"], ["xxx"]),
     (["simulate", "--rtol", "1e-6"], ["--rtol"]),
     (["simulate", "--method", "both"], ['method must be "network" or "reduced" here', "stdyn compare"]),
-    (["simulate", "--method", "reduced", "--N", "3"], ["N must be at least K + M = 4"]),
     (["compare", "--runs", "1"], ["runs must be at least 2"]),
     (["compare", "--method", "network", "--reduced-runs", "5"], ["reduced_runs is of no use with method = 'network'"]),
     (["compare", "--method", "reduced", "--reduced-runs", "5"], ["runs is of no use with method = 'reduced'"]),
@@ -178,7 +189,7 @@ OTHERS = [
     (["compare", "--data", "/dev/null"], ["/dev/null"]),
     (["compare", "--figures", "/dev/null/figures", "--data", "{folder}/new"], ["/dev/null/figures"]),
     (["sizes", "--sizes", "[100, 200]"], ["sizes must be at least 3 different N", "[100, 200]"]),
-    (["sizes", "--sizes", "[1, 2, 3]"], ["sizes must be at least 4"]),
+    (["sizes", "--sizes", "[0, 2, 3]"], ["sizes must be at least 1"]),
     (["sizes", "--sizes", "x"], ["--sizes", "not a number or an array"]),
     (["sizes", "--sizes", DEEP], ["--sizes", "not a number or an array"]),
     (["sizes", "--alpha-min", "1"], ["alpha_min is of no use with spacing = 'linear'"]),
@@ -228,7 +239,7 @@ OTHERS = [
     (["scan", "--scheduler"], ["--scheduler", "requires an argument"]),
     (["scan", "--retry-failed=1"], ["--retry-failed", "does not take a value"]),
     (["scan", "--retry-failed", "no"], ["no cannot be read"]),
-    (["scan", "--vary", "N=[3, 100]"], ["N must be at least K + M = 4"]),
+    (["scan", "--vary", "N=[0, 100]"], ["N must be at least 1"]),
     (["scan", "--vary", "eta=[1e308]"], ["eta must be at most"]),
     (["compare", "--fluctuations=1"], ["--fluctuations", "does not take a value"]),
     (["compare", "--fluctuations", "yes"], ["yes"]),
@@ -240,6 +251,7 @@ OTHERS = [
     (["integrate", "-o", ""], ["--output", "must not be empty"]),
     (["scan", ""], ["CONFIG.toml", "must not be empty"]),
     (["compare", "--write-config", "{folder}/text.h5"], ["text.h5 exists"]),
+    *bad_tables.OTHERS,
 ]
 PLAIN = [  # commands that are complete
     (["learn"], ["'learn'"]),
@@ -339,6 +351,16 @@ KEYS = {  # a key of a file and its value: words of the answer beside the key
     "b = [2020-01-01, 2020-01-02]": "is no number",
     "v = [1, [2]]": "array of numbers",
     "activation_teacher = 3": "must be a name",
+    'eta = {kind = "steps", at = [0, 5, 5], value = [1, 2, 3]}': "at must increase strictly",
+    'sigma = {kind = "linear", at = [0, 5], value = [1]}': "value must have a number for each",
+    'decay = {kind = "hyperbolic", value = -1, scale = 1}': "value must be finite and at least 0",
+    "drift = {value = 1}": "kind must be one of",
+    "tasks = 3": "must be a table",
+    "tasks = {similarity = 0.5, at = [0, 5, 3]}": "M must be a multiple of 3",
+    "batch = 2.5": "must be an integer",
+    "batch = 0": "must be at least 1",
+    "flow = 1": "must be True or False",
+    'sphere = "yes"': "must be True or False",
     f'start = "{LONG}"': "must be",
 }
 SPECIAL = {

@@ -9,8 +9,8 @@ from scipy.stats import norm, qmc
 from stdyn.analysis.summary import flat_stretches
 from stdyn.checks import Array, check_rng, check_type, integer, number
 from stdyn.errors import InputError
-from stdyn.model.problem import Problem
-from stdyn.model.schedule import text
+from stdyn.model.problem import RATES, Problem
+from stdyn.model.schedule import Schedule, text
 from stdyn.model.state import OrderParameters
 from stdyn.model.trajectory import Trajectory
 from stdyn.stopping import stoppable
@@ -78,7 +78,7 @@ def plateaus(trajectory: Trajectory) -> list[Plateau]:
         If the trajectory is an ensemble of runs, or its problem changes with alpha.
     """
     check_type("trajectory", trajectory, Trajectory)
-    _check_constant(trajectory.problem, "plateaus")
+    check_constant(trajectory.problem, "plateaus")
     if trajectory.runs is not None:
         raise InputError(f"trajectory must be a solution of the ODEs, but is an ensemble of {trajectory.runs} runs")
     found = []
@@ -96,10 +96,16 @@ def plateaus(trajectory: Trajectory) -> list[Plateau]:
     return found
 
 
-def _check_constant(problem: Problem, of: str) -> None:
+def check_constant(problem: Problem, of: str) -> None:
     """Refuse a problem whose saddles move."""
-    if not problem.protocol.constant:
-        raise InputError(f"problem must not change with alpha for {of}: its saddles move with the rates and the task")
+    if problem.protocol.constant:
+        return
+    found = [name for name in (*RATES, "mixture") if isinstance(getattr(problem, name), Schedule)]
+    found += ["tasks"] if problem.tasks is not None and problem.tasks.breaks else []
+    does = f"{found[0]} does" if found else "b does, with decay_v"
+    raise InputError(
+        f"problem must not change with alpha for {of}, but {does}: its saddles move with the rates and the task"
+    )
 
 
 def _saddle(trajectory: Trajectory, inside: np.ndarray, height: float) -> tuple[FixedPoint | None, float, int]:
@@ -242,7 +248,7 @@ def escape_times(problem: Problem, *, draws: int = 400, rng: np.random.Generator
     draws = integer("draws", draws, 1)
     check_rng(rng)
     check_type("problem", problem, Problem)
-    _check_constant(problem, "escape times")
+    check_constant(problem, "escape times")
     saddle, settled = _symmetric_saddle(problem)
     rate, expansion = saddle.escape_rate, Expansion(problem)
     alpha = settled + _SETTLED / rate

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import Field, fields
 from functools import wraps
 from pathlib import Path
@@ -45,6 +46,7 @@ class TomlValue(click.ParamType):
     """A number or an array, written as in a TOML file."""
 
     name = "value"
+    wanted = "a number or an array such as 0.5 or '[0.1, 0.2]'"
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> object:
         if not isinstance(value, str):
@@ -54,7 +56,30 @@ class TomlValue(click.ParamType):
                 raise ValueError("more than one line")
             return parse(f"value = {value}")["value"]
         except ValueError:
-            self.fail(f"{shown(value)} is not a number or an array such as 0.5 or '[0.1, 0.2]'", param, ctx)
+            self.fail(f"{shown(value)} is not {self.wanted}", param, ctx)
+
+
+class Rate(TomlValue):
+    """A number, or the table of a schedule."""
+
+    name = "rate"
+    wanted = "a number or a table such as 0.5 or '{kind=\"linear\", at=[0, 10], value=[0, 1]}'"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> object:
+        if isinstance(value, str):
+            with suppress(ValueError):
+                return float(value)
+        return super().convert(value, param, ctx)
+
+
+class Table(TomlValue):
+    """A table, written as in a TOML file."""
+
+    name = "table"
+    wanted = "a table such as '{similarity=0.5, at=[0, 60]}'"
+
+
+_KINDS = {"rate": Rate(), "table": Table()}  # of parameters of an experiment
 
 
 class TomlOrText(TomlValue):
@@ -82,6 +107,8 @@ def experiment_options(
             given = {name: value for name, value in given.items() if value not in (None, ())}
             in_file = read_toml(config, of, tables) if config else {}
             in_tables = {name: in_file.pop(name, {}) for name in tables}
+            if "vary" in in_tables:
+                in_tables["vary"] = _named(in_tables["vary"])
             experiment = from_values(defaults | in_file | given, of)
             if isinstance(experiment, Experiment):
                 experiment.check_given(in_file | given)
@@ -105,14 +132,28 @@ def experiment_options(
     return decorate
 
 
+def _named(vary: dict[str, Any]) -> dict[str, Any]:
+    """The table [vary], in which eta.scale = […], a table in a table to TOML, is "eta.scale" = […]."""
+    named: dict[str, Any] = {}
+    for name, values in vary.items():
+        if isinstance(values, dict) and values and not set(values) & {"from", "to", "number", "spacing"}:
+            named |= {f"{name}.{key}": each for key, each in values.items()}
+        else:
+            named[name] = values
+    return named
+
+
 def _option_of(f: Field[Any], default: Any) -> Decorator:
     """The option of a field; what is not given is None, or () where several values may be."""
     many = f.metadata.get("many")
     shown = " ".join(map(str, default)) if many else default
     text = f.metadata["help"] + ("" if default is None else f"  [{shown}]")
-    kind = many or f.metadata.get("kind") or (f.type if f.type in (int, float, str) else TomlValue())
+    kind = f.metadata.get("kind") or (f.type if f.type in (int, float, str) else TomlValue())
+    kind = many or (_KINDS[kind] if isinstance(kind, str) else kind)
     metavar = f"{f.name.upper().removesuffix('S')} ..." if many else None
     flag = "--" + f.name.replace("_", "-")
+    if f.type is bool:
+        return click.option(f.name, f"{flag}/--no-{flag[2:]}", is_flag=True, default=None, help=f.metadata["help"])
     return click.option(f.name, flag, type=kind, help=text, multiple=bool(many), metavar=metavar)
 
 

@@ -63,6 +63,7 @@ def scan_command(
     stdyn scan examples/scan_fa_bp.toml
     stdyn scan --vary 'eta=[0.1, 0.2, 0.5]' --vary 'draw={from=1, number=100}'
     stdyn scan --vary 'eta={from=0.1, to=1}' --vary 'b_angle={from=0, to=180}' --sample sobol --number 1000
+    stdyn scan --eta '{kind="hyperbolic", value=1, scale=10}' --vary 'eta.scale=[10, 100]'
 
     The same command again goes on where it stopped, whatever stopped it. stdyn plot draws the file.
     """
@@ -70,6 +71,7 @@ def scan_command(
     from stdyn.scans.scanfile import kept_positions
     from stdyn.scans.scanning import scan
     from stdyn.scans.variations import Variations
+    from stdyn.simulation.runs import check_steps
 
     for key in tables["scan"]:
         check_name(key, _KEYS, "[scan] has no key")
@@ -84,6 +86,8 @@ def scan_command(
     why = f"solve = {shown(settings.get('solve', 'ode'))}"
     refuse_options(("runs", "normals") if by_ode else ("ode_method", "rtol"), why)
     solve, seed = _solver(experiment, settings.get("solve", "ode"), settings.get("max_steps"))
+    if not by_ode:
+        check_steps(experiment.problem("bp"))
     alphas, keep = experiment.alphas(), settings.get("keep", "all")
     kept_positions(keep, alphas)  # before any folder is made
     path = output or Path(f"data/{config.stem if config else 'scan'}.h5")

@@ -31,7 +31,7 @@ def sizes_command(experiment: Experiment, sizes: object, output: Output) -> None
     from stdyn.figures import plot
 
     experiment.check(fewest_runs=8)
-    several = _checked(sizes, experiment)
+    several = _checked(sizes)
     alphas = replace(experiment, N=gcd(*several)).alphas()  # a whole number of steps at every size
     jobs: dict[tuple[str, ...], Job] = {}
     for rule in experiment.rules:
@@ -50,12 +50,12 @@ def sizes_command(experiment: Experiment, sizes: object, output: Output) -> None
     output.draw(lambda: plot.figures(results), files)
 
 
-def _checked(sizes: object, experiment: Experiment) -> list[int]:
+def _checked(sizes: object) -> list[int]:
     """At least three different N, in order."""
     from stdyn.checks import integer
 
     given = sizes if isinstance(sizes, list) else [sizes]
-    several = sorted({integer("sizes", N, experiment.K + experiment.M) for N in given})
+    several = sorted({integer("sizes", N, 1) for N in given})
     if len(several) < 3:
         raise InputError(f"sizes must be at least 3 different N, but is {given}")
     return several

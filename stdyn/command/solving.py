@@ -49,11 +49,14 @@ class Job:
         return 8 * runs * len(self.alphas) * self.problem.layout.size
 
     def check(self) -> None:
-        """Refuse what would not fit into memory, before any work starts."""
-        from stdyn.simulation.runs import check_room
+        """Refuse what would not fit into memory, or what its solver cannot take, before any work starts."""
+        from stdyn.model.initial import coordinates
+        from stdyn.simulation.runs import check_room, check_steps
 
         if self.simulated:
             check_room(self.kind, self.problem, self.experiment.number_of_runs(self.kind), len(self.alphas))
+            check_steps(self.problem)
+            coordinates(self.problem.start, self.problem.N)  # refused if no vectors of N dimensions have the overlaps
 
     def found(self, path: Path) -> "tuple[Trajectory | Fluctuations, bool]":
         """What is in the file, and whether it is complete; refuses a file of another experiment."""
@@ -179,7 +182,9 @@ def check_recorded(found: "Iterable[Trajectory]", files: Iterable[Path]) -> None
 def solve_only_rule(kind: str, experiment: Experiment, path: Path, force: bool) -> None:
     """Solve an experiment of one rule into a file that holds nothing else; a complete one is refused."""
     if len(experiment.rules) > 1:
-        raise InputError('rule must be "fa" or "bp" here, one file holds one problem; stdyn compare runs both')
+        raise InputError(
+            'rule must be "fa", "bp", "kp" or "mixed" here, one file holds one problem; stdyn compare runs both'
+        )
     experiment.check()
     job = Job.of(kind, experiment, experiment.rule)
     job.check()

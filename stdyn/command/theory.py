@@ -48,12 +48,14 @@ def theory_command(experiment: Experiment, vary: tuple[str, ...], starts: int | 
     With --vary N the start must be symmetric: when runs leave its plateau, predicted, and by reduced runs at each N, as
     many as make 1e9 steps (16 to 1000), unless --runs says.
     """
+    from stdyn.analysis.escape import check_constant
     from stdyn.checks import number
     from stdyn.theory.expansion import check_smooth
 
     experiment.check()
     check_smooth(experiment.problem(experiment.rules[0]))
     if not vary:
+        check_constant(experiment.problem(experiment.rules[0]), "plateaus")
         number("eta", experiment.eta, 1e-300)
         refuse_options(("runs",), "theory, unless N varies")
         _study_one(experiment, 200 if starts is None else starts, output)
@@ -110,10 +112,11 @@ def _study_against(quantity: str, values: Any, experiment: Experiment, output: O
     import numpy as np
 
     from stdyn.figures import theoryplot
-    from stdyn.scans.studies import study
+    from stdyn.scans.studies import studied, study
     from stdyn.scans.variations import Variations
 
     variations = Variations(experiment, {quantity: values})
+    studied(variations)  # before anything is made
     name = f"against_{quantity.replace('=', '_')}"
     figures = [f"{each}_{name}" for each in ("escape_rate", "plateau_length", "eps_g_infinity")]
     target = output.target(f"{name}.csv", figures)
@@ -135,11 +138,10 @@ def _study_against(quantity: str, values: Any, experiment: Experiment, output: O
 def _study_sizes(experiment: Experiment, values: Any, output: Output) -> None:
     """When runs leave the plateau of a symmetric start, predicted for every N and by reduced runs at these."""
     from stdyn.analysis.escape import escape_times, time_below
-    from stdyn.checks import integer
     from stdyn.figures import theoryplot
     from stdyn.scans.variations import Variations
 
-    sizes = [integer("N", N, experiment.K + experiment.M) for N in Variations(experiment, {"N": values}).axes["N"]]
+    sizes = [int(N) for N in Variations(experiment, {"N": values}).axes["N"]]
     kinds = [(rule, f"N{N}") for rule in experiment.rules for N in sizes]
     output.check(kinds, ["escape"])
     laws = {rule: escape_times(experiment.problem(rule), rng=experiment.rng("samples")) for rule in experiment.rules}

@@ -3,12 +3,12 @@
 Nothing heavy is imported until a problem is made, so that `stdyn --help` answers at once.
 """
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, fields
 from math import inf
 from typing import TYPE_CHECKING, Any
 
-from stdyn.errors import InputError
+from stdyn.errors import InputError, SameRuleWarning, warn
 from stdyn.settings import parameter
 from stdyn.text import shown
 from stdyn.values import Frozen
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from stdyn.checks import Array
     from stdyn.model.problem import Problem
+    from stdyn.model.state import OrderParameters
+    from stdyn.model.tasks import Tasks
 
 
 _PURPOSES = ("start", "v", "b", "network", "reduced", "samples")  # of random numbers, each a stream of its own
@@ -30,7 +32,11 @@ _MOST_POINTS, _MOST_RUNS = 2**24, 2**31 - 1  # arrays of more are too large to b
 class Experiment(Frozen):
     """One experiment; a field is an option of the command line and a key of the TOML file."""
 
-    rule: str = parameter("both", "Learning rule: fa (feedback alignment), bp (backpropagation) or, in compare, both.")
+    rule: str = parameter(
+        "both",
+        "Learning rule: fa (feedback alignment), bp (backpropagation), kp (Kolen-Pollack), mixed or, in compare, both"
+        " fa and bp.",
+    )
     N: int = parameter(500, "Input dimension of the simulated network.")
     K: int = parameter(5, "Number of student units.")
     M: int = parameter(5, "Number of teacher units.")
@@ -47,11 +53,30 @@ class Experiment(Frozen):
         2**14,
         "Points of the averages over activations without closed forms, a power of 2.",
     )
-    eta: float = parameter(0.5, "Learning rate of the first layer.")
-    eta_v: float = parameter(0.5, "Learning rate of the second layer; 0 freezes it.")
-    sigma: float = parameter(0.0, "Standard deviation of the label noise.")
-    decay: float = parameter(0.0, "Weight decay of the first layer.")
-    decay_v: float = parameter(0.0, "Weight decay of the second layer.")
+    eta: Any = parameter(
+        None,
+        "Learning rate of the first layer. This and every rate may be a schedule instead,"
+        " '{kind=\"hyperbolic\", value=1, scale=50}', of kind steps, linear, hyperbolic, power, exponential, cosine or"
+        " pieces.  [0.5; with flow 1]",
+        kind="rate",
+    )
+    eta_v: Any = parameter(None, "Learning rate of the second layer; 0 freezes it.  [0.5; with flow 1]", kind="rate")
+    sigma: Any = parameter(0.0, "Standard deviation of the label noise.", kind="rate")
+    decay: Any = parameter(0.0, "Weight decay of the first layer.", kind="rate")
+    decay_v: Any = parameter(0.0, "Weight decay of the second layer.", kind="rate")
+    drift: Any = parameter(0.0, "Rate at which the teacher's vectors turn at random, with T kept.", kind="rate")
+    mixture: Any = parameter(
+        None, "The part of v in the backward weights of rule mixed, from 0 to 1; the rest is of b.", kind="rate"
+    )
+    tasks: Any = parameter(
+        None,
+        "Tasks learned one after the other: '{similarity=0.5, similarity_v=1, at=[0, 60], heads=1}' of teachers that"
+        " are similar (M counts the units of all), or '{v_teacher=[[1, 0], [0, 1]], at=[0, 60]}' (and weights, order).",
+        kind="table",
+    )
+    batch: int = parameter(1, "Examples of a step, of whose changes the mean is taken; alpha counts steps / N.")
+    flow: bool = parameter(False, "Gradient flow, the limit of small learning rates: the ODEs without eta^2.")
+    sphere: bool = parameter(False, "Keep the lengths of the student's vectors, after each step.")
     start: str = parameter("random", "First layer at the start: random weights, or prepared (R_nn = r, Q = q 1).")
     q: float = parameter(0.2, "Squared norm of the student vectors at the start.")
     r: float = parameter(0.0, "Overlap R_nn of a prepared start.")
@@ -80,11 +105,26 @@ class Experiment(Frozen):
     ode_method: str = parameter("DOP853", "Method of scipy.integrate.solve_ivp.")
     rtol: float = parameter(1e-9, "Relative tolerance of the ODE solver; the absolute one is a hundredth of it.")
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        usual = 1.0 if self.flow is True else 0.5
+        self._set(**{name: usual for name in ("eta", "eta_v") if getattr(self, name) is None})
+        for name in _TABLES:
+            if hasattr(type(getattr(self, name)), "description"):
+                self._set(**{name: _described(name, getattr(self, name))})
+        if isinstance(self.rule, str) and self.rule == "dfa":
+            from stdyn.model.rules import DFA
+
+            self._set(rule="fa")
+            warn(DFA, SameRuleWarning, stacklevel=3)
+
     @property
     def rules(self) -> tuple[str, ...]:
         """The rules to run, one or both."""
-        if not isinstance(self.rule, str) or self.rule not in ("fa", "bp", "both"):
-            raise InputError(f'rule must be "fa", "bp" or "both", but is {shown(self.rule)}')
+        from stdyn.model.rules import NAMES
+
+        if not isinstance(self.rule, str) or self.rule not in (*NAMES, "both"):
+            raise InputError(f'rule must be "fa", "bp", "kp", "mixed" or "both", but is {shown(self.rule)}')
         return ("fa", "bp") if self.rule == "both" else (self.rule,)
 
     @property
@@ -105,14 +145,25 @@ class Experiment(Frozen):
     def problem(self, rule: str) -> "Problem":
         """The problem of one rule; the start is the same for both."""
         from stdyn.model.problem import RATES, Problem
+        from stdyn.model.rules import WITH_FEEDBACK
 
+        for name in (*RATES, "mixture"):
+            if callable(getattr(self, name)):
+                raise InputError(
+                    f"{name} must be a number or a schedule with a name, which a file can hold, but is"
+                    f" {shown(getattr(self, name))}"
+                )
         try:
-            start = self._start()
+            start, tasks = self._start()
         except MemoryError as error:
             raise InputError(f"K = {self.K}, M = {self.M} and outputs = {self.outputs} are too many: {error}") from None
-        b = self._drawn("b", self.b, start.v.shape[0], self.b_scale) if rule == "fa" else None
-        rest = {name: getattr(self, name) for name in ("N", "activation", "activation_teacher", "quadrature", *RATES)}
-        return Problem(start, rule=rule, b=b, **rest)
+        names = ("N", "activation", "activation_teacher", "quadrature", "batch", "flow", "sphere", *RATES)
+        rest = {name: getattr(self, name) for name in names}
+        if rule in WITH_FEEDBACK:
+            rest["b"] = self._drawn("b", self.b, start.v.shape[0], self.b_scale)
+        if rule == "mixed":
+            rest["mixture"] = self.mixture
+        return Problem(start, rule=rule, tasks=tasks, **rest)
 
     def check(self, fewest_runs: int = 1) -> None:
         """Refuse whatever cannot be used, before any work starts."""
@@ -137,6 +188,8 @@ class Experiment(Frozen):
         found: dict[str, tuple[str, ...]] = {}
         if self.rule == "bp":
             found |= dict.fromkeys(("b", "b_scale"), ("rule",))
+        if self.rule != "mixed":
+            found["mixture"] = ("rule",)
         for name in ("v", "b"):
             if getattr(self, name) is not None:
                 found[f"{name}_scale"] = (name,)
@@ -144,6 +197,10 @@ class Experiment(Frozen):
             found |= dict.fromkeys(("start", "q", "r"), ("R", "Q"))
         if self.T is not None:
             found["teacher"] = ("T",)
+        if self.tasks is not None:
+            found |= dict.fromkeys(
+                ("T", "teacher", "v_teacher") if _is_similar(self.tasks) else ("v_teacher",), ("tasks",)
+            )
         if self.spacing == "linear":
             found["alpha_min"] = ("spacing",)
         if self.method == "network":
@@ -219,7 +276,8 @@ class Experiment(Frozen):
             raise InputError(f"{name} must be a number or have shape {shape}, but has shape {array.shape}")
         return np.full(shape, array) if array.ndim == 0 else array
 
-    def _start(self) -> Any:
+    def _start(self) -> "tuple[OrderParameters, Tasks | None]":
+        """The start, and the tasks, the first of which it has."""
         import numpy as np
 
         from stdyn.checks import UNITS, check_memory, frozen_array, integer
@@ -230,20 +288,84 @@ class Experiment(Frozen):
         check_memory(f"K = {K} and M = {M}", 16.0 * (K + M) ** 2)
         outputs = integer("outputs", self.outputs, 1, UNITS)
         check_memory(f"outputs = {outputs}", 8.0 * (K + M) * outputs)
-        v, v_teacher = self._drawn("v", self.v, K, self.v_scale), self._drawn("v_teacher", self.v_teacher, M, 1.0)
-        T = initial.teacher_overlaps(M, self.teacher) if self.T is None else frozen_array("T", self.T, (2,))
-        if T.shape != (M, M):
-            raise InputError(f"T must have shape (M, M) = ({M}, {M}), but has shape {T.shape}")
+        T, tasks = self._teacher(M)
+        v = self._drawn("v", self.v, K, self.v_scale)
+        v_teacher = self._drawn("v_teacher", 1.0 if _is_similar(self.tasks) else self.v_teacher, M, 1.0)
         if (self.R is None) != (self.Q is None):
             raise InputError("R and Q must be given together")
         if self.R is not None:
             R = frozen_array("R", self.R, (2,))
             if R.shape != (K, M):
                 raise InputError(f"R must have shape (K, M) = ({K}, {M}), but has shape {R.shape}")
-            return OrderParameters(R, self.Q, T, v, v_teacher)
+            return OrderParameters(R, self.Q, T, v, v_teacher), tasks
         if not isinstance(self.start, str) or self.start not in ("random", "prepared"):
             raise InputError(f'start must be "random" or "prepared", but is {shown(self.start)}')
         if self.start == "prepared":
-            return initial.prepared(K, M, self.q, self.r, T, v, v_teacher)
+            return initial.prepared(K, M, self.q, self.r, T, v, v_teacher), tasks
         rng = np.random.default_rng(self._stream("start"))
-        return initial.random_weights(K, M, self.N, self.q, rng, T, v=v, v_teacher=v_teacher)
+        return initial.random_weights(K, M, self.N, self.q, rng, T, v=v, v_teacher=v_teacher), tasks
+
+    def _teacher(self, M: int) -> "tuple[Array, Tasks | None]":
+        """T and the tasks; that of teachers that are similar is made with them."""
+        from stdyn.checks import check_memory, frozen_array
+        from stdyn.model import initial
+        from stdyn.model.tasks import Tasks, similar
+
+        if not _is_similar(self.tasks):
+            T = initial.teacher_overlaps(M, self.teacher) if self.T is None else frozen_array("T", self.T, (2,))
+            if T.shape != (M, M):
+                raise InputError(f"T must have shape (M, M) = ({M}, {M}), but has shape {T.shape}")
+            if self.tasks is None:
+                return T, None
+        table = _checked_tasks(self.tasks)
+        try:
+            if _is_similar(table):
+                at = table.setdefault("at", [0.0, 100.0])
+                count = max(len(at), 1) if isinstance(at, Sequence) else 1
+                if M % count:
+                    raise InputError(
+                        f"M must be a multiple of {count}, as it counts the units of all tasks, but is {M}"
+                    )
+                check_memory(f"at, of {count} tasks,", 8.0 * count * M * (1 if table.get("heads", 1) == 1 else count))
+                T, tasks = similar(M // count, **table)
+            else:
+                tasks = Tasks(**table)
+        except InputError as error:
+            raise InputError(f"tasks: {error}") from None
+        wanted = tasks.v_teacher.shape[2] if tasks.v_teacher.ndim == 3 else 1
+        if wanted != self.outputs:
+            raise InputError(
+                f"tasks: outputs must be {wanted}, as many as v_teacher or heads say, but is {self.outputs}"
+            )
+        return T, tasks
+
+
+_TABLES = tuple(f.name for f in fields(Experiment) if f.metadata.get("kind") in ("rate", "table"))
+_OF_TASKS = ("v_teacher", "at", "weights", "order")
+_OF_SIMILAR = ("similarity", "similarity_v", "at", "heads", "v_teacher")
+
+
+def _described(name: str, value: Any) -> Any:
+    """The table of a schedule or of tasks that are given as such."""
+    try:
+        return value.description
+    except InputError as error:  # of a Python function
+        raise InputError(f"{name}: {error}") from None
+
+
+def _is_similar(tasks: Any) -> bool:
+    """Whether a table of tasks says how similar they are, and so makes T and v_teacher."""
+    return isinstance(tasks, Mapping) and any(key in tasks for key in ("similarity", "similarity_v", "heads"))
+
+
+def _checked_tasks(tasks: Any) -> dict[str, Any]:
+    """A table of tasks with the keys of one of its kinds."""
+    if not isinstance(tasks, Mapping):
+        raise InputError(f"tasks must be a table such as {{similarity = 0.5, at = [0, 60]}}, but is {shown(tasks)}")
+    keys, needed = (_OF_SIMILAR, "similarity") if _is_similar(tasks) else (_OF_TASKS, "v_teacher")
+    for key in tasks:
+        if key not in keys:
+            raise InputError(f"tasks must be a table with {', '.join(keys)}, but has {shown(key)}")
+    if needed not in tasks:
+        raise InputError(f"tasks must be a table with {', '.join(keys)}, but has no {needed}")
+    return dict(tasks)

@@ -180,11 +180,7 @@ class Problem(Frozen):
     def _say(self, given: object) -> None:
         """Warn of a rule that is taken for another one, and of what learns nothing."""
         if given == "dfa":
-            warn(
-                'rule = "dfa" is feedback alignment, "fa", where there is one hidden layer, and taken as that',
-                SameRuleWarning,
-                stacklevel=_outside(),
-            )
+            warn(rules.DFA, SameRuleWarning, stacklevel=_outside())
         if self.eta != 0 and self.activation.flat:
             eta = self.eta if isinstance(self.eta, Schedule) else f"{self.eta:g}"
             warn(

@@ -19,6 +19,7 @@ NAMES = {
     "mixed": "a mixture of backpropagation and feedback alignment",
 }
 WITH_FEEDBACK = ("fa", "kp", "mixed")  # rules that have feedback weights b
+DFA = 'rule = "dfa" is feedback alignment, "fa", where there is one hidden layer, and taken as that'  # what is said
 
 Rate = float | Schedule
 

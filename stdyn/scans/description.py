@@ -14,7 +14,8 @@ from stdyn.errors import InputError
 from stdyn.model.problem import Problem
 from stdyn.scans.parameters import parameters
 from stdyn.scans.points import Solve
-from stdyn.scans.variations import Variations, plain
+from stdyn.scans.quantities import plain
+from stdyn.scans.variations import Variations
 
 _IN_FILES = {  # by which names files know our solvers, wherever they are
     "stdyn.theory.ode.integrate": "stdyn.ode.integrate",
@@ -46,7 +47,11 @@ def _problems(problems: Sequence[Problem], coordinates: Mapping[str, ArrayLike] 
     for index, problem in enumerate(problems):
         if not isinstance(problem, Problem):
             raise InputError(f"problems must be a sequence of Problem, but problems[{index}] is {problem!r}")
-        for name, (_, value) in parameters(problem).items():
+        try:
+            found = parameters(problem)
+        except InputError as error:  # what no file can hold
+            raise InputError(f"problems[{index}]: {error}") from None
+        for name, (_, value) in found.items():
             digest.update(f"{name}{np.shape(value)}{value if isinstance(value, str) else ''}".encode())
             if not isinstance(value, str):
                 digest.update(np.ascontiguousarray(value, dtype=float).tobytes())

@@ -1,6 +1,7 @@
 """Every parameter of a problem by name, as a file holds it, and the problem back."""
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -11,10 +12,19 @@ from stdyn.errors import InputError
 from stdyn.files.format import Variables
 from stdyn.model.activations import known
 from stdyn.model.problem import RATES, Problem
+from stdyn.model.schedule import Schedule
 from stdyn.model.state import OrderParameters
-from stdyn.scans.variations import plain
+from stdyn.model.tasks import Tasks
+from stdyn.scans.quantities import plain
 
-SCALARS = ("N", "activation", "activation_teacher", "rule", "quadrature", *RATES)
+# Parameters that a file has only if they are not at these values in all of its problems.
+OPTIONAL: dict[str, Any] = {
+    "drift": 0.0, "mixture": None, "batch": 1, "flow": False, "sphere": False, "tasks": None
+}  # fmt: skip
+SCHEDULED = (*RATES, "mixture")  # each a number or a schedule
+SCALARS = (
+    "N", "activation", "activation_teacher", "rule", "quadrature", *(name for name in RATES if name not in OPTIONAL)
+)  # fmt: skip
 
 _TEACHER = {"T": ("teacher", "teacher_2"), "v_teacher": ("teacher", "output")}  # what of a start never changes
 _START = {f.name if f.name in _TEACHER else f"{f.name}_start": f.name for f in fields(OrderParameters)}
@@ -42,9 +52,21 @@ def parameters(problem: Problem) -> dict[str, tuple[tuple[str, ...], Any]]:
     values = {
         name: (("function", "probe"), g.values_in_files) for name, g in zip(_VALUES, problem.activations, strict=True)
     }
-    scalars = {name: getattr(problem, name) for name in SCALARS}
+    scalars = {name: _written(name, getattr(problem, name)) for name in SCALARS}
     scalars |= zip(("activation", "activation_teacher"), map(str, problem.activations), strict=True)
+    others = {name: getattr(problem, name) for name in OPTIONAL}
+    scalars |= {name: _written(name, value) for name, value in others.items() if value != OPTIONAL[name]}
     return arrays | {"b": (arrays["v_start"][0], b)} | values | {name: ((), value) for name, value in scalars.items()}
+
+
+def _written(name: str, value: Any) -> Any:
+    """A number or a text: of a schedule and of tasks the JSON of what describes them."""
+    if isinstance(value, Schedule | Tasks):
+        try:
+            return json.dumps(value.description)
+        except InputError as error:  # of a Python function
+            raise InputError(f"{name}: {error}") from None
+    return int(value) if isinstance(value, bool) else value
 
 
 def stored(problems: Sequence[Problem]) -> Variables:
@@ -53,11 +75,31 @@ def stored(problems: Sequence[Problem]) -> Variables:
     if len(shapes) > 1:
         raise InputError(f"all problems of a scan must have R and v of the same shapes, but there are {sorted(shapes)}")
     every = [parameters(problem) for problem in problems]
+    first = every[0] | {name: ((), OPTIONAL[name]) for name in OPTIONAL if any(name in each for each in every)}
     variables: Variables = {}
-    for name, (axes, _) in every[0].items():
-        values = np.array([each[name][1] for each in every])
+    for name, (axes, usual) in first.items():
+        values = _column(name, [each.get(name, (axes, usual))[1] for each in every])
         variables[name] = (("point", *axes), texts_as_objects(values), f"{name} of the problem")
     return variables
+
+
+def _column(name: str, values: list[Any]) -> np.ndarray:
+    """The values of a parameter; JSON if one is that of a schedule or of tasks."""
+    if name == "tasks" or (name in SCHEDULED and any(isinstance(each, str) for each in values)):
+        return np.array([each if isinstance(each, str) else json.dumps(each) for each in values], dtype=object)
+    return np.array([np.nan if each is None else int(each) if isinstance(each, bool) else each for each in values])
+
+
+def needs_protocols(problem: Problem) -> bool:
+    """Whether versions of before schedules, tasks and further rules cannot know this problem."""
+    scheduled = any(isinstance(getattr(problem, name), Schedule) for name in RATES)
+    special = any(getattr(problem, name) != usual for name, usual in OPTIONAL.items())
+    return scheduled or special or problem.rule not in ("fa", "bp")
+
+
+def stored_names(there: Collection[str], coordinates: Collection[str]) -> list[str]:
+    """The parameters of the problems among the variables of a file, of which some are coordinates that were given."""
+    return [name for name in (*STORED, *OPTIONAL) if name in STORED or (name in there and name not in coordinates)]
 
 
 def texts_as_objects(values: np.ndarray) -> np.ndarray:
@@ -66,9 +108,17 @@ def texts_as_objects(values: np.ndarray) -> np.ndarray:
 
 
 def problem_of(values: Mapping[str, Any]) -> Problem:
-    """The problem of which these are the parameters, by the names of STORED."""
-    scalars = {name: plain(values[name]) for name in SCALARS}
+    """The problem of which these are the parameters, by name."""
+    given = {name: plain(values[name]) for name in (*SCALARS, *OPTIONAL) if name in values}
+    for name in (*SCHEDULED, "tasks"):
+        if isinstance(given.get(name), str):
+            given[name] = json.loads(given[name])
+    if given.get("mixture") != given.get("mixture"):  # NaN, of a rule that has none
+        given["mixture"] = None
+    if given.get("tasks") is not None:
+        given["tasks"] = Tasks(**given["tasks"])
+    given |= {name: bool(given[name]) for name in ("flow", "sphere") if name in given}
     for name, there in zip(("activation", "activation_teacher"), _VALUES, strict=True):
-        scalars[name] = known(scalars[name], values[there])
+        given[name] = known(given[name], values[there])
     start = OrderParameters(**{name: values[there] for there, name in _START.items()})
-    return Problem(start, b=None if scalars["rule"] == "bp" else values["b"], **scalars)
+    return Problem(start, b=None if given["rule"] == "bp" else values["b"], **given)

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from stdyn.analysis.summary import SUMMARY, censored
+from stdyn.analysis import summary
+from stdyn.analysis.summary import censored
 from stdyn.checks import Array, check_path, integer, time_grid
 from stdyn.errors import InputError
-from stdyn.files.format import Variables, check_kind, to_dataset
+from stdyn.files.format import PROTOCOLS, Variables, check_kind, to_dataset
 from stdyn.files.paths import exists
 from stdyn.files.provenance import provenance
 from stdyn.files.reading import Points
@@ -26,17 +27,19 @@ from stdyn.model.state import OrderParameters
 from stdyn.model.trajectory import Trajectory, nearest
 from stdyn.model.trajectoryfile import check_states
 from stdyn.scans.parameters import (
+    OPTIONAL,
     SCALARS,
-    STORED,
-    parameters,
+    needs_protocols,
     problem_of,
     sizes,
     stored,
+    stored_names,
     texts_as_objects,
 )
 from stdyn.scans.points import DONE, FAILED, STATES, Solve, counted
-from stdyn.scans.scanschema import CURVES, KEEP, Checked, check_coordinates, check_summary
-from stdyn.scans.variations import NUMBERS, Variations, plain
+from stdyn.scans.quantities import NUMBERS, plain
+from stdyn.scans.scanschema import CURVES, KEEP, Checked, check_coordinates, check_summary, summary_columns
+from stdyn.scans.variations import Variations
 from stdyn.text import listing, shown
 from stdyn.values import Frozen, frozen
 
@@ -78,24 +81,28 @@ def create(
     others["description"] = ((), np.array(json.dumps(description), dtype=object), "what is scanned, JSON")
     if len(kept):
         others["alpha"] = (("alpha",), kept, "examples / N")
-    columns = _columns(some.start, tuple(run), description["keep"])
-    named = _coordinates(problems, coordinates, [*others, *columns])
-    others |= {name: (("point",), values, NUMBERS.get(name, name)) for name, values in named.items()}
-    if not isinstance(problems, Variations):
-        others |= stored(problems)
+    several = [some] if isinstance(problems, Variations) else problems
+    tasks = max(0 if problem.tasks is None else len(problem.tasks) for problem in several)
+    columns = _columns(some.start, tuple(run), description["keep"], tasks)
+    by_number = {} if isinstance(problems, Variations) else stored(problems)
+    taken = [*others, *columns, *(name for name in OPTIONAL if name in by_number)]
+    named = _coordinates(problems, coordinates, by_number, taken)
+    others |= {name: (("point",), values, NUMBERS.get(name, name)) for name, values in named.items()} | by_number
     attributes = {"kind": "scan", "coordinates": " ".join(named), **provenance()}
+    if problems.needs_protocols if isinstance(problems, Variations) else any(map(needs_protocols, problems)):
+        attributes["format_version"] = PROTOCOLS
     with writing(path, "scan") if exists(path) else nullcontext():  # so that nobody else is
         create_table(path, len(problems), columns, others, attributes, overwrite)
 
 
-def _columns(start: OrderParameters, run: tuple[str, ...], keep: str | list[float]) -> Columns:
-    """What is written of each point."""
+def _columns(start: OrderParameters, run: tuple[str, ...], keep: str | list[float], tasks: int) -> Columns:
+    """What is written of each point, which has so many tasks at most."""
     columns: Columns = {
         "state": ((), np.uint8, "0: todo, 1: done, 2: failed"),
         "message": ((), str, "why it failed, or what it was warned of"),
         "method": ((), str, "ode, network or reduced"),
     }
-    columns |= {name: (run, float, meaning) for name, meaning in SUMMARY.items()}
+    columns |= {name: (run, float, meaning) for name, meaning in summary.columns(tasks).items()}
     if keep != "summary":
         columns |= {name: ((*run, "alpha"), float, meaning) for name, meaning in CURVES.items()}
     if keep not in ("curves", "summary"):
@@ -104,9 +111,9 @@ def _columns(start: OrderParameters, run: tuple[str, ...], keep: str | list[floa
 
 
 def _coordinates(
-    problems: Sequence[Problem], given: Mapping[str, ArrayLike] | None, taken: Sequence[str]
+    problems: Sequence[Problem], given: Mapping[str, ArrayLike] | None, by_number: Variables, taken: Sequence[str]
 ) -> dict[str, np.ndarray]:
-    """What varies, by name: (points,) values."""
+    """What varies, by name: (points,) values; those of a list of problems are kept `by_number`."""
     if given is not None:
         named = {name: np.asarray(values) for name, values in given.items()}
         for name, values in named.items():
@@ -122,11 +129,10 @@ def _coordinates(
     elif isinstance(problems, Variations):
         named = problems.coordinates
     else:
-        every = [parameters(problem) for problem in problems]
-        named = {name: np.array([each[name][1] for each in every]) for name in SCALARS}
+        named = {name: by_number[name][1] for name in (*SCALARS, *OPTIONAL) if name in by_number}
         if np.array_equal(named["activation"], named["activation_teacher"]):
             del named["activation_teacher"]
-        named = {name: values for name, values in named.items() if len(set(values.tolist())) > 1}
+        named = {name: values for name, values in named.items() if len(np.unique(values)) > 1}
     return {name.replace(" ", ""): texts_as_objects(values) for name, values in named.items()}
 
 
@@ -206,8 +212,9 @@ class Scan(Frozen):
 
     @cached_property
     def summary(self) -> dict[str, np.ndarray]:
-        """The numbers of `stdyn.summary.SUMMARY`, (points,) or (points, runs); NaN where a point is not done."""
-        names = [name for name in SUMMARY if name in self.names]
+        """The numbers of `stdyn.summary.columns`, (points,) or (points, runs); NaN where a point is not done."""
+        there = set(self.names) - set(self.attributes["coordinates"].split())
+        names = [name for name in summary_columns(there) if name in there]
         found = self._look(lambda table: {name: self._read(table, name) for name in names})
         of_list = "experiment" not in self.description["problems"]  # whose activations the file does not say
         check_summary(self.path, self.state == DONE, found, own=of_list or "activations" in self.description)
@@ -252,7 +259,8 @@ class Scan(Frozen):
         with refusing(self.path):
             if self._problems is not None:
                 return self._problems[index]
-            return problem_of(self._look(lambda table: {name: self._read(table, name, index) for name in STORED}))
+            names = stored_names(self.names, self.description["problems"].get("coordinates", ()))
+            return problem_of(self._look(lambda table: {name: self._read(table, name, index) for name in names}))
 
     def trajectory(self, index: int) -> Trajectory:
         """The trajectory of a point that is done, at the alphas that were kept.

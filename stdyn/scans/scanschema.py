@@ -1,13 +1,13 @@
 """What the file of a scan must hold (docs/format.md): its schema, and what its description must say."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
 
-from stdyn.analysis.summary import SUMMARY
+from stdyn.analysis.summary import columns
 from stdyn.checks import Array
 from stdyn.errors import InputError
 from stdyn.files.schema import (
@@ -27,10 +27,9 @@ from stdyn.files.schema import (
 )
 from stdyn.files.table import Table
 from stdyn.model.experiment import Experiment
-from stdyn.model.problem import RATES
 from stdyn.model.trajectoryfile import state_axes
-from stdyn.scans.parameters import STORED
-from stdyn.scans.variations import axis_values, is_sampled
+from stdyn.scans.parameters import SCHEDULED, stored_names
+from stdyn.scans.quantities import RULES, axis_values, is_sampled
 from stdyn.text import shown
 
 KEEP = ("all", "curves", "summary")
@@ -55,7 +54,7 @@ _NOT_NEGATIVE: dict[str, Any] = {"least": 0.0, "nan": True, "inf": True}
 _COSINE: dict[str, Any] = {"least": -1 - 1e-9, "most": 1 + 1e-9, "nan": True}
 _RANGES: dict[str, dict[str, Any]] = {
     "alignment": _COSINE, "alignment_start": _COSINE, "alignment_final": _COSINE,
-    "F": {"nan": True}, "eps_g": _NOT_NEGATIVE,
+    "F": {"nan": True}, "eps_g": _NOT_NEGATIVE, "forgetting": {"nan": True}, "transfer": {"nan": True},
 }  # fmt: skip  # all else is not negative
 
 
@@ -77,8 +76,11 @@ class Checked:
     def __init__(self, table: Table) -> None:
         self.coordinates = _coordinates(table)
         self.description = json_object(table.path, "description", str(table.read("description")))
-        recipe = "experiment" in _problems(table.path, self.description)
-        self.schema = _schema(table, self.coordinates, recipe, self.description.get("keep"))
+        problems = _problems(table.path, self.description)
+        recipe = "experiment" in problems
+        given = entry(table.path, "description: problems.coordinates", problems.get("coordinates", {}), dict)
+        by_number = [] if recipe else stored_names(table.names(), given)
+        self.schema = _schema(table, self.coordinates, by_number, self.description.get("keep"))
         self.attributes, self.sizes = check(table, self.schema)
         for name, each in self.schema.variables.items():
             if each.first is not None:  # an axis
@@ -101,8 +103,11 @@ def _coordinates(table: Table) -> tuple[str, ...]:
     return found
 
 
-def _schema(table: Table, coordinates: tuple[str, ...], recipe: bool, keep: Any) -> Schema:
-    """Of a scan with these coordinates, which come first: their names may be those of what it has not."""
+def _schema(table: Table, coordinates: tuple[str, ...], by_number: Sequence[str], keep: Any) -> Schema:
+    """Of a scan with these coordinates, which come first: their names may be those of what it has not.
+
+    Parameters of the problems that are kept `by_number` are variables of the file; a recipe has none.
+    """
     there = set(table.names()) - set(coordinates)
     run = ("run",) if "run" in there else ()
     expected = {axis: counted(axis) for axis in ("student", "student_2", "teacher", "teacher_2", "output")}
@@ -114,8 +119,8 @@ def _schema(table: Table, coordinates: tuple[str, ...], recipe: bool, keep: Any)
         "message": Expected("text", ("point",)),
         "method": Expected("text", ("point",), needed=False, choices=("", *METHODS)),
     }
-    for name in SUMMARY:
-        needed, limits = name == "diverged_at", _RANGES.get(name, _NOT_NEGATIVE)
+    for name in summary_columns(there):
+        needed, limits = name == "diverged_at", _RANGES.get(name.rstrip("_0123456789"), _NOT_NEGATIVE)
         expected[name] = Expected("number", ("point", *run), needed, **limits)
     units = math.prod(table.shape("student")) if "student" in there else 10**4
     expected["specialised"] = replace(expected["specialised"], most=units)
@@ -125,8 +130,9 @@ def _schema(table: Table, coordinates: tuple[str, ...], recipe: bool, keep: Any)
     for name in _STATE:
         needed = keep not in ("curves", "summary")
         expected[name] = Expected("number", ("point", *run, "alpha", *_AXES[name]), needed, -1e20, 1e20, nan=True)
-    if not recipe:
-        expected |= {name: _of_problem(name) for name in STORED}
+    if by_number:
+        in_file = table.names()
+        expected |= {name: _of_problem(name, name in in_file and table.dtype(name).kind == "O") for name in by_number}
         expected |= {axis: counted(axis) for axis in ("function", "probe")}
     if "output" not in there:
         expected = {
@@ -134,18 +140,30 @@ def _schema(table: Table, coordinates: tuple[str, ...], recipe: bool, keep: Any)
             for name, each in expected.items()
         }
     expected = {name: each for name, each in expected.items() if name in there or each.needed}
-    expected |= {name: Expected("anything", ("point",)) for name in coordinates if name not in STORED or recipe}
+    expected |= {name: Expected("anything", ("point",)) for name in coordinates if name not in by_number}
     return Schema("scan", expected, _ATTRIBUTES)
 
 
-def _of_problem(name: str) -> Expected:
-    """A parameter of every problem of a list."""
+def summary_columns(there: Collection[str]) -> dict[str, str]:
+    """The columns of the summary in a file with these variables: with tasks there are some of each."""
+    tasks = 0
+    while f"forgetting_{tasks + 1}" in there:
+        tasks += 1
+    return columns(tasks)
+
+
+def _of_problem(name: str, text: bool) -> Expected:
+    """A parameter of every problem of a list; a rate may be the `text` of a schedule."""
     if name in ("rule", "activation", "activation_teacher"):
-        return Expected("text", ("point",), choices=("fa", "bp") if name == "rule" else ())
-    if name in ("N", "quadrature"):
+        return Expected("text", ("point",), choices=RULES if name == "rule" else ())
+    if name == "tasks" or (name in SCHEDULED and text):
+        return Expected("text", ("point",))
+    if name in ("N", "quadrature", "batch"):
         return Expected("integer", ("point",), least=1, most=2**53)
-    if name in RATES:
-        return Expected("number", ("point",), least=0)
+    if name in ("flow", "sphere"):
+        return Expected("integer", ("point",), least=0, most=1)
+    if name in SCHEDULED:
+        return Expected("number", ("point",), least=0, nan=name == "mixture")
     return Expected("number", ("point", *_AXES[name]), least=-1e30, most=1e30, nan=name == "b")
 
 

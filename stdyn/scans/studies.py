@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stdyn.analysis.escape import Plateau, plateaus
+from stdyn.analysis.escape import Plateau, check_constant, plateaus
 from stdyn.checks import Array, check_type, time_grid
 from stdyn.errors import InputError
 from stdyn.model.problem import Problem
@@ -113,21 +113,14 @@ def study(variations: Variations, alphas: Array, *, progress: bool = False) -> S
     Raises
     ------
     InputError
-        Before any work starts, if not exactly one quantity varies, or not in numbers, or eta is 0.
+        Before any work starts, if not exactly one quantity varies, or not in numbers, if eta is 0, or anything changes
+        with alpha.
 
     Ctrl-C ends the study with the values that are done.
     """
     check_type("variations", variations, Variations)
     alphas = time_grid(alphas)
-    quantities = [name for name in variations.axes if name != "rule"]
-    if len(quantities) != 1 or variations.samples:
-        raise InputError(f"vary must be one quantity with its values, but is {', '.join(variations.vary) or 'nothing'}")
-    (quantity,) = quantities
-    if not np.issubdtype(variations.axes[quantity].dtype, np.number):
-        raise InputError(f"vary must be a quantity of numbers, but is {quantity}")
-    problems = list(variations)
-    if any(problem.eta == 0 for problem in problems):
-        raise InputError("eta must be positive in a study, but is 0: nothing moves")
+    quantity, problems = studied(variations)
     rules: list[str] = [problem.rule for problem in problems]
     order = list(dict.fromkeys(rules))
     found: dict[str, list[dict[str, float]]] = {rule: [] for rule in order}
@@ -143,6 +136,22 @@ def study(variations: Variations, alphas: Array, *, progress: bool = False) -> S
         raise KeyboardInterrupt
     numbers = {rule: {name: np.array([row[name] for row in found[rule][:done]]) for name in STUDIED} for rule in order}
     return Study(variations, quantity, np.array(variations.axes[quantity], dtype=float)[:done], numbers, interrupted)
+
+
+def studied(variations: Variations) -> tuple[str, list[Problem]]:
+    """The quantity of a study and its problems; refused as `study` refuses them."""
+    quantities = [name for name in variations.axes if name != "rule"]
+    if len(quantities) != 1 or variations.samples:
+        raise InputError(f"vary must be one quantity with its values, but is {', '.join(variations.vary) or 'nothing'}")
+    (quantity,) = quantities
+    if not np.issubdtype(variations.axes[quantity].dtype, np.number):
+        raise InputError(f"vary must be a quantity of numbers, but is {quantity}")
+    problems = list(variations)
+    if any(problem.eta == 0 for problem in problems):
+        raise InputError("eta must be positive in a study, but is 0: nothing moves")
+    for problem in problems:
+        check_constant(problem, "a study")
+    return quantity, problems
 
 
 def _numbers(problem: Problem, alphas: Array) -> dict[str, float]:

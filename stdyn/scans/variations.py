@@ -1,7 +1,5 @@
 """The points of a scan: an experiment in which some quantities vary, on a grid, by sampling, or both."""
 
-import re
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property, partial
@@ -10,37 +8,34 @@ from typing import Any, overload
 
 import numpy as np
 
-from stdyn.checks import Array, choice, integer, number
+from stdyn.checks import Array, choice, integer
 from stdyn.errors import InputError
 from stdyn.model.activations import BUILT_IN, Activation, find, known
 from stdyn.model.experiment import Experiment
-from stdyn.model.problem import LARGEST_RATE, RATES, Problem
+from stdyn.model.problem import RATES, Problem
+from stdyn.model.rules import WITH_FEEDBACK
 from stdyn.model.state import OrderParameters
-from stdyn.settings import check_name, from_values
+from stdyn.scans import tables
+from stdyn.scans.quantities import (
+    ACTIVATIONS,
+    KEYS,
+    MOST,
+    axis_values,
+    check_keys,
+    check_quantity,
+    entry_of,
+    is_sampled,
+    of_activations,
+    parts,
+    plain,
+    spread,
+)
+from stdyn.settings import from_values
 from stdyn.text import shown
 from stdyn.values import Frozen, frozen
 
-TEXTS = ("rule", "activation", "activation_teacher")
-NUMBERS = {
-    "N": "input dimension",
-    "eta": "learning rate of the first layer",
-    "eta_v": "learning rate of the second layer",
-    "sigma": "standard deviation of the label noise",
-    "decay": "weight decay of the first layer",
-    "decay_v": "weight decay of the second layer",
-    "q": "squared norm of the student vectors at the start",
-    "r": "overlap R_nn of a prepared start",
-    "v_scale": "standard deviation of the random v at the start; of a given one, a factor",
-    "b_scale": "standard deviation of the random feedback weights; of given ones, a factor",
-    "R_scale": "factor on R at the start",
-    "Q_scale": "factor on Q at the start",
-    "b_angle": "angle in degrees of the feedback weights to v at the start",
-    "draw": "seed of the random start: first layer, v and b",
-}
-_ACTIVATIONS = ("activation", "activation_teacher")
-_ENTRY = re.compile(r"(R|Q|T|v|v_teacher|b)\[\s*(\d+)\s*(?:,\s*(\d+)\s*)?\]")
-_KEYS = ("from", "to", "number", "spacing")
-_MOST = 10**7  # points: their coordinates alone take a minute to write
+# Parameters that files of before do not name, nor do those of now where they are at their defaults.
+_SINCE = ("drift", "batch", "flow", "sphere")
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +49,8 @@ class Variations(Frozen, Sequence[Problem]):
     vary : mapping of str to values
         For each quantity either the values it takes (a list, or {"from", "to", "number", "spacing"}): an axis of a
         grid; or {"from", "to", "spacing"} without a number: it is sampled. Spacing is "linear" (the default) or "log".
-        Quantities are the keys of `NUMBERS` and `TEXTS`, single entries such as "R[0,1]", "v[2]" or "b[0,1]", and
+        Quantities are the keys of `quantities.NUMBERS` and `TEXTS`, single entries such as "R[0,1]", "v[2]" or
+        "b[0,1]", numbers within schedules and tasks, such as "eta.scale", "eta.at[1]" or "tasks.similarity", and
         several that take the same value, such as "eta=eta_v". {"draw": "each"} gives each sample a draw of its own,
         {"draw": {"from": 1, "number": 100}} an axis of 100 draws.
     sample : {"random", "sobol"}
@@ -83,27 +79,27 @@ class Variations(Frozen, Sequence[Problem]):
         object.__setattr__(self, "vary", dict(self.vary))
         super().__post_init__()
         choice("sample", self.sample, ("random", "sobol"))
-        named: dict[str, Any] = {name: find(each, name) for name, each in self._named.items()}
-        replace(self.experiment, **named).check()
+        base: dict[str, Any] = {name: find(each, name) for name, each in self._named.items()}
+        if any("mixture" in parts(str(name)) for name in self.vary):  # it need not be given where it varies
+            base["mixture"] = 0.5
+        experiment = replace(self.experiment, **base)
+        experiment.check()
         _ = self.axes, self.samples  # checks every value
-        units = self.experiment.K + self.experiment.M
-        for name, values in (self.axes | self.samples).items():
-            if "N" in _parts(name) and values.min() < units:
-                raise InputError(f"{name} must be at least K + M = {units}, but is {values.min()}")
-        if prod(self.shape) > _MOST:
+        self._check_together(experiment)
+        if prod(self.shape) > MOST:
             sizes = " x ".join(str(size) for size in self.shape if size > 1)
-            raise InputError(f"vary must make at most {_MOST} points, but makes {sizes} = {prod(self.shape)}")
+            raise InputError(f"vary must make at most {MOST} points, but makes {sizes} = {prod(self.shape)}")
 
     @property
     def _named(self) -> dict[str, Any]:
         """The activations that the experiment names."""
-        named = {name: getattr(self.experiment, name) for name in _ACTIVATIONS}
+        named = {name: getattr(self.experiment, name) for name in ACTIVATIONS}
         return {name: each for name, each in named.items() if each is not None}
 
     @property
     def activations(self) -> dict[str, Activation]:
         """All that the problems have, by name."""
-        varied = (each for quantity, values in self.axes.items() if _of_activations(quantity) for each in values)
+        varied = (each for quantity, values in self.axes.items() if of_activations(quantity) for each in values)
         return {str(name): find(name) for name in {*self._named.values(), *varied}}
 
     @cached_property
@@ -113,12 +109,12 @@ class Variations(Frozen, Sequence[Problem]):
         named: list[str] = []
         for name, values in self.vary.items():
             self._check_name(name)
-            named += _parts(name)
+            named += parts(name)
             if isinstance(values, Mapping):
-                _check_keys(name, values, _KEYS)
+                check_keys(name, values, KEYS)
             if not is_sampled(name, values):
                 axes[name] = axis_values(name, values)
-                for part in _of_activations(name):
+                for part in of_activations(name):
                     for each in axes[name]:
                         find(each, part)
         if len(set(named)) < len(named):
@@ -141,14 +137,14 @@ class Variations(Frozen, Sequence[Problem]):
             return {}
         if self.number is None:
             raise InputError(f"number, how often {', '.join(names)} are sampled, is needed")
-        count = integer("number", self.number, 1, _MOST)
+        count = integer("number", self.number, 1, MOST)
         drawn = [name for name in names if name != "draw"]
         rng = self.experiment.rng("samples")
         if self.sample == "sobol" and drawn:
             unit = _sobol(len(drawn), count, rng)
         else:
             unit = rng.random((count, len(drawn)))
-        samples = {name: _spread(name, self.vary[name], unit[:, j]) for j, name in enumerate(drawn)}
+        samples = {name: spread(name, self.vary[name], unit[:, j]) for j, name in enumerate(drawn)}
         if "draw" in names:
             samples["draw"] = np.arange(1, count + 1)
         return frozen(samples)
@@ -171,7 +167,7 @@ class Variations(Frozen, Sequence[Problem]):
     def coordinates(self) -> dict[str, np.ndarray]:
         """The values of all varied quantities: {quantity: (points,) values}; activations by their names."""
         values = self.values(np.arange(len(self)))
-        named = {name: np.array(plain([*each]), dtype=object) for name, each in values.items() if _of_activations(name)}
+        named = {name: np.array(plain([*each]), dtype=object) for name, each in values.items() if of_activations(name)}
         return values | named
 
     @overload
@@ -193,7 +189,7 @@ class Variations(Frozen, Sequence[Problem]):
         It has activations instead of their names: another process may not know what was made in this one.
         """
         values = self._named | self.values(index)
-        found = {name: find(each) for name, each in values.items() if _of_activations(name)}
+        found = {name: find(each) for name, each in values.items() if of_activations(name)}
         return partial(problem_at, self.experiment, values | found)
 
     def __iter__(self) -> Iterator[Problem]:
@@ -202,13 +198,27 @@ class Variations(Frozen, Sequence[Problem]):
     @property
     def description(self) -> dict[str, Any]:
         """Everything that is needed to make these points again, of plain types; `from_description` does."""
-        experiment = {each.name: getattr(self.experiment, each.name) for each in fields(self.experiment)}
+        experiment = {
+            each.name: getattr(self.experiment, each.name)
+            for each in fields(self.experiment)
+            if each.name not in _SINCE or getattr(self.experiment, each.name) != each.default
+        }
         return {
             "experiment": {name: plain(value) for name, value in experiment.items() if value is not None},
             "vary": {name: plain(values) for name, values in self.vary.items()},
             "sample": self.sample,
             "number": plain(self.number),
         }
+
+    @property
+    def needs_protocols(self) -> bool:
+        """Whether versions of before schedules, tasks and further rules cannot make these points."""
+        experiment = self.description["experiment"]
+        varied = [part for name in self.vary for part in parts(str(name))]
+        scheduled = any(isinstance(experiment[name], dict) for name in RATES if name in experiment)
+        new = {*_SINCE, "mixture", "tasks"}
+        further = scheduled or new & {*experiment, *varied} or any(map(tables.parse, varied))
+        return bool(further) or any(rule not in ("fa", "bp") for rule in self._rules)
 
     @classmethod
     def from_description(
@@ -227,33 +237,34 @@ class Variations(Frozen, Sequence[Problem]):
 
         rest = dict(description)
         experiment = from_values(rest.pop("experiment"), Experiment)
-        named: dict[str, Any] = {name: known_here(getattr(experiment, name)) for name in _ACTIVATIONS}
+        named: dict[str, Any] = {name: known_here(getattr(experiment, name)) for name in ACTIVATIONS}
         vary = {
-            name: [known_here(each) for each in values]
-            if _of_activations(name) and isinstance(values, list)
-            else values
+            name: [known_here(each) for each in values] if of_activations(name) and isinstance(values, list) else values
             for name, values in rest.pop("vary", {}).items()
         }
         return cls(replace(experiment, **named), vary, **rest)
 
     # -----------------------------------------------------------------------------------------------------------------
 
+    def _check_together(self, experiment: Experiment) -> None:
+        """Refuse rules that the experiment cannot have, and numbers that its schedules and tasks cannot."""
+        for rule in self._rules:
+            if rule not in experiment.rules:
+                experiment.problem(rule)
+        values = {part: each for name, each in (self.axes | self.samples).items() for part in parts(name)}
+        places = {name: found for name in values if (found := tables.parse(name)) is not None}
+        starts = [(of, path[0]) for of, path in places.values()]
+        for name, (of, path) in places.items():
+            if of in values:
+                raise InputError(f"{of} and {name} cannot both vary: a number takes the place of the table")
+            if path[0] == "at" and starts.count((of, "at")) > 1:
+                continue  # their order is that of the values of all of them
+            rule = "mixed" if "mixed" in self._rules else self._rules[0]
+            tables.check_values(experiment, rule, name, [values[name].min(), values[name].max()])
+
     def _check_name(self, name: str) -> None:
-        experiment = self.experiment
-        for part in _parts(str(name)):
-            if part in ("K", "M", "outputs", "points", "alpha_max", "alpha_min", "spacing", "rtol"):
-                raise InputError(f"{part} cannot vary: all points of a scan have the same shapes and alphas")
-            entry = _ENTRY.fullmatch(part)
-            if entry is None:
-                check_name(part, [*NUMBERS, *TEXTS], "vary: there is no quantity")
-            else:
-                _check_entry(experiment, entry)
-            if part == "r" and experiment.start != "prepared":
-                raise InputError(f'r is the overlap of start = "prepared" and cannot vary with {experiment.start!r}')
-            if part in ("q", "r") and experiment.R is not None:
-                raise InputError(f"{part} would change nothing, because R and Q are given; R_scale and Q_scale do")
-            if part in ("b_angle", "b_scale", "b") and "fa" not in self._rules:
-                raise InputError(f"{part} would change nothing: backpropagation has no feedback weights")
+        for part in parts(str(name)):
+            check_quantity(self.experiment, part, self._rules)
 
     @property
     def _rules(self) -> Sequence[str]:
@@ -267,22 +278,25 @@ def problem_at(experiment: Experiment, values: Mapping[str, Any]) -> Problem:
     """
     values = {part.strip(): value for name, value in values.items() for part in name.split("=")}
     rule = values.pop("rule", experiment.rule)
-    changes: dict[str, Any] = {"rule": "fa"}  # b is drawn, and dropped in the end if not wanted: all else is the same
-    changes |= {name: plain(values[name]) for name in ("N", "q", "r", *RATES) if name in values}
-    changes |= {name: values[name] for name in _ACTIVATIONS if name in values}
+    inside = {name: plain(value) for name, value in values.items() if tables.parse(name)}
+    experiment = tables.with_values(experiment, inside)
+    names = ("N", "batch", "mixture", "q", "r", *RATES)
+    changes = {name: plain(values[name]) for name in names if name in values}
+    changes |= {name: values[name] for name in ACTIVATIONS if name in values}
     for name in ("v", "b"):
         if f"{name}_scale" in values and getattr(experiment, name) is None:
             changes[f"{name}_scale"] = float(values.pop(f"{name}_scale"))
     if "draw" in values:
         changes["seed"] = int(values["draw"])
-    problem = replace(experiment, **changes).problem("fa")
+    experiment = replace(experiment, **changes)
+    problem = experiment.problem("fa")  # with b, which is dropped in the end if not wanted: all else is the same
     start, b = problem.start, problem.b
     assert b is not None
     arrays = {name: np.array(getattr(start, name)) for name in ("R", "Q", "T", "v", "v_teacher")} | {"b": np.array(b)}
     for name in ("R", "Q", "v", "b"):
         arrays[name] *= float(values.get(f"{name}_scale", 1.0))
     for name, value in values.items():
-        entry = _ENTRY.fullmatch(name)
+        entry = entry_of(name)
         if entry is not None:
             array, *at = entry.groups()
             place = tuple(int(i) for i in at if i is not None)
@@ -292,11 +306,11 @@ def problem_at(experiment: Experiment, values: Mapping[str, Any]) -> Problem:
     b = arrays.pop("b")
     if any(not np.array_equal(getattr(start, name), array) for name, array in arrays.items()):
         start = OrderParameters(**arrays)
-    if rule != "fa":
-        return replace(problem, start=start, rule="bp", b=None)
+    if rule not in WITH_FEEDBACK:
+        return replace(problem, start=start, rule=rule, b=None)
     if "b_angle" in values:
         b = turned(b, start.v, float(values["b_angle"]))
-    return replace(problem, start=start, b=b)
+    return replace(problem, start=start, rule=rule, b=b, mixture=experiment.mixture if rule == "mixed" else None)
 
 
 def turned(b: Array, v: Array, angle: float) -> Array:
@@ -318,115 +332,6 @@ def turned(b: Array, v: Array, angle: float) -> Array:
         raise InputError(f"b is parallel to v, so that there is no direction in which to turn it to {angle:g} degrees")
     radians = np.deg2rad(angle)
     return length * (np.cos(radians) * along + np.sin(radians) * across / np.linalg.norm(across))
-
-
-def plain(value: Any) -> Any:
-    """Lists, numbers and texts instead of NumPy's types, tuples and activations."""
-    if isinstance(value, Activation):
-        return str(value)
-    if isinstance(value, np.ndarray | np.generic):
-        return value.tolist()
-    if isinstance(value, Mapping):
-        return {str(key): plain(each) for key, each in value.items()}
-    if isinstance(value, list | tuple | range):
-        return [plain(each) for each in value]
-    return value
-
-
-def _check_entry(experiment: Experiment, entry: re.Match[str]) -> None:
-    K, M, O = experiment.K, experiment.M, experiment.outputs
-    units = M if entry[1] == "v_teacher" else K
-    shapes: dict[str, tuple[int, ...]] = {"R": (K, M), "Q": (K, K), "T": (M, M)}
-    shape = shapes.get(entry[1], (units,) if O == 1 else (units, O))
-    at = [int(i) for i in entry.groups()[1:] if i is not None]
-    if len(at) != len(shape) or any(i >= n for i, n in zip(at, shape, strict=True)):
-        raise InputError(f"{entry[0]} is no entry of {entry[1]}, which has shape {shape} and is counted from 0")
-
-
-def _parts(name: str) -> list[str]:
-    """The quantities that are put equal to each other in a name."""
-    return [part.strip() for part in name.split("=")]
-
-
-def _of_activations(name: str) -> list[str]:
-    """The parts of a quantity's name that are activations."""
-    return [part for part in _parts(name) if part in _ACTIVATIONS]
-
-
-def is_sampled(name: str, values: object) -> bool:
-    if name == "draw":
-        return isinstance(values, str) and values == "each"
-    return isinstance(values, Mapping) and "number" not in values
-
-
-def axis_values(name: str, values: object) -> np.ndarray:
-    """The values of an axis of the grid, checked."""
-    if isinstance(values, Mapping):
-        if "number" not in values:  # only draw, of which a range is no sample
-            raise InputError(
-                f'draw must be a list, a table with from and number, or "each", but is {shown(dict(values))}'
-            )
-        count = integer(f"{name}: number", values["number"], 1, _MOST)
-        if name == "draw" and "to" not in values:
-            first = integer("draw: from", values.get("from", 1), 0)
-            _check_keys(name, values, ("from", "number"))
-            return np.arange(first, first + count)
-        return _spread(name, values, np.linspace(0, 1, count))
-    is_one = isinstance(values, str | bytes) or (isinstance(values, np.ndarray) and values.ndim == 0)
-    if is_one or not isinstance(values, Sequence | np.ndarray) or len(values) == 0:
-        raise InputError(
-            f"{name} must vary over a list of values or a table with from, to and number, but is {shown(values)}"
-        )
-    checked = [_value(name, value) for value in values]
-    if len(set(checked)) < len(checked):
-        raise InputError(f"{name} must not take a value twice, but is {shown(plain(values))}")
-    return np.array(checked, dtype=object if isinstance(checked[0], str) else None)
-
-
-def _spread(name: str, table: Mapping[str, Any], unit: Array) -> np.ndarray:
-    """Numbers from 0 to 1 taken to those from table["from"] to table["to"]."""
-    if any(key not in table for key in ("from", "to")):
-        raise InputError(f"{name} needs from and to, but is {shown(dict(table))}")
-    first, last = _value(name, table["from"]), _value(name, table["to"])
-    if isinstance(first, str) or isinstance(last, str):
-        raise InputError(f"{name} varies over texts, which must be given as a list")
-    spacing = table.get("spacing", "linear")
-    if spacing == "log":
-        if not (first > 0 and last > 0):
-            raise InputError(f"{name} with spacing log must have from and to above 0, but is {shown(dict(table))}")
-        spread = first * (last / first) ** unit
-    elif spacing == "linear":
-        spread = first + (last - first) * unit
-    else:
-        raise InputError(f'{name}: spacing must be "linear" or "log", but is {shown(spacing)}')
-    if set(_parts(name)) & {"N", "draw"}:
-        spread = np.rint(spread).astype(int)
-    return spread
-
-
-def _check_keys(name: str, table: Mapping[str, Any], keys: Sequence[str]) -> None:
-    for key in table:
-        if key not in keys:
-            raise InputError(f"{name} must be a table with {', '.join(keys)}, but has {shown(key)}")
-
-
-def _value(name: str, value: Any) -> Any:
-    """One value of a quantity, refused if the quantity cannot take it at any point."""
-    for part in _parts(name):
-        if part in TEXTS:
-            if part == "rule" and value not in ("fa", "bp"):
-                raise InputError(f"rule must be one of fa, bp, but is {shown(value)}")
-            if part in _ACTIVATIONS and not isinstance(value, str | Activation):
-                raise InputError(f"{part} must be a name or a stdyn.Activation, but is {shown(value)}")
-        elif part in ("N", "draw"):
-            value = integer(part, value, 0 if part == "draw" else 1)
-        elif part == "b_angle":
-            value = number(part, value, 0, 180)
-        else:
-            signed = part in ("r", "R_scale") or _ENTRY.fullmatch(part)
-            most = LARGEST_RATE if part in RATES else sys.float_info.max
-            value = number(part, value, -np.inf if signed else 0, most)
-    return value
 
 
 def _sobol(dimensions: int, count: int, rng: np.random.Generator) -> Array:

@@ -162,9 +162,7 @@ def _simulate(
     check_normals(normals)
     rng = spawning(rng)
     seed = streams.seed(rng)
-    if problem.flow:
-        raise InputError("flow must be False for a simulation, which takes steps: gradient flow has none")
-    _check_rates(problem)
+    check_steps(problem)
     problem.protocol.check(alphas)
     integer("alphas[-1] * N, the number of steps,", np.rint(alphas[-1] * problem.N), 0)
     steps = np.unique(np.rint(alphas * problem.N).astype(np.int64))
@@ -195,8 +193,10 @@ def _simulate(
     return trajectory
 
 
-def _check_rates(problem: Problem) -> None:
+def check_steps(problem: Problem) -> None:
     """Refuse what a step in N dimensions cannot do."""
+    if problem.flow:
+        raise InputError("flow must be False for a simulation, which takes steps: gradient flow has none")
     N, M = problem.N, problem.start.M
     for name in ("decay", "decay_v", "drift"):
         rate = getattr(problem, name)

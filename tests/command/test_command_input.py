@@ -77,10 +77,10 @@ BAD = [
     ("integrate", ["--eta", "-0.1"], ["eta must be finite and at least 0", "-0.1"]),
     ("integrate", ["--eta", "nan"], ["eta must be finite", "nan"]),
     ("integrate", ["--sigma", "-1"], ["sigma"]),
-    ("integrate", ["--N", "3"], ["N must be at least K + M = 4", "3"]),
+    ("integrate", ["--N", "0"], ["N must be at least 1", "0"]),
     ("integrate", ["--eta", "fast"], ["--eta", "'fast'"]),
     ("integrate", ["--K", "2.5"], ["--K", "'2.5'"]),
-    ("integrate", ["--rule", "hebb"], ['rule must be "fa", "bp" or "both"', "'hebb'"]),
+    ("integrate", ["--rule", "hebb"], ['rule must be "fa", "bp", "kp", "mixed" or "both"', "'hebb'"]),
     ("integrate", ["--rule", "both"], ["rule must be", "compare"]),
     ("integrate", ["--activation", "relu6"], ["activation", "erf, linear, relu", "'relu6'"]),
     ("integrate", ["--start", "zero"], ["start must be", "'zero'"]),
@@ -114,7 +114,6 @@ BAD = [
     ("simulate", ["--runs", "0"], ["runs must be at least 1"]),
     ("simulate", ["--method", "both"], ['method must be "network" or "reduced" here', "stdyn compare"]),
     ("simulate", ["--method", "ode"], ['method must be "network", "reduced" or "both", but is \'ode\'']),
-    ("simulate", ["--method", "reduced", "--N", "3"], ["N must be at least K + M = 4, but is 3"]),
     ("simulate", ["--normals", "slow"], ["normals must be one of fast, numpy, but is 'slow'"]),
     ("compare", ["--reduced-runs", "1"], ["reduced_runs must be at least 2"]),
     ("compare", ["--start", "prepared", "--v", "0.1", "--b", "1", "--seed", "-1"], ["seed must be at least 0"]),
@@ -200,7 +199,7 @@ def test_flags_may_be_given_twice_and_help_is_given_anyway(run, tmp_path):
     assert run("integrate", *SMALL, "--force", "--force", "-o", "a.h5")[0] == 0
     code, out, err = run("integrate", "--eta", "1", "--eta", "2", "--help")
     assert (code, err) == (0, "")
-    assert "--eta-v FLOAT" in out
+    assert "--eta-v RATE" in out
 
 
 def test_parameters_may_come_through_a_pipe(run, tmp_path):

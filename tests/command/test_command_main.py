@@ -20,7 +20,7 @@ def test_every_command_has_help(run, command):
     assert (code, err) == (0, "")
     assert "Usage: stdyn" in out
     if command in ("compare", "integrate", "simulate", "sizes", "theory"):
-        assert all(option in out for option in ("--config", "--eta-v FLOAT", "--v-teacher VALUE", "--seed", "--force"))
+        assert all(option in out for option in ("--config", "--eta-v RATE", "--v-teacher VALUE", "--seed", "--force"))
 
 
 def python(code, *arguments, cwd=None):

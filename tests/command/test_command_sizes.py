@@ -30,7 +30,7 @@ def test_sizes_writes_an_ensemble_for_every_size_and_a_figure(run, tmp_path):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--sizes", "[10, 3]"], ["sizes must be at least 4, but is 3"]),
+        (["--sizes", "[10, 0]"], ["sizes must be at least 1, but is 0"]),
         (["--sizes", "[]"], ["sizes must be at least 3 different N, but is []"]),
         (["--sizes", "[10, 20, 20]"], ["sizes must be at least 3 different N"]),
         (["--sizes", "[10, nan, 20]"], ["sizes must be an integer, but is nan"]),

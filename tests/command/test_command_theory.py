@@ -112,7 +112,7 @@ def test_theory_against_n_goes_on(run, tmp_path, monkeypatch):
     [
         (("--vary", "eta"), "--vary must be NAME=VALUES"),
         (("--vary", "lr=[0.1, 0.2]"), "there is no quantity 'lr'"),
-        (("--vary", "N=[3]"), "N must be at least K + M = 4, but is 3"),
+        (("--vary", "N=[0]"), "N must be at least 1, but is 0"),
         (("--vary", "eta={from=0.1, to=1}"), "vary must give eta a list of values or a table with from, to and number"),
         (("--vary", "eta=[0.1]", "--vary", "sigma=[0.1]"), "vary must be one quantity, but 2 are given"),
         (("--vary", 'activation=["erf", "linear"]'), "vary must be a quantity of numbers, but is activation"),

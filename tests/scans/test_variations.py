@@ -9,7 +9,8 @@ import pytest
 
 import stdyn
 from stdyn import Experiment, InputError, Variations
-from stdyn.scans.variations import NUMBERS, turned
+from stdyn.scans.quantities import NUMBERS
+from stdyn.scans.variations import turned
 
 BASE = Experiment(rule="fa", K=3, M=2, N=50)
 
@@ -151,11 +152,11 @@ def test_a_description_makes_the_same_points():
 
 def test_every_quantity_that_is_named_can_vary():
     """None of the names is refused, and each changes its problem."""
-    experiment = replace(BASE, start="prepared", r=0.05, rule="fa")
+    experiment = replace(BASE, start="prepared", r=0.05, rule="mixed", mixture=0.2)
     for name in NUMBERS:
-        value = {"N": 77, "draw": 9, "b_angle": 50, "r": 0.1}.get(name, 1.2)
+        value = {"N": 77, "draw": 9, "b_angle": 50, "r": 0.1, "batch": 3, "mixture": 0.7}.get(name, 1.2)
         changed = Variations(experiment, {name: [value]})[0]
-        assert changed.difference(experiment.problem("fa")) is not None, name
+        assert changed.difference(experiment.problem("mixed")) is not None, name
 
 
 @pytest.mark.parametrize(
@@ -182,7 +183,7 @@ def test_every_quantity_that_is_named_can_vary():
             "sample must be one of random, sobol, but is 'grid'",
         ),
         ({"eta": {"from": 0, "to": 1}}, {"number": -5}, "number must be at least 1, but is -5"),
-        ({"rule": ["fa", "gd"]}, {}, "rule must be one of fa, bp, but is 'gd'"),
+        ({"rule": ["fa", "gd"]}, {}, "rule must be one of fa, bp, kp, mixed, but is 'gd'"),
         ({"rule": {"from": "fa", "to": "bp", "number": 2}}, {}, "rule varies over texts"),
         ({"R[3,0]": [0.1]}, {}, r"R[3,0] is no entry of R, which has shape (3, 2) and is counted from 0"),
         ({"v[0,0]": [0.1]}, {}, "v[0,0] is no entry of v, which has shape (3,)"),

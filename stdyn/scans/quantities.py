@@ -1,0 +1,185 @@
+"""The quantities of an experiment that vary in scans: their names, what each can take, and how values are given."""
+
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from stdyn.checks import Array, choice, integer, number
+from stdyn.errors import InputError
+from stdyn.model.activations import Activation
+from stdyn.model.experiment import Experiment
+from stdyn.model.problem import LARGEST_RATE, RATES
+from stdyn.model.rules import WITH_FEEDBACK
+from stdyn.scans import tables
+from stdyn.settings import check_name
+from stdyn.text import shown
+
+RULES = ("fa", "bp", "kp", "mixed")
+INTEGERS = ("N", "batch", "draw")
+TEXTS = ("rule", "activation", "activation_teacher")
+NUMBERS = {
+    "N": "input dimension",
+    "eta": "learning rate of the first layer",
+    "eta_v": "learning rate of the second layer",
+    "sigma": "standard deviation of the label noise",
+    "decay": "weight decay of the first layer",
+    "decay_v": "weight decay of the second layer",
+    "drift": "rate at which the teacher's vectors turn",
+    "mixture": "part of v in the backward weights of rule mixed",
+    "batch": "examples of a step",
+    "q": "squared norm of the student vectors at the start",
+    "r": "overlap R_nn of a prepared start",
+    "v_scale": "standard deviation of the random v at the start; of a given one, a factor",
+    "b_scale": "standard deviation of the random feedback weights; of given ones, a factor",
+    "R_scale": "factor on R at the start",
+    "Q_scale": "factor on Q at the start",
+    "b_angle": "angle in degrees of the feedback weights to v at the start",
+    "draw": "seed of the random start: first layer, v and b",
+}
+ACTIVATIONS = ("activation", "activation_teacher")
+_ENTRY = re.compile(r"(R|Q|T|v|v_teacher|b)\[\s*(\d+)\s*(?:,\s*(\d+)\s*)?\]")
+KEYS = ("from", "to", "number", "spacing")
+MOST = 10**7  # points: their coordinates alone take a minute to write
+
+
+def plain(value: Any) -> Any:
+    """Lists, numbers and texts instead of NumPy's types, tuples and activations."""
+    if isinstance(value, Activation):
+        return str(value)
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tolist()
+    if isinstance(value, Mapping):
+        return {str(key): plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple | range):
+        return [plain(each) for each in value]
+    return value
+
+
+def entry_of(name: str) -> re.Match[str] | None:
+    """Of the name of a single entry, such as "R[0,1]", the array and the positions."""
+    return _ENTRY.fullmatch(name)
+
+
+def check_quantity(experiment: Experiment, part: str, rules: Sequence[str]) -> None:
+    """Refuse a quantity that is none, or that would change nothing with these rules."""
+    if part in ("K", "M", "outputs", "points", "alpha_max", "alpha_min", "spacing", "rtol"):
+        raise InputError(f"{part} cannot vary: all points of a scan have the same shapes and alphas")
+    entry = entry_of(part)
+    if tables.parse(part):
+        tables.check_place(experiment, part)
+    elif entry is None:
+        check_name(part, [*NUMBERS, *TEXTS], "vary: there is no quantity")
+    else:
+        _check_entry(experiment, entry)
+        if entry[1] == "v_teacher" and experiment.tasks is not None:
+            raise InputError(f"{part} would change nothing, because tasks have v_teacher of their own")
+    if part == "r" and experiment.start != "prepared":
+        raise InputError(f'r is the overlap of start = "prepared" and cannot vary with {experiment.start!r}')
+    if part in ("q", "r") and experiment.R is not None:
+        raise InputError(f"{part} would change nothing, because R and Q are given; R_scale and Q_scale do")
+    of_b = part in ("b_angle", "b_scale") or (entry is not None and entry[1] == "b")
+    if of_b and not any(rule in WITH_FEEDBACK for rule in rules):
+        raise InputError(f"{part} would change nothing: backpropagation has no feedback weights")
+    if part.partition(".")[0] == "mixture" and "mixed" not in rules:
+        raise InputError(f"{part} would change nothing: it is of rule mixed, but rule is {', '.join(rules)}")
+
+
+def _check_entry(experiment: Experiment, entry: re.Match[str]) -> None:
+    K, M, O = experiment.K, experiment.M, experiment.outputs
+    units = M if entry[1] == "v_teacher" else K
+    shapes: dict[str, tuple[int, ...]] = {"R": (K, M), "Q": (K, K), "T": (M, M)}
+    shape = shapes.get(entry[1], (units,) if O == 1 else (units, O))
+    at = [int(i) for i in entry.groups()[1:] if i is not None]
+    if len(at) != len(shape) or any(i >= n for i, n in zip(at, shape, strict=True)):
+        raise InputError(f"{entry[0]} is no entry of {entry[1]}, which has shape {shape} and is counted from 0")
+
+
+def parts(name: str) -> list[str]:
+    """The quantities that are put equal to each other in a name."""
+    return [part.strip() for part in name.split("=")]
+
+
+def of_activations(name: str) -> list[str]:
+    """The parts of a quantity's name that are activations."""
+    return [part for part in parts(name) if part in ACTIVATIONS]
+
+
+def is_sampled(name: str, values: object) -> bool:
+    if name == "draw":
+        return isinstance(values, str) and values == "each"
+    return isinstance(values, Mapping) and "number" not in values
+
+
+def axis_values(name: str, values: object) -> np.ndarray:
+    """The values of an axis of the grid, checked."""
+    if isinstance(values, Mapping):
+        if "number" not in values:  # only draw, of which a range is no sample
+            raise InputError(
+                f'draw must be a list, a table with from and number, or "each", but is {shown(dict(values))}'
+            )
+        count = integer(f"{name}: number", values["number"], 1, MOST)
+        if name == "draw" and "to" not in values:
+            first = integer("draw: from", values.get("from", 1), 0)
+            check_keys(name, values, ("from", "number"))
+            return np.arange(first, first + count)
+        return spread(name, values, np.linspace(0, 1, count))
+    is_one = isinstance(values, str | bytes) or (isinstance(values, np.ndarray) and values.ndim == 0)
+    if is_one or not isinstance(values, Sequence | np.ndarray) or len(values) == 0:
+        raise InputError(
+            f"{name} must vary over a list of values or a table with from, to and number, but is {shown(values)}"
+        )
+    checked = [_value(name, value) for value in values]
+    if len(set(checked)) < len(checked):
+        raise InputError(f"{name} must not take a value twice, but is {shown(plain(values))}")
+    return np.array(checked, dtype=object if isinstance(checked[0], str) else None)
+
+
+def spread(name: str, table: Mapping[str, Any], unit: Array) -> np.ndarray:
+    """Numbers from 0 to 1 taken to those from table["from"] to table["to"]."""
+    if any(key not in table for key in ("from", "to")):
+        raise InputError(f"{name} needs from and to, but is {shown(dict(table))}")
+    first, last = _value(name, table["from"]), _value(name, table["to"])
+    if isinstance(first, str) or isinstance(last, str):
+        raise InputError(f"{name} varies over texts, which must be given as a list")
+    spacing = table.get("spacing", "linear")
+    if spacing == "log":
+        if not (first > 0 and last > 0):
+            raise InputError(f"{name} with spacing log must have from and to above 0, but is {shown(dict(table))}")
+        values = first * (last / first) ** unit
+    elif spacing == "linear":
+        values = first + (last - first) * unit
+    else:
+        raise InputError(f'{name}: spacing must be "linear" or "log", but is {shown(spacing)}')
+    if set(parts(name)) & set(INTEGERS):
+        values = np.rint(values).astype(int)
+    return values
+
+
+def check_keys(name: str, table: Mapping[str, Any], keys: Sequence[str]) -> None:
+    for key in table:
+        if key not in keys:
+            raise InputError(f"{name} must be a table with {', '.join(keys)}, but has {shown(key)}")
+
+
+def _value(name: str, value: Any) -> Any:
+    """One value of a quantity, refused if the quantity cannot take it at any point."""
+    for part in parts(name):
+        if part in TEXTS:
+            if part == "rule":
+                choice(part, value, RULES)
+            if part in ACTIVATIONS and not isinstance(value, str | Activation):
+                raise InputError(f"{part} must be a name or a stdyn.Activation, but is {shown(value)}")
+        elif part in INTEGERS:
+            value = integer(part, value, 0 if part == "draw" else 1)
+        elif tables.parse(part):
+            value = number(part, value, -np.inf)
+        elif part == "b_angle":
+            value = number(part, value, 0, 180)
+        else:
+            signed = part in ("r", "R_scale") or _ENTRY.fullmatch(part)
+            most = LARGEST_RATE if part in RATES else 1.0 if part == "mixture" else sys.float_info.max
+            value = number(part, value, -np.inf if signed else 0, most)
+    return value
