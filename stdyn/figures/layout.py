@@ -17,6 +17,7 @@ from matplotlib.text import Text
 from matplotlib.transforms import ScaledTranslation
 
 from stdyn.checks import Array
+from stdyn.figures.jumps import GID as JUMP
 from stdyn.figures.pages import Page
 from stdyn.figures.scales import late_starts, quiet, say_none, show_single_points
 from stdyn.figures.ticks import spaced
@@ -108,7 +109,7 @@ def _drawn_at(ax: Axes) -> Array:
     """Points of all curves, bands and error bars, in shares of the axes."""
     quiet(ax)
     ax.get_xlim(), ax.get_ylim()  # the limits follow what is drawn
-    paths = [(line.get_path(), line.get_transform()) for line in ax.lines]
+    paths = [(line.get_path(), line.get_transform()) for line in ax.lines if line.get_gid() != JUMP]
     paths += [(path, each.get_transform()) for each in ax.collections for path in each.get_paths()]
     to_axes, found = ax.transAxes.inverted(), [np.empty((0, 2))]
     for path, transform in paths:
