@@ -19,7 +19,7 @@ from .errors import (
     TrainingStopped,
 )
 from .executors import ClusterExecutor, processes
-from .figures import layerplot, outputplot, plot, scanplot, theoryplot
+from .figures import layerplot, outputplot, plot, protocolplot, scanplot, theoryplot
 from .layered import mnist
 from .layered.history import History
 from .layered.runs import train
@@ -99,6 +99,7 @@ __all__ = [
     "layerplot",
     "outputplot",
     "theoryplot",
+    "protocolplot",
     "InputError",
     "Interrupted",
     "NotWritten",
