@@ -131,7 +131,11 @@ def distinctions(pairs: Sequence[Pair]) -> list[str]:
     results of one problem a number.
     """
     problems = [pair.problem for pair in pairs]
-    written = {name: _written(name, [_value(each, name) for each in problems]) for name in differing(problems)}
+    called = {name: _CALLED.get(name, name) for name in differing(problems)}
+    if {"eta", "eta_v"} <= called.keys() and all(each.eta == each.eta_v for each in problems):
+        del called["eta_v"]
+        called["eta"] = "eta = eta_v"
+    written = {name: _written(said, [_value(each, name) for each in problems]) for name, said in called.items()}
     parts = [[texts[number] for texts in written.values() if texts[number]] for number in range(len(pairs))]
     rules = [each.rule for each in problems]
     _number(parts, [""] * len(pairs), [each.start for each in problems], ["start"] * len(pairs))
@@ -178,7 +182,7 @@ def _text(name: str, value: object, digits: int) -> str:
     if value is None:
         return ""
     said = style.rate(value, digits) if isinstance(value, float | Schedule) else style.named(str(value))
-    return f"{_CALLED.get(name, name)} = {said}"
+    return f"{name} = {said}"
 
 
 def caption(pairs: Sequence[Pair], rule: bool = True, markers: str = "mean ± s.d.") -> str:

@@ -240,19 +240,20 @@ def each_output(ax: Axes, pair: Pair, name: Curve, colours: Sequence[Colour]) ->
 
 
 @checked
-def generalization(ax: Axes, pairs: list[Pair]) -> Axes:
+def generalization(ax: Axes, pairs: list[Pair], brief: bool = False) -> Axes:
     """eps_g against alpha, both logarithmic: theory as lines, the median of the runs with their full range.
 
-    Of a problem that has tasks it is that of each, with a colour, a marker and a dash of its own.
+    Of a problem that has tasks it is that of each, with a colour, a marker and a dash of its own. A brief legend has
+    the names only, as it has anyway where there are many.
     """
-    _all_errors(ax, _entries(pairs))
+    _all_errors(ax, _entries(pairs), brief)
     legend(ax)
     return ax
 
 
-def _all_errors(ax: Axes, entries: Sequence[Entry]) -> None:
+def _all_errors(ax: Axes, entries: Sequence[Entry], brief: bool = False) -> None:
     """eps_g of problems, or of their tasks, without a legend."""
-    brief = len(entries) > _EACH_SAID
+    brief = brief or len(entries) > _EACH_SAID
     for pair, task, look, name in entries:
         errors = [None if each is None else _errors(each, task) for each in (pair.theory, pair.runs, pair.reduced)]
         _errors_of_one(ax, pair, errors, look, name, brief)

@@ -4,12 +4,13 @@ from typing import Annotated
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 
 from stdyn.checks import Array
 from stdyn.errors import InputError
 from stdyn.figures import style
 from stdyn.figures.arguments import checked, one_of
-from stdyn.figures.layout import finished, legend, legend_below
+from stdyn.figures.layout import finished, legend
 from stdyn.figures.pages import Page, page, styled
 from stdyn.figures.pairs import Pair, caption, check_not_empty, common, names, with_feedback
 from stdyn.figures.plot import feedback_cosine, generalization, labelled, markers_at, second_layer
@@ -49,7 +50,6 @@ def forgetting_figure(results: list[tuple[str, float, Trajectory, Trajectory | N
     figure, (left, right) = page(7.6, 3.6, 1, 2)
     for ax, quantity in ((left, "forgetting"), (right, "transfer")):
         against_similarity(ax, results, quantity)
-    legend_below(figure, [left])
     theories = [theory for _, _, theory, _ in results]
     runs = [each for *_, each in results if each is not None]
     several = "mean ± s.d. of " if any(each.runs > 1 for each in runs) else ""
@@ -71,7 +71,7 @@ def rules_figure(pairs: list[Pair]) -> Page:
         raise InputError("pairs must have one of a rule with feedback weights, fa, kp or mixed, to be compared")
     learning = [pair for pair in pairs if pair.problem.rule == "kp"]
     figure, (errors, cosines, apart, layers) = page(7.6, 6.2, 2, 2)
-    generalization(errors, pairs)
+    generalization(errors, pairs, brief=True)
     for pair, (look, name) in zip(aligning, names(aligning), strict=True):
         feedback_cosine(cosines, pair, look.colour, look.marker, name, dash=look.dash)
         distance(apart, pair, look, name)
@@ -87,7 +87,8 @@ def rules_figure(pairs: list[Pair]) -> Page:
         layers.set_axis_off()
     for letter, ax in zip("abcd", (errors, cosines, apart, layers), strict=True):
         ax.set_title(f"({letter})" if ax.axison else "", loc="left", fontsize=9)
-    return finished(figure, caption(pairs, markers="mean ± s.d. (error: median, range)"))
+    seen = any(pair.runs or pair.reduced for pair in pairs)
+    return finished(figure, caption(pairs) + seen * "\nerror: median and full range; bands: 5 – 95 %")
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -102,17 +103,23 @@ def against_similarity(
     curves: dict[str, list[Compared]] = {}
     for result in results:
         curves.setdefault(result[0], []).append(result)
+    handles: list[Line2D] = []
     looks = [look for look, _ in names([Pair(points[0][2]) for points in curves.values()])]
     for look, (name, points) in zip(looks, curves.items(), strict=True):
         points = sorted(points, key=lambda each: each[1])
         x = np.array([similarity for _, similarity, *_ in points])
-        ax.plot(x, [of_tasks(theory, quantity) for *_, theory, _ in points], look.dash, color=look.colour, label=name)
+        values = [of_tasks(theory, quantity) for *_, theory, _ in points]
+        ax.plot(x, values, look.dash, color=look.colour, label=name)
         seen = [(similarity, of_tasks(runs, quantity)) for _, similarity, _, runs in points if runs is not None]
         if seen:
             means = [mean_and_spread(values) for _, values in seen]
             ax.errorbar([similarity for similarity, _ in seen], [mean for mean, _ in means], [std for _, std in means],
-                        fmt=look.marker, color=look.colour, ms=4, lw=1, mfc="white", label=f"{name}, runs")  # fmt: skip
+                        fmt=look.marker, color=look.colour, ms=4, lw=1, mfc="white")  # fmt: skip
+        marker = look.marker if seen else "none"
+        handles.append(Line2D([0], [0], ls=look.dash, color=look.colour, marker=marker, ms=4, mfc="white", label=name))
     level(ax, 0)
+    if quantity == "forgetting":
+        legend(ax, handles)
     ax.set_xlabel("similarity of the tasks (first layer)")
     ax.set_ylabel(rf"{quantity} ($\epsilon_g$)")
     return ax

@@ -5,19 +5,25 @@ those of viridis, from dark to light. So the figures read in grey.
 """
 
 from collections.abc import Container
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.colors import to_hex
 
 from stdyn.model.problem import Problem
-from stdyn.model.schedule import Schedule
+from stdyn.model.shapes import Pieces, Schedule
 from stdyn.model.tasks import Tasks
 from stdyn.text import message, without_markup
 
 _LONGEST = 24  # characters of a name in a figure
 _POINTS = 3  # of a schedule that are each written
+_FORMULAS = {
+    "hyperbolic": "{value}/(1 + α/{scale})",
+    "power": "{value} (1 + α/{scale})^−{exponent}",
+    "exponential": "{value} → {end} as e^(−α/{scale})",
+    "cosine": "{value} → {end} as a cosine from {begin} in {scale}",
+}
 
 Dash = str | tuple[int, tuple[int, ...]]
 
@@ -94,30 +100,25 @@ def rate(value: float | Schedule, digits: int = 6) -> str:
 
     if not isinstance(value, Schedule):
         return of(value)
-    about: dict[str, Any] = {} if value.kind == "function" else value.description
-    about = {name: of(each) if isinstance(each, float) else each for name, each in about.items()}
-    if value.kind == "hyperbolic":
-        return "{value}/(1 + α/{scale})".format(**about)
-    if value.kind == "power":
-        return "{value} (1 + α/{scale})^−{exponent}".format(**about)
-    if value.kind == "exponential":
-        return f"{of(value.at(0))} → {about['end']} as e^(−α/{about['scale']})"
-    if value.kind == "cosine":
-        begin = "" if value.description["begin"] == 0 else f" from {about['begin']}"
-        return f"{about['value']} → {about['end']} as a cosine{begin} in {about['scale']}"
+    if isinstance(value, Pieces):
+        return _one_after_the_other([rate(part, digits) for part in value.value], [of(at) for at in value.at_])
+    if value.kind == "function":
+        return named(str(value))
+    numbers = value.description
     if value.kind in ("steps", "linear"):
-        return _by_points(value.kind, [of(each) for each in about["value"]], [of(each) for each in about["at"]])
-    return f"{len(about['at'])} pieces" if value.kind == "pieces" else named(str(value))
+        values, at = ([of(each) for each in numbers[name]] for name in ("value", "at"))
+        return _one_after_the_other(values, at, "at" if value.kind == "steps" else "linear to")
+    words = {name: of(number) for name, number in numbers.items() if name != "kind"}
+    return _FORMULAS[value.kind].format(**words)
 
 
-def _by_points(kind: str, values: list[str], at: list[str]) -> str:
-    """What is given by values at alphas: all of them, or, of many, the ends."""
-    if len(values) == 1:
-        return values[0]
-    if len(values) > _POINTS:
-        return f"{values[0]} → … → {values[-1]} ({len(values)} {'steps' if kind == 'steps' else 'points'})"
-    where = f"at {' and '.join(at[1:])}" if kind == "steps" else f"linear to {' and '.join(at[1:])}"
-    return f"{' → '.join(values)} ({where})"
+def _one_after_the_other(parts: list[str], at: list[str], word: str = "at") -> str:
+    """Values and the alphas from which on they hold: all of them, or, of many, the ends."""
+    if len(parts) == 1:
+        return parts[0]
+    if len(parts) > _POINTS:
+        return f"{parts[0]} → … → {parts[-1]} ({len(parts)} in all)"
+    return f"{' → '.join(parts)} ({word} {' and '.join(at[1:])})"
 
 
 def tasks(found: Tasks | None) -> str:
