@@ -18,6 +18,7 @@ from stdyn.text import message, without_markup
 
 _LONGEST = 24  # characters of a name in a figure
 _POINTS = 3  # of a schedule that are each written
+_RATE = 36  # characters of a schedule
 _FORMULAS = {
     "hyperbolic": "{value}/(1 + α/{scale})",
     "power": "{value} (1 + α/{scale})^−{exponent}",
@@ -107,6 +108,9 @@ def rate(value: float | Schedule, digits: int = 6) -> str:
     numbers = value.description
     if value.kind in ("steps", "linear"):
         values, at = ([of(each) for each in numbers[name]] for name in ("value", "at"))
+        if value.kind == "steps":
+            new = [j for j in range(len(values)) if not j or numbers["value"][j] != numbers["value"][j - 1]]
+            values, at = [values[j] for j in new], [at[j] for j in new]
         return _one_after_the_other(values, at, "at" if value.kind == "steps" else "linear to")
     words = {name: of(number) for name, number in numbers.items() if name != "kind"}
     return _FORMULAS[value.kind].format(**words)
@@ -116,9 +120,10 @@ def _one_after_the_other(parts: list[str], at: list[str], word: str = "at") -> s
     """Values and the alphas from which on they hold: all of them, or, of many, the ends."""
     if len(parts) == 1:
         return parts[0]
-    if len(parts) > _POINTS:
-        return f"{parts[0]} → … → {parts[-1]} ({len(parts)} in all)"
-    return f"{' → '.join(parts)} ({word} {' and '.join(at[1:])})"
+    said = f"{' → '.join(parts)} ({word} {' and '.join(at[1:])})"
+    brief = f"{parts[0]} → … → {parts[-1]} ({len(parts)} in all)"
+    there = [text for text in ([said] if len(parts) <= _POINTS else []) + [brief] if len(text) <= _RATE]
+    return next(iter(there), f"{len(parts)} pieces")
 
 
 def tasks(found: Tasks | None) -> str:
