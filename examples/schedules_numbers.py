@@ -1,7 +1,7 @@
 """A learning rate that falls, in a problem with label noise: python examples/schedules_numbers.py [FOLDER]
 
 K = M = 2, sigma = 0.3, backpropagation. Into the folder, figures/ by default, goes schedules_generalization.png: eta =
-eta_v constant, falling as 1 / alpha from the beginning, and from alpha = 100 on. (2 minutes)
+eta_v constant, falling as 1 / alpha from the beginning, and from alpha = 200 on. (2 minutes)
 """
 
 import sys
@@ -12,6 +12,7 @@ import numpy as np
 
 import stdyn
 from stdyn import schedule
+from stdyn.figures.pairs import pair_up
 
 NAMED = (30.0, 100.0, 300.0, 1000.0, 3000.0)  # alphas
 ALPHAS = np.unique([0.0, *np.geomspace(1, 3000, 81), *NAMED])
@@ -19,7 +20,7 @@ NETWORKS, REDUCED = 2, 16
 RATES = {
     "constant": 1.0,
     "falling": schedule.hyperbolic(value=1, scale=20),
-    "falling later": schedule.pieces(at=[0, 100], value=[1, schedule.hyperbolic(value=1, scale=20)]),
+    "falling later": schedule.pieces(at=[0, 200], value=[1, schedule.hyperbolic(value=1, scale=20)]),
 }
 
 
@@ -37,7 +38,7 @@ def main(folder="figures"):
         print(f"{name}: eps_g at alpha = 30, 100, 300, 1000, 3000:", *(f"{each:.2g}" for each in eps_g),
               f"falls as alpha^{slope:.2f} at the end")  # fmt: skip
         print(f"    eps_g alpha / sigma^2 at the end: {eps_g[-1] * NAMED[-1] / 0.3**2:.2f}")
-    stdyn.plot.figures(found)["generalization"].savefig(Path(folder) / "schedules_generalization.png")
+    stdyn.plot.generalization_figure(pair_up(found), brief=True).savefig(Path(folder) / "schedules_generalization.png")
 
 
 if __name__ == "__main__":

@@ -42,7 +42,7 @@ def one_draw(folder):
             for similarity in SIMILARITIES:
                 given = problem(rule, similarity, similarity_v)
                 theory = stdyn.integrate(given, ALPHAS)
-                runs = stdyn.simulate_reduced(given, ALPHAS[::5], runs=RUNS, rng=np.random.default_rng(2))
+                runs = stdyn.simulate_reduced(given, ALPHAS, runs=RUNS, rng=np.random.default_rng(2))
                 results.append((f"{rule.upper()}, similarity_v = {similarity_v:g}", similarity, theory, runs))
                 (lost, _), (_, gained), many = theory.forgetting, theory.transfer, runs.forgetting[:, 0]
                 print(f"  {results[-1][0]}, similarity = {similarity:g}: {lost:.3f} ({gained:.3f}),"

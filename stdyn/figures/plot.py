@@ -109,15 +109,20 @@ def alignment_figure(pairs: list[Pair]) -> Page:
 
 @checked
 @styled
-def generalization_figure(pairs: list[Pair]) -> Page:
-    """Generalization error of every problem against alpha; of several that learn tasks in a panel each."""
-    each_alone = len(pairs) > 1 and any(pair.problem.tasks is not None for pair in pairs)
-    if each_alone:
-        figure = _panels(pairs)
+def generalization_figure(pairs: list[Pair], brief: bool = False) -> Page:
+    """Generalization error of every problem against alpha; of several that learn tasks in a panel each.
+
+    A brief legend has the names only, as it has anyway where there are many.
+    """
+    if len(pairs) > 1 and any(pair.problem.tasks is not None for pair in pairs):
+        figure, brief = _panels(pairs), False
     else:
         figure, (ax,) = page(5.6, 4.0)
-        generalization(ax, pairs)
-    return finished(figure, caption(pairs, rule=False, markers="median and full range"))
+        generalization(ax, pairs, brief)
+        brief = brief or len(_entries(pairs)) > _EACH_SAID
+    bands = brief and any(pair.reduced is not None and pair.reduced.runs > 1 for pair in pairs)
+    title = caption(pairs, rule=False, markers="median and full range")
+    return finished(figure, title + bands * "\nbands: 5 – 95 % of reduced runs")
 
 
 def _panels(pairs: list[Pair]) -> Page:
