@@ -88,7 +88,7 @@ def rules_figure(pairs: list[Pair]) -> Page:
     for letter, ax in zip("abcd", (errors, cosines, apart, layers), strict=True):
         ax.set_title(f"({letter})" if ax.axison else "", loc="left", fontsize=9)
     seen = any(pair.runs or pair.reduced for pair in pairs)
-    return finished(figure, caption(pairs) + seen * "\nerror: median and full range; bands: 5 – 95 %")
+    return finished(figure, caption(pairs) + seen * "\nin (a) median and full range, bands 5 – 95 %")
 
 
 # ---------------------------------------------------------------------------------------------------------------------

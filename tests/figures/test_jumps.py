@@ -159,6 +159,21 @@ def test_rules_are_called_by_their_names_and_what_differs():
     assert r"$\eta$" not in common([pair.problem for pair in slower])
 
 
+def test_scans_of_several_rules_have_a_panel_for_each():
+    """FA is held to BP as before; a map and a histogram of every rule."""
+
+    class Several(Made):
+        def problem(self, point):
+            rule = str(self.coordinates["rule"][point])
+            return replace(random_problem(2, 2), rule=rule, b=None if rule == "bp" else [1.0, -0.5])
+
+    figures = scanplot.figures(Several(90, rules=("fa", "kp", "bp")))
+    assert "fa_bp" in figures
+    assert [ax.get_title() for ax in figures["trajectories"].axes] == ["FA", "BP", "KP"]
+    entries = [text.get_text() for text in legends(figures["histograms"])[0].get_texts()]
+    assert [entry.partition(":")[0] for entry in entries] == ["FA", "BP", "KP"]
+
+
 def test_rules_read_in_grey():
     """Those that can be in one figure of a student differ in marker and dash; and none is too light."""
     looks = [style.RULES[rule] for rule in ("fa", "bp", "kp", "mixed")]
