@@ -1,7 +1,7 @@
 """A learning rate that falls, in a problem with label noise: python examples/schedules_numbers.py [FOLDER]
 
 K = M = 2, sigma = 0.3, backpropagation. Into the folder, figures/ by default, goes schedules_generalization.png: eta =
-eta_v constant, falling as 1 / alpha from the beginning, and from alpha = 200 on. (2 minutes)
+eta_v constant, falling as 1 / alpha from the beginning (two of them), and from alpha = 200 on. (2 minutes)
 """
 
 import sys
@@ -19,8 +19,9 @@ ALPHAS = np.unique([0.0, *np.geomspace(1, 3000, 81), *NAMED])
 NETWORKS, REDUCED = 2, 16
 RATES = {
     "constant": 1.0,
-    "falling": schedule.hyperbolic(value=1, scale=20),
-    "falling later": schedule.pieces(at=[0, 200], value=[1, schedule.hyperbolic(value=1, scale=20)]),
+    "falling fast": schedule.hyperbolic(value=1, scale=20),
+    "falling": schedule.hyperbolic(value=1, scale=50),
+    "falling later": schedule.pieces(at=[0, 200], value=[1, schedule.hyperbolic(value=1, scale=50)]),
 }
 
 

@@ -398,9 +398,9 @@ def caption(scan: Scan, upright: bool = False) -> str:
     varying = {part.partition(".")[0] for name in scan.coordinates for part in name.split("=")}
     units = style.units(problem, ["activations_text"])
     parts = [style.counted(int(done(scan).sum()), "point"), *units, " or ".join(activations(scan))]
-    for name in ("eta", "eta_v", "sigma"):
+    for name in ("eta", "eta_v", "sigma", "drift"):
         value = getattr(problem, name)
-        said = name not in varying and (name != "sigma" or value != 0)
+        said = name not in varying and (name in ("eta", "eta_v") or value != 0)
         parts += [f"{style.label(name)} = {style.rate(value)}"] if said else []
     parts += style.regime(problem, varying)
     parts += [f"N = {problem.N}"] if named != "ODEs" and "N" not in varying else []
