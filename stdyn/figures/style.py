@@ -5,14 +5,14 @@ those of viridis, from dark to light. So the figures read in grey.
 """
 
 from collections.abc import Container
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.colors import to_hex
 
 from stdyn.model.problem import Problem
-from stdyn.model.shapes import Pieces, Schedule
+from stdyn.model.schedule import Schedule
 from stdyn.model.tasks import Tasks
 from stdyn.text import message, without_markup
 
@@ -101,8 +101,9 @@ def rate(value: float | Schedule, digits: int = 6) -> str:
 
     if not isinstance(value, Schedule):
         return of(value)
-    if isinstance(value, Pieces):
-        return _one_after_the_other([rate(part, digits) for part in value.value], [of(at) for at in value.at_])
+    if value.kind == "pieces":
+        pieces: Any = value
+        return _one_after_the_other([rate(part, digits) for part in pieces.value], [of(at) for at in pieces.at_])
     if value.kind == "function":
         return named(str(value))
     numbers = value.description
