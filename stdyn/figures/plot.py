@@ -86,7 +86,7 @@ def order_parameters_figure(pair: Pair) -> Page:
         both = [each for ax in (axes[3], cosine) for each in ax.get_legend_handles_labels()[0]]
         legend(axes[3], both, twin=cosine)
     else:
-        generalization(axes[3], [pair])
+        generalization(axes[3], [pair], brief=pair.problem.tasks is not None)
     legend_below(figure, axes[:1], "student unit")
     for letter, ax in zip("abcd", axes, strict=True):
         ax.set_title(f"({letter})", loc="left", fontsize=9)
