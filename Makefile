@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: reproduce figures fluctuations symmetric sizes scan theory outputs activations mnist \
+.PHONY: reproduce figures fluctuations symmetric sizes scan theory outputs activations protocols mnist \
         test test-all test-oldest lint bench clean
 .NOTPARALLEL:
 
@@ -11,7 +11,7 @@ reproduce: .venv/installed
 	$(BIN)/stdyn compare --alpha-max 1000 --runs 8 --reduced-runs 64 --no-fluctuations --force
 
 # Every other picture; each part is a target of its own.
-figures: reproduce fluctuations symmetric sizes scan theory outputs activations mnist
+figures: reproduce fluctuations symmetric sizes scan theory outputs activations protocols mnist
 
 fluctuations: .venv/installed
 	$(BIN)/stdyn compare --name fluctuations --force
@@ -44,6 +44,11 @@ data/fluctuations_bp_reduced.h5: | .venv/installed
 activations: .venv/installed
 	$(BIN)/stdyn compare --activation relu --eta 0.1 --eta-v 0.1 --name relu --no-fluctuations --force
 	$(BIN)/python examples/relu_numbers.py
+
+protocols: .venv/installed
+	$(BIN)/python examples/tasks_numbers.py
+	$(BIN)/python examples/rules_numbers.py
+	$(BIN)/python examples/schedules_numbers.py
 
 # $STDYN_MNIST says where MNIST is; without it, it is fetched once.
 mnist: .venv/installed

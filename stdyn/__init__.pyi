@@ -20,7 +20,7 @@ from .errors import (
     TrainingStopped,
 )
 from .executors import ClusterExecutor, processes
-from .figures import layerplot, outputplot, plot, scanplot, theoryplot
+from .figures import layerplot, outputplot, plot, protocolplot, scanplot, theoryplot
 from .layered import mnist
 from .layered.history import History
 from .layered.runs import train
@@ -100,6 +100,7 @@ __all__ = [
     "layerplot",
     "outputplot",
     "theoryplot",
+    "protocolplot",
     "InputError",
     "Interrupted",
     "NotWritten",

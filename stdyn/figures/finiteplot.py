@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 
 from stdyn.analysis.comparison import finite_size
 from stdyn.checks import Array
-from stdyn.figures import style
+from stdyn.figures import jumps, style
 from stdyn.figures.arguments import checked
 from stdyn.figures.layout import finished, legend
 from stdyn.figures.pages import Page, page, styled
@@ -64,6 +64,7 @@ def symmetry_figure(pairs: list[Pair]) -> Page:
     for ax in (left, right):
         for pair in pairs:
             time_axis(ax, pair.either.alphas)
+            jumps.mark(ax, pair.all)
     error_axis(left)
     floored([left])
     legend(left)
@@ -72,7 +73,8 @@ def symmetry_figure(pairs: list[Pair]) -> Page:
     right.set_ylim(bottom=1e-5)  # below it is the rounding of the weights at the start
     zero = not any(pair.problem.start.R.any() for pair in pairs)
     start = "start R = 0 exactly" if zero else "start alike for all teacher units"
-    return finished(figure, ", ".join(filter(None, (caption(pairs, rule=False, markers=""), start))))
+    title = ", ".join(filter(None, (caption(pairs, rule=False, markers=""), start)))
+    return finished(figure, "\n".join(filter(None, (title, jumps.said(each for pair in pairs for each in pair.all)))))
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -113,7 +115,7 @@ def symmetric_errors(ax: Axes, pair: Pair, look: style.Look, name: str) -> None:
         lines = ax.plot(pair.runs.alphas, positive(pair.runs.eps_g).T, look.dash, color=look.colour, lw=0.7, alpha=0.8)
         lines[0].set_label(f"{name}, runs at N = {pair.problem.N}")
     if pair.reduced is not None:
-        spread_of_errors(ax, pair.reduced, look, name)
+        spread_of_errors(ax, pair.reduced, pair.reduced.eps_g, look, name)
 
 
 @checked

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from stdyn.errors import InputError
-from stdyn.figures import style
+from stdyn.figures import jumps, style
 from stdyn.figures.arguments import checked, one_of
 from stdyn.figures.layout import finished, legend, legend_below
 from stdyn.figures.pages import Page, page, styled
@@ -188,8 +188,12 @@ def output_angles(ax: Axes, histories: list[History]) -> Axes:
 @checked
 def student_alignment(ax: Axes, pairs: list[Pair]) -> Axes:
     """The cosine of v and b against alpha."""
+    several = len({pair.problem.rule for pair in pairs}) > 1
     for pair in pairs:
-        feedback_cosine(ax, pair, style.RULES["fa"].colour, "s", "", dash="-")
+        look, name = style.RULES[pair.problem.rule], style.rule(pair.problem.rule) if several else ""
+        feedback_cosine(ax, pair, look.colour, look.marker, name, dash=look.dash)
+    if several:
+        legend(ax)
     drawn = dict.fromkeys(line for pair in pairs for line in _drawn(pair))
     ax.text(0.98, 0.35, "\n".join(drawn), transform=ax.transAxes, ha="right", fontsize=8)
     sizes = dict.fromkeys(f"K = {start.K}, M = {start.M}" for start in (pair.problem.start for pair in pairs))
@@ -295,7 +299,7 @@ def _drawn(pair: Pair) -> list[str]:
     if pair.reduced is not None:
         look = "thin line" if pair.reduced.runs == 1 else "band"
         drawn.append(f"{look}: {style.counted(pair.reduced.runs or 0, 'reduced run')} of N = {pair.problem.N}")
-    return drawn
+    return drawn + list(filter(None, [jumps.said(pair.all)]))
 
 
 def _widths(history: History) -> str:

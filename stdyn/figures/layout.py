@@ -17,6 +17,7 @@ from matplotlib.text import Text
 from matplotlib.transforms import ScaledTranslation
 
 from stdyn.checks import Array
+from stdyn.figures.jumps import GID as JUMP
 from stdyn.figures.pages import Page
 from stdyn.figures.scales import late_starts, quiet, say_none, show_single_points
 from stdyn.figures.ticks import spaced
@@ -26,6 +27,7 @@ _MOST = 30  # entries; of more, this many are chosen
 _WIDE, _HIGH = 0.85, 0.5  # the share of its axes that a legend inside may take
 _BELOW = 0.45  # inches from the axes to a legend below them: ticks and label of the axis
 _MARGIN = 0.15  # inches at the edges of a page
+_OVER = 0.3  # inches that the title of axes may be wider than they
 _FRAME = 0.85  # inches beside the axes of a page for ticks and labels
 
 _CORNERS = (
@@ -108,7 +110,7 @@ def _drawn_at(ax: Axes) -> Array:
     """Points of all curves, bands and error bars, in shares of the axes."""
     quiet(ax)
     ax.get_xlim(), ax.get_ylim()  # the limits follow what is drawn
-    paths = [(line.get_path(), line.get_transform()) for line in ax.lines]
+    paths = [(line.get_path(), line.get_transform()) for line in ax.lines if line.get_gid() != JUMP]
     paths += [(path, each.get_transform()) for each in ax.collections for path in each.get_paths()]
     to_axes, found = ax.transAxes.inverted(), [np.empty((0, 2))]
     for path, transform in paths:
@@ -184,7 +186,7 @@ def fit_titles(figure: Page) -> None:
     for ax in figure.axes:
         for title in (ax.title, ax._left_title):  # type: ignore[attr-defined]
             text = title.get_text()
-            title.set_text(wrapped(text, _room(ax)[0] + 0.5, float(title.get_fontsize()), figure))
+            title.set_text(wrapped(text, _room(ax)[0] + _OVER, float(title.get_fontsize()), figure))
             more = max(more, title.get_text().count("\n") - text.count("\n"))
     figure.set_figheight(figure.get_figheight() + 0.16 * more)
 

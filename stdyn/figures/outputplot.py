@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from stdyn.checks import Array
-from stdyn.figures import plot, style
+from stdyn.figures import jumps, plot, style
 from stdyn.figures.arguments import checked
 from stdyn.figures.layout import finished, legend
 from stdyn.figures.pages import Page, page, styled
@@ -64,7 +64,8 @@ def alignment(ax: Axes, pairs: Sequence[Pair]) -> Axes:
         level(ax, height)
     if pairs:
         legend(ax, loc="lower right")
-        ax.set_ylabel("cosine of $v$ and $b$ (FA)")
+        rules = dict.fromkeys(style.rule(pair.problem.rule) for pair in pairs)
+        ax.set_ylabel(f"cosine of $v$ and $b$ ({', '.join(rules)})")
     else:
         ax.set_axis_off()
     return ax
@@ -110,4 +111,5 @@ def drawn(pairs: list[Pair]) -> str:
     ):
         counts = [runs.runs for pair in pairs if (runs := getattr(pair, kind)) is not None]
         parts += [several if max(counts) > 1 else one] if counts else []
+    parts += filter(None, [jumps.said(each for pair in pairs for each in pair.all)])
     return "; ".join(parts)

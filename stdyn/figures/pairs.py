@@ -7,14 +7,17 @@ import numpy as np
 
 from stdyn.analysis.matching import match_teachers
 from stdyn.errors import InputError
-from stdyn.figures import style
+from stdyn.figures import jumps, style
 from stdyn.model.problem import RATES, Problem
+from stdyn.model.schedule import Schedule
 from stdyn.model.trajectory import Trajectory
 
 _FEWEST_SIZES = 3  # of one problem, to be drawn against N
 _FEWEST_RUNS = 8  # at each of them
 _CALLED = {"activations_text": "activation"}
-_NAMES = ("K", "M", "O", "N", "activations_text", *RATES)  # parameters that problems are told apart by
+_REGIME = ("mixture", "tasks", "batch", "flow", "sphere")
+_NAMES = ("K", "M", "O", "N", "activations_text", *RATES, *_REGIME)  # parameters that problems are told apart by
+_YES = {"flow": ("gradient flow", "steps"), "sphere": ("on the sphere", "free")}  # and in words, if it is not
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +31,11 @@ class Pair:
     @property
     def problem(self) -> Problem:
         return self.either.problem
+
+    @property
+    def all(self) -> list[Trajectory]:
+        """Those that are there."""
+        return [each for each in (self.theory, self.runs, self.reduced) if each is not None]
 
     @property
     def either(self) -> Trajectory:
@@ -81,8 +89,8 @@ def _enough(runs: Trajectory) -> bool:
 
 
 def with_feedback(pairs: list[Pair]) -> list[Pair]:
-    """Those of feedback alignment."""
-    return [pair for pair in pairs if pair.problem.rule == "fa"]
+    """Those whose learning rule has feedback weights b."""
+    return [pair for pair in pairs if pair.problem.b is not None]
 
 
 def check_not_empty(trajectories: list[Trajectory]) -> None:
@@ -92,22 +100,26 @@ def check_not_empty(trajectories: list[Trajectory]) -> None:
 
 
 def differing(problems: Sequence[Problem]) -> list[str]:
-    """The parameters in which problems differ."""
-    return [name for name in _NAMES if len({_value(each, name) for each in problems}) > 1]
+    """The parameters in which problems differ; not in a mixture that only some of the rules have."""
+    values = {name: {_value(each, name) for each in problems} for name in _NAMES}
+    values["mixture"].discard(None)
+    return [name for name in _NAMES if len(values[name]) > 1]
 
 
 def common(problems: Sequence[Problem]) -> str:
     """The parameters that all these problems have, in one line."""
-    return style.parameters(problems[0], differing(problems))
+    mixed = next((each for each in problems if each.mixture is not None), problems[0])
+    return style.parameters(mixed, differing(problems))
 
 
 def names(pairs: Sequence[Pair]) -> list[tuple[style.Look, str]]:
-    """Look and name of each problem: those of its rule, or, where a rule repeats, a colour and the distinctions."""
+    """Look and name of each problem: those of its rule and the distinctions; where a rule repeats, another colour."""
     looks = [style.RULES[pair.problem.rule] for pair in pairs]
-    called = [pair.problem.rule.upper() for pair in pairs]
+    called = [style.rule(pair.problem.rule) for pair in pairs]
     if len(set(called)) < len(pairs):
         colours = style.colours(len(pairs))
         looks = [style.Look(colours[n], style.marker(n), look.dash) for n, look in enumerate(looks)]
+    if len(set(called)) < len(pairs) or differing([pair.problem for pair in pairs]):
         called = [", ".join(filter(None, each)) for each in zip(called, distinctions(pairs), strict=True)]
     return list(zip(looks, called, strict=True))
 
@@ -119,11 +131,12 @@ def distinctions(pairs: Sequence[Pair]) -> list[str]:
     results of one problem a number.
     """
     problems = [pair.problem for pair in pairs]
-    written = {name: _written([_value(each, name) for each in problems]) for name in differing(problems)}
-    parts = [
-        [f"{_CALLED.get(name, name)} = {texts[number]}" for name, texts in written.items()]
-        for number in range(len(pairs))
-    ]
+    called = {name: _CALLED.get(name, name) for name in differing(problems)}
+    if {"eta", "eta_v"} <= called.keys() and all(each.eta == each.eta_v for each in problems):
+        del called["eta_v"]
+        called["eta"] = "eta = eta_v"
+    written = {name: _written(said, [_value(each, name) for each in problems]) for name, said in called.items()}
+    parts = [[texts[number] for texts in written.values() if texts[number]] for number in range(len(pairs))]
     rules = [each.rule for each in problems]
     _number(parts, [""] * len(pairs), [each.start for each in problems], ["start"] * len(pairs))
     _number(parts, rules, problems, ["b"] * len(pairs))
@@ -148,19 +161,34 @@ def _value(problem: Problem, name: str) -> object:
     return problem.outputs if name == "O" else getattr(problem.start if name in ("K", "M") else problem, name)
 
 
-def _written(values: Sequence[object]) -> list[str]:
-    """The values as texts, numbers with as few digits as tell them apart; long names that look alike have a number."""
-    for digits in range(3, 17):
-        texts = [f"{value:.{digits}g}" if isinstance(value, float) else style.named(str(value)) for value in values]
-        if len(set(texts)) == len(set(values)):
-            return texts
-    known = list(dict.fromkeys(values))
-    return [f"{style.named(str(value))} ({known.index(value) + 1})" for value in values]
+def _written(name: str, values: Sequence[object]) -> list[str]:
+    """The values as texts, with as few digits as tell them apart; those that look alike have a number."""
+    tried = [[_text(name, value, digits) for value in values] for digits in range(3, 17)]
+    texts = max(tried, key=lambda some: len(set(some)))  # the first of those that tell most apart
+    known = list(dict.fromkeys(zip(texts, values, strict=True)))
+    alike = {text: [value for other, value in known if other == text] for text in texts if text}
+    return [
+        f"{text} ({alike[text].index(value) + 1})" if len(alike.get(text, ())) > 1 else text
+        for text, value in zip(texts, values, strict=True)
+    ]
+
+
+def _text(name: str, value: object, digits: int) -> str:
+    """A parameter and its value; nothing if it has none."""
+    if name in _YES:
+        return _YES[name][not value]
+    if name == "tasks":
+        return style.tasks(value)  # type: ignore[arg-type]
+    if value is None:
+        return ""
+    said = style.rate(value, digits) if isinstance(value, float | Schedule) else style.named(str(value))
+    return f"{name} = {said}"
 
 
 def caption(pairs: Sequence[Pair], rule: bool = True, markers: str = "mean ± s.d.") -> str:
     """The parameters that all have in one line, and in another what lines and markers are."""
-    name = pairs[0].problem.rule.upper() if rule else ""
+    rules = {pair.problem.rule for pair in pairs}
+    name = style.rule(pairs[0].problem.rule) if rule and len(rules) == 1 else ""
     same = ", ".join(filter(None, (name, common([pair.problem for pair in pairs]))))
     drawn = ["lines: ODEs"] if any(pair.theory for pair in pairs) else []
     for kind, word in (("runs", "markers"), ("reduced", "bands")):
@@ -169,6 +197,7 @@ def caption(pairs: Sequence[Pair], rule: bool = True, markers: str = "mean ± s.
             drawn.append(_ensembles(found, kind, word, markers))
     if any(diverged(runs) for pair in pairs for runs in (pair.runs, pair.reduced)):
         drawn.append("runs that diverge are left out from there on")
+    drawn += filter(None, [jumps.said(each for pair in pairs for each in pair.all)])
     return "\n".join(filter(None, (same, "; ".join(drawn) if markers else "")))
 
 

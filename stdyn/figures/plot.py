@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from stdyn.checks import Array
-from stdyn.figures import style
+from stdyn.figures import jumps, style
 from stdyn.figures.arguments import Colour, Curve, LineStyle, Marker, checked
 from stdyn.figures.finiteplot import finite_size_figure, keeps_symmetry, symmetry_figure
 from stdyn.figures.layout import finished, legend, legend_below
@@ -35,7 +35,10 @@ from stdyn.model.trajectory import Trajectory
 
 _SHOWN = 18  # markers a curve
 _EACH_SAID = 4  # problems whose lines, markers and bands are each in the legend
+_COLUMNS = 3  # panels of problems with tasks, side by side
 _TOLD_APART = 1 + len(style.OUTPUT_DASHES)  # outputs, by their dashes
+
+Entry = tuple[Pair, int | None, style.Look, str]  # a problem, or a task of it, with its look and name
 
 
 @checked
@@ -70,12 +73,12 @@ def figures(trajectories: list[Trajectory]) -> dict[str, Figure]:
 @checked
 @styled
 def order_parameters_figure(pair: Pair) -> Page:
-    """R, Q, v and, with feedback alignment, F and its cosine (with backpropagation: eps_g) against alpha."""
+    """R, Q, v and, of a rule with feedback weights, F and its cosine (of backpropagation: eps_g) against alpha."""
     figure, axes = page(7.6, 6.0, 2, 2)
     student_teacher_overlaps(axes[0], pair)
     student_student_overlaps(axes[1], pair)
     second_layer(axes[2], pair)
-    if pair.problem.rule == "fa":
+    if pair.problem.b is not None:
         feedback_overlap(axes[3], pair, "#000000", "P")
         cosine = axes[3].twinx()
         cosine.spines["right"].set_visible(True)
@@ -83,7 +86,7 @@ def order_parameters_figure(pair: Pair) -> Page:
         both = [each for ax in (axes[3], cosine) for each in ax.get_legend_handles_labels()[0]]
         legend(axes[3], both, twin=cosine)
     else:
-        generalization(axes[3], [pair])
+        generalization(axes[3], [pair], brief=pair.problem.tasks is not None)
     legend_below(figure, axes[:1], "student unit")
     for letter, ax in zip("abcd", axes, strict=True):
         ax.set_title(f"({letter})", loc="left", fontsize=9)
@@ -106,11 +109,34 @@ def alignment_figure(pairs: list[Pair]) -> Page:
 
 @checked
 @styled
-def generalization_figure(pairs: list[Pair]) -> Page:
-    """Generalization error of every problem against alpha."""
-    figure, (ax,) = page(5.6, 4.0)
-    generalization(ax, pairs)
-    return finished(figure, caption(pairs, rule=False, markers="median and full range"))
+def generalization_figure(pairs: list[Pair], brief: bool = False) -> Page:
+    """Generalization error of every problem against alpha; of several that learn tasks in a panel each.
+
+    A brief legend has the names only, as it has anyway where there are many.
+    """
+    if len(pairs) > 1 and any(pair.problem.tasks is not None for pair in pairs):
+        figure, brief = _panels(pairs), False
+    else:
+        figure, (ax,) = page(5.6, 4.0)
+        generalization(ax, pairs, brief)
+        brief = brief or len(_entries(pairs)) > _EACH_SAID
+    bands = brief and any(pair.reduced is not None and pair.reduced.runs > 1 for pair in pairs)
+    title = caption(pairs, rule=False, markers="median and full range")
+    return finished(figure, title + bands * "\nbands: 5 – 95 % of reduced runs")
+
+
+def _panels(pairs: list[Pair]) -> Page:
+    """eps_g of every problem in an axes of its own, and one legend for all."""
+    columns = min(len(pairs), _COLUMNS)
+    rows = -(-len(pairs) // columns)
+    figure, axes = page(0.8 + 3.6 * columns, 0.4 + 3.4 * rows, rows, columns, sharex=True, sharey=True)
+    for ax, pair, (_, name) in zip(axes, pairs, names(pairs), strict=False):
+        _all_errors(ax, _entries([pair], alone=True))
+        ax.set_title(name, fontsize=9)
+    legend_below(figure, axes[: len(pairs)])
+    for ax in axes[len(pairs) :]:
+        ax.set_axis_off()
+    return figure
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -141,10 +167,14 @@ def student_student_overlaps(ax: Axes, pair: Pair) -> Axes:
 
 @checked
 def second_layer(ax: Axes, pair: Pair) -> Axes:
-    """v against alpha, and, with feedback alignment, the feedback weights b as ticks on the right."""
+    """v against alpha, and the feedback weights b, if there are any, as ticks on the right; its end, where b learns.
+
+    Of a single output a b that learns is a thin dashed line, too.
+    """
     start, O = pair.problem.start, pair.problem.outputs
     alone = O > 1 and pair.runs is not None and pair.theory is pair.reduced is None
     dashes: list[style.Dash] = ["-", *(style.output_dash(o if O <= _TOLD_APART else 1) for o in range(O - 1))]
+    b = feedback(pair)
     for i, colour in enumerate(style.colours(start.K)):
         for o, dash in enumerate(dashes):
             entry = (i, o) if start.v.ndim == 2 else (i,)
@@ -153,17 +183,29 @@ def second_layer(ax: Axes, pair: Pair) -> Axes:
             if alone:  # else there are lines of the theory, or of the reduced runs
                 mean = mean_and_spread(pair.either.v[:, :, *entry])[0]
                 ax.plot(pair.either.alphas, mean, ls=dash, color=colour, lw=0.7)
-            if pair.problem.b is not None:
-                ax.plot(1.0, pair.problem.b[entry], marker=4, color=colour, ms=4 if o else 7, clip_on=False,
+            if b is not None:
+                if O == 1 and pair.problem.rule == "kp":
+                    ax.plot(pair.either.alphas, b[(slice(None), *entry)], "--", color=colour, lw=0.8)
+                ax.plot(1.0, b[(-1, *entry)], marker=4, color=colour, ms=4 if o else 7, clip_on=False,
                         ls="none", transform=ax.get_yaxis_transform())  # fmt: skip
     entry_of = "{io}" if O > 1 else "i"
-    labelled(ax, pair, rf"$v_{entry_of}$" + ("" if pair.problem.b is None else rf"  (right: $b_{entry_of}$)"))
+    where = {"kp": "right, at the end" if O > 1 else "dashed"}.get(pair.problem.rule, "right")
+    labelled(ax, pair, rf"$v_{entry_of}$" + ("" if b is None else rf"  ({where}: $b_{entry_of}$)"))
     if O > 1:
         names = [f"output {o + 1}" for o in range(O)] if O <= _TOLD_APART else ["output 1", f"outputs 2 to {O}"]
         legend(ax, [Line2D([0], [0], color="0.3", lw=0.9, ls=dash, label=name)
                     for dash, name in zip(dashes, names, strict=False)],
                title="lines: means of the runs" if alone else None, twin=ax)  # fmt: skip
     return ax
+
+
+@checked
+def feedback(pair: Pair) -> Array | None:
+    """The feedback weights b at every alpha, in the mean over runs if there is no theory; None if there are none."""
+    b, either = pair.either.b, pair.either
+    if b is None or pair.problem.rule != "kp":
+        return None if b is None else np.broadcast_to(b, (len(either.alphas), *b.shape))
+    return b if either.runs is None else mean_and_spread(b)[0]
 
 
 @checked
@@ -203,33 +245,78 @@ def each_output(ax: Axes, pair: Pair, name: Curve, colours: Sequence[Colour]) ->
 
 
 @checked
-def generalization(ax: Axes, pairs: list[Pair]) -> Axes:
-    """eps_g against alpha, both logarithmic: theory as lines, the median of the runs with their full range."""
-    brief = len(pairs) > _EACH_SAID
-    for pair, (look, name) in zip(pairs, names(pairs), strict=True):
-        if pair.theory is not None:
-            errors = positive(pair.theory.eps_g)
-            ax.plot(pair.theory.alphas, errors, look.dash, color=look.colour, label=name if brief else f"{name}, ODE")
-        if pair.runs is not None:
-            shown = markers_at(pair.runs.alphas)
-            low, middle, high = percentiles(pair.runs.eps_g[:, shown], [0, 50, 100])
-            count = style.counted(pair.runs.runs or 0, "run")
-            said = None if brief and pair.theory else f"{name}, {count}, N = {pair.runs.problem.N}"
-            middle, spread = positive(middle), np.abs([low - middle, high - middle])
-            ax.errorbar(pair.runs.alphas[shown], middle, spread, fmt=look.marker, color=look.colour, ms=4, lw=1,
-                        mfc="white", label=said)  # fmt: skip
-        if pair.reduced is not None:
-            at = f", N = {pair.reduced.problem.N}"
-            spread_of_errors(ax, pair.reduced, look, None if brief else name, at)
-            if pair.theory is None and pair.runs is None and pair.reduced.runs != 1:
-                median = positive(percentiles(pair.reduced.eps_g, [50])[0])
-                ax.plot(pair.reduced.alphas, median, look.dash, color=look.colour, label=f"{name}, their median")
-    for pair in pairs:
-        time_axis(ax, pair.either.alphas)
-    error_axis(ax)
-    floored([ax])
+def generalization(ax: Axes, pairs: list[Pair], brief: bool = False) -> Axes:
+    """eps_g against alpha, both logarithmic: theory as lines, the median of the runs with their full range.
+
+    Of a problem that has tasks it is that of each, with a colour, a marker and a dash of its own. A brief legend has
+    the names only, as it has anyway where there are many.
+    """
+    _all_errors(ax, _entries(pairs), brief)
     legend(ax)
     return ax
+
+
+def _all_errors(ax: Axes, entries: Sequence[Entry], brief: bool = False) -> None:
+    """eps_g of problems, or of their tasks, without a legend."""
+    brief = brief or len(entries) > _EACH_SAID
+    for pair, task, look, name in entries:
+        errors = [None if each is None else _errors(each, task) for each in (pair.theory, pair.runs, pair.reduced)]
+        _errors_of_one(ax, pair, errors, look, name, brief)
+    for pair, *_ in entries:
+        time_axis(ax, pair.either.alphas)
+        jumps.mark(ax, pair.all)
+    error_axis(ax)
+    floored([ax])
+
+
+def _entries(pairs: list[Pair], alone: bool = False) -> list[Entry]:
+    """What there is to draw of eps_g; in an axes alone a problem's tasks are not called by its name, too."""
+    found: list[Entry] = []
+    for pair, (look, name) in zip(pairs, names(pairs), strict=True):
+        tasks = [None] if pair.problem.tasks is None else range(len(pair.problem.tasks))
+        for task in tasks:
+            if task is None:
+                found.append((pair, task, look, name))
+            else:
+                dash = style.DASHES[task % len(style.DASHES)]
+                said = f"task {task + 1}" if alone else f"{name}, task {task + 1}"
+                found.append((pair, task, look._replace(dash=dash), said))
+    if len(found) == len(pairs):
+        return found
+    colours = style.colours(len(found))
+    return [
+        (pair, task, look._replace(colour=colours[n], marker=style.marker(n)), name)
+        for n, (pair, task, look, name) in enumerate(found)
+    ]
+
+
+def _errors(trajectory: Trajectory, task: int | None) -> Array:
+    """eps_g, or that of a task."""
+    return trajectory.eps_g if task is None else trajectory.eps_g_per_task[..., task]
+
+
+def _errors_of_one(
+    ax: Axes, pair: Pair, errors: Sequence[Array | None], look: style.Look, name: str, brief: bool
+) -> None:
+    """eps_g of a problem, or of one of its tasks, of theory, runs and reduced runs."""
+    theory, runs, reduced = errors
+    if pair.theory is not None and theory is not None:
+        said = name if brief else f"{name}, ODE"
+        ax.plot(pair.theory.alphas, positive(theory), look.dash, color=look.colour, label=said)
+    if pair.runs is not None and runs is not None:
+        shown = markers_at(pair.runs.alphas)
+        low, middle, high = percentiles(runs[:, shown], [0, 50, 100])
+        count = style.counted(pair.runs.runs or 0, "run")
+        said_of_runs = None if brief and pair.theory else f"{name}, {count}, N = {pair.runs.problem.N}"
+        middle, spread = positive(middle), np.abs([low - middle, high - middle])
+        ax.errorbar(pair.runs.alphas[shown], middle, spread, fmt=look.marker, color=look.colour, ms=4, lw=1,
+                    mfc="white", label=said_of_runs)  # fmt: skip
+    if pair.reduced is not None and reduced is not None:
+        at = f", N = {pair.reduced.problem.N}"
+        spread_of_errors(ax, pair.reduced, reduced, look, None if brief else name, at)
+        if pair.theory is None and pair.runs is None and pair.reduced.runs != 1:
+            median = positive(percentiles(reduced, [50])[0])
+            ax.plot(pair.reduced.alphas, median, look.dash, color=look.colour, label=f"{name}, their median")
 
 
 @checked
@@ -304,8 +391,9 @@ def markers_at(alphas: Array) -> np.ndarray:
 
 @checked
 def labelled(ax: Axes, pair: Pair, label: str) -> Axes:
-    """Axis labels; alpha logarithmic if its values are."""
+    """Axis labels; alpha logarithmic if its values are; where something jumps a line."""
     time_axis(ax, pair.either.alphas)
+    jumps.mark(ax, pair.all)
     ax.set_ylabel(label)
     return ax
 
@@ -318,8 +406,14 @@ def looks(pairs: Sequence[Pair]) -> list[tuple[tuple[str, str, str], list[str]]]
     """
     if len(pairs) == 1 and pairs[0].problem.outputs > 1:
         return [(("#000000", "P", "all outputs"), style.colours(pairs[0].problem.outputs))]
-    found, colours = [], style.colours(len(pairs))
-    for position, (pair, name) in enumerate(zip(pairs, distinctions(pairs), strict=True)):
-        own, several = colours[position], pair.problem.outputs if pair.problem.outputs > 1 else 0
-        found.append(((own, style.marker(position), name), several * [own]))
+    found, its = [], [(pair.problem.rule, said) for pair, said in zip(pairs, distinctions(pairs), strict=True)]
+    of_rules = names(pairs) if len({rule for rule, _ in its}) > 1 else []
+    for position, (pair, (_, said)) in enumerate(zip(pairs, its, strict=True)):
+        look, name = of_rules[position] if of_rules else (_numbered(position, len(pairs)), said)
+        several = pair.problem.outputs if pair.problem.outputs > 1 else 0
+        found.append(((look.colour, look.marker, name), several * [look.colour]))
     return found
+
+
+def _numbered(position: int, of: int) -> style.Look:
+    return style.Look(style.colours(of)[position], style.marker(position), "-")

@@ -217,13 +217,15 @@ def single_run(ax: Axes, x: Array, values: Array, colour: str, dash: Dash = "-",
     ax.plot(x, values, ls=dash, color=colour, lw=0.6, alpha=0.8, label=label)
 
 
-def spread_of_errors(ax: Axes, reduced: Trajectory, look: Look, name: str | None, at: str = "") -> None:
+def spread_of_errors(
+    ax: Axes, reduced: Trajectory, errors: Array, look: Look, name: str | None, at: str = ""
+) -> None:  # fmt: skip
     """5 to 95 % of eps_g of reduced runs as a band, a single one as a thin line; without a name not in the legend."""
     if reduced.runs == 1:
         said = name and f"{name}, 1 reduced run{at}"
-        single_run(ax, reduced.alphas, positive(reduced.eps_g[0]), look.colour, look.dash, said)
+        single_run(ax, reduced.alphas, positive(errors[0]), look.colour, look.dash, said)
         return
-    low, high = percentiles(reduced.eps_g, [5, 95])
+    low, high = percentiles(errors, [5, 95])
     said = name and f"{name}, 5 – 95 % of {reduced.runs} reduced runs{at}"
     band(ax, reduced.alphas, low, positive(high), look.colour, said)
 

@@ -11,7 +11,7 @@ from matplotlib.ticker import NullFormatter
 
 from stdyn.checks import Array
 from stdyn.errors import InputError
-from stdyn.figures import style
+from stdyn.figures import jumps, style
 from stdyn.figures.arguments import Colour, Rule, checked
 from stdyn.figures.layout import finished, legend, legend_below
 from stdyn.figures.pages import Page, page, styled
@@ -83,7 +83,7 @@ def figures(scan: Scan, value: str = "plateau_length", x: str | None = None, y: 
     if y is not None and x is None:
         raise InputError("y is the second axis of a map; x is needed with it")
     if x is None:
-        x, *more = varied(scan)[:2] or ["alignment_start" if "fa" in by_rule(scan) else "eps_g_start"]
+        x, *more = varied(scan)[:2] or ["eps_g_start" if list(by_rule(scan)) == ["bp"] else "alignment_start"]
         y = more[0] if more else None
     drawn: dict[str, Figure] = {}
     if y is None:
@@ -91,7 +91,7 @@ def figures(scan: Scan, value: str = "plateau_length", x: str | None = None, y: 
     else:
         drawn[f"{value}_map"] = map_figure(scan, value, x, y)
     drawn["histograms"] = histograms_figure(scan)
-    if len(by_rule(scan)) == 2:
+    if {"fa", "bp"} <= by_rule(scan).keys():
         drawn["fa_bp"] = rules_figure(scan)
     if "eps_g" in scan.names:
         drawn["trajectories"] = trajectories_figure(scan)
@@ -121,7 +121,7 @@ def map_figure(scan: Scan, value: str, x: str, y: str) -> Page:
             meshes.append(cells(ax, scan, points & known, value, x, y, norm))
         else:
             dots(ax, scan, points & known, value, x, y, norm)
-        ax.set_title(rule.upper() if len(rules) > 1 else "", fontsize=9)
+        ax.set_title(style.rule(rule) if len(rules) > 1 else "", fontsize=9)
     infinite = np.isinf(numbers(scan, value)[done(scan)]).any()
     words = [f"{'white' if grid else 'triangles'}: {endless(scan, value)}"] if infinite else []
     words += ["hatched: none"] if any(_has_gaps(mesh) for mesh in meshes) else []
@@ -144,7 +144,7 @@ def against_figure(scan: Scan, value: str, x: str) -> Page:
     figure, panels = page(0.8 + 3.4 * len(rules), 3.6, 1, len(rules), sharey=True)
     for ax, (rule, points) in zip(panels, rules.items(), strict=True):
         against(ax, scan, points & np.isfinite(numbers(scan, x)), value, x, rule)
-        ax.set_title(rule.upper() + counted(scan, value, points), fontsize=9)
+        ax.set_title(style.rule(rule) + counted(scan, value, points), fontsize=9)
     legend_below(figure, panels)
     panels[0].set_ylabel(label(scan, value))
     return finished(figure, caption(scan))
@@ -178,12 +178,12 @@ def trajectories_figure(scan: Scan) -> Page:
     figure, panels = page(0.8 + 3.4 * len(rules), 3.6, 1, len(rules), sharey=True)
     for ax, (rule, points) in zip(panels, rules.items(), strict=True):
         trajectories(ax, scan, np.flatnonzero(points), rule)
-        ax.set_title(rule.upper() if len(rules) > 1 else "", fontsize=9)
+        ax.set_title(style.rule(rule) if len(rules) > 1 else "", fontsize=9)
     floored(panels)
     for ax, points in zip(panels, rules.values(), strict=True):
         legend(ax, title=ordered(scan, np.flatnonzero(points))[1])
     panels[0].set_ylabel(style.label("eps_g"))
-    return finished(figure, caption(scan))
+    return finished(figure, caption(scan, True))
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -324,7 +324,7 @@ def histogram(ax: Axes, scan: Scan, name: str) -> Axes:
     for rule, points in by_rule(scan).items():
         look, edges = style.RULES[rule], _edges(name, every)
         values = numbers(scan, name)[points]
-        values, said = values[np.isfinite(values)], rule.upper() + counted(scan, name, points)
+        values, said = values[np.isfinite(values)], style.rule(rule) + counted(scan, name, points)
         ax.hist(values, edges, histtype="stepfilled", color=look.colour, alpha=0.15)
         ax.hist(values, edges, histtype="step", color=look.colour, ls=look.dash, lw=1.3, label=said)
     if name == "specialised" and every.size:
@@ -363,6 +363,7 @@ def trajectories(ax: Axes, scan: Scan, points: np.ndarray, rule: Rule) -> Axes:
         name += ", not left" if np.isinf(numbers(scan, "plateau_length")[point]) else ""
         ax.plot(alphas, curve(scan, point), ls=dash, color=style.RULES[rule].colour, lw=1.3, label=name)
     time_axis(ax, alphas)
+    jumps.draw(ax, _jumps(scan, np.array([point for point, _ in picked])))
     logarithmic(ax.yaxis)
     return ax
 
@@ -388,22 +389,30 @@ def ordered(scan: Scan, points: np.ndarray) -> tuple[np.ndarray, str | None]:
 
 
 @checked
-def caption(scan: Scan) -> str:
-    """What was scanned, in one line."""
+def caption(scan: Scan, upright: bool = False) -> str:
+    """What was scanned, in one line; and what upright lines are, where they are drawn."""
     problem, solved = example(scan), scan.description["solve"]
     solver = solved["function"].rpartition(".")[2]
     how = {"integrate": "ODEs", "simulate_network": "network runs", "simulate_reduced": "reduced runs"}
     named = how.get(solver) or style.named(solver)
-    varying = {part for name in scan.coordinates for part in name.split("=")}
+    varying = {part.partition(".")[0] for name in scan.coordinates for part in name.split("=")}
     units = style.units(problem, ["activations_text"])
     parts = [style.counted(int(done(scan).sum()), "point"), *units, " or ".join(activations(scan))]
-    for name in ("eta", "eta_v", "sigma"):
+    for name in ("eta", "eta_v", "sigma", "drift"):
         value = getattr(problem, name)
-        parts += [f"{style.label(name)} = {value:g}"] if name not in varying and (name != "sigma" or value) else []
+        said = name not in varying and (name in ("eta", "eta_v") or value != 0)
+        parts += [f"{style.label(name)} = {style.rate(value)}"] if said else []
+    parts += style.regime(problem, varying)
     parts += [f"N = {problem.N}"] if named != "ODEs" and "N" not in varying else []
     runs = style.named(str(solved.get("runs", "")))
     parts.append(f"1 {named.removesuffix('s')}" if runs == "1" else f"median of {runs} {named}" if runs else named)
-    return f"{', '.join(parts)} to $\\alpha$ = {scan.alphas[-1]:g}"
+    lines = jumps.meaning(_jumps(scan, np.flatnonzero(done(scan))[:1])) if upright else ""
+    return "\n".join(filter(None, (f"{', '.join(parts)} to $\\alpha$ = {scan.alphas[-1]:g}", lines)))
+
+
+def _jumps(scan: Scan, points: np.ndarray) -> list[dict[str, list[float]]]:
+    """What jumps at these points."""
+    return [jumps.jumps(scan.problem(int(point)), scan.alphas[-1]) for point in points]
 
 
 def _has_gaps(mesh: QuadMesh) -> bool:

@@ -47,7 +47,7 @@ def _of_activations(scan: Scan) -> list[str]:
 def by_rule(scan: Scan, *names: str) -> dict[str, np.ndarray]:
     """The points that are done, by rule; without backpropagation if one of these quantities is of b."""
     if "rule" in scan.coordinates:
-        found = {rule: done(scan) & (scan.coordinates["rule"] == rule) for rule in ("fa", "bp")}
+        found = {rule: done(scan) & (scan.coordinates["rule"] == rule) for rule in style.RULES}
     else:
         found = {example(scan).rule: done(scan)}
     of_b = [name for name in names if _is_of_b(name)]
@@ -71,7 +71,7 @@ def pairs(scan: Scan) -> tuple[np.ndarray, np.ndarray]:
     found: dict[tuple[object, ...], dict[str, int]] = {}
     for point in np.flatnonzero(done(scan)):
         found.setdefault(keys[point], {})[scan.coordinates["rule"][point]] = int(point)
-    both = [pair for pair in found.values() if len(pair) == 2]
+    both = [pair for pair in found.values() if {"fa", "bp"} <= pair.keys()]
     return np.array([pair["fa"] for pair in both], dtype=int), np.array([pair["bp"] for pair in both], dtype=int)
 
 
@@ -114,7 +114,7 @@ def varied(scan: Scan) -> list[str]:
         name
         for name, values in scan.coordinates.items()
         if name != "draw" and values.dtype.kind in "iuf" and len(np.unique(values)) > 1
-        and not (_is_of_b(name) and "fa" not in rules)
+        and not (_is_of_b(name) and list(rules) == ["bp"])
     ]  # fmt: skip
 
 

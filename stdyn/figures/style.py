@@ -5,16 +5,26 @@ those of viridis, from dark to light. So the figures read in grey.
 """
 
 from collections.abc import Container
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.colors import to_hex
 
 from stdyn.model.problem import Problem
+from stdyn.model.schedule import Schedule
+from stdyn.model.tasks import Tasks
 from stdyn.text import message, without_markup
 
 _LONGEST = 24  # characters of a name in a figure
+_POINTS = 3  # of a schedule that are each written
+_RATE = 36  # characters of a schedule
+_FORMULAS = {
+    "hyperbolic": "{value}/(1 + α/{scale})",
+    "power": "{value} (1 + α/{scale})^−{exponent}",
+    "exponential": "{value} → {end} as e^(−α/{scale})",
+    "cosine": "{value} → {end} as a cosine from {begin} in {scale}",
+}
 
 Dash = str | tuple[int, tuple[int, ...]]
 
@@ -31,7 +41,12 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 OUTPUT_MARKERS = ("o", "^", "D", "v", "X")
 OUTPUT_DASHES: tuple[Dash, ...] = ("--", ":", "-.", (0, (6, 1)), (0, (4, 1, 1, 1, 1, 1)))
-RULES = {"fa": Look("#D55E00", "s", "-"), "bp": Look("#0072B2", "o", "--"), "dfa": Look("#009E73", "^", "-.")}
+RULES = {
+    "fa": Look("#D55E00", "s", "-"), "bp": Look("#0072B2", "o", "--"), "kp": Look("#000000", "D", ":"),
+    "mixed": Look("#CC79A7", "v", "-."), "dfa": Look("#009E73", "^", "-."),
+}  # fmt: skip
+_WORDS = {"mixed": "mixed"}  # rules that have no short name in capitals
+DASHES = ("-", "--", "-.", ":")  # of tasks
 LABELS = {
     "alpha": r"$\alpha$ = examples / $N$",
     "eps_g": r"generalization error $\epsilon_g$",
@@ -57,6 +72,7 @@ LABELS = {
     "eta_v": r"$\eta_v$",
     "eta=eta_v": r"$\eta = \eta_v$",
     "sigma": r"$\sigma$",
+    "mixture": r"mixture $\mu$",
     "b_angle": r"angle of $b$ to $v(0)$ in degrees",
     "draw": "draw of the start",
 }
@@ -70,6 +86,66 @@ def label(name: str) -> str:
 def named(text: str) -> str:
     """A name that somebody gave, such as that of an activation: without the middle of a long one, and no formula."""
     return without_markup(message(text, _LONGEST))
+
+
+def rule(name: str) -> str:
+    """What a learning rule is called."""
+    return _WORDS.get(name, name.upper())
+
+
+def rate(value: float | Schedule, digits: int = 6) -> str:
+    """A rate in few words: its number, or the formula or the ends of its schedule, with so many digits."""
+
+    def of(number: float) -> str:
+        return f"{number:.{digits}g}"
+
+    if not isinstance(value, Schedule):
+        return of(value)
+    if value.kind == "pieces":
+        pieces: Any = value
+        return _one_after_the_other([rate(part, digits) for part in pieces.value], [of(at) for at in pieces.at_])
+    if value.kind == "function":
+        return named(str(value))
+    numbers = value.description
+    if value.kind in ("steps", "linear"):
+        values, at = ([of(each) for each in numbers[name]] for name in ("value", "at"))
+        if value.kind == "steps":
+            new = [j for j in range(len(values)) if not j or numbers["value"][j] != numbers["value"][j - 1]]
+            values, at = [values[j] for j in new], [at[j] for j in new]
+        return _one_after_the_other(values, at, "at" if value.kind == "steps" else "linear to")
+    words = {name: of(number) for name, number in numbers.items() if name != "kind"}
+    return _FORMULAS[value.kind].format(**words)
+
+
+def _one_after_the_other(parts: list[str], at: list[str], word: str = "at") -> str:
+    """Values and the alphas from which on they hold: all of them, or, of many, the ends."""
+    if len(parts) == 1:
+        return parts[0]
+    said = f"{' → '.join(parts)} ({word} {' and '.join(at[1:])})"
+    brief = f"{parts[0]} → … → {parts[-1]} ({len(parts)} in all)"
+    there = [text for text in ([said] if len(parts) <= _POINTS else []) + [brief] if len(text) <= _RATE]
+    return next(iter(there), f"{len(parts)} pieces")
+
+
+def tasks(found: Tasks | None) -> str:
+    """How many tasks there are, and when others than the first begin."""
+    if found is None:
+        return "no tasks"
+    begins = [f"{at:g}" for at in found.at[1:]]
+    said = f" (next at {' and '.join(begins)})" if 0 < len(begins) < _POINTS else ""
+    return counted(len(found), "task") + said
+
+
+def regime(problem: Problem, without: Container[str] = ()) -> list[str]:
+    """What is not plain online learning: the mixture of a rule, tasks, batches, gradient flow, the sphere."""
+    there = {
+        "mixture": problem.mixture is not None and f"{label('mixture')} = {rate(problem.mixture)}",
+        "tasks": problem.tasks is not None and tasks(problem.tasks),
+        "batch": problem.batch > 1 and f"batch = {problem.batch}",
+        "flow": problem.flow and "gradient flow",
+        "sphere": problem.sphere and "on the sphere",
+    }
+    return [text for name, text in there.items() if text and name not in without]
 
 
 def counted(number: int, noun: str) -> str:
@@ -120,10 +196,12 @@ def parameters(problem: Problem, without: Container[str] = ()) -> str:
     if len({"eta", "eta_v"} & rates.keys()) == 2 and problem.eta == problem.eta_v:
         rates = {"eta=eta_v": problem.eta, **{name: rates[name] for name in rates if name == "sigma"}}
     parts = units(problem, without)
-    parts += [f"{label(name)} = {value:g}" for name, value in rates.items() if value or name != "sigma"]
+    parts += [f"{label(name)} = {rate(value)}" for name, value in rates.items() if value != 0 or name != "sigma"]
     decays = {name: getattr(problem, name) for name in ("decay", "decay_v") if name not in without}
     if len(decays) == 2:
-        parts += [f"decay = {problem.decay:g}, {problem.decay_v:g}"] if any(decays.values()) else []
+        some = any(value != 0 for value in decays.values())
+        parts += [f"decay = {', '.join(map(rate, decays.values()))}"] if some else []
     else:
-        parts += [f"{name} = {value:g}" for name, value in decays.items() if value]
-    return ", ".join(parts)
+        parts += [f"{name} = {rate(value)}" for name, value in decays.items() if value != 0]
+    parts += [f"drift = {rate(problem.drift)}"] if problem.drift != 0 and "drift" not in without else []
+    return ", ".join(parts + regime(problem, without))

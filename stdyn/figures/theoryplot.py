@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from stdyn.analysis.comparison import z_scores
 from stdyn.analysis.escape import EscapeTimes, Plateau
 from stdyn.checks import Array
-from stdyn.figures import style
+from stdyn.figures import jumps, style
 from stdyn.figures.arguments import checked, one_of
 from stdyn.figures.layout import finished, legend
 from stdyn.figures.pages import Page, page, styled
@@ -41,6 +41,7 @@ _NONE = 1e-9  # an error of a fixed point that is none
 _ROUNDING = 1e-12  # a standard deviation that is none
 _ABOVE = 1.04  # where what is infinite stands, of the height of the axes
 _ENDLESS = r"not left by the last $\alpha$"
+_SIZES = dict(zip(style.RULES, (8, 4, 11, 14, 17), strict=True))  # of markers, in points
 _NO_SPREAD = 0.1  # the limit of an axis of deviations where none is predicted
 
 
@@ -70,14 +71,15 @@ def fluctuations_figure(found: Fluctuations, runs: Sequence[Trajectory]) -> Page
     deviation_bands(axes[1], found, single)
     deviations(axes[2], found, many)
     scores(axes[3], found, runs)
-    drawn = "".join(f"lines: {_counted(each)}" for each in single)
+    lines = "".join(f"lines: {_counted(each)}" for each in single)
     marked = "".join(f"; markers: {each.runs} {each.method} runs" for each in many)
-    about = (drawn, drawn, f"lines: predicted{marked}", "single runs, where valid" if runs else "")
+    about = (lines, lines, f"lines: predicted{marked}", "single runs, where valid" if runs else "")
     for letter, words, ax in zip("abcd", about, axes, strict=True):
         ax.set_title(f"({letter})  {words}", loc="left", fontsize=8)
     bands = f"bands: ODEs ± 1 and ± 2 predicted standard deviations at N = {found.problem.N}"
-    name = f"{found.problem.rule.upper()}, {style.parameters(found.problem)}"
-    return finished(figure, f"{name}\n{bands}; grey: linear noise not valid")
+    name = f"{style.rule(found.problem.rule)}, {style.parameters(found.problem)}"
+    drawn = filter(None, (bands, "grey: linear noise not valid", jumps.said([found.theory])))
+    return finished(figure, f"{name}\n{'; '.join(drawn)}")
 
 
 @checked
@@ -184,6 +186,7 @@ def _rms(values: Array) -> Array:
 def _against_alpha(ax: Axes, found: Fluctuations, valid: np.ndarray) -> Axes:
     """The axis of alpha, with what is not valid in grey."""
     time_axis(ax, found.alphas)
+    jumps.mark(ax, [found.theory])
     first = found.alphas[found.alphas > 0].min(initial=found.alphas[-1])
     if first < found.alphas[-1]:
         ax.set_xlim(first, found.alphas[-1])
@@ -212,7 +215,9 @@ def plateaus_figure(results: list[tuple[Trajectory, list[Plateau], list[FixedPoi
         spectra(ax, theory.problem, points, found)
     for ax in right[:-1]:
         ax.set_xlabel("")
-    return finished(figure, common([theory.problem for theory, _, _ in results]))
+    theories = [theory for theory, _, _ in results]
+    title = common([theory.problem for theory in theories]), jumps.said(theories)
+    return finished(figure, "\n".join(filter(None, title)))
 
 
 @checked
@@ -234,6 +239,7 @@ def error_with_plateaus(
                     label=f"{name}, predicted end")  # fmt: skip
     error_axis(ax)
     time_axis(ax, theory.alphas)
+    jumps.mark(ax, [theory])
     return ax
 
 
@@ -266,7 +272,7 @@ def spectra(ax: Axes, problem: Problem, points: Sequence[FixedPoint], found: Seq
     ax.set_ylabel(r"$\epsilon_g$ of fixed point")
     ax.set_xlabel(r"eigenvalues Re $\lambda$ (filled: growing)")
     of = f", {len(rows)} of {len(points)} fixed points" if len(rows) < len(points) else ""
-    ax.set_title(problem.rule.upper() + of, fontsize=9)
+    ax.set_title(style.rule(problem.rule) + of, fontsize=9)
     return ax
 
 
@@ -303,14 +309,16 @@ def study_figure(study: Study, name: Annotated[str, one_of(STUDIED)]) -> Page:
     for rule, numbers in study.rules.items():
         colour, marker, dash = style.RULES[rule]
         values = np.where(np.isfinite(numbers[name]), numbers[name], np.nan)
-        ax.plot(study.values, values, marker + dash, color=colour, ms=4, mfc="white", label=rule.upper())
+        ax.plot(study.values, values, marker + dash, color=colour, ms=4, mfc="white", label=style.rule(rule))
         if name == "plateau_length":
             predicted = np.where(np.isfinite(values), numbers["plateau_predicted"], np.nan)
-            ax.plot(study.values, predicted, ":", color=colour, lw=1.6, label=f"{rule.upper()}, implied by the saddle")
-        endless, size = study.values[np.isinf(numbers[name])], 8 if rule == "fa" else 4  # one may stand in the other
+            ax.plot(
+                study.values, predicted, ":", color=colour, lw=1.6, label=f"{style.rule(rule)}, implied by the saddle"
+            )
+        endless, size = study.values[np.isinf(numbers[name])], _SIZES[rule]  # they may stand in each other
         if endless.size:
             ax.plot(endless, np.full(len(endless), _ABOVE), "^", color=colour, mfc="none", ms=size, clip_on=False,
-                    transform=ax.get_xaxis_transform(), label=f"{rule.upper()}, {_ENDLESS}")  # fmt: skip
+                    transform=ax.get_xaxis_transform(), label=f"{style.rule(rule)}, {_ENDLESS}")  # fmt: skip
     ax.update_datalim(np.column_stack([study.values, study.values]), updatey=False)
     ax.autoscale_view()
     finite = np.concatenate([numbers[name] for numbers in study.rules.values()])
@@ -350,7 +358,7 @@ def escape_figure(results: list[tuple[Problem, EscapeTimes, dict[int, Array]]]) 
 def escapes(ax: Axes, problem: Problem, times: EscapeTimes, seen: dict[int, Array]) -> Axes:
     """Median and 5 to 95 % of the alpha at which runs leave, against N."""
     colour, marker, dash = style.RULES[problem.rule]
-    name, sizes = problem.rule.upper(), np.array(sorted(seen))
+    name, sizes = style.rule(problem.rule), np.array(sorted(seen))
     span = np.geomspace(sizes[0] / 2, sizes[-1] * 2, 50)
     low, middle, high = np.array([np.percentile(times.at(N), _QUANTILES) for N in span]).T
     band(ax, span, low, high, colour)
@@ -384,6 +392,6 @@ def escape_law(ax: Axes, problem: Problem, times: EscapeTimes, seen: dict[int, A
     low, high = spread(*np.percentile(times.offsets, [1, 99]))
     ax.set_xlim(low - 0.3 * (high - low), high + 0.15 * (high - low))
     ax.set_xlabel(r"$\alpha - \ln N / 2\lambda$")
-    ax.set_title(problem.rule.upper(), fontsize=9)
+    ax.set_title(style.rule(problem.rule), fontsize=9)
     legend(ax, size=7)
     return ax

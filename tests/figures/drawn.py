@@ -1,5 +1,6 @@
 """Results of any size that nothing was solved for, and whether a figure of them can be read."""
 
+from dataclasses import fields
 from itertools import pairwise
 
 import matplotlib as mpl
@@ -50,7 +51,8 @@ def results(K, M, O, rule, alphas=ALPHAS, runs=3, N=20, values=None, **changes):
 def scattered(theory, valid=0.5, std=0.01):
     """Fluctuations around a trajectory that are valid in the first part of the alphas."""
     A = len(theory.alphas)
-    each = {name: np.full(getattr(theory, name).shape, std) for name in theory.names} | {"F": None}
+    names = [field.name for field in fields(PerOrderParameter) if getattr(theory, field.name) is not None]
+    each = {name: np.full(getattr(theory, name).shape, std) for name in names} | {"F": None}
     if theory.F is not None:
         each["F"] = np.full(A, std)
     numbers = np.where(np.arange(A) < valid * A, 0.0, 1.0)
