@@ -92,6 +92,18 @@ def test_examples_of_the_page_on_usage_run(tmp_path, monkeypatch):
     assert str(namespace["verdict"]).startswith("fa: 16 network runs at N = 500")
 
 
+def test_examples_of_the_page_on_protocols_run(capsys):
+    """Its Python; what it prints is what it says of the numbers."""
+    namespace = run(text_of("docs/protocols.md"), "protocols.md")
+    theory, kp = namespace["theory"], namespace["kp"]
+    np.testing.assert_array_equal(theory.eps_g_per_task.shape, (121, 2))
+    assert theory.eps_g_per_task[60, 0] < 0.1 < theory.eps_g_per_task[60, 1]  # each after its turn
+    assert theory.eps_g_per_task[-1, 1] < 0.1 < theory.eps_g_per_task[-1, 0]
+    apart = np.abs(kp.b - kp.v).max(axis=1)
+    np.testing.assert_allclose(apart, apart[0] * np.exp(-0.05 * kp.alphas), rtol=1e-12)
+    assert len(capsys.readouterr().out.splitlines()) == 3
+
+
 def test_examples_of_the_page_on_scans_run(tmp_path, monkeypatch):
     """Its Python, in an empty folder; its configuration describes as many points as it says."""
     monkeypatch.chdir(tmp_path)

@@ -63,7 +63,7 @@ def symmetry_figure(pairs: list[Pair]) -> Page:
                        fontsize=8)  # fmt: skip
     for ax in (left, right):
         for pair in pairs:
-            time_axis(ax, pair.either.alphas)
+            time_axis(ax, pair.either.alphas, pair.problem)
             jumps.mark(ax, pair.all)
     error_axis(left)
     floored([left])

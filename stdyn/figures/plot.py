@@ -263,7 +263,7 @@ def _all_errors(ax: Axes, entries: Sequence[Entry], brief: bool = False) -> None
         errors = [None if each is None else _errors(each, task) for each in (pair.theory, pair.runs, pair.reduced)]
         _errors_of_one(ax, pair, errors, look, name, brief)
     for pair, *_ in entries:
-        time_axis(ax, pair.either.alphas)
+        time_axis(ax, pair.either.alphas, pair.problem)
         jumps.mark(ax, pair.all)
     error_axis(ax)
     floored([ax])
@@ -392,7 +392,7 @@ def markers_at(alphas: Array) -> np.ndarray:
 @checked
 def labelled(ax: Axes, pair: Pair, label: str) -> Axes:
     """Axis labels; alpha logarithmic if its values are; where something jumps a line."""
-    time_axis(ax, pair.either.alphas)
+    time_axis(ax, pair.either.alphas, pair.problem)
     jumps.mark(ax, pair.all)
     ax.set_ylabel(label)
     return ax

@@ -12,6 +12,7 @@ from matplotlib.ticker import NullFormatter
 from stdyn.checks import Array
 from stdyn.figures.style import Dash, Look, label
 from stdyn.figures.ticks import LogTicks, LogWords, Ticks
+from stdyn.model.problem import Problem
 from stdyn.model.trajectory import Trajectory
 
 ROUNDING = 1e-15  # a generalization error below this is rounding: it is a difference of numbers of order 1
@@ -42,13 +43,17 @@ def logarithmic(axis: Axis) -> None:
         (ax.set_xlim if across else ax.set_ylim)(0.1, 10.0, auto=limits_follow)
 
 
-def time_axis(ax: Axes, alphas: Array) -> None:
-    """Label and scale of the axis of alpha: logarithmic if these want it, or others that are drawn already do."""
+def time_axis(ax: Axes, alphas: Array, problem: Problem) -> None:
+    """Label and scale of the axis of alpha: logarithmic if these want it, or others that are drawn already do.
+
+    alpha counts steps, which of batches are not examples.
+    """
     if wide(alphas):
         logarithmic(ax.xaxis)
     elif ax.get_xscale() != "log":
         ax.xaxis.set_major_locator(Ticks(5, steps=None))
-    ax.set_xlabel(label("alpha"))
+    steps = label("alpha_of_batches")
+    ax.set_xlabel(steps if problem.batch > 1 or ax.get_xlabel() == steps else label("alpha"))
 
 
 def size_axis(ax: Axes) -> None:

@@ -49,6 +49,7 @@ _WORDS = {"mixed": "mixed"}  # rules that have no short name in capitals
 DASHES = ("-", "--", "-.", ":")  # of tasks
 LABELS = {
     "alpha": r"$\alpha$ = examples / $N$",
+    "alpha_of_batches": r"$\alpha$ = steps / $N$",
     "eps_g": r"generalization error $\epsilon_g$",
     "eps_g_start": r"$\epsilon_g$ at $\alpha = 0$",
     "eps_g_final": r"final $\epsilon_g$",

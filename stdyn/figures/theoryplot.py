@@ -185,7 +185,7 @@ def _rms(values: Array) -> Array:
 
 def _against_alpha(ax: Axes, found: Fluctuations, valid: np.ndarray) -> Axes:
     """The axis of alpha, with what is not valid in grey."""
-    time_axis(ax, found.alphas)
+    time_axis(ax, found.alphas, found.problem)
     jumps.mark(ax, [found.theory])
     first = found.alphas[found.alphas > 0].min(initial=found.alphas[-1])
     if first < found.alphas[-1]:
@@ -238,7 +238,7 @@ def error_with_plateaus(
             ax.plot(plateau.predicted_end, plateau.level, marker, color=colour, mfc="white", ms=6,
                     label=f"{name}, predicted end")  # fmt: skip
     error_axis(ax)
-    time_axis(ax, theory.alphas)
+    time_axis(ax, theory.alphas, theory.problem)
     jumps.mark(ax, [theory])
     return ax
 

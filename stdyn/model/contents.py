@@ -30,7 +30,7 @@ def variables(trajectory: Trajectory) -> Variables:
     time = ("alpha",) if trajectory.runs is None else ("run", "alpha")
     output = ("output",) if start.v.ndim == 2 else ()
     found: Variables = {
-        "alpha": (("alpha",), trajectory.alphas, "examples / N"),
+        "alpha": (("alpha",), trajectory.alphas, "examples / N" if problem.batch == 1 else "steps / N"),
         **{block.name: ((*time, *block.axes), getattr(trajectory, block.name), block.meaning) for block in blocks},
         "eps_g": (time, trajectory.eps_g, "generalization error"),
         "T": (("teacher", "teacher_2"), start.T, "teacher-teacher overlap w~_n.w~_m"),

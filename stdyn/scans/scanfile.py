@@ -80,7 +80,7 @@ def create(
     }
     others["description"] = ((), np.array(json.dumps(description), dtype=object), "what is scanned, JSON")
     if len(kept):
-        others["alpha"] = (("alpha",), kept, "examples / N")
+        others["alpha"] = (("alpha",), kept, "steps / N (of batches of 1: examples / N)")
     several = [some] if isinstance(problems, Variations) else problems
     tasks = max(0 if problem.tasks is None else len(problem.tasks) for problem in several)
     columns = _columns(some.start, tuple(run), description["keep"], tasks)
