@@ -6,8 +6,8 @@ import numpy as np
 
 from stdyn.checks import Array, check_type, floats, time_grid
 from stdyn.errors import InputError
+from stdyn.model.forgetting import eps_g_at_start
 from stdyn.model.trajectory import Trajectory
-from stdyn.model.turns import eps_g_at_start
 
 SUMMARY = {
     "eps_g_start": "generalization error at alpha = 0",

@@ -73,8 +73,8 @@ def reduced_steps(A, S, v, L, alive, taken, N, g, chi2, parameters, row):
     teacher's space, L (M, M), lower triangular, those of the teacher; v (K, O, runs). The rows of g (steps, rows, runs)
     are standard normal: the K+M components of the example and, if sigma > 0, the O of the noise; further ones are not
     used. chi2 (steps, runs) is chi^2 of N - K - M degrees of freedom. Where N < K + M, it and the components from N on
-    are zero. `alive` (runs) is 1, and `taken` counts the
-    steps, until a field or an error of the run is beyond `DIVERGED`; from there on it is 0 and the run without meaning.
+    are zero. `alive` (runs) is 1, and `taken` counts the steps, until a field or an error of the run is beyond
+    `DIVERGED`; from there on it is 0 and the run without meaning.
     The rates of the first step are in row `row` of those of the parameters; of constant ones there is one row.
     """
     p, rates = named(parameters), rates_of(parameters)
@@ -94,15 +94,20 @@ def reduced_steps(A, S, v, L, alive, taken, N, g, chi2, parameters, row):
         count(z, Delta, alive, taken)
         for o in range(O):
             m_o = p.m[o]
-            for r in range(runs):
-                Delta[o, r] *= m_o
+            if m_o != 1:
+                for r in range(runs):
+                    Delta[o, r] *= m_o
         for i in range(K):
             for r in range(runs):
                 error[r] = 0.0
             for o in range(O):
                 b_io = of_b * p.b[i, o]
-                for r in range(runs):
-                    error[r] += (of_v * v[i, o, r] + b_io) * Delta[o, r]
+                if of_v == 0:
+                    for r in range(runs):
+                        error[r] += b_io * Delta[o, r]
+                else:
+                    for r in range(runs):
+                        error[r] += (of_v * v[i, o, r] + b_io) * Delta[o, r]
             for r in range(runs):
                 change[r] = -rate * g_prime[i, r] * error[r]
                 x[i, r] = change[r] * length[r] + (keep * x[i, r] / length[r] if length[r] > 0 else 0.0)

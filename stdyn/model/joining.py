@@ -9,10 +9,10 @@ import numpy as np
 from stdyn.checks import Array
 from stdyn.errors import InputError
 from stdyn.model.activations import Activation
-from stdyn.model.contents import RATES_OF_PROBLEM
 from stdyn.model.problem import Problem
 from stdyn.model.schedule import Schedule, pieces, steps
 from stdyn.model.tasks import Tasks
+from stdyn.model.trajectoryvariables import RATES_OF_PROBLEM
 from stdyn.text import shown
 from stdyn.values import same
 

@@ -8,7 +8,7 @@ import numpy as np
 from stdyn.checks import Array
 from stdyn.errors import InputError
 from stdyn.kernels.parameters import COLUMNS, DECAY_V, OF_B, OF_V, WEIGHTS, Plain
-from stdyn.model.composed import Function
+from stdyn.model.pieces import Function
 from stdyn.model.rules import Backward
 from stdyn.model.schedule import value_at
 from stdyn.model.shapes import Remaining, Schedule

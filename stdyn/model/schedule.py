@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 
 from stdyn.checks import number
 from stdyn.errors import InputError
-from stdyn.model.composed import Function, Pieces
+from stdyn.model.pieces import Function, Pieces
 from stdyn.model.shapes import LARGEST, Cosine, Exponential, Hyperbolic, Linear, Power, Schedule, Steps
 from stdyn.text import shown
 

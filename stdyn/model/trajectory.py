@@ -14,7 +14,7 @@ from stdyn.errors import InputError
 from stdyn.files import store
 from stdyn.files.format import Variables, to_dataset
 from stdyn.files.schema import read_all
-from stdyn.model import averages, contents, joining, trajectoryfile, turns, words
+from stdyn.model import averages, forgetting, joining, trajectoryfile, trajectorytext, trajectoryvariables
 from stdyn.model.problem import Problem
 from stdyn.model.schedule import value_at
 from stdyn.model.state import OrderParameters
@@ -291,7 +291,7 @@ class Trajectory(Frozen):
         Shape (tasks,), of an ensemble (runs, tasks); None without tasks. NaN of a task that has finished no turn, or in
         whose turn no alpha was recorded; the end of a turn is the last alpha recorded in it.
         """
-        return turns.forgetting(self)
+        return forgetting.forgetting(self)
 
     @cached_property
     def transfer(self) -> Array | Any:
@@ -300,22 +300,22 @@ class Trajectory(Frozen):
         Shape (tasks,), of an ensemble (runs, tasks); None without tasks. It is what was learned of a task before its
         turn, 0 of the first one. NaN of a task that had no turn, or if no alpha was recorded in the turn before.
         """
-        return turns.transfer(self)
+        return forgetting.transfer(self)
 
     def __repr__(self) -> str:
         return f"<stdyn.Trajectory>\n{self.summary()}"
 
     def summary(self) -> str:
         """What it is and where it comes from, in lines."""
-        return words.summary(self)
+        return trajectorytext.summary(self)
 
     def variables(self) -> Variables:
         """Every array by name: (axes, values, meaning), for the file and for xarray."""
-        return contents.variables(self)
+        return trajectoryvariables.variables(self)
 
     def all_attributes(self) -> dict[str, Any]:
         """The problem's scalars, the method and where it comes from, for the file and for xarray."""
-        return contents.attributes(self)
+        return trajectoryvariables.attributes(self)
 
     def save(self, path: str | os.PathLike[str], overwrite: bool = False) -> Path:
         """Write the trajectory to an HDF5 file (docs/format.md); `load` reads it back.
@@ -326,7 +326,7 @@ class Trajectory(Frozen):
             If the file exists and `overwrite` is false, its folder cannot be written to, or a rate is a Python
             function.
         """
-        contents.check_writable(self.problem)
+        trajectoryvariables.check_writable(self.problem)
         return store.write(check_path("path", path), self.variables(), self.all_attributes(), overwrite)
 
     def to_xarray(self) -> "xarray.Dataset":
@@ -360,7 +360,7 @@ def load(path: str | os.PathLike[str]) -> Trajectory:
 def from_arrays(path: str | os.PathLike[str], arrays: dict[str, np.ndarray], attributes: dict[str, Any]) -> Trajectory:
     """The trajectory that these arrays and attributes of a file describe, which its schema has checked."""
     trajectoryfile.check_together(path, arrays, attributes)
-    problem = contents.problem_of(path, arrays, attributes)
+    problem = trajectoryvariables.problem_of(path, arrays, attributes)
     known_here = all(each.usable for each in problem.activations)
     state, method = {name: arrays[name] for name in problem.layout.places}, attributes.pop("method")
     for name in ("format", "format_version", "kind"):

@@ -19,9 +19,9 @@ from stdyn.files.format import Variables, to_dataset
 from stdyn.files.schema import Expected, Schema, counted, read_all
 from stdyn.files.table import Table
 from stdyn.model import trajectoryfile
-from stdyn.model.contents import check_writable
 from stdyn.model.problem import Problem
 from stdyn.model.trajectory import Trajectory, from_arrays
+from stdyn.model.trajectoryvariables import check_writable
 from stdyn.stopping import stoppable
 from stdyn.theory.expansion import Expansion, check_smooth
 from stdyn.theory.ode import integrate
