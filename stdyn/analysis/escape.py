@@ -249,6 +249,8 @@ def escape_times(problem: Problem, *, draws: int = 400, rng: np.random.Generator
     check_rng(rng)
     check_type("problem", problem, Problem)
     check_constant(problem, "escape times")
+    if problem.flow:
+        raise InputError("flow must be False for escape times: gradient flow has no runs that leave")
     saddle, settled = _symmetric_saddle(problem)
     rate, expansion = saddle.escape_rate, Expansion(problem)
     alpha = settled + _SETTLED / rate

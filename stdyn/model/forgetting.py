@@ -9,6 +9,8 @@ from stdyn.model import averages
 from stdyn.model.problem import Problem
 from stdyn.model.tasks import Tasks
 
+_NEAR = 0.05  # of a turn: an alpha so near to its end stands for it
+
 Trajectory = Any  # the class, which stands on this module
 
 
@@ -29,17 +31,18 @@ def turns(tasks: Tasks) -> list[Turn]:
 def forgetting(trajectory: Trajectory) -> Array | None:
     """eps_g of each task at the last alpha minus that at the end of its last finished turn, (tasks,) or (runs, tasks).
 
-    NaN of a task of which no turn is finished, or in which no alpha was recorded. The end of a turn is the last alpha
-    in it, that of the switch if it is among the alphas. None without tasks.
+    NaN of a task of which no turn is finished, or if no alpha was recorded in the last twentieth of that turn. The end
+    of a turn is the last alpha in it, that of the switch if it is among the alphas. None without tasks.
     """
     tasks, eps_g = trajectory.problem.tasks, trajectory.eps_g_per_task
     if tasks is None:
         return None
     found = np.full((*eps_g.shape[:-2], len(tasks)), np.nan)
     for turn in turns(tasks):
-        at = _until(trajectory, turn.begin, turn.end) if turn.end < _last(trajectory) else -1
-        if at >= 0:
-            found[..., turn.task] = eps_g[..., -1, turn.task] - eps_g[..., at, turn.task]
+        if turn.end < _last(trajectory):
+            at = _until(trajectory, turn.begin, turn.end)
+            forgotten = eps_g[..., -1, turn.task] - eps_g[..., at, turn.task]
+            found[..., turn.task] = forgotten if at >= 0 else np.nan
     return found
 
 
@@ -47,7 +50,7 @@ def transfer(trajectory: Trajectory) -> Array | None:
     """eps_g of each task at alpha = 0 minus that at the beginning of its first turn, (tasks,) or (runs, tasks).
 
     What was learned of it before it was learned itself: 0 of the first task, NaN of one that had no turn yet, or if no
-    alpha was recorded in the turn before. None without tasks.
+    alpha was recorded in the last twentieth of the turn before. None without tasks.
     """
     tasks, eps_g = trajectory.problem.tasks, trajectory.eps_g_per_task
     if tasks is None:
@@ -84,11 +87,11 @@ def _last(trajectory: Trajectory) -> float:
 
 
 def _until(trajectory: Trajectory, begin: float, end: float) -> int:
-    """The position of the last alpha from `begin` to `end`, -1 if there is none.
+    """The position of the last alpha from `begin` to `end`, -1 if there is none in the last twentieth of it.
 
     A run changes its task before the first step at `end` or beyond: what it is there is what it was at the end.
     """
     N = trajectory.problem.N
     limit = end if trajectory.method == "ode" else np.ceil(end * N * (1 - 1e-14)) / N
     at = int(np.searchsorted(trajectory.alphas, limit * (1 + 1e-14), side="right")) - 1
-    return at if at >= 0 and trajectory.alphas[at] >= begin else -1
+    return at if at >= 0 and trajectory.alphas[at] >= end - _NEAR * (end - begin) else -1

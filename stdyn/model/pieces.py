@@ -126,10 +126,14 @@ class Function(Schedule):
     def at(self, alpha: float) -> float:
         """NaN where the function gives no number of at least 0."""
         try:
-            value = float(self.function(alpha + self.offset))
-        except (TypeError, ValueError, ArithmeticError):
+            given = self.function(alpha + self.offset)
+            value = nan if isinstance(given, str | bytes) else float(given)
+        except Exception:  # of somebody else's code; `given` says which
             return nan
         return value if isfinite(value) and 0 <= value <= self.most else nan
+
+    def __hash__(self) -> int:  # that of the function may not be had
+        return hash((self.kind, self.bends, self.offset, self.most))
 
     def given(self, alpha: float) -> Any:
         """What the function itself gives there, or what it raises."""

@@ -140,7 +140,7 @@ class Trajectory(Frozen):
         protocol, N = self.problem.protocol, self.problem.N
         if self.method == "ode":
             return np.array([value_at(protocol.backward.of_b, alpha) for alpha in self.alphas.tolist()])
-        return np.array([protocol.left(int(step), N) for step in np.rint(self.alphas * N)])
+        return protocol.left(np.rint(self.alphas * N).astype(np.int64), N)
 
     @cached_property
     def F(self) -> Array | Any:
@@ -289,7 +289,7 @@ class Trajectory(Frozen):
         """How much eps_g of each task grew from the end of its last finished turn to the last alpha.
 
         Shape (tasks,), of an ensemble (runs, tasks); None without tasks. NaN of a task that has finished no turn, or in
-        whose turn no alpha was recorded; the end of a turn is the last alpha recorded in it.
+        whose turn no alpha was recorded near its end (the last twentieth).
         """
         return forgetting.forgetting(self)
 
@@ -298,7 +298,7 @@ class Trajectory(Frozen):
         """How much eps_g of each task fell from alpha = 0 to the beginning of its first turn.
 
         Shape (tasks,), of an ensemble (runs, tasks); None without tasks. It is what was learned of a task before its
-        turn, 0 of the first one. NaN of a task that had no turn, or if no alpha was recorded in the turn before.
+        turn, 0 of the first one. NaN of a task that had no turn, or if none was recorded near the end of the turn before.
         """
         return forgetting.transfer(self)
 

@@ -6,6 +6,8 @@ from stdyn.kernels.parameters import DECAY_V, OF_B, SIGMA, Plain
 from stdyn.model.problem import Problem
 from stdyn.model.schedule import Schedule
 
+_MOST = 2**17  # rows of rates at a time, some megabytes
+
 
 class Course:
     """What holds in the steps of the runs of a problem: a step uses the values at alpha = step / N."""
@@ -28,9 +30,9 @@ class Course:
         if self._protocol.constant:
             return self._whole, until
         until = min([until, *(switch for switch in self._switches if switch > step)])
+        until = min(until, step + _MOST) if self._protocol.schedules else until
         begin, kept = self._kept
-        if begin != step:
-            kept = self._protocol.left(step, self._N)
+        assert begin == step  # parameters are asked for in the order of the steps
         rows = self._protocol.rows(np.arange(step, max(until, step + 1)), self._N, kept)
         if 0 < len(rows) == until - step:
             self._kept = until, rows[-1, OF_B] * (1 - rows[-1, DECAY_V] / self._N)

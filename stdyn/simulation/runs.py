@@ -163,7 +163,7 @@ def _simulate(
     rng = spawning(rng)
     seed = streams.seed(rng)
     check_steps(problem)
-    problem.protocol.check(alphas)
+    problem.protocol.check(alphas, problem.N)
     integer("alphas[-1] * N, the number of steps,", np.rint(alphas[-1] * problem.N), 0)
     steps = np.unique(np.rint(alphas * problem.N).astype(np.int64))
     check_room(method, problem, runs, len(steps))

@@ -59,6 +59,11 @@ def critical_eta(problem: Problem, at: OrderParameters | None = None) -> float:
             )
     state = perfect_learning(problem) if at is None else at
     check_state("at", problem, state)
+    if problem.sphere and not np.allclose(np.diag(state.Q), np.diag(problem.start.Q), rtol=1e-9, atol=0):
+        raise InputError(
+            "start must have students of the lengths of perfect learning with sphere = True, which keeps them, but Q_ii"
+            f" are {np.diag(problem.start.Q)} and not {np.diag(state.Q)}"
+        )
     problem = problem.started(state)
     expansion = Expansion(problem)
     moved = np.abs(expansion.drift(expansion.coordinates(state))[free_places(problem)]).max()

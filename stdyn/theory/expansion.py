@@ -6,8 +6,6 @@ The coordinates are w = (R, Q_across, v) of stdyn/kernels/equations.py, in which
 
 from copy import copy
 from functools import cached_property
-from itertools import pairwise
-from math import inf, nextafter
 
 import numpy as np
 import scipy.integrate
@@ -20,6 +18,7 @@ from stdyn.kernels.parameters import DECAY_V, DRIFT, OF_B, SPHERE, WEIGHTS, Plai
 from stdyn.model import averages
 from stdyn.model.initial import root
 from stdyn.model.problem import Problem
+from stdyn.model.protocol import Span
 from stdyn.model.schedule import value_at
 from stdyn.model.state import OrderParameters
 from stdyn.theory import quadrature
@@ -37,6 +36,12 @@ def check_smooth(problem: Problem) -> None:
         )
 
 
+def late(alpha: float, N: int) -> float:
+    """The part of a step by which what happens at an alpha happens later in a run: at the first step from there on."""
+    steps = alpha * N
+    return float(np.ceil(steps * (1 - 1e-13)) - steps)
+
+
 class Expansion:
     """Functions of a state w (L,), for one problem at one alpha; it holds no state itself.
 
@@ -48,33 +53,42 @@ class Expansion:
         self.problem, self.layout = problem, problem.layout
         self.K, self.M, self.O = problem.start.K, problem.start.M, problem.outputs
         self.parameters, self.alpha = quadrature.parameters(problem), 0.0
+        self.span: Span | None = None
         self.T, self.T_inverse = self.parameters[0]
         self.roots = (root(self.T), root(self.T_inverse))
 
-    def at(self, alpha: float, end: float = inf) -> "Expansion":
-        """That at another alpha; at `end`, where something jumps, as it was before it did."""
+    def at(self, alpha: float, span: Span | None = None) -> "Expansion":
+        """That at another alpha; of a span, at whose ends something may jump, or at a jump as it is then."""
         protocol = self.problem.protocol
         if protocol.constant:
             return self
         there = copy(self)
         vars(there).pop("shift_of_b", None)
-        there.alpha = alpha
-        there.parameters = protocol.at(min(alpha, nextafter(end, 0.0)), self.parameters)
+        there.alpha, there.span = alpha, span
+        there.parameters = protocol.at(alpha, self.parameters, span)
         return there
 
     @cached_property
     def shift_of_b(self) -> Array:
         """N times what b of a run of rule "kp" differs from that of the theory with the same v, (K, O).
 
-        Decay multiplies b - v by 1 - decay_v / N in a step, and by e^(-decay_v / N) in theory.
+        Decay multiplies b - v by 1 - decay_v / N in a step, with the value at its beginning, and by e^(-decay_v / N)
+        all the time in theory.
         """
         B, row = self.parameters[2], self._row
         if self.problem.rule != "kp" or not self.alpha:
             return np.zeros_like(B)
-        decay, breaks = self.problem.protocol.columns[DECAY_V], self.problem.protocol.breaks(self.alpha)
-        edges = [0.0, *breaks, self.alpha]
-        squares = [scipy.integrate.quad(lambda a: value_at(decay, a) ** 2, *piece)[0] for piece in pairwise(edges)]
-        return np.asarray(-sum(squares) / 2 * row[OF_B] * B)
+        protocol, lost = self.problem.protocol, 0.0
+        decay, before = protocol.columns[DECAY_V], None
+        for span in protocol.spans(self.alpha):
+            low, high = value_at(decay, span.low), value_at(decay, span.high)
+            square = scipy.integrate.quad(
+                lambda a, span=span: value_at(decay, span.inside(a)) ** 2, span.begin, span.end
+            )[0]
+            lost += (square + low - high) / 2
+            lost += 0.0 if before is None else late(span.begin, self.problem.N) * (before - low)
+            before = high
+        return np.asarray(-lost * row[OF_B] * B)
 
     @property
     def _row(self) -> Array:
@@ -194,7 +208,17 @@ class Expansion:
         F = self.drift(w)
         h = self._step(w)
         JF = (self.drift(w + h * F) - self.drift(w - h * F)) / (2 * h)
-        return self._beyond_drift(w, D) - JF / 2
+        return self._beyond_drift(w, D) - (JF + self._explicit(w)) / 2
+
+    def _explicit(self, w: Array) -> Array:
+        """The derivative of the drift with respect to alpha alone: rates change, but not in the course of a step."""
+        protocol, span = self.problem.protocol, self.span
+        if span is None or not protocol.schedules:
+            return np.zeros_like(w)
+        h = min(1e-4 * max(1.0, self.alpha), (span.high - span.low) / 8)
+        ends = [span.inside(self.alpha - h), span.inside(self.alpha + h)]
+        before, after = (equations.drift(w, protocol.at(alpha, self.parameters)) for alpha in ends)
+        return (after - before) / (ends[1] - ends[0])
 
     def _beyond_drift(self, w: Array, D: Array) -> Array:
         """N times what the mean change of w in a step, times N, differs from the drift.

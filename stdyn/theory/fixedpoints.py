@@ -135,7 +135,8 @@ def fixed_points(
     Parameters
     ----------
     problem : Problem
-        Its rule, rates, teacher and feedback weights; with eta_v = decay_v = 0 also its v, which does not move, on the
+        Its rule, rates, teacher and feedback weights; with eta_v = decay_v = 0 also its v, which does not move (if
+        they become 0, what the ODEs have made of it by then), on the
         sphere the lengths of its vectors, and with rule "kp" b - v, if that does not decay. Where rates or tasks change
         with alpha, it is that from which on they do not; with rule "kp" and decay_v > 0 that in which b = v.
     starts : iterable of OrderParameters, optional
@@ -213,13 +214,27 @@ def autonomous(problem: Problem, of: str) -> Problem:
     if problem.tasks is not None:
         last = max([last, *problem.tasks.breaks])
         changes["tasks"] = problem.tasks.shifted(last)
+    stays = all(changes.get(name, rates[name]) == 0 for name in ("eta_v", "decay_v"))
+    start = _led_to(problem, last) if stays and not frozen(problem) else problem.start  # v is what it is by then
+    changes["start"] = start
     if problem.rule == "kp":
-        settled = problem.started(problem.start, last)
         vanishes = changes.get("decay_v", problem.decay_v) > 0
-        changes |= {"rule": "bp", "b": None} if vanishes else {"b": settled.b}
+        changes |= {"rule": "bp", "b": None} if vanishes else {"b": problem.started(start, last).b}
     if changes.get("mixture") == 1:
         changes |= {"rule": "bp", "b": None, "mixture": None}
     return replace(problem, **changes)
+
+
+def _led_to(problem: Problem, last: float) -> OrderParameters:
+    """Where the ODEs lead the start to."""
+    found = solve(problem, np.array([0.0, last]), "LSODA", 1e-10, 1e-12)
+    if found.end is not None and found.end.why == "interrupted":
+        raise KeyboardInterrupt
+    if len(found.y) < 2:
+        words = found.end.words if found.end is not None else "they end before"
+        raise InputError(f"problem must lead its start to alpha = {last:g}, from where on v stays, but {words}")
+    expansion = Expansion(problem)
+    return expansion.state(expansion.to_w(found.y[-1]))
 
 
 def merged(points: Iterable[FixedPoint]) -> list[FixedPoint]:

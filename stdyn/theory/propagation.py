@@ -13,8 +13,9 @@ import numpy as np
 from stdyn.checks import Array
 from stdyn.errors import InputError
 from stdyn.executors import cores
+from stdyn.model.protocol import Span
 from stdyn.progress import bar
-from stdyn.theory.expansion import Expansion
+from stdyn.theory.expansion import Expansion, late
 from stdyn.theory.quadrature import SETS, normal_points
 
 _ACCURACY = 1e-4  # of D between the alphas at which it is computed, relative to sqrt(D_aa D_cc)
@@ -56,7 +57,7 @@ class _Diffusion:
 
 
 def _diffusion_along(
-    expansion: Expansion, solution: Solution, begin: float, end: float, points: int, pool: ThreadPoolExecutor
+    expansion: Expansion, solution: Solution, span: Span, points: int, pool: ThreadPoolExecutor
 ) -> _Diffusion:
     """D from one break to the next.
 
@@ -69,12 +70,13 @@ def _diffusion_along(
 
     def compute(times: Array) -> None:
         new = np.array(sorted(set(times.ravel().tolist()) - computed.keys()))
-        found = pool.map(lambda alpha, w: expansion.at(alpha, end).diffusion(w, g), new.tolist(), solution(new))
+        found = pool.map(lambda alpha, w: expansion.at(alpha, span).diffusion(w, g), new.tolist(), solution(new))
         halves = (D.reshape(2, -1, *D.shape[1:]).mean(axis=1) for D in found)
         computed.update(zip(new.tolist(), halves, strict=True))
 
     between = (_NODES[:-1] + _NODES[1:]) / 2
     foretell, positions = _weights(between), np.sort(np.concatenate([_NODES, between]))
+    begin, end = span.begin, span.end
     halvings = max(int(np.ceil(np.log2(max(end - begin, 1)))), 0) + 1
     edges = begin + np.append(0, (end - begin) * 2.0 ** -np.arange(halvings, -1, -1))
     edges[-1] = end
@@ -139,11 +141,13 @@ def propagate(
         yield now
     if alphas[-1] == 0:
         return
-    edges = [0.0, *expansion.problem.protocol.breaks(float(alphas[-1])), float(alphas[-1])]
+    spans = expansion.problem.protocol.spans(float(alphas[-1]))
     with ThreadPoolExecutor(cores()) as pool:
-        for begin, end in pairwise(edges):
-            inside = alphas[(alphas > begin) & (alphas <= end)]
-            through = _through(expansion, solution, (begin, end), inside, now, points, pool, progress)
+        for before, span in zip([None, *spans], spans, strict=False):
+            inside = alphas[(alphas > span.begin) & (alphas <= span.end)]
+            if before is not None:
+                now = Moments(now.Sigma, now.mean + _shift_of_jump(expansion, solution, before, span))
+            through = _through(expansion, solution, span, inside, now, points, pool, progress)
             for alpha, after in through:
                 now = after
                 if alpha in inside:
@@ -152,24 +156,34 @@ def propagate(
                 return
 
 
+def _shift_of_jump(expansion: Expansion, solution: Solution, before: Span, after: Span) -> Array:
+    """What a jump between two spans shifts the mean by, (L, 2): runs jump at the first step from there on."""
+    shift, alpha = late(after.begin, expansion.problem.N), after.begin
+    if not shift:
+        return np.zeros((expansion.size, 2))
+    w = solution(np.array([alpha]))[0]
+    changed = expansion.at(alpha, before).drift(w) - expansion.at(alpha, after).drift(w)
+    return np.stack([np.zeros_like(w), shift * changed], axis=1)
+
+
 def _through(
-    expansion: Expansion, solution: Solution, piece: tuple[float, float], alphas: Array, now: Moments, points: int,
+    expansion: Expansion, solution: Solution, span: Span, alphas: Array, now: Moments, points: int,
     pool: ThreadPoolExecutor, progress: bool,
 ) -> Iterator[tuple[float, Moments]]:  # fmt: skip
     """From one break to the next, step by step: alpha, and the moments there, which begin with `now`."""
-    N, (begin, end) = expansion.problem.N, piece
+    N, begin, end = expansion.problem.N, span.begin, span.end
 
     def jacobians(times: Iterable[float], states: Iterable[Array]) -> Iterable[Array]:
-        return pool.map(lambda alpha, w: expansion.at(alpha, end).jacobian(w), times, states)
+        return pool.map(lambda alpha, w: expansion.at(alpha, span).jacobian(w), times, states)
 
-    noise = _diffusion_along(expansion, solution, begin, end, points, pool)
+    noise = _diffusion_along(expansion, solution, span, points, pool)
     grid = _grid(jacobians, solution, np.union1d(np.append(alphas, [begin, end]), noise.times))
     inside = grid[:-1, None] + np.diff(grid)[:, None] * np.array([0, *_GAUSS])
     w = solution(np.append(inside.ravel(), end))
-    sources = _sources(expansion.at(begin, end), w[0], noise(begin), now)
+    sources = _sources(expansion.at(begin, span), w[0], noise(begin), now)
     for n, h in enumerate(bar(progress, np.diff(grid), desc="fluctuations", unit=" steps", delay=2)):
         at, there = inside[n, 1:].tolist(), w[3 * n + 1 : 3 * n + 3]
-        steps = (expansion.at(alpha, end).of_step(each, noise(alpha)) for alpha, each in zip(at, there, strict=True))
+        steps = (expansion.at(alpha, span).of_step(each, noise(alpha)) for alpha, each in zip(at, there, strict=True))
         J, D = _magnus(jacobians(at, there), steps, h)
         changed = _averaged_jacobian(jacobians, grid[n], w[3 * n], now, N)
         Phi, Psi, constant, linear = propagators(J, np.array([*D, _lyapunov(changed, now.covariance)]), h)
@@ -178,7 +192,7 @@ def _through(
         if not now.covariance.max() < _LARGEST**2 * N:
             yield np.nan, now
             return
-        after = _sources(expansion.at(alpha, end), w[3 * n + 3], noise(alpha), now)
+        after = _sources(expansion.at(alpha, span), w[3 * n + 3], noise(alpha), now)
         now = Moments(now.Sigma, Phi @ now.mean + constant @ sources + linear @ (after - sources))
         sources = after
         yield alpha, now

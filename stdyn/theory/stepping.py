@@ -16,6 +16,7 @@ from stdyn.kernels.equations import drift
 from stdyn.kernels.parameters import COLUMNS
 from stdyn.kernels.state import DIVERGED
 from stdyn.model.problem import Problem
+from stdyn.model.protocol import Span
 from stdyn.model.schedule import text
 from stdyn.theory import quadrature
 from stdyn.theory.coordinates import across, on_sphere, whole
@@ -90,10 +91,10 @@ def solve(
     end = None
     if done < len(alphas):
         with np.errstate(all="ignore"):
-            edges = [0.0, *protocol.breaks(float(alphas[-1])), float(alphas[-1])]
-            equations.enter(*edges[:2])
+            spans = protocol.spans(float(alphas[-1]))
+            equations.enter(spans[0])
             check_finite(problem, equations, s_start)
-            steps = _steps(equations, s_start, edges, method, rtol, atol)
+            steps = _steps(equations, s_start, spans, method, rtol, atol)
             large = _LARGE * max(1.0, equations.largest(s_start))
             outlook = Outlook(equations.jacobian, method not in _IMPLICIT, float(alphas[-1]), max_steps)
             done, end = _fill(equations, steps, alphas, states, done, large, max_steps, outlook, moved)
@@ -121,9 +122,9 @@ class Equations:
         across = where[problem.layout.places["Q"]]
         self.norms, self._pairs = across[rows == columns], (across, rows, columns)  # where Q_across_ii, Q_across_ik are
 
-    def enter(self, begin: float, end: float) -> None:
+    def enter(self, span: Span) -> None:
         """From here on they are those between these breaks."""
-        self._piece = self._protocol.piece(begin, end, self._whole)
+        self._piece = self._protocol.piece(span, self._whole)
         self._changing = bool(self._piece.changing)
         self._parameters = self._piece.parameters
 
@@ -196,8 +197,8 @@ def check_finite(problem: Problem, equations: Equations, s: Array) -> None:
         )
 
 
-def _steps(equations: Equations, s: Array, edges: list[float], method: str, rtol: float, atol: float) -> Steps:
-    """The solver after each step from alpha = 0 to the end; between any two of the edges it is another one.
+def _steps(equations: Equations, s: Array, spans: list[Span], method: str, rtol: float, atol: float) -> Steps:
+    """The solver after each step from alpha = 0 to the end; in each of the spans it is another one.
 
     Q_across, and eps_g with it, may fall by many orders of magnitude. Where that of a student has fallen to a
     thousandth, a new solver goes on with smaller tolerances for it.
@@ -208,9 +209,9 @@ def _steps(equations: Equations, s: Array, edges: list[float], method: str, rtol
     solver_of: Callable[..., Any] = partial(getattr(scipy.integrate, method), equations, rtol=rtol)
     if method in _IMPLICIT:
         solver_of = partial(solver_of, jac=equations.jacobian)
-    alpha, piece = edges[0], 1
+    alpha, piece = 0.0, 0
     while True:
-        solver = solver_of(t0=alpha, y0=s, t_bound=edges[piece], atol=equations.tolerances(s, atol, norms))
+        solver = solver_of(t0=alpha, y0=s, t_bound=spans[piece].end, atol=equations.tolerances(s, atol, norms))
         if method == "BDF":
             _end_at_rounding(solver)
         if method == "LSODA":
@@ -229,11 +230,11 @@ def _steps(equations: Equations, s: Array, edges: list[float], method: str, rtol
             if (now < bound).any():
                 break
             np.maximum(largest_so_far, now, out=largest_so_far)
-        if solver.status == "failed" or (solver.status == "finished" and piece == len(edges) - 1):
+        if solver.status == "failed" or (solver.status == "finished" and piece == len(spans) - 1):
             return
         if solver.status == "finished":
             piece += 1
-            equations.enter(*edges[piece - 1 : piece + 1])
+            equations.enter(spans[piece])
         alpha, s, norms = solver.t, solver.y, np.where(now > equations.rounding, now, equations.rounding)
 
 

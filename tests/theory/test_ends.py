@@ -15,6 +15,7 @@ from own_activations import SOFTPLUS
 import stdyn
 from stdyn import Experiment, InputError, Interrupted, Problem, SolverWarning, initial, integrate, progress
 from stdyn.checks import METHODS
+from stdyn.model.protocol import Span
 from stdyn.theory import propagation, stepping
 from stdyn.theory.expansion import Expansion
 
@@ -156,7 +157,7 @@ def test_noise_that_is_not_finite_ends_the_search_for_it(monkeypatch):
     with ThreadPoolExecutor(1) as pool:
         states = np.zeros((1, expansion.size))
         found = propagation._diffusion_along(
-            expansion, lambda times: np.repeat(states, len(times), 0), 0.0, 1.0, 256, pool
+            expansion, lambda times: np.repeat(states, len(times), 0), Span(0.0, 1.0, 0.0, 1.0), 256, pool
         )
     assert np.isnan(found.values).all()
 
