@@ -23,19 +23,20 @@ class Course:
         self.plain = self.batch == 1 and not problem.sphere and not self.drifting
         switches = problem.tasks.breaks if problem.tasks is not None else ()
         self._switches = [_first_step(alpha, self._N) for alpha in switches]
-        self._kept = 0, 1.0  # a step, and what decay has left until then of a weight that nothing else moves
+        self._kept = 1.0  # what decay has left until now of a weight that nothing else moves
 
     def parameters(self, step: int, until: int) -> tuple[Plain, int]:
-        """Those of the steps from `step` on, and how far they hold: to `until`, or to where the task changes."""
+        """Those of the steps from `step` on, and how far they hold: to `until`, or to where the task changes.
+
+        Asked for in the order of the steps.
+        """
         if self._protocol.constant:
             return self._whole, until
         until = min([until, *(switch for switch in self._switches if switch > step)])
         until = min(until, step + _MOST) if self._protocol.schedules else until
-        begin, kept = self._kept
-        assert begin == step  # parameters are asked for in the order of the steps
-        rows = self._protocol.rows(np.arange(step, max(until, step + 1)), self._N, kept)
+        rows = self._protocol.rows(np.arange(step, max(until, step + 1)), self._N, self._kept)
         if 0 < len(rows) == until - step:
-            self._kept = until, rows[-1, OF_B] * (1 - rows[-1, DECAY_V] / self._N)
+            self._kept = rows[-1, OF_B] * (1 - rows[-1, DECAY_V] / self._N)
         T, _, b, _, codes, table = self._whole
         return (T, self._protocol.task(step / self._N)[0], b, rows, codes, table), until
 

@@ -90,9 +90,12 @@ def test_forgetting_and_transfer(runs):
 
 
 def test_what_was_not_recorded_is_not_known():
-    """A turn without an alpha, and one that is not finished; a sparse one counts to its last alpha."""
+    """A turn without an alpha near its end, and one that is not finished; one within 5 % of it stands for the end."""
     problem = Problem(random_overlaps(2, 2, seed=3), N=40, eta=0.3, eta_v=0.1, tasks=TASKS)
-    sparse = integrate(problem, [0.75, 2.5])
+    far = integrate(problem, [0, 0.94, 2.5])
+    assert np.isnan(far.forgetting).all()
+    assert np.isnan(far.transfer[1])
+    sparse = integrate(problem, [0.96, 2.5])
     e = sparse.eps_g_per_task
     np.testing.assert_array_equal(sparse.forgetting, [e[1, 0] - e[0, 0], np.nan, np.nan])
     assert sparse.transfer[1] == pytest.approx(integrate(problem, [0.0]).eps_g_per_task[0, 1] - e[0, 1], abs=1e-13)
