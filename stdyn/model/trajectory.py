@@ -298,7 +298,7 @@ class Trajectory(Frozen):
         """How much eps_g of each task fell from alpha = 0 to the beginning of its first turn.
 
         Shape (tasks,), of an ensemble (runs, tasks); None without tasks. It is what was learned of a task before its
-        turn, 0 of the first one. NaN of a task that had no turn, or if none was recorded near the end of the turn before.
+        turn, 0 of the first one. NaN of a task that had no turn, or if the end of the one before was not recorded.
         """
         return forgetting.transfer(self)
 
