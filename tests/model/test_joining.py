@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import random_problem
+from conftest import random_overlaps, random_problem
 from own_activations import ELU
 from protocols import ALPHAS, BREAK, PROBLEMS
 
@@ -250,3 +250,22 @@ def test_runs_of_another_method_and_ensembles_are_refused():
     for position, run in ((2, 0), (0, None), (0, 1)):
         with pytest.raises(InputError, match="position must be" if position else "run must be"):
             one.problem_at(position, run)
+
+
+@pytest.mark.parametrize("name", ["steps", "linear", "tasks that return", "kp"])
+def test_three_parts_are_the_whole_whatever_is_joined_first(name):
+    """(a b) c and a (b c), with shifts that round: the problem is that of the first, the solution that of the whole."""
+    changes = {
+        "steps": {"eta": schedule.steps([0, 5.3, 9.9], [0.5, 0.2, 0.4])},
+        "linear": {"eta": schedule.linear([0, 5.3, 9.9], [0.5, 0.2, 0.4])},
+        "tasks that return": {"eta": 0.5, "tasks": Tasks([[1, 0.5], [0.5, -1]], [0, 5.3, 9.9], order=[0, 1, 0])},
+        "kp": {"eta": schedule.exponential(0.5, 7), "rule": "kp", "b": [1, -1], "decay_v": schedule.power(0.1, 3, 0.7)},
+    }[name]
+    problem = Problem(random_overlaps(2, 2, seed=3), eta_v=0.3, **changes)
+    first = integrate(problem, [0, 3.1])
+    second = integrate(first.problem_at(-1), [0, 1.6])
+    third = integrate(second.problem_at(-1), [0, 2.2, 8.1])
+    whole = integrate(problem, [0, 3.1, 4.7, 6.9, 12.8])
+    for joined in (first.join(second).join(third), first.join(second.join(third))):
+        assert joined.problem == problem
+        np.testing.assert_allclose(joined.R, whole.R, rtol=0, atol=1e-8)

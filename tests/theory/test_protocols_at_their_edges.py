@@ -1,4 +1,4 @@
-"""What changes with alpha where it is at an edge: functions that fail, v that comes to rest, lengths that do not fit."""
+"""Protocols at an edge: functions that fail, a v that comes to rest, lengths that do not fit, bits of runs."""
 
 from dataclasses import replace
 
