@@ -25,7 +25,7 @@ def projections(S, g, chi2, x, length):
 @njit
 def rotations(S, p, steps):
     for _ in range(steps):
-        reduced_kernels._add_square(S, p)
+        reduced_kernels.add_square(S, p)
 
 
 @njit
@@ -57,21 +57,21 @@ def parts():
 
     many = STEPS * RUNS
     marks, records = np.array([STEPS]), tuple(np.empty((RUNS, 1, 5, columns)) for columns in (5, 5, 1))
-    walk = 0, STEPS, marks, 0, records, arguments
+    walk = 0, STEPS, marks, 0, records, arguments, False
     yield "reduced: all", lambda: reduced_kernels.reduced_run(*state, 500, (normals, rest), *walk), many
     yield "  12 normals", lambda: random_kernels.normals(normals, g.reshape(-1, RUNS)), many
     yield "  chi^2", lambda: lengths(rest, g, chi2), many
-    yield "  the step", lambda: reduced_kernels.reduced_steps(*state, 500, g, chi2, arguments), many
+    yield "  the step", lambda: reduced_kernels.reduced_steps(*state, 500, g, chi2, arguments, 0), many
     yield "    projection", lambda: projections(other, g, chi2, x, length), many
     yield "    activations", activate(g[:, :10].copy()), many
     yield "    rotations", lambda: rotations(other, x, STEPS), many
     W, W_teacher = initial.weights(fa, 500, rng)
     v, zeta, xi = fa.start.v[:, None].copy(), np.zeros((32, 2)), np.empty((32, 512))
     inputs, noise = streams.stream(rng.spawn(1)[0], 32), streams.stream(rng.spawn(1)[0])
-    walk_of_one = 0, 32, np.array([32]), 0, tuple(record[0] for record in records), arguments
+    walk_of_one = 0, 32, np.array([32]), 0, tuple(record[0] for record in records), arguments, False
     yield "network: all", lambda: network_kernels.network_run(W, v, W_teacher, (inputs, noise), *walk_of_one), 32
     yield "  512 normals", lambda: random_kernels.normals(inputs, xi.reshape(-1, 32)), 32
-    yield "  the step", lambda: network_kernels.network_steps(W, v, W_teacher, xi, zeta, arguments), 32
+    yield "  the step", lambda: network_kernels.network_steps(W, v, W_teacher, xi, zeta, arguments, 0), 32
     yield "    activations", activate(rng.standard_normal((32, 1, 10))), 32
 
 

@@ -135,7 +135,7 @@ def check_numpy_script(problem):
     rng = np.random.default_rng(3)
     expected = numpy_script.simulate(W, problem.start.v, W_teacher, v_teacher[:, 0], b[:, 0], 2000, rng)
     v, xi = problem.start.v[:, None].copy(), np.random.default_rng(3).standard_normal((2000, problem.N))
-    network_kernels.network_steps(W, v, W_teacher, xi, np.zeros((2000, 1)), problem.parameters)
+    network_kernels.network_steps(W, v, W_teacher, xi, np.zeros((2000, 1)), problem.parameters, 0)
     np.testing.assert_allclose(W, expected[0], atol=1e-12)
     np.testing.assert_allclose(v[:, 0], expected[1], atol=1e-12)
 
@@ -292,7 +292,7 @@ def arithmetic(problem):
     W, W_teacher = stdyn.weights(problem, problem.N, np.random.default_rng(2))
     v, xi = problem.start.v[:, None].copy(), np.random.default_rng(3).standard_normal((BLOCK, problem.N))
     zeta, parameters = np.zeros((BLOCK, 1)), problem.parameters
-    return lambda: network_kernels.network_steps(W, v, W_teacher, xi, zeta, parameters)
+    return lambda: network_kernels.network_steps(W, v, W_teacher, xi, zeta, parameters, 0)
 
 
 def script_step(problem, steps=5000):

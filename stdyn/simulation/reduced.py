@@ -73,8 +73,24 @@ class Reduced:
 
     def _take(self, steps: int, parameters: Plain) -> None:
         """Take steps with NumPy's random numbers."""
-        if not steps:
-            return
+        if steps and self.course.plain:
+            self._take_plain(steps, parameters)
+        elif steps:
+            self._take_in_regime(steps, parameters)
+
+    def _take_plain(self, steps: int, parameters: Plain) -> None:
+        """Those of one example, free lengths and a teacher that stays."""
+        units, state = len(self.L) + len(self.A), (self.A, self.S, self.v, self.L, self.alive, self.taken, self.N)
+        g, chi2 = np.empty((steps, self.width, self.runs)), np.zeros((steps, self.runs))
+        for run, (normals, lengths, *_) in enumerate(self.generators):
+            g[:, :, run] = normals.standard_normal((steps, self.width))
+            if units < self.N:
+                chi2[:, run] = lengths.chisquare(self.N - units, steps)
+        g[:, self.N : units] = 0
+        reduced_steps(*state, g, chi2, parameters, 0)
+
+    def _take_in_regime(self, steps: int, parameters: Plain) -> None:
+        """Those of any others."""
         (K, M), batch, course = self.A.shape[:2], self.course.batch, self.course
         n, beyond = 1 if batch == 1 else K, max(self.N - K - M, 0)  # directions beyond the frame
         used, turning = batch * self.width, steps if course.drifting else 0
@@ -90,11 +106,8 @@ class Reduced:
         across[:, :, max(self.N - M, 0) :] = 0
         g.reshape(steps, batch, self.width, self.runs)[:, :, self.N : K + M] = 0
         state = self.A, self.S, self.v, self.L, self.alive, self.taken, self.N
-        if course.plain:
-            reduced_steps(*state, g, rest[:, 0, 0], parameters, 0)
-        else:
-            what = course.lengths, batch, self.width, g, rest, (across, triangles)
-            reduced_regime_steps(*state, *what, parameters, 0)
+        what = course.lengths, batch, self.width, g, rest, (across, triangles)
+        reduced_regime_steps(*state, *what, parameters, 0)
 
 
 def _bartlett(triangles: np.ndarray, below: np.ndarray, lengths: np.random.Generator, degrees: int) -> None:
