@@ -362,7 +362,8 @@ def trajectories(ax: Axes, scan: Scan, points: np.ndarray, rule: Rule) -> Axes:
         name = f"{said}point {point}" + (f", {of}" if (of := own_activation(scan, point)) else "")
         name += ", not left" if np.isinf(numbers(scan, "plateau_length")[point]) else ""
         ax.plot(alphas, curve(scan, point), ls=dash, color=style.RULES[rule].colour, lw=1.3, label=name)
-    time_axis(ax, alphas, scan.problem(int(order[0])))
+    for point, _ in picked:
+        time_axis(ax, alphas, scan.problem(int(point)))
     jumps.draw(ax, _jumps(scan, np.array([point for point, _ in picked])))
     logarithmic(ax.yaxis)
     return ax

@@ -50,6 +50,8 @@ DASHES = ("-", "--", "-.", ":")  # of tasks
 LABELS = {
     "alpha": r"$\alpha$ = examples / $N$",
     "alpha_of_batches": r"$\alpha$ = steps / $N$",
+    "alpha_of_flow": r"$\alpha$ = time (gradient flow)",
+    "alpha_of_flow_and_steps": r"$\alpha$ = steps / $N$ or time (gradient flow)",
     "eps_g": r"generalization error $\epsilon_g$",
     "eps_g_start": r"$\epsilon_g$ at $\alpha = 0$",
     "eps_g_final": r"final $\epsilon_g$",
