@@ -1,11 +1,16 @@
 """What axes, legends and titles call things, in words that a reader knows."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from conftest import random_problem
-from drawn import made
+from drawn import Made, legends, made
 
-from stdyn import plot, scan, scanplot
+import stdyn
+from stdyn import InputError, plot, scan, scanplot
+from stdyn.analysis.summary import OF_TASK
+from stdyn.figures import scanpoints
 from stdyn.model.trajectoryvariables import variables
 
 EXAMPLES, STEPS = r"$\alpha$ = examples / $N$", r"$\alpha$ = steps / $N$"
@@ -13,7 +18,7 @@ TIME, BOTH = r"$\alpha$ = time (gradient flow)", r"$\alpha$ = steps / $N$ or tim
 
 
 @pytest.mark.parametrize(
-    "changes, label",
+    ("changes", "label"),
     [
         ([{}], EXAMPLES), ([{"batch": 5}], STEPS), ([{"flow": True}], TIME), ([{}, {"batch": 5}], STEPS),
         ([{"flow": True}, {}], BOTH), ([{}, {"batch": 5}, {"flow": True}], BOTH),
@@ -27,7 +32,7 @@ def test_the_axis_of_alpha_says_what_it_counts(changes, label):
 
 
 @pytest.mark.parametrize(
-    "changes, meaning",
+    ("changes", "meaning"),
     [({}, "examples / N"), ({"batch": 5}, "steps / N"), ({"flow": True}, "time (gradient flow)")],
 )
 def test_alpha_of_a_file_says_what_it_counts(changes, meaning):
@@ -35,7 +40,7 @@ def test_alpha_of_a_file_says_what_it_counts(changes, meaning):
 
 
 @pytest.mark.parametrize(
-    "flows, label, meaning",
+    ("flows", "label", "meaning"),
     [
         ([False], EXAMPLES, "steps / N (of batches of 1: examples / N)"),
         ([True], TIME, "time (gradient flow)"),
@@ -48,3 +53,58 @@ def test_alpha_of_a_scan_says_what_it_counts(tmp_path, flows, label, meaning):
     found = scan(problems, np.linspace(0, 1, 5), tmp_path / "scan.h5", keep="curves")
     assert found.to_xarray().alpha.attrs["long_name"] == meaning
     assert scanplot.figures(found, x="eps_g_start")["trajectories"].axes[0].get_xlabel() == label
+
+
+class OfTasks(Made):
+    """A scan of two tasks, the second of which begins at 60, or where its points say; no plateau is left."""
+
+    def __init__(self, begins=60.0, **coordinates):
+        super().__init__(fill={"plateau_length": np.inf, "plateau_end": np.inf}, **coordinates)
+        self.begins = np.broadcast_to(begins, 60)
+        self.summary |= {f"{name}_{n}": np.full(60, 0.1 * n) for name in OF_TASK for n in (1, 2)}
+
+    def problem(self, point):
+        problem = super().problem(point)
+        tasks = stdyn.Tasks([problem.start.v_teacher, -problem.start.v_teacher], at=[0, self.begins[point]])
+        return replace(problem, tasks=tasks)
+
+    def read(self, name, point=None):
+        return self.begins.astype(str) if name == "tasks" else super().read(name, point)
+
+
+class OfList(OfTasks):
+    """Whose points have tasks of their own in its file."""
+
+    names = ("eps_g", "tasks")
+
+
+SEVERAL = np.where(np.arange(60) % 3 == 0, 60.0, 120.0)
+
+
+@pytest.mark.parametrize(
+    ("found", "said", "ends"),
+    [
+        (OfTasks(), "not left in the first turn (to 60)", 60.0),
+        (OfTasks(1000.0), "not left by 300", 300.0),
+        (OfTasks(SEVERAL, **{"tasks.at[1]": SEVERAL}), "not left in the first turn", SEVERAL),
+        (OfList(SEVERAL), "not left in the first turn", SEVERAL),
+    ],
+)
+def test_plateaus_with_tasks_are_not_left_in_the_first_turn(found, said, ends):
+    """Which is where they are drawn; what has not diverged has not by the last alpha."""
+    figures = scanplot.figures(found, x="eta", y="eps_g_start")
+    bar = figures["plateau_length_map"].axes[-1]
+    assert f"(triangles: {said})" in bar.get_ylabel()
+    (names,) = (legends(figures["histograms"])[0].get_texts(),)
+    assert [text.get_text() for text in names] == [f"{rule}: 0 of 30 (30 {said})" for rule in ("FA", "BP")]
+    np.testing.assert_array_equal(scanpoints.drawn_at(found, "plateau_length"), np.broadcast_to(ends, 60))
+    assert scanpoints.endless(found, "diverged_at") == "not diverged by 300"
+    assert (scanpoints.drawn_at(found, "diverged_at") == 300).all()
+
+
+def test_numbers_of_tasks_are_among_those_that_there_are():
+    """Where another is asked for."""
+    with pytest.raises(InputError, match=r"'nope' is not in .* there are eta, .*, eps_g_final_1.*, transfer_2"):
+        scanplot.figures(OfTasks(), value="nope")
+    with pytest.raises(InputError, match=r"there are eta, sigma, draw, .*, failed_at$"):
+        scanplot.figures(Made(), value="nope")
