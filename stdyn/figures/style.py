@@ -133,10 +133,15 @@ def _one_after_the_other(parts: list[str], at: list[str], word: str = "at") -> s
 def tasks(found: Tasks | None) -> str:
     """How many tasks there are, and when others than the first begin."""
     if found is None:
-        return "no tasks"
+        return "a single task"
     begins = [f"{at:g}" for at in found.at[1:]]
     said = f" (next at {' and '.join(begins)})" if 0 < len(begins) < _POINTS else ""
     return counted(len(found), "task") + said
+
+
+def batch(size: int) -> str:
+    """How many examples a step has."""
+    return "one example a step" if size == 1 else f"batches of {size}"
 
 
 def regime(problem: Problem, without: Container[str] = ()) -> list[str]:
@@ -144,7 +149,7 @@ def regime(problem: Problem, without: Container[str] = ()) -> list[str]:
     there = {
         "mixture": problem.mixture is not None and f"{label('mixture')} = {rate(problem.mixture)}",
         "tasks": problem.tasks is not None and tasks(problem.tasks),
-        "batch": problem.batch > 1 and f"batch = {problem.batch}",
+        "batch": problem.batch > 1 and batch(problem.batch),
         "flow": problem.flow and "gradient flow",
         "sphere": problem.sphere and "on the sphere",
     }
@@ -201,10 +206,8 @@ def parameters(problem: Problem, without: Container[str] = ()) -> str:
     parts = units(problem, without)
     parts += [f"{label(name)} = {rate(value)}" for name, value in rates.items() if value != 0 or name != "sigma"]
     decays = {name: getattr(problem, name) for name in ("decay", "decay_v") if name not in without}
-    if len(decays) == 2:
-        some = any(value != 0 for value in decays.values())
-        parts += [f"decay = {', '.join(map(rate, decays.values()))}"] if some else []
-    else:
-        parts += [f"{name} = {rate(value)}" for name, value in decays.items() if value != 0]
+    if len(decays) == 2 and problem.decay == problem.decay_v:
+        decays = {"decay = decay_v": problem.decay}
+    parts += [f"{name} = {rate(value)}" for name, value in decays.items() if value != 0]
     parts += [f"drift = {rate(problem.drift)}"] if problem.drift != 0 and "drift" not in without else []
     return ", ".join(parts + regime(problem, without))

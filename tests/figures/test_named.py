@@ -10,7 +10,8 @@ from drawn import Made, legends, made
 import stdyn
 from stdyn import InputError, plot, scan, scanplot
 from stdyn.analysis.summary import OF_TASK
-from stdyn.figures import scanpoints
+from stdyn.figures import scanpoints, style
+from stdyn.figures.pairs import distinctions, pair_up
 from stdyn.model.trajectoryvariables import variables
 
 EXAMPLES, STEPS = r"$\alpha$ = examples / $N$", r"$\alpha$ = steps / $N$"
@@ -108,3 +109,34 @@ def test_numbers_of_tasks_are_among_those_that_there_are():
         scanplot.figures(OfTasks(), value="nope")
     with pytest.raises(InputError, match=r"there are eta, sigma, draw, .*, failed_at$"):
         scanplot.figures(Made(), value="nope")
+
+
+@pytest.mark.parametrize(
+    ("decays", "said"),
+    [
+        ((0.0, 0.05), "decay_v = 0.05"), ((0.05, 0.0), "decay = 0.05"), ((0.1, 0.05), "decay = 0.1, decay_v = 0.05"),
+        ((0.05, 0.05), "decay = decay_v = 0.05"), ((0.0, 0.0), ""),
+    ],
+)  # fmt: skip
+def test_titles_say_which_layer_decays(decays, said):
+    problem = random_problem(2, 2, decay=decays[0], decay_v=decays[1])
+    parts = style.parameters(problem).split(", ")
+    assert ", ".join(part for part in parts if "decay" in part) == said
+    assert not any("decay" in part for part in style.parameters(problem, ["decay", "decay_v"]).split(", "))
+
+
+def test_legends_tell_regimes_apart_in_words():
+    """Gradient flow has no batches, which those that have are told apart by."""
+    pairs = pair_up([made(random_problem(2, 2, **each)) for each in ({"flow": True}, {}, {"batch": 10})])
+    said = ["gradient flow", "one example a step, online learning", "batches of 10, online learning"]
+    assert distinctions(pairs) == said
+
+
+def test_titles_say_whose_a_mixture_is():
+    """Of three rules one has it; of mixed ones alone all, and those that differ in it are told apart by it."""
+    fa = random_problem(2, 2)
+    mixed = [replace(fa, rule="mixed", mixture=mixture) for mixture in (0.5, 0.2)]
+    title = plot.figures([made(each) for each in (fa, replace(fa, rule="kp"), mixed[0])])["alignment"].get_suptitle()
+    assert r", mixed with mixture $\mu$ = 0.5" in title
+    assert r", mixture $\mu$ = 0.5" in plot.figures([made(mixed[0])])["alignment"].get_suptitle()
+    assert "mixture" not in plot.figures([made(each) for each in (fa, *mixed)])["alignment"].get_suptitle()

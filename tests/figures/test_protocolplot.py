@@ -57,7 +57,7 @@ def test_points_of_the_figure_of_forgetting_are_the_numbers(compared):
 
 def test_forgetting_needs_several_tasks():
     one = made(random_problem(2, 2))
-    with pytest.raises(InputError, match="several tasks, but one has no tasks"):
+    with pytest.raises(InputError, match="several tasks, but one has a single task"):
         protocolplot.forgetting_figure([("FA", 0.0, one, None)])
     with pytest.raises(InputError, match="of a rule with feedback weights"):
         protocolplot.rules_figure(pair_up([made(random_problem(2, 2, rule="bp"))]))
