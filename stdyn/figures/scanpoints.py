@@ -7,7 +7,8 @@ from stdyn.checks import Array
 from stdyn.errors import InputError
 from stdyn.figures import style
 from stdyn.figures.scales import ROUNDING, percentiles, positive
-from stdyn.model.problem import Problem
+from stdyn.model.problem import RATES, Problem
+from stdyn.model.schedule import Schedule
 from stdyn.scans.points import DONE
 from stdyn.scans.scanfile import Scan
 from stdyn.text import shown
@@ -171,7 +172,44 @@ def counted(scan: Scan, name: str, points: np.ndarray) -> str:
 def label(scan: Scan, name: str) -> str:
     """How a number is written on an axis; that some are rounding is said."""
     rounding = name.startswith("eps_g") and (numbers(scan, name)[done(scan)] <= ROUNDING).any()
-    return style.label(name) + (f"\n({ROUNDING:g}: rounding)" if rounding else "")
+    return style.on_axis(name) + (f"\n({ROUNDING:g}: rounding)" if rounding else "")
+
+
+def parameters(scan: Scan) -> list[str]:
+    """The rates and the regime that all points have; of a schedule or tasks whose numbers vary, which those are."""
+    problem, within = example(scan), dict[str, list[str]]()
+    varying = {part for name in scan.coordinates for part in name.split("=")}
+    for name, _, number in (part.partition(".") for part in sorted(varying) if "." in part):
+        within.setdefault(name, []).append(number)
+    parts = []
+    for name in RATES:
+        value = getattr(problem, name)
+        if name in within:
+            parts.append(_schedule(name, value, within[name]))
+        elif name not in varying and (name in ("eta", "eta_v") or value != 0):
+            parts.append(f"{style.label(name)} = {style.rate(value)}")
+    parts += style.regime(problem, varying | within.keys() | {"mixture"})
+    if "tasks" in within:
+        parts.append(style.tasks(problem.tasks, within["tasks"]))
+    return parts + ([] if "mixture" in varying else _of_mixture(scan, within.get("mixture", [])))
+
+
+def _schedule(name: str, value: Schedule | float | None, varying: list[str]) -> str:
+    """A rate whose schedule has numbers that vary."""
+    kind = f"{value.kind}, " if isinstance(value, Schedule) else ""
+    return f"{style.label(name)} ({kind}{style.varies(varying)})"
+
+
+def _of_mixture(scan: Scan, varying: list[str]) -> list[str]:
+    """The mixture that all points of this rule have, and, where there are other rules, whose it is."""
+    rules = by_rule(scan)
+    if "mixed" not in rules:
+        return []
+    mixture = scan.problem(int(np.flatnonzero(rules["mixed"])[0])).mixture
+    if mixture is None:
+        return []
+    said = _schedule("mixture", mixture, varying) if varying else f"{style.label('mixture')} = {style.rate(mixture)}"
+    return [said if len(rules) == 1 else f"{style.rule('mixed')} with {said}"]
 
 
 def curve(scan: Scan, point: int) -> Array:

@@ -4,18 +4,19 @@ Up to seven colours are those of Okabe and Ito, safe for the colour-blind, with 
 those of viridis, from dark to light. So the figures read in grey.
 """
 
-from collections.abc import Container
+from collections.abc import Container, Sequence
 from typing import Any, NamedTuple
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.colors import to_hex
 
-from stdyn.model.problem import Problem
+from stdyn.model.problem import RATES, Problem
 from stdyn.model.schedule import Schedule
 from stdyn.model.tasks import Tasks
 from stdyn.text import message, without_markup
 
+SCHEDULED = (*RATES, "mixture")  # rates that may be schedules
 _LONGEST = 24  # characters of a name in a figure
 _POINTS = 3  # of a schedule that are each written
 _RATE = 36  # characters of a schedule
@@ -79,11 +80,36 @@ LABELS = {
     "b_angle": r"angle of $b$ to $v(0)$ in degrees",
     "draw": "draw of the start",
 }
+_OF_TASK = {
+    "eps_g_final": r"final $\epsilon_g$ of task {}", "forgetting": r"forgetting of task {} ($\epsilon_g$)",
+    "transfer": r"transfer to task {} ($\epsilon_g$)",
+}  # fmt: skip
+_OF_TASKS = {"similarity": "similarity of the tasks", "similarity_v": "similarity of the tasks (second layer)"}
+_ON_AXES = {
+    "decay": "weight decay of the first layer", "decay_v": "weight decay of the second layer", "batch": "batch size",
+    "drift": "drift of the teacher", "N": "input dimension $N$", "R_scale": "factor of $R(0)$",
+    "Q_scale": "factor of $Q(0)$",
+}  # fmt: skip
 
 
 def label(name: str) -> str:
-    """How a quantity is written on an axis."""
-    return LABELS.get(name) or named(name)
+    """What a quantity is called: a number of the summary, a varied quantity, or a number within a schedule or tasks."""
+    if name in LABELS:
+        return LABELS[name]
+    if "=" in name:
+        return " = ".join(label(part) for part in name.split("="))
+    quantity, _, task = name.rpartition("_")
+    if quantity in _OF_TASK and task.isdecimal():
+        return _OF_TASK[quantity].format(task)
+    rate, _, part = name.partition(".")
+    if rate == "tasks" and part:
+        return _OF_TASKS.get(part) or f"{named(part)} of the tasks"
+    return f"{named(part)} of {label(rate)}" if rate in SCHEDULED and part else named(name)
+
+
+def on_axis(name: str) -> str:
+    """How a quantity is written on an axis: some parameters have no symbol, but more words than in a title."""
+    return _ON_AXES.get(name) or label(name)
 
 
 def named(text: str) -> str:
@@ -130,13 +156,19 @@ def _one_after_the_other(parts: list[str], at: list[str], word: str = "at") -> s
     return next(iter(there), f"{len(parts)} pieces")
 
 
-def tasks(found: Tasks | None) -> str:
-    """How many tasks there are, and when others than the first begin."""
+def tasks(found: Tasks | None, varying: Sequence[str] = ()) -> str:
+    """How many tasks there are, and when others than the first begin; and which numbers of them vary, if some do."""
     if found is None:
         return "a single task"
-    begins = [f"{at:g}" for at in found.at[1:]]
-    said = f" (next at {' and '.join(begins)})" if 0 < len(begins) < _POINTS else ""
-    return counted(len(found), "task") + said
+    begins = [] if any(name.startswith("at") for name in varying) else [f"{at:g}" for at in found.at[1:]]
+    said = [f"next at {' and '.join(begins)}"] if 0 < len(begins) < _POINTS else []
+    said += [varies(varying)] if varying else []
+    return counted(len(found), "task") + (f" ({', '.join(said)})" if said else "")
+
+
+def varies(names: Sequence[str]) -> str:
+    """That numbers within a schedule or tasks vary."""
+    return f"{' and '.join(map(named, names))} var{'ies' if len(names) == 1 else 'y'}"
 
 
 def batch(size: int) -> str:

@@ -8,7 +8,7 @@ from conftest import random_problem
 from drawn import Made, legends, made
 
 import stdyn
-from stdyn import InputError, plot, scan, scanplot
+from stdyn import Experiment, InputError, Variations, plot, scan, scanplot
 from stdyn.analysis.summary import OF_TASK
 from stdyn.figures import scanpoints, style
 from stdyn.figures.pairs import distinctions, pair_up
@@ -140,3 +140,50 @@ def test_titles_say_whose_a_mixture_is():
     assert r", mixed with mixture $\mu$ = 0.5" in title
     assert r", mixture $\mu$ = 0.5" in plot.figures([made(mixed[0])])["alignment"].get_suptitle()
     assert "mixture" not in plot.figures([made(each) for each in (fa, *mixed)])["alignment"].get_suptitle()
+
+
+VARIED = {"eta.scale": np.arange(60.0), "tasks.similarity": np.arange(60.0)}
+
+
+@pytest.mark.parametrize(
+    ("found", "said", "labels"),
+    [
+        (OfTasks(), ["2 tasks (next at 60)", r"$\eta_v$ = 0.3", "decay = 0.05"], {"eta": r"$\eta$"}),
+        (
+            OfTasks(**VARIED),
+            ["2 tasks (next at 60, similarity varies)"],
+            {"tasks.similarity": "similarity of the tasks", "forgetting_1": r"forgetting of task 1 ($\epsilon_g$)"},
+        ),
+        (
+            OfTasks(SEVERAL, **{"tasks.at[1]": SEVERAL, "eta.value[1]=eta_v.value[1]": SEVERAL}),
+            ["2 tasks (at[1] varies)", r"$\eta_v$ (value[1] varies)"],
+            {
+                "tasks.at[1]": "at[1] of the tasks",
+                "eta.value[1]=eta_v.value[1]": r"value[1] of $\eta$ = value[1] of $\eta_v$",
+            },
+        ),
+        (
+            Made(),
+            ["decay_v = 0.02"],
+            {"eps_g_final": r"final $\epsilon_g$", "b[0]": "b[0]", "drift": "drift of the teacher"},
+        ),
+    ],
+)
+def test_scans_name_schedules_and_tasks(found, said, labels):
+    """In titles, whether their numbers vary or not; axes have words where there are some."""
+    title = scanplot.caption(found).replace("\n", " ")
+    for words in said:
+        assert f", {words}, " in title
+    assert {name: style.on_axis(name) for name in labels} == labels
+
+
+def test_scans_name_the_kind_of_a_schedule(tmp_path):
+    """Of which a number varies; and say whose a mixture is."""
+    experiment = Experiment(
+        K=2, M=2, N=20, rule="both", alpha_max=1, points=3, eta={"kind": "hyperbolic", "value": 1, "scale": 5},
+        eta_v=0.1, mixture=0.5,
+    )  # fmt: skip
+    points = Variations(experiment, {"eta.scale": [1.0, 10.0], "rule": ["fa", "mixed"]})
+    found = scan(points, experiment.alphas(), tmp_path / "scan.h5", keep="summary")
+    title = scanplot.caption(found)
+    assert r", $\eta$ (hyperbolic, scale varies), $\eta_v$ = 0.1, mixed with mixture $\mu$ = 0.5, " in title
