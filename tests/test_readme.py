@@ -104,6 +104,15 @@ def test_examples_of_the_page_on_protocols_run(capsys):
     assert len(capsys.readouterr().out.splitlines()) == 3
 
 
+def test_configurations_of_the_page_on_protocols_are_those_of_experiments(tmp_path):
+    """As it says, the first task, numbered 0, comes back at 120."""
+    (config,) = blocks(text_of("docs/protocols.md"), "toml")
+    (tmp_path / "my.toml").write_text(config)
+    tasks = experiment_in(tmp_path / "my.toml").problem("bp").tasks
+    assert [tasks.task_at(alpha) for alpha in (0.0, 60.0, 120.0)] == [0, 1, 0]
+    np.testing.assert_array_equal(tasks.weights, [[1, 0], [0, 2]])
+
+
 def test_examples_of_the_page_on_scans_run(tmp_path, monkeypatch):
     """Its Python, in an empty folder; its configuration describes as many points as it says."""
     monkeypatch.chdir(tmp_path)

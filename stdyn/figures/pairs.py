@@ -17,7 +17,7 @@ _FEWEST_RUNS = 8  # at each of them
 _CALLED = {"activations_text": "activation"}
 _REGIME = ("mixture", "tasks", "batch", "flow", "sphere")
 _NAMES = ("K", "M", "O", "N", "activations_text", *RATES, *_REGIME)  # parameters that problems are told apart by
-_YES = {"flow": ("gradient flow", "steps"), "sphere": ("on the sphere", "free")}  # and in words, if it is not
+_YES = {"flow": ("gradient flow", "online learning"), "sphere": ("on the sphere", "not on the sphere")}
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,9 +107,12 @@ def differing(problems: Sequence[Problem]) -> list[str]:
 
 
 def common(problems: Sequence[Problem]) -> str:
-    """The parameters that all these problems have, in one line."""
-    mixed = next((each for each in problems if each.mixture is not None), problems[0])
-    return style.parameters(mixed, differing(problems))
+    """The parameters that all these problems have, in one line; a mixture that some of the rules have is said so."""
+    mixed, others = next((each for each in problems if each.mixture is not None), problems[0]), differing(problems)
+    if "mixture" in others or all(each.mixture == mixed.mixture for each in problems):
+        return style.parameters(mixed, others)
+    of_some = f"{style.rule(mixed.rule)} with {style.label('mixture')} = {style.rate(mixed.mixture)}"
+    return f"{style.parameters(mixed, [*others, 'mixture'])}, {of_some}"
 
 
 def names(pairs: Sequence[Pair]) -> list[tuple[style.Look, str]]:
@@ -135,7 +138,10 @@ def distinctions(pairs: Sequence[Pair]) -> list[str]:
     if {"eta", "eta_v"} <= called.keys() and all(each.eta == each.eta_v for each in problems):
         del called["eta_v"]
         called["eta"] = "eta = eta_v"
-    written = {name: _written(said, [_value(each, name) for each in problems]) for name, said in called.items()}
+    values = {name: [_value(each, name) for each in problems] for name in called}
+    if "batch" in values:  # of which gradient flow has none
+        values["batch"] = [None if each.flow else each.batch for each in problems]
+    written = {name: _written(said, values[name]) for name, said in called.items()}
     parts = [[texts[number] for texts in written.values() if texts[number]] for number in range(len(pairs))]
     rules = [each.rule for each in problems]
     _number(parts, [""] * len(pairs), [each.start for each in problems], ["start"] * len(pairs))
@@ -181,6 +187,8 @@ def _text(name: str, value: object, digits: int) -> str:
         return style.tasks(value)  # type: ignore[arg-type]
     if value is None:
         return ""
+    if name == "batch":
+        return style.batch(value)  # type: ignore[arg-type]
     said = style.rate(value, digits) if isinstance(value, float | Schedule) else style.named(str(value))
     return f"{name} = {said}"
 

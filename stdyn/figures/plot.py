@@ -169,7 +169,7 @@ def student_student_overlaps(ax: Axes, pair: Pair) -> Axes:
 def second_layer(ax: Axes, pair: Pair) -> Axes:
     """v against alpha, and the feedback weights b, if there are any, as ticks on the right; its end, where b learns.
 
-    Of a single output a b that learns is a thin dashed line, too.
+    A b that learns is a line, too: of a single output a dashed one, of several a wide pale one with its output's dash.
     """
     start, O = pair.problem.start, pair.problem.outputs
     alone = O > 1 and pair.runs is not None and pair.theory is pair.reduced is None
@@ -184,12 +184,13 @@ def second_layer(ax: Axes, pair: Pair) -> Axes:
                 mean = mean_and_spread(pair.either.v[:, :, *entry])[0]
                 ax.plot(pair.either.alphas, mean, ls=dash, color=colour, lw=0.7)
             if b is not None:
-                if O == 1 and pair.problem.rule == "kp":
-                    ax.plot(pair.either.alphas, b[(slice(None), *entry)], "--", color=colour, lw=0.8)
+                if pair.problem.rule == "kp":
+                    look = {"ls": "--", "lw": 0.8} if O == 1 else {"ls": dash, "lw": 2.4, "alpha": 0.35, "zorder": 1.5}
+                    ax.plot(pair.either.alphas, b[(slice(None), *entry)], color=colour, **look)
                 ax.plot(1.0, b[(-1, *entry)], marker=4, color=colour, ms=4 if o else 7, clip_on=False,
                         ls="none", transform=ax.get_yaxis_transform())  # fmt: skip
     entry_of = "{io}" if O > 1 else "i"
-    where = {"kp": "right, at the end" if O > 1 else "dashed"}.get(pair.problem.rule, "right")
+    where = {"kp": "pale" if O > 1 else "dashed"}.get(pair.problem.rule, "right")
     labelled(ax, pair, rf"$v_{entry_of}$" + ("" if b is None else rf"  ({where}: $b_{entry_of}$)"))
     if O > 1:
         names = [f"output {o + 1}" for o in range(O)] if O <= _TOLD_APART else ["output 1", f"outputs 2 to {O}"]

@@ -82,7 +82,8 @@ def rules_figure(pairs: list[Pair]) -> Page:
     legend(apart)
     if learning:
         second_layer(layers, learning[0])
-        layers.set_title(f"{names(learning)[0][1]}: full $v$, dashed $b$", fontsize=8)
+        of_v_and_b = "full $v$, dashed $b$" if learning[0].problem.outputs == 1 else "thin $v$, wide and pale $b$"
+        layers.set_title(f"{names(learning)[0][1]}: {of_v_and_b}", fontsize=8)
     else:
         layers.set_axis_off()
     for letter, ax in zip("abcd", (errors, cosines, apart, layers), strict=True):

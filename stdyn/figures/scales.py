@@ -46,14 +46,22 @@ def logarithmic(axis: Axis) -> None:
 def time_axis(ax: Axes, alphas: Array, problem: Problem) -> None:
     """Label and scale of the axis of alpha: logarithmic if these want it, or others that are drawn already do.
 
-    alpha counts steps, which of batches are not examples.
+    alpha counts steps, which of batches are not examples, or is the time of gradient flow.
     """
     if wide(alphas):
         logarithmic(ax.xaxis)
     elif ax.get_xscale() != "log":
         ax.xaxis.set_major_locator(Ticks(5, steps=None))
-    steps = label("alpha_of_batches")
-    ax.set_xlabel(steps if problem.batch > 1 or ax.get_xlabel() == steps else label("alpha"))
+    ax.set_xlabel(_meaning_of_alpha(problem, ax.get_xlabel()))
+
+
+def _meaning_of_alpha(problem: Problem, there: str) -> str:
+    """What alpha is in this problem, and in those whose axis had a label before."""
+    own = label("alpha_of_flow" if problem.flow else "alpha_of_batches" if problem.batch > 1 else "alpha")
+    if there in ("", own):
+        return own
+    both = label("alpha_of_flow_and_steps")
+    return both if {own, there} & {label("alpha_of_flow"), both} else label("alpha_of_batches")
 
 
 def size_axis(ax: Axes) -> None:

@@ -37,6 +37,7 @@ from stdyn.figures.scanpoints import (
     numbers,
     own_activation,
     pairs,
+    parameters,
     varied,
 )  # fmt: skip
 from stdyn.figures.ticks import LogTicks, LogWords, Ticks
@@ -362,7 +363,8 @@ def trajectories(ax: Axes, scan: Scan, points: np.ndarray, rule: Rule) -> Axes:
         name = f"{said}point {point}" + (f", {of}" if (of := own_activation(scan, point)) else "")
         name += ", not left" if np.isinf(numbers(scan, "plateau_length")[point]) else ""
         ax.plot(alphas, curve(scan, point), ls=dash, color=style.RULES[rule].colour, lw=1.3, label=name)
-    time_axis(ax, alphas, scan.problem(int(order[0])))
+    for point, _ in picked:
+        time_axis(ax, alphas, scan.problem(int(point)))
     jumps.draw(ax, _jumps(scan, np.array([point for point, _ in picked])))
     logarithmic(ax.yaxis)
     return ax
@@ -395,14 +397,10 @@ def caption(scan: Scan, upright: bool = False) -> str:
     solver = solved["function"].rpartition(".")[2]
     how = {"integrate": "ODEs", "simulate_network": "network runs", "simulate_reduced": "reduced runs"}
     named = how.get(solver) or style.named(solver)
-    varying = {part.partition(".")[0] for name in scan.coordinates for part in name.split("=")}
+    varying = {part for name in scan.coordinates for part in name.split("=")}
     units = style.units(problem, ["activations_text"])
     parts = [style.counted(int(done(scan).sum()), "point"), *units, " or ".join(activations(scan))]
-    for name in ("eta", "eta_v", "sigma", "drift"):
-        value = getattr(problem, name)
-        said = name not in varying and (name in ("eta", "eta_v") or value != 0)
-        parts += [f"{style.label(name)} = {style.rate(value)}"] if said else []
-    parts += style.regime(problem, varying)
+    parts += parameters(scan)
     parts += [f"N = {problem.N}"] if named != "ODEs" and "N" not in varying else []
     runs = style.named(str(solved.get("runs", "")))
     parts.append(f"1 {named.removesuffix('s')}" if runs == "1" else f"median of {runs} {named}" if runs else named)

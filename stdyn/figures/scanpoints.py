@@ -2,17 +2,20 @@
 
 import numpy as np
 
-from stdyn.analysis.summary import SUMMARY
+from stdyn.analysis.summary import OF_TASK, SUMMARY
 from stdyn.checks import Array
 from stdyn.errors import InputError
 from stdyn.figures import style
 from stdyn.figures.scales import ROUNDING, percentiles, positive
-from stdyn.model.problem import Problem
+from stdyn.model.problem import RATES, Problem
+from stdyn.model.schedule import Schedule
 from stdyn.scans.points import DONE
 from stdyn.scans.scanfile import Scan
 from stdyn.text import shown
 
 _OF_B = ("b", "b_norm", "b_smallest", "b_angle", "b_scale", "alignment_start", "alignment_final")  # BP has none
+
+_ENDED = {"diverged_at": "not diverged", "failed_at": "not given up"}  # all else that may be infinite is of plateaus
 
 
 def done(scan: Scan) -> np.ndarray:
@@ -84,9 +87,8 @@ def numbers(scan: Scan, name: str, argument: str = "name") -> Array:
     if name in scan.coordinates and scan.coordinates[name].dtype.kind in "iuf":
         return scan.coordinates[name].astype(float)
     if name not in scan.summary:
-        numeric = [each for each, values in scan.coordinates.items() if values.dtype.kind in "iuf"]
         raise InputError(
-            f"{argument}: {shown(name)} is not in {scan.path} as a number; there are {', '.join([*numeric, *SUMMARY])}"
+            f"{argument}: {shown(name)} is not in {scan.path} as a number; there are {', '.join(_numeric(scan))}"
         )
     values = scan.summary[name]
     if values.ndim > 1:
@@ -96,10 +98,39 @@ def numbers(scan: Scan, name: str, argument: str = "name") -> Array:
     return np.maximum(values, ROUNDING) if name.startswith("eps_g") else values
 
 
+def _numeric(scan: Scan) -> list[str]:
+    """What there is as a number: of what each task has the first and the last."""
+    there = [each for each, values in scan.coordinates.items() if values.dtype.kind in "iuf"]
+    there += [each for each in scan.summary if each in SUMMARY]
+    for name in OF_TASK:
+        of_tasks = [each for each in scan.summary if each.rpartition("_")[0] == name and each not in SUMMARY]
+        there += of_tasks if len(of_tasks) < 3 else [of_tasks[0], "…", of_tasks[-1]]
+    return there
+
+
 def drawn_at(scan: Scan, name: str) -> Array:
-    """The numbers, what has not come to its end at the last alpha."""
+    """The numbers, what has not come to its end at the last alpha; a plateau where the first turn of its task ends."""
     values = numbers(scan, name)
-    return np.where(np.isinf(values), scan.alphas[-1], values)
+    return np.where(np.isinf(values), scan.alphas[-1] if name in _ENDED else first_turns(scan), values)
+
+
+def first_turns(scan: Scan) -> Array:
+    """The alpha at which the first turn of each point ends, where its plateau is no longer looked for."""
+    last = float(scan.alphas[-1])
+    ends = np.full(len(scan), last)
+    if "forgetting_1" not in scan.summary:
+        return ends
+    of_tasks = [values for name, values in scan.coordinates.items() if "tasks." in name]
+    keys = list(zip(*(of_tasks or [np.zeros(len(scan))]), strict=True))
+    if "tasks" in scan.names:  # those of a list of problems
+        keys = list(scan.read("tasks"))
+    known: dict[object, float] = {}
+    for point, key in enumerate(keys):
+        if key not in known:
+            tasks = scan.problem(point).tasks
+            known[key] = min(last, *tasks.breaks[:1]) if tasks and tasks.breaks else last
+        ends[point] = known[key]
+    return ends
 
 
 def there(scan: Scan, name: str) -> np.ndarray:
@@ -120,9 +151,13 @@ def varied(scan: Scan) -> list[str]:
 
 def endless(scan: Scan, name: str) -> str:
     """What an infinite number of this name means."""
-    last = f"{scan.alphas[-1]:g}"
-    words = {"diverged_at": "not diverged", "failed_at": "not given up"}
-    return f"{words.get(name, 'not left')} by {last}"
+    last = scan.alphas[-1]
+    if name in _ENDED:
+        return f"{_ENDED[name]} by {last:g}"
+    ends = np.unique(first_turns(scan)[done(scan)])
+    if (ends == last).all():
+        return f"not left by {last:g}"
+    return "not left in the first turn" + (f" (to {ends[0]:g})" if len(ends) == 1 else "")
 
 
 def counted(scan: Scan, name: str, points: np.ndarray) -> str:
@@ -137,7 +172,44 @@ def counted(scan: Scan, name: str, points: np.ndarray) -> str:
 def label(scan: Scan, name: str) -> str:
     """How a number is written on an axis; that some are rounding is said."""
     rounding = name.startswith("eps_g") and (numbers(scan, name)[done(scan)] <= ROUNDING).any()
-    return style.label(name) + (f"\n({ROUNDING:g}: rounding)" if rounding else "")
+    return style.on_axis(name) + (f"\n({ROUNDING:g}: rounding)" if rounding else "")
+
+
+def parameters(scan: Scan) -> list[str]:
+    """The rates and the regime that all points have; of a schedule or tasks whose numbers vary, which those are."""
+    problem, within = example(scan), dict[str, list[str]]()
+    varying = {part for name in scan.coordinates for part in name.split("=")}
+    for name, _, number in (part.partition(".") for part in sorted(varying) if "." in part):
+        within.setdefault(name, []).append(number)
+    parts = []
+    for name in RATES:
+        value = getattr(problem, name)
+        if name in within:
+            parts.append(_schedule(name, value, within[name]))
+        elif name not in varying and (name in ("eta", "eta_v") or value != 0):
+            parts.append(f"{style.label(name)} = {style.rate(value)}")
+    parts += style.regime(problem, varying | within.keys() | {"mixture"})
+    if "tasks" in within:
+        parts.append(style.tasks(problem.tasks, within["tasks"]))
+    return parts + ([] if "mixture" in varying else _of_mixture(scan, within.get("mixture", [])))
+
+
+def _schedule(name: str, value: Schedule | float | None, varying: list[str]) -> str:
+    """A rate whose schedule has numbers that vary."""
+    kind = f"{value.kind}, " if isinstance(value, Schedule) else ""
+    return f"{style.label(name)} ({kind}{style.varies(varying)})"
+
+
+def _of_mixture(scan: Scan, varying: list[str]) -> list[str]:
+    """The mixture that all points of this rule have, and, where there are other rules, whose it is."""
+    rules = by_rule(scan)
+    if "mixed" not in rules:
+        return []
+    mixture = scan.problem(int(np.flatnonzero(rules["mixed"])[0])).mixture
+    if mixture is None:
+        return []
+    said = _schedule("mixture", mixture, varying) if varying else f"{style.label('mixture')} = {style.rate(mixture)}"
+    return [said if len(rules) == 1 else f"{style.rule('mixed')} with {said}"]
 
 
 def curve(scan: Scan, point: int) -> Array:

@@ -4,18 +4,19 @@ Up to seven colours are those of Okabe and Ito, safe for the colour-blind, with 
 those of viridis, from dark to light. So the figures read in grey.
 """
 
-from collections.abc import Container
+from collections.abc import Container, Sequence
 from typing import Any, NamedTuple
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.colors import to_hex
 
-from stdyn.model.problem import Problem
+from stdyn.model.problem import RATES, Problem
 from stdyn.model.schedule import Schedule
 from stdyn.model.tasks import Tasks
 from stdyn.text import message, without_markup
 
+SCHEDULED = (*RATES, "mixture")  # rates that may be schedules
 _LONGEST = 24  # characters of a name in a figure
 _POINTS = 3  # of a schedule that are each written
 _RATE = 36  # characters of a schedule
@@ -50,6 +51,8 @@ DASHES = ("-", "--", "-.", ":")  # of tasks
 LABELS = {
     "alpha": r"$\alpha$ = examples / $N$",
     "alpha_of_batches": r"$\alpha$ = steps / $N$",
+    "alpha_of_flow": r"$\alpha$ = time (gradient flow)",
+    "alpha_of_flow_and_steps": r"$\alpha$ = steps / $N$ or time (gradient flow)",
     "eps_g": r"generalization error $\epsilon_g$",
     "eps_g_start": r"$\epsilon_g$ at $\alpha = 0$",
     "eps_g_final": r"final $\epsilon_g$",
@@ -77,11 +80,36 @@ LABELS = {
     "b_angle": r"angle of $b$ to $v(0)$ in degrees",
     "draw": "draw of the start",
 }
+_OF_TASK = {
+    "eps_g_final": r"final $\epsilon_g$ of task {}", "forgetting": r"forgetting of task {} ($\epsilon_g$)",
+    "transfer": r"transfer to task {} ($\epsilon_g$)",
+}  # fmt: skip
+_OF_TASKS = {"similarity": "similarity of the tasks", "similarity_v": "similarity of the tasks (second layer)"}
+_ON_AXES = {
+    "decay": "weight decay of the first layer", "decay_v": "weight decay of the second layer", "batch": "batch size",
+    "drift": "drift of the teacher", "N": "input dimension $N$", "R_scale": "factor of $R(0)$",
+    "Q_scale": "factor of $Q(0)$",
+}  # fmt: skip
 
 
 def label(name: str) -> str:
-    """How a quantity is written on an axis."""
-    return LABELS.get(name) or named(name)
+    """What a quantity is called: a number of the summary, a varied quantity, or a number within a schedule or tasks."""
+    if name in LABELS:
+        return LABELS[name]
+    if "=" in name:
+        return " = ".join(label(part) for part in name.split("="))
+    quantity, _, task = name.rpartition("_")
+    if quantity in _OF_TASK and task.isdecimal():
+        return _OF_TASK[quantity].format(task)
+    rate, _, part = name.partition(".")
+    if rate == "tasks" and part:
+        return _OF_TASKS.get(part) or f"{named(part)} of the tasks"
+    return f"{named(part)} of {label(rate)}" if rate in SCHEDULED and part else named(name)
+
+
+def on_axis(name: str) -> str:
+    """How a quantity is written on an axis: some parameters have no symbol, but more words than in a title."""
+    return _ON_AXES.get(name) or label(name)
 
 
 def named(text: str) -> str:
@@ -128,13 +156,24 @@ def _one_after_the_other(parts: list[str], at: list[str], word: str = "at") -> s
     return next(iter(there), f"{len(parts)} pieces")
 
 
-def tasks(found: Tasks | None) -> str:
-    """How many tasks there are, and when others than the first begin."""
+def tasks(found: Tasks | None, varying: Sequence[str] = ()) -> str:
+    """How many tasks there are, and when others than the first begin; and which numbers of them vary, if some do."""
     if found is None:
-        return "no tasks"
-    begins = [f"{at:g}" for at in found.at[1:]]
-    said = f" (next at {' and '.join(begins)})" if 0 < len(begins) < _POINTS else ""
-    return counted(len(found), "task") + said
+        return "a single task"
+    begins = [] if any(name.startswith("at") for name in varying) else [f"{at:g}" for at in found.at[1:]]
+    said = [f"next at {' and '.join(begins)}"] if 0 < len(begins) < _POINTS else []
+    said += [varies(varying)] if varying else []
+    return counted(len(found), "task") + (f" ({', '.join(said)})" if said else "")
+
+
+def varies(names: Sequence[str]) -> str:
+    """That numbers within a schedule or tasks vary."""
+    return f"{' and '.join(map(named, names))} var{'ies' if len(names) == 1 else 'y'}"
+
+
+def batch(size: int) -> str:
+    """How many examples a step has."""
+    return "one example a step" if size == 1 else f"batches of {size}"
 
 
 def regime(problem: Problem, without: Container[str] = ()) -> list[str]:
@@ -142,7 +181,7 @@ def regime(problem: Problem, without: Container[str] = ()) -> list[str]:
     there = {
         "mixture": problem.mixture is not None and f"{label('mixture')} = {rate(problem.mixture)}",
         "tasks": problem.tasks is not None and tasks(problem.tasks),
-        "batch": problem.batch > 1 and f"batch = {problem.batch}",
+        "batch": problem.batch > 1 and batch(problem.batch),
         "flow": problem.flow and "gradient flow",
         "sphere": problem.sphere and "on the sphere",
     }
@@ -199,10 +238,8 @@ def parameters(problem: Problem, without: Container[str] = ()) -> str:
     parts = units(problem, without)
     parts += [f"{label(name)} = {rate(value)}" for name, value in rates.items() if value != 0 or name != "sigma"]
     decays = {name: getattr(problem, name) for name in ("decay", "decay_v") if name not in without}
-    if len(decays) == 2:
-        some = any(value != 0 for value in decays.values())
-        parts += [f"decay = {', '.join(map(rate, decays.values()))}"] if some else []
-    else:
-        parts += [f"{name} = {rate(value)}" for name, value in decays.items() if value != 0]
+    if len(decays) == 2 and problem.decay == problem.decay_v:
+        decays = {"decay = decay_v": problem.decay}
+    parts += [f"{name} = {rate(value)}" for name, value in decays.items() if value != 0]
     parts += [f"drift = {rate(problem.drift)}"] if problem.drift != 0 and "drift" not in without else []
     return ", ".join(parts + regime(problem, without))

@@ -330,7 +330,7 @@ def study_figure(study: Study, name: Annotated[str, one_of(STUDIED)]) -> Page:
         ax.text(0.5, 0.5, "none finite", transform=ax.transAxes, ha="center")
     if (study.values > 0).all() and study.values.max() > 5 * study.values.min():
         logarithmic(ax.xaxis)
-    ax.set_xlabel(style.label(study.quantity))
+    ax.set_xlabel(style.on_axis(study.quantity))
     ax.set_ylabel(style.label(name))
     floored([ax] if ax.get_yscale() == "log" else [])
     legend(ax)

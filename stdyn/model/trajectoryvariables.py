@@ -30,7 +30,7 @@ def variables(trajectory: Trajectory) -> Variables:
     time = ("alpha",) if trajectory.runs is None else ("run", "alpha")
     output = ("output",) if start.v.ndim == 2 else ()
     found: Variables = {
-        "alpha": (("alpha",), trajectory.alphas, "examples / N" if problem.batch == 1 else "steps / N"),
+        "alpha": (("alpha",), trajectory.alphas, _meaning_of_alpha(problem)),
         **{block.name: ((*time, *block.axes), getattr(trajectory, block.name), block.meaning) for block in blocks},
         "eps_g": (time, trajectory.eps_g, "generalization error"),
         "T": (("teacher", "teacher_2"), start.T, "teacher-teacher overlap w~_n.w~_m"),
@@ -52,6 +52,12 @@ def variables(trajectory: Trajectory) -> Variables:
     for name, values in (trajectory.error or {}).items():
         found[f"error_{name}"] = (found[name][0], values, f"standard error of {name} by quadrature")
     return found | activation_variables(problem)
+
+
+def _meaning_of_alpha(problem: Problem) -> str:
+    if problem.flow:
+        return "time (gradient flow)"
+    return "examples / N" if problem.batch == 1 else "steps / N"
 
 
 def _of_feedback(trajectory: Trajectory, time: tuple[str, ...], output: tuple[str, ...]) -> Variables:

@@ -79,9 +79,9 @@ def create(
         axis: ((axis,), np.arange(size), f"number of the {axis.removesuffix('_2')}") for axis, size in axes.items()
     }
     others["description"] = ((), np.array(json.dumps(description), dtype=object), "what is scanned, JSON")
-    if len(kept):
-        others["alpha"] = (("alpha",), kept, "steps / N (of batches of 1: examples / N)")
     several = [some] if isinstance(problems, Variations) else problems
+    if len(kept):
+        others["alpha"] = (("alpha",), kept, _meaning_of_alpha({problem.flow for problem in several}))
     tasks = max(0 if problem.tasks is None else len(problem.tasks) for problem in several)
     columns = _columns(some.start, tuple(run), description["keep"], tasks)
     by_number = {} if isinstance(problems, Variations) else stored(problems)
@@ -93,6 +93,12 @@ def create(
         attributes["format_version"] = PROTOCOLS
     with writing(path, "scan") if exists(path) else nullcontext():  # so that nobody else is
         create_table(path, len(problems), columns, others, attributes, overwrite)
+
+
+def _meaning_of_alpha(flow: set[bool]) -> str:
+    """What alpha is, given which of gradient flow and steps there are."""
+    steps, time = "steps / N (of batches of 1: examples / N)", "time (gradient flow)"
+    return " or ".join(meaning for is_flow, meaning in ((False, steps), (True, time)) if is_flow in flow)
 
 
 def _columns(start: OrderParameters, run: tuple[str, ...], keep: str | list[float], tasks: int) -> Columns:

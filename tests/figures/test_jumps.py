@@ -127,10 +127,10 @@ def test_rates_that_are_schedules_are_told_apart():
     ("change", "texts"),
     [
         ({"drift": 0.5}, ["drift = 0", "drift = 0.5"]),
-        ({"batch": 4}, ["batch = 1", "batch = 4"]),
-        ({"flow": True}, ["steps", "gradient flow"]),
-        ({"sphere": True}, ["free", "on the sphere"]),
-        ({"tasks": TASKS}, ["no tasks", "2 tasks (next at 10)"]),
+        ({"batch": 4}, ["one example a step", "batches of 4"]),
+        ({"flow": True}, ["online learning", "gradient flow"]),
+        ({"sphere": True}, ["not on the sphere", "on the sphere"]),
+        ({"tasks": TASKS}, ["a single task", "2 tasks (next at 10)"]),
         ({"eta": WARM, "eta_v": WARM}, ["eta = eta_v = 0.3", "eta = eta_v = 0 → 0.3 (linear to 7)"]),
     ],
 )
@@ -151,7 +151,7 @@ def test_rules_are_called_by_their_names_and_what_differs():
     kp, mixed, bp = replace(fa, rule="kp"), replace(fa, rule="mixed", mixture=0.5), replace(fa, rule="bp", b=None)
     pairs = pair_up([made(each) for each in (fa, kp, mixed, bp)])
     assert [name for _, name in names(pairs)] == ["FA", "KP", "mixed", "BP"]
-    assert r"mixture $\mu$ = 0.5" in common([pair.problem for pair in pairs])
+    assert common([pair.problem for pair in pairs]).endswith(r", mixed with mixture $\mu$ = 0.5")
     figure = plot.alignment_figure(pairs[:3])
     assert [text.get_text() for text in legends(figure)[0].get_texts()] == ["FA", "KP", "mixed"]
     slower = pair_up([made(fa), made(replace(bp, eta=0.1))])

@@ -57,7 +57,7 @@ def test_points_of_the_figure_of_forgetting_are_the_numbers(compared):
 
 def test_forgetting_needs_several_tasks():
     one = made(random_problem(2, 2))
-    with pytest.raises(InputError, match="several tasks, but one has no tasks"):
+    with pytest.raises(InputError, match="several tasks, but one has a single task"):
         protocolplot.forgetting_figure([("FA", 0.0, one, None)])
     with pytest.raises(InputError, match="of a rule with feedback weights"):
         protocolplot.rules_figure(pair_up([made(random_problem(2, 2, rule="bp"))]))
@@ -86,19 +86,25 @@ def test_every_task_is_drawn(compared):
 
 @pytest.mark.parametrize("O", [None, 2])
 def test_feedback_weights_of_kolen_pollack_are_drawn_as_they_move(O):
-    """Dashed if there is one output, at the right edge the end of them; those of other rules where they always are."""
+    """Dashed if there is one output, else pale; at the right edge the end of them; those of other rules are ticks."""
     problem = replace(random_problem(2, 2, O, decay_v=0.5), rule="kp")
     theory, runs = made(problem), made(problem, 3, "network")
     ax = plot.second_layer(plot.page(4, 3)[1][0], Pair(theory, runs))
     edge = [line.get_ydata()[0] for line in ax.lines if line.get_marker() == 4]
     np.testing.assert_allclose(edge, theory.b[-1].ravel(), rtol=1e-12)
     assert np.abs(theory.b[-1] - problem.b).max() > 0.1
-    dashed = [line.get_ydata() for line in ax.lines if line.get_linestyle() == "--" and line.get_linewidth() == 0.8]
-    assert len(dashed) == (2 if O is None else 0)
-    for i, values in enumerate(dashed):
-        np.testing.assert_allclose(values, theory.b[:, i], rtol=1e-12)
+    if O is None:
+        moving = [line for line in ax.lines if line.get_linestyle() == "--" and line.get_linewidth() == 0.8]
+    else:
+        moving = [line for line in ax.lines if line.get_alpha() == 0.35]
+        assert [line.get_linestyle() for line in moving] == 2 * ["-", "--"]
+    for line, values in zip(moving, theory.b.reshape(len(theory.alphas), -1).T, strict=True):
+        np.testing.assert_allclose(line.get_ydata(), values, rtol=1e-12)
+    assert ("dashed" if O is None else "pale") in ax.get_ylabel()
     np.testing.assert_allclose(plot.feedback(Pair(runs=runs)), runs.b.mean(axis=0), rtol=1e-12)
     fixed = Pair(made(replace(problem, rule="fa")))
+    still = plot.second_layer(plot.page(4, 3)[1][0], fixed).lines
+    assert not [line for line in still if line.get_linewidth() == 0.8 or line.get_alpha()]
     np.testing.assert_array_equal(plot.feedback(fixed), np.broadcast_to(problem.b, fixed.theory.v.shape))
 
 
