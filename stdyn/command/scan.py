@@ -88,7 +88,7 @@ def scan_command(
     solve, seed = _solver(experiment, settings.get("solve", "ode"), settings.get("max_steps"))
     if not by_ode:
         check_steps(experiment.problem("bp"))
-    alphas, keep = experiment.alphas(), settings.get("keep", "all")
+    alphas, keep = problems.alphas(), settings.get("keep", "all")
     kept_positions(keep, alphas)  # before any folder is made
     path = output or Path(f"data/{config.stem if config else 'scan'}.h5")
     check_resumable(path)  # before worker processes start

@@ -93,7 +93,11 @@ class Experiment(Frozen):
     alpha_min: float = parameter(
         _FIRST, "First alpha after 0 of a logarithmic grid; a tenth of alpha_max if that is not above the default."
     )
-    points: int = parameter(121, "Number of recorded alphas: multiples of 1/N, fewer where they are closer than that.")
+    points: int = parameter(
+        121,
+        "Number of recorded alphas: multiples of 1/N, fewer where they are closer than that, and besides where another"
+        " task begins or a rate jumps.",
+    )
     spacing: str = parameter("log", "Spacing of the recorded alphas: log or linear.")
     method: str = parameter(
         "both", "Simulate the network, the reduced process (the same law, without the N) or, in compare, both."
@@ -225,7 +229,10 @@ class Experiment(Frozen):
             raise InputError(f"alpha_min must be below alpha_max = {self.alpha_max}, but is {self.alpha_min}")
 
     def alphas(self) -> "Array":
-        """The recorded alphas: 0 and multiples of 1/N, so that simulation and theory share them exactly."""
+        """The recorded alphas: 0 and multiples of 1/N, so that simulation and theory share them exactly.
+
+        Where another task begins or a rate jumps is among them: the first multiple there or beyond.
+        """
         import numpy as np
 
         from stdyn.checks import check_memory, integer, number
@@ -242,7 +249,29 @@ class Experiment(Frozen):
             if first >= last:
                 raise InputError(f"alpha_min must be below alpha_max = {last}, but is {first}")
             grid = np.concatenate([[0], np.geomspace(first, last, points - 1)])
-        return np.unique(np.rint(grid * N)) / N
+        steps = np.rint(grid * N)
+        jumps = np.array([alpha for found in self.jumps().values() for alpha in found if alpha <= last])
+        if jumps.size:
+            there = np.ceil(jumps * N * (1 - 1e-14))  # but for rounding
+            steps = np.append(steps, there[there <= steps[-1]])
+        return np.unique(steps) / N
+
+    def jumps(self) -> dict[str, tuple[float, ...]]:
+        """The alphas above 0 at which another task begins, and those at which a rate may jump, by parameter."""
+        from stdyn.checks import UNITS, integer
+        from stdyn.model import schedule
+        from stdyn.model.problem import RATES
+
+        found: dict[str, tuple[float, ...]] = {}
+        for name in (*RATES, "mixture") if self.rule == "mixed" else RATES:
+            value = getattr(self, name)
+            rate = schedule.rate(name, value) if isinstance(value, Mapping) else None
+            if isinstance(rate, schedule.Schedule) and rate.kind in ("steps", "pieces"):
+                found[name] = rate.breaks
+        if self.tasks is not None:
+            _, tasks = self._teacher(integer("M", self.M, 1, UNITS))
+            found["tasks"] = () if tasks is None else tasks.breaks
+        return found
 
     def rng(self, purpose: str) -> "np.random.Generator":
         """The generator that the runs of a method spawn their streams from, or that draws the samples of a scan.

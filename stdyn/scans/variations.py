@@ -1,8 +1,10 @@
 """The points of a scan: an experiment in which some quantities vary, on a grid, by sampling, or both."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property, partial
+from itertools import product
 from math import prod
 from typing import Any, overload
 
@@ -36,6 +38,7 @@ from stdyn.values import Frozen, frozen
 
 # Parameters that files of before do not name, nor do those of now where they are at their defaults.
 _SINCE = ("drift", "batch", "flow", "sphere")
+_MOST_MOVED = 10**4  # combinations of alphas at which tasks begin and rates jump
 
 
 @dataclass(frozen=True, eq=False)
@@ -194,6 +197,27 @@ class Variations(Frozen, Sequence[Problem]):
 
     def __iter__(self) -> Iterator[Problem]:
         return (self[index] for index in range(len(self)))
+
+    def alphas(self) -> Array:
+        """The recorded alphas of the experiment, with where tasks begin and rates jump at any point of the grid.
+
+        Where that is sampled, the samples do not add any.
+        """
+        named = {name: [tables.parse(part) for part in parts(name)] for name in self.axes}
+        moved = [name for name, places in named.items() if any(place and "at" in place[1] for place in places)]
+        if not moved:
+            return self.experiment.alphas()
+        if prod(len(self.axes[name]) for name in moved) > _MOST_MOVED:
+            raise InputError(
+                f"vary must give at most {_MOST_MOVED} different alphas of jumps, but {', '.join(moved)} make"
+                f" {prod(len(self.axes[name]) for name in moved)}"
+            )
+        found = [self.experiment.alphas()]
+        for values in product(*(self.axes[name] for name in moved)):
+            of_parts = {part: plain(each) for name, each in zip(moved, values, strict=True) for part in parts(name)}
+            with suppress(InputError):  # alphas that do not increase: such a point is refused by itself
+                found.append(tables.with_values(self.experiment, of_parts).alphas())
+        return np.unique(np.concatenate(found))
 
     @property
     def description(self) -> dict[str, Any]:
