@@ -194,6 +194,10 @@ class Experiment(Frozen):
             found |= dict.fromkeys(("b", "b_scale"), ("rule",))
         if self.rule != "mixed":
             found["mixture"] = ("rule",)
+        if self.flow is True:
+            found["sigma"] = ("flow",)
+        if self.sphere is True:
+            found["decay"] = ("sphere",)
         for name in ("v", "b"):
             if getattr(self, name) is not None:
                 found[f"{name}_scale"] = (name,)
@@ -203,7 +207,7 @@ class Experiment(Frozen):
             found["teacher"] = ("T",)
         if self.tasks is not None:
             found |= dict.fromkeys(
-                ("T", "teacher", "v_teacher") if _is_similar(self.tasks) else ("v_teacher",), ("tasks",)
+                ("T", "teacher", "v_teacher") if is_similar(self.tasks) else ("v_teacher",), ("tasks",)
             )
         if self.spacing == "linear":
             found["alpha_min"] = ("spacing",)
@@ -319,7 +323,7 @@ class Experiment(Frozen):
         check_memory(f"outputs = {outputs}", 8.0 * (K + M) * outputs)
         T, tasks = self._teacher(M)
         v = self._drawn("v", self.v, K, self.v_scale)
-        v_teacher = self._drawn("v_teacher", 1.0 if _is_similar(self.tasks) else self.v_teacher, M, 1.0)
+        v_teacher = self._drawn("v_teacher", 1.0 if is_similar(self.tasks) else self.v_teacher, M, 1.0)
         if (self.R is None) != (self.Q is None):
             raise InputError("R and Q must be given together")
         if self.R is not None:
@@ -340,7 +344,7 @@ class Experiment(Frozen):
         from stdyn.model import initial
         from stdyn.model.tasks import Tasks, similar
 
-        if not _is_similar(self.tasks):
+        if not is_similar(self.tasks):
             T = initial.teacher_overlaps(M, self.teacher) if self.T is None else frozen_array("T", self.T, (2,))
             if T.shape != (M, M):
                 raise InputError(f"T must have shape (M, M) = ({M}, {M}), but has shape {T.shape}")
@@ -348,7 +352,7 @@ class Experiment(Frozen):
                 return T, None
         table = _checked_tasks(self.tasks)
         try:
-            if _is_similar(table):
+            if is_similar(table):
                 at = table.setdefault("at", [0.0, 100.0])
                 count = max(len(at), 1) if isinstance(at, Sequence) else 1
                 if M % count:
@@ -382,7 +386,7 @@ def _described(name: str, value: Any) -> Any:
         raise InputError(f"{name}: {error}") from None
 
 
-def _is_similar(tasks: Any) -> bool:
+def is_similar(tasks: Any) -> bool:
     """Whether a table of tasks says how similar they are, and so makes T and v_teacher."""
     return isinstance(tasks, Mapping) and any(key in tasks for key in ("similarity", "similarity_v", "heads"))
 
@@ -391,7 +395,7 @@ def _checked_tasks(tasks: Any) -> dict[str, Any]:
     """A table of tasks with the keys of one of its kinds."""
     if not isinstance(tasks, Mapping):
         raise InputError(f"tasks must be a table such as {{similarity = 0.5, at = [0, 60]}}, but is {shown(tasks)}")
-    keys, needed = (_OF_SIMILAR, "similarity") if _is_similar(tasks) else (_OF_TASKS, "v_teacher")
+    keys, needed = (_OF_SIMILAR, "similarity") if is_similar(tasks) else (_OF_TASKS, "v_teacher")
     for key in tasks:
         if key not in keys:
             raise InputError(f"tasks must be a table with {', '.join(keys)}, but has {shown(key)}")

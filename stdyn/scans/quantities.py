@@ -10,7 +10,7 @@ import numpy as np
 from stdyn.checks import Array, choice, integer, number
 from stdyn.errors import InputError
 from stdyn.model.activations import Activation
-from stdyn.model.experiment import Experiment
+from stdyn.model.experiment import Experiment, is_similar
 from stdyn.model.problem import LARGEST_RATE, RATES
 from stdyn.model.rules import WITH_FEEDBACK
 from stdyn.scans import tables
@@ -76,6 +76,8 @@ def check_quantity(experiment: Experiment, part: str, rules: Sequence[str]) -> N
         _check_entry(experiment, entry)
         if entry[1] == "v_teacher" and experiment.tasks is not None:
             raise InputError(f"{part} would change nothing, because tasks have v_teacher of their own")
+        if entry[1] == "T" and is_similar(experiment.tasks):
+            raise InputError(f"{part} cannot vary: T is that of tasks with a similarity, which can (tasks.similarity)")
     if part == "r" and experiment.start != "prepared":
         raise InputError(f'r is the overlap of start = "prepared" and cannot vary with {experiment.start!r}')
     if part in ("q", "r") and experiment.R is not None:
@@ -83,7 +85,12 @@ def check_quantity(experiment: Experiment, part: str, rules: Sequence[str]) -> N
     of_b = part in ("b_angle", "b_scale") or (entry is not None and entry[1] == "b")
     if of_b and not any(rule in WITH_FEEDBACK for rule in rules):
         raise InputError(f"{part} would change nothing: backpropagation has no feedback weights")
-    if part.partition(".")[0] == "mixture" and "mixed" not in rules:
+    field = part.partition(".")[0]
+    if experiment.flow and field in ("sigma", "batch"):
+        raise InputError(f"{part} would change nothing: flow = True has no {'noise' if field == 'sigma' else 'steps'}")
+    if experiment.sphere and field == "decay":
+        raise InputError(f"{part} would change nothing: sphere = True keeps the lengths of the student's vectors")
+    if field == "mixture" and "mixed" not in rules:
         raise InputError(f"{part} would change nothing: it is of rule mixed, but rule is {', '.join(rules)}")
 
 
@@ -95,6 +102,15 @@ def _check_entry(experiment: Experiment, entry: re.Match[str]) -> None:
     at = [int(i) for i in entry.groups()[1:] if i is not None]
     if len(at) != len(shape) or any(i >= n for i, n in zip(at, shape, strict=True)):
         raise InputError(f"{entry[0]} is no entry of {entry[1]}, which has shape {shape} and is counted from 0")
+
+
+def check_lengths(values: Mapping[str, Any]) -> None:
+    """Refuse quantities with which a vector of the student has no length, on the sphere."""
+    for name, given in values.items():
+        entry = entry_of(name)
+        is_length = entry is not None and entry[1] == "Q" and entry[2] == entry[3]
+        if (name in ("q", "Q_scale") or is_length) and min(given) <= 0:
+            raise InputError(f"{name} must be positive with sphere = True, but is {min(given):g}")
 
 
 def parts(name: str) -> list[str]:

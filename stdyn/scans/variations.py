@@ -24,6 +24,7 @@ from stdyn.scans.quantities import (
     MOST,
     axis_values,
     check_keys,
+    check_lengths,
     check_quantity,
     entry_of,
     is_sampled,
@@ -277,6 +278,8 @@ class Variations(Frozen, Sequence[Problem]):
                 experiment.problem(rule)
         values = {part: each for name, each in (self.axes | self.samples).items() for part in parts(name)}
         places = {name: found for name in values if (found := tables.parse(name)) is not None}
+        if experiment.sphere:
+            check_lengths(values)
         starts = [(of, path[0]) for of, path in places.values()]
         for name, (of, path) in places.items():
             if of in values:

@@ -123,7 +123,7 @@ def test_flow_has_rates_of_1_unless_they_are_given(run, tmp_path):
 def test_a_written_configuration_has_every_table(run, tmp_path):
     """--write-config, read again, is the same experiment; so is any with a table in every place that takes one."""
     pieces = '{kind="pieces", at=[0, 1], value=[0.5, {kind="cosine", value=1, scale=3}]}'
-    options = (*PROTOCOL, "--decay", pieces, "--rule", "mixed", "--mixture", ETA, "--batch", "2", "--sphere")
+    options = (*PROTOCOL, "--decay-v", pieces, "--rule", "mixed", "--mixture", ETA, "--batch", "2", "--sphere")
     assert run("compare", *SMALL, *options, "--write-config", "c.toml") == (0, "wrote c.toml\n", "")
     there = tomllib.loads((tmp_path / "c.toml").read_text())
     assert there["tasks"] == {"similarity": 0.5, "at": [0, 2]}
@@ -131,8 +131,8 @@ def test_a_written_configuration_has_every_table(run, tmp_path):
     experiment = from_values(read_toml(tmp_path / "c.toml", Experiment), Experiment)
     assert run("compare", "--config", "c.toml", "--write-config", "d.toml")[0] == 0
     assert (tmp_path / "d.toml").read_text() == (tmp_path / "c.toml").read_text()
-    assert experiment.problem("mixed").decay == schedule.pieces([0, 1], [0.5, schedule.cosine(1, 3)])
-    of_both("fa", replace(experiment.problem("fa"), decay=0, batch=1))
+    assert experiment.problem("mixed").decay_v == schedule.pieces([0, 1], [0.5, schedule.cosine(1, 3)])
+    of_both("fa", replace(experiment.problem("fa"), decay_v=0, batch=1))
     given = Experiment(K=2, M=4, eta=schedule.power(1, 2, 0.5), tasks=stdyn.similar(2, 0.5)[1])  # not as tables
     (tmp_path / "e.toml").write_text(to_toml(given))
     again = from_values(read_toml(tmp_path / "e.toml", Experiment), Experiment)
