@@ -1,6 +1,6 @@
 """One problem solved by one method into one file; what is there of it already is taken over."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -173,6 +173,13 @@ def going_on() -> Iterator[None]:
         raise Stopped(f"{words}; the same command goes on") from None
 
 
+def say_beyond(experiment: Experiment, varied: Collection[str] = ()) -> None:
+    """Say of tasks and jumps that they are beyond the last alpha, as work starts; not of parameters that vary."""
+    for name, words in experiment.beyond().items():
+        if name not in varied:
+            click.echo(f"stdyn: {words}", err=True)
+
+
 def check_recorded(found: "Iterable[Trajectory]", files: Iterable[Path]) -> None:
     """Refuse to end as if all was well if nothing but the start could be recorded, of any."""
     if all(len(each.alphas) < 2 for each in found):
@@ -192,4 +199,5 @@ def solve_only_rule(kind: str, experiment: Experiment, path: Path, force: bool) 
     if target.complete:
         raise InputError(f"{path} exists, is complete and is not overwritten unless asked (--force)")
     target.reserve()
+    say_beyond(experiment)
     check_recorded([job.solved(target)], [path])

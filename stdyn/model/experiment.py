@@ -71,7 +71,8 @@ class Experiment(Frozen):
     tasks: Any = parameter(
         None,
         "Tasks learned one after the other: '{similarity=0.5, similarity_v=1, at=[0, 60], heads=1}' of teachers that"
-        " are similar (M counts the units of all), or '{v_teacher=[[1, 0], [0, 1]], at=[0, 60]}' (and weights, order).",
+        " are similar (M counts the units of all), or '{v_teacher=[[1, 0], [0, 1]], at=[0, 60]}' (and weights, order)."
+        "  [at = [0, 100], similarity_v = 1, heads = 1, v_teacher = 1 with a similarity, from -1/(tasks - 1) to 1]",
         kind="table",
     )
     batch: int = parameter(1, "Examples of a step, of whose changes the mean is taken; alpha counts steps / N.")
@@ -226,6 +227,18 @@ class Experiment(Frozen):
 
         first, last = number("alpha_min", self.alpha_min, 1e-12), number("alpha_max", self.alpha_max)
         return last / 10 if self.spacing == "log" and first == _FIRST and last <= _FIRST else first
+
+    def beyond(self) -> dict[str, str]:
+        """What begins after alpha_max only, and so is never seen, in words by parameter."""
+        last = f"beyond alpha_max = {self.alpha_max:g}"
+        found = {}
+        for name, alphas in self.jumps().items():
+            later = [alpha for alpha in alphas if alpha > self.alpha_max]
+            if later and name == "tasks":
+                found[name] = f"tasks: from alpha = {later[0]:g} on another one is learned, {last}"
+            elif later:
+                found[name] = f"{name}: it changes at alpha = {later[0]:g}, {last}"
+        return found
 
     def check_given(self, names: Collection[str]) -> None:
         """Refuse an alpha_min that is among the names of what was given, and would be taken for the usual one."""

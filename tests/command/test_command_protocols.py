@@ -190,3 +190,19 @@ def test_a_scan_varies_numbers_of_its_tables(run, tmp_path):
     again = run("scan", "s.toml", "--workers", "1", "--eta", ETA, "--vary", "tasks.at[1]={from=1, to=3, number=2}")
     assert again[0] == 0
     assert contents(tmp_path) == before
+
+
+def test_what_is_beyond_the_last_alpha_is_said(run):
+    """A line each, as work starts: tasks by their default of at, jumps of rates; not in scans where they vary."""
+    steps = '{kind="steps", at=[0, 1, 7], value=[0.3, 0.1, 0.2]}'
+    options = (*SMALL, "--tasks", "{similarity=0.5}", "--sigma", steps, "--decay", ETA)
+    of_tasks = "stdyn: tasks: from alpha = 100 on another one is learned, beyond alpha_max = 5\n"
+    of_sigma = "stdyn: sigma: it changes at alpha = 7, beyond alpha_max = 5\n"
+    code, _, err = run("integrate", *options)
+    assert code == 0
+    assert sorted(err.splitlines(keepends=True)) == sorted([of_tasks, of_sigma])
+    fa = ("--rule", "fa", "--workers", "1")
+    assert run("scan", *options, *fa, "--vary", "tasks.at[1]=[2, 200]", "-o", "a.h5")[2].endswith("counted from 0\n")
+    given = [each.replace("0.5}", "0.5, at=[0, 100]}") for each in options]
+    assert run("scan", *given, *fa, "--vary", "tasks.at[1]=[2, 200]", "-o", "a.h5")[::2] == (0, of_sigma)
+    assert "[at = [0, 100], similarity_v = 1, heads = 1," in " ".join(run("integrate", "--help")[1].split())
