@@ -92,11 +92,11 @@ def to_toml(experiment: "DataclassInstance") -> str:
     return "\n".join([*entries, *tables])
 
 
-def check_name(name: str, names: Sequence[str], refusal: str) -> None:
-    """Refuse a name that is none of `names`, saying which is near, or if none is, which there are."""
+def check_name(name: str, names: Sequence[str], refusal: str, more: str = "") -> None:
+    """Refuse a name that is none of `names`, saying which is near, or if none is, which there are, and what more."""
     if name not in names:
         near = get_close_matches(name[:100], names, n=1)
-        others = f"there are {', '.join(names)}"
+        others = f"there are {', '.join(names)}{more}"
         raise InputError(f"{refusal} {shown(name)}; {f'the nearest one is {shown(near[0])}' if near else others}")
 
 

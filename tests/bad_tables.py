@@ -119,7 +119,17 @@ OTHERS = [
     (["scan", "--tasks", "{similarity=0}", "--vary", "tasks.heads=[2]"], ["tasks.heads cannot vary", "same shapes"]),
     (["scan", "--tasks", "{similarity=0}", "--vary", "tasks.similarity=[0, 2]"], ["tasks.similarity = 2", "at most 1"]),
     (["scan", "--tasks", "{similarity=0}", "--vary", "v_teacher[0]=[2]"], ["v_teacher[0] would change nothing"]),
-    (["scan", "--vary", 'rule=["fa", "dfa"]'], ["rule must be one of fa, bp, kp, mixed, but is 'dfa'"]),
+    (
+        ["scan", "--vary", 'rule=["fa", "dfa"]'],
+        ["rule must be one of fa, bp, kp, mixed, but is 'dfa', which is fa (feedback alignment)"],
+    ),
+    (
+        ["scan", "--vary", 'eta=[{kind="hyperbolic", value=1, scale=2}]'],
+        ["eta must vary over numbers, but one value is a schedule", "such as eta.scale"],
+    ),
+    (["scan", "--vary", 'eta={kind="hyperbolic", value=1, scale=2}'], ["eta must vary over numbers, but one value is"]),
+    (["scan", "--vary", "tasks=[{similarity=0}]"], ["tasks cannot vary as a whole", "such as tasks.similarity"]),
+    (["scan", "--vary", "nothing=[1]"], ["there is no quantity 'nothing'; there are N, eta,", "R[0,1]", "eta.scale"]),
     (["scan", "--vary", 'rule=["fa", "mixed"]'], ["mixture", "is needed with rule"]),
     (["scan", "--vary", "mixture=[0.5]"], ["mixture would change nothing: it is of rule mixed, but rule is fa, bp"]),
     (["scan", "--rule", "mixed", "--vary", "mixture=[0.5, 1.5]"], ["mixture must be at most 1, but is 1.5"]),

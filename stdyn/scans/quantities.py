@@ -13,6 +13,7 @@ from stdyn.model.activations import Activation
 from stdyn.model.experiment import Experiment, is_similar
 from stdyn.model.problem import LARGEST_RATE, RATES
 from stdyn.model.rules import WITH_FEEDBACK
+from stdyn.model.shapes import Schedule
 from stdyn.scans import tables
 from stdyn.settings import check_name
 from stdyn.text import shown
@@ -41,6 +42,7 @@ NUMBERS = {
 }
 ACTIVATIONS = ("activation", "activation_teacher")
 _ENTRY = re.compile(r"(R|Q|T|v|v_teacher|b)\[\s*(\d+)\s*(?:,\s*(\d+)\s*)?\]")
+_FURTHER = ", entries such as R[0,1] or v[0], and numbers in tables such as eta.scale, eta.at[1] or tasks.similarity"
 KEYS = ("from", "to", "number", "spacing")
 MOST = 10**7  # points: their coordinates alone take a minute to write
 
@@ -67,11 +69,13 @@ def check_quantity(experiment: Experiment, part: str, rules: Sequence[str]) -> N
     """Refuse a quantity that is none, or that would change nothing with these rules."""
     if part in ("K", "M", "outputs", "points", "alpha_max", "alpha_min", "spacing", "rtol"):
         raise InputError(f"{part} cannot vary: all points of a scan have the same shapes and alphas")
+    if part == "tasks":
+        raise InputError("tasks cannot vary as a whole, but numbers in them can, such as tasks.similarity")
     entry = entry_of(part)
     if tables.parse(part):
         tables.check_place(experiment, part)
     elif entry is None:
-        check_name(part, [*NUMBERS, *TEXTS], "vary: there is no quantity")
+        check_name(part, [*NUMBERS, *TEXTS], "vary: there is no quantity", _FURTHER)
     else:
         _check_entry(experiment, entry)
         if entry[1] == "v_teacher" and experiment.tasks is not None:
@@ -153,6 +157,19 @@ def axis_values(name: str, values: object) -> np.ndarray:
     return np.array(checked, dtype=object if isinstance(checked[0], str) else None)
 
 
+def refuse_schedules(name: str, values: object) -> None:
+    """Refuse schedules among the values, or instead of them."""
+    of_rates = any(part in (*RATES, "mixture") for part in parts(name))
+    listed = values if isinstance(values, list | tuple) else [values]
+    if of_rates and any(
+        isinstance(each, Schedule) or (isinstance(each, Mapping) and "kind" in each) for each in listed
+    ):
+        raise InputError(
+            f"{name} must vary over numbers, but one value is a schedule; of a schedule that {name} has its numbers"
+            f" vary, such as {name}.scale"
+        )
+
+
 def spread(name: str, table: Mapping[str, Any], unit: Array) -> np.ndarray:
     """Numbers from 0 to 1 taken to those from table["from"] to table["to"]."""
     if any(key not in table for key in ("from", "to")):
@@ -184,6 +201,10 @@ def _value(name: str, value: Any) -> Any:
     """One value of a quantity, refused if the quantity cannot take it at any point."""
     for part in parts(name):
         if part in TEXTS:
+            if part == "rule" and value == "dfa":
+                raise InputError(
+                    f"rule must be one of {', '.join(RULES)}, but is 'dfa', which is fa (feedback alignment) here"
+                )
             if part == "rule":
                 choice(part, value, RULES)
             if part in ACTIVATIONS and not isinstance(value, str | Activation):

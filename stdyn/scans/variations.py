@@ -31,6 +31,7 @@ from stdyn.scans.quantities import (
     of_activations,
     parts,
     plain,
+    refuse_schedules,
     spread,
 )
 from stdyn.settings import from_values
@@ -114,6 +115,7 @@ class Variations(Frozen, Sequence[Problem]):
         for name, values in self.vary.items():
             self._check_name(name)
             named += parts(name)
+            refuse_schedules(name, values)
             if isinstance(values, Mapping):
                 check_keys(name, values, KEYS)
             if not is_sampled(name, values):

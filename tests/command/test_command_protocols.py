@@ -9,6 +9,7 @@ from command_helpers import RUNS, SMALL, assert_refused, contents
 
 import stdyn
 from stdyn import Experiment, InputError, load, schedule
+from stdyn.command.options import assignment
 from stdyn.settings import from_values, read_toml, to_toml
 
 ETA = '{kind="hyperbolic", value=1, scale=2}'
@@ -206,3 +207,19 @@ def test_what_is_beyond_the_last_alpha_is_said(run):
     given = [each.replace("0.5}", "0.5, at=[0, 100]}") for each in options]
     assert run("scan", *given, *fa, "--vary", "tasks.at[1]=[2, 200]", "-o", "a.h5")[::2] == (0, of_sigma)
     assert "[at = [0, 100], similarity_v = 1, heads = 1," in " ".join(run("integrate", "--help")[1].split())
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "values"),
+    [
+        ('"eta.scale"=[1, 10]', "eta.scale", [1, 10]),
+        ("'tasks.at[1]' = {from=1, to=3}", "tasks.at[1]", {"from": 1, "to": 3}),
+        ("eta=[{a=1}, {b=2}]", "eta", [{"a": 1}, {"b": 2}]),
+        ("eta=eta_v= [0.1]", "eta=eta_v", [0.1]),
+        ('rule=["fa", "k=p"]', "rule", ["fa", "k=p"]),
+        ("draw=each", "draw", "each"),
+    ],
+)
+def test_a_name_ends_where_its_values_begin(text, name, values):
+    """Tables in lists and quotes around names, as TOML has them."""
+    assert assignment(text) == (name, values)
