@@ -89,9 +89,9 @@ class Job:
         for name, value in wanted.items():
             if had[name] != value:
                 return f"another experiment is in it: {name} is {had[name]!r} there and {value!r} here"
-        different = self.problem.difference(there.problem)
+        different = _other_problem(there.problem, self.problem)
         if different is not None:
-            return f"another experiment is in it, with another {different.partition(':')[0]}"
+            return f"another experiment is in it{different}"
         N = self.problem.N
         alphas = np.unique(np.rint(self.alphas * N)) / N if self.simulated else self.alphas
         ends = (there.diverged_at, there.failed_at, there.attributes.get("interrupted"))
@@ -149,6 +149,29 @@ class Job:
         count = of.number_of_runs(self.kind)
         click.echo(f"{problem.rule}: {count} {self.kind} runs of N = {problem.N} to alpha = {alphas[-1]:g} …")
         return simulate(problem, alphas, count, rng=of.rng(self.kind), normals=of.normals, progress=interactive())
+
+
+def _other_problem(there: "Problem", here: "Problem") -> str | None:
+    """In what a problem is another one, in words; None if it is the same."""
+    from stdyn.model.activations import Activation
+    from stdyn.model.shapes import Schedule
+    from stdyn.text import message
+    from stdyn.values import same
+
+    found = here.difference(there)
+    if found is None:
+        return None
+    if not same(there.tasks, here.tasks):  # which change T, and what M counts
+        return ", with other tasks"
+    sizes = [(each.start.K, each.start.M, each.outputs) for each in (there, here)]
+    if sizes[0] != sizes[1]:
+        return f": K, M and outputs are {sizes[0]} there and {sizes[1]} here"
+    name = found.partition(":")[0]
+    values = [getattr(each, name, None) for each in (there, here)]
+    if not all(isinstance(each, Schedule | Activation | int | float | str) for each in values):
+        return f", with another {name}"
+    words = [message(f"{each:g}" if type(each) is float else str(each), 100) for each in values]
+    return f": {name} is {words[0]} there and {words[1]} here" if words[0] != words[1] else f", with another {name}"
 
 
 def _kept(interrupted: Interrupted, target: Target, seconds: float) -> str:

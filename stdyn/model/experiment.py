@@ -349,7 +349,12 @@ class Experiment(Frozen):
         if self.start == "prepared":
             return initial.prepared(K, M, self.q, self.r, T, v, v_teacher), tasks
         rng = np.random.default_rng(self._stream("start"))
-        return initial.random_weights(K, M, self.N, self.q, rng, T, v=v, v_teacher=v_teacher), tasks
+        try:
+            return initial.random_weights(K, M, self.N, self.q, rng, T, v=v, v_teacher=v_teacher), tasks
+        except InputError as error:
+            if not str(error).startswith("N must be at least the rank"):
+                raise
+            raise InputError(f'{error}: the random start is drawn at N (start = "prepared" needs none)') from None
 
     def _teacher(self, M: int) -> "tuple[Array, Tasks | None]":
         """T and the tasks; that of teachers that are similar is made with them."""
@@ -408,6 +413,11 @@ def _checked_tasks(tasks: Any) -> dict[str, Any]:
     """A table of tasks with the keys of one of its kinds."""
     if not isinstance(tasks, Mapping):
         raise InputError(f"tasks must be a table such as {{similarity = 0.5, at = [0, 60]}}, but is {shown(tasks)}")
+    if not is_similar(tasks) and "v_teacher" not in tasks:
+        raise InputError(
+            f"tasks must be a table with similarity (and {', '.join(_OF_SIMILAR[1:])}) or with v_teacher (and"
+            f" {', '.join(_OF_TASKS[1:])}), but is {shown(dict(tasks))}"
+        )
     keys, needed = (_OF_SIMILAR, "similarity") if is_similar(tasks) else (_OF_TASKS, "v_teacher")
     for key in tasks:
         if key not in keys:

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from bad_options import changed
 from command_helpers import RUNS, SMALL, assert_refused, contents
 
 import stdyn
@@ -69,11 +70,32 @@ def test_compare_takes_protocols_and_recognises_its_files(run, tmp_path):
     code, out, _ = run(*command)
     assert code == 0
     assert out.count("is there already") >= 6
-    for option, name in (("--eta", "eta"), ("--tasks", "tasks")):
+    of_eta = ": eta is hyperbolic(value = 1, scale = 2) there and hyperbolic(value = 1, scale = 3) here"
+    for option, different in (("--eta", of_eta), ("--tasks", ", with other tasks")):
         other = {"--eta": ETA.replace("2", "3"), "--tasks": TASKS.replace("2", "3")}[option]
         there = [other if each in (ETA, TASKS) and command[n - 1] == option else each for n, each in enumerate(command)]
-        words = "another experiment is in it, with another " + name
+        words = "another experiment is in it" + different + "\n"
         assert_refused(run(*there), "exists and is not overwritten unless asked (--force)", words)
+
+
+def test_a_file_of_another_experiment_is_told_by_numbers_and_in_words(run):
+    """Tasks before what they make of T, sizes before shapes, numbers with both values, arrays by name."""
+    command = ("integrate", *SMALL, "--rule", "kp", "-o", "a.h5")
+    assert run(*command)[0] == 0
+    for given, words in (
+        (("--eta", "0.3"), ": eta is 0.5 there and 0.3 here"),
+        (
+            ("--decay", '{kind="steps", at=[0, 1], value=[1, 2]}'),
+            ": decay is 0 there and steps(at = [0, 1], value = [1, 2]) here",
+        ),
+        (("--tasks", "{similarity=0.5, at=[0, 2]}"), ", with other tasks"),
+        (("--K", "3"), ": K, M and outputs are (2, 2, 1) there and (3, 2, 1) here"),
+        (("--sphere",), ": sphere is False there and True here"),
+        (("--rule", "fa"), ": rule is kp there and fa here"),
+        (("--b", "2"), ", with another b"),
+        (("--activation", "relu"), ": activation is erf there and relu here"),
+    ):
+        assert_refused(run("integrate", *changed(command[1:], *given)), "another experiment is in it" + words + "\n")
 
 
 @pytest.mark.parametrize("rule", ["kp", "mixed"])
