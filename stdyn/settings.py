@@ -79,15 +79,18 @@ def _text(path: Path) -> str:
     return content.decode("utf-8-sig")
 
 
-def to_toml(experiment: "DataclassInstance") -> str:
-    """An experiment as a TOML file, each key with its help as a comment; tables stand below all other keys."""
+def to_toml(experiment: "DataclassInstance", left_out: Collection[str] = ()) -> str:
+    """An experiment as a TOML file, each key with its help as a comment; tables stand below all other keys.
+
+    Of what is left out there is the key only, in a comment.
+    """
     import tomli_w
 
     entries: list[str] = []
     tables: list[str] = []
     for f in fields(experiment):
         value = getattr(experiment, f.name)
-        line = f"# {f.name} =\n" if value is None else tomli_w.dumps({f.name: value})
+        line = f"# {f.name} =\n" if value is None or f.name in left_out else tomli_w.dumps({f.name: value})
         (tables if isinstance(value, Mapping) else entries).append(f"# {f.metadata['help']}\n{line}")
     return "\n".join([*entries, *tables])
 

@@ -42,7 +42,8 @@ def compare_command(experiment: Experiment, output: Output, write_config: Path |
     """
     experiment.check(fewest_runs=2)
     if write_config:
-        Target.at(write_config, output.force).save_text(to_toml(replace(experiment, alpha_min=experiment.first_alpha)))
+        written = to_toml(replace(experiment, alpha_min=experiment.first_alpha), experiment.not_given)
+        Target.at(write_config, output.force).save_text(written)
         return
     from stdyn.figures import plot, theoryplot
 

@@ -6,7 +6,7 @@ Nothing heavy is imported until a problem is made, so that `stdyn --help` answer
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
 from math import inf
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from stdyn.errors import InputError, SameRuleWarning, warn
 from stdyn.settings import parameter
@@ -55,7 +55,7 @@ class Experiment(Frozen):
     )
     eta: Any = parameter(
         None,
-        "Learning rate of the first layer. This and every rate may be a schedule instead,"
+        "Learning rate of the first layer, at least 0 as all rates. This and every rate may be a schedule instead,"
         " '{kind=\"hyperbolic\", value=1, scale=50}', of kind steps, linear, hyperbolic, power, exponential, cosine or"
         " pieces.  [0.5; with flow 1]",
         kind="rate",
@@ -71,8 +71,9 @@ class Experiment(Frozen):
     tasks: Any = parameter(
         None,
         "Tasks learned one after the other: '{similarity=0.5, similarity_v=1, at=[0, 60], heads=1}' of teachers that"
-        " are similar (M counts the units of all), or '{v_teacher=[[1, 0], [0, 1]], at=[0, 60]}' (and weights, order)."
-        "  [at = [0, 100], similarity_v = 1, heads = 1, v_teacher = 1 with a similarity, from -1/(tasks - 1) to 1]",
+        " are similar (M counts the units of all; similarities are from -1/(tasks - 1) to 1), or"
+        " '{v_teacher=[[1, 0], [0, 1]], at=[0, 60]}' (and weights, order)."
+        "  [at = [0, 100], similarity_v = 1, heads = 1, v_teacher = 1]",
         kind="table",
     )
     batch: int = parameter(1, "Examples of a step, of whose changes the mean is taken; alpha counts steps / N.")
@@ -89,8 +90,10 @@ class Experiment(Frozen):
     T: Any = parameter(None, "T instead of the teacher's.")
     v: Any = parameter(None, "v at the start instead of random: a number for all units, or an array.")
     v_teacher: Any = parameter(1.0, "The teacher's second layer: a number for all units, or an array.")
-    b: Any = parameter(None, "Feedback weights (fa) instead of random ones: a number for all units, or an array.")
-    alpha_max: float = parameter(3000.0, "Last alpha (examples / N).")
+    b: Any = parameter(
+        None, "Feedback weights (fa, kp, mixed) instead of random ones: a number for all units, or an array."
+    )
+    alpha_max: float = parameter(3000.0, "Last alpha (steps / N; with flow the time).")
     alpha_min: float = parameter(
         _FIRST, "First alpha after 0 of a logarithmic grid; a tenth of alpha_max if that is not above the default."
     )
@@ -110,10 +113,14 @@ class Experiment(Frozen):
     ode_method: str = parameter("DOP853", "Method of scipy.integrate.solve_ivp.")
     rtol: float = parameter(1e-9, "Relative tolerance of the ODE solver; the absolute one is a hundredth of it.")
 
+    if TYPE_CHECKING:
+        not_given: ClassVar[tuple[str, ...]]  # rates at what is usual, which depends on flow; no field
+
     def __post_init__(self) -> None:
         super().__post_init__()
         usual = 1.0 if self.flow is True else 0.5
-        self._set(**{name: usual for name in ("eta", "eta_v") if getattr(self, name) is None})
+        not_given = tuple(name for name in ("eta", "eta_v") if getattr(self, name) is None)
+        self._set(not_given=not_given, **dict.fromkeys(not_given, usual))
         for name in _TABLES:
             if hasattr(type(getattr(self, name)), "description"):
                 self._set(**{name: _described(name, getattr(self, name))})

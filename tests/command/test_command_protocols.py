@@ -228,7 +228,6 @@ def test_what_is_beyond_the_last_alpha_is_said(run):
     assert run("scan", *options, *fa, "--vary", "tasks.at[1]=[2, 200]", "-o", "a.h5")[2].endswith("counted from 0\n")
     given = [each.replace("0.5}", "0.5, at=[0, 100]}") for each in options]
     assert run("scan", *given, *fa, "--vary", "tasks.at[1]=[2, 200]", "-o", "a.h5")[::2] == (0, of_sigma)
-    assert "[at = [0, 100], similarity_v = 1, heads = 1," in " ".join(run("integrate", "--help")[1].split())
 
 
 @pytest.mark.parametrize(
@@ -245,3 +244,28 @@ def test_what_is_beyond_the_last_alpha_is_said(run):
 def test_a_name_ends_where_its_values_begin(text, name, values):
     """Tables in lists and quotes around names, as TOML has them."""
     assert assignment(text) == (name, values)
+
+
+@pytest.mark.parametrize("flow", ["--flow", "--no-flow"])
+def test_a_written_configuration_does_not_say_rates_that_nobody_has_given(run, tmp_path, flow):
+    """What is usual depends on flow, which may be changed: eta_v = 0.25 stays, eta becomes 0.5 or 1."""
+    assert run("compare", *SMALL, flow, "--eta-v", "0.25", "--write-config", "c.toml")[0] == 0
+    written = tomllib.loads((tmp_path / "c.toml").read_text())
+    assert (written.get("eta"), written["eta_v"], written["flow"]) == (None, 0.25, flow == "--flow")
+    for given, eta in (("--flow", 1), ("--no-flow", 0.5)):
+        assert run("integrate", "--config", "c.toml", "--rule", "fa", given, "-o", "a.h5", "--force")[0] == 0
+        problem = load(tmp_path / "a.h5").problem
+        assert (problem.eta, problem.eta_v) == (eta, 0.25)
+
+
+def test_help_says_what_holds_of_protocols(run):
+    """alpha counts steps, b is of three rules; defaults and ranges."""
+    said = " ".join(run("integrate", "--help")[1].split())
+    for words in (
+        "Last alpha (steps / N; with flow the time).",
+        "Feedback weights (fa, kp, mixed) instead",
+        "at least 0 as all rates",
+        "similarities are from -1/(tasks - 1) to 1",
+        "[at = [0, 100], similarity_v = 1, heads = 1, v_teacher = 1]",
+    ):
+        assert words in said
