@@ -60,7 +60,8 @@ def floats(name: str, value: ArrayLike) -> Array:
         with np.errstate(all="ignore"):
             return np.array(value, dtype=float)
     except (TypeError, ValueError, OverflowError) as error:
-        raise InputError(f"{name} must be an array of numbers, but is {shown(value)} ({error})") from None
+        why = "its rows differ in length" if "inhomogeneous shape" in str(error) else error
+        raise InputError(f"{name} must be an array of numbers, but is {shown(value)} ({why})") from None
 
 
 def as_floats(name: str, value: ArrayLike) -> Array:

@@ -79,24 +79,27 @@ def _text(path: Path) -> str:
     return content.decode("utf-8-sig")
 
 
-def to_toml(experiment: "DataclassInstance") -> str:
-    """An experiment as a TOML file, each key with its help as a comment; tables stand below all other keys."""
+def to_toml(experiment: "DataclassInstance", left_out: Collection[str] = ()) -> str:
+    """An experiment as a TOML file, each key with its help as a comment; tables stand below all other keys.
+
+    Of what is left out there is the key only, in a comment.
+    """
     import tomli_w
 
     entries: list[str] = []
     tables: list[str] = []
     for f in fields(experiment):
         value = getattr(experiment, f.name)
-        line = f"# {f.name} =\n" if value is None else tomli_w.dumps({f.name: value})
+        line = f"# {f.name} =\n" if value is None or f.name in left_out else tomli_w.dumps({f.name: value})
         (tables if isinstance(value, Mapping) else entries).append(f"# {f.metadata['help']}\n{line}")
     return "\n".join([*entries, *tables])
 
 
-def check_name(name: str, names: Sequence[str], refusal: str) -> None:
-    """Refuse a name that is none of `names`, saying which is near, or if none is, which there are."""
+def check_name(name: str, names: Sequence[str], refusal: str, more: str = "") -> None:
+    """Refuse a name that is none of `names`, saying which is near, or if none is, which there are, and what more."""
     if name not in names:
         near = get_close_matches(name[:100], names, n=1)
-        others = f"there are {', '.join(names)}"
+        others = f"there are {', '.join(names)}{more}"
         raise InputError(f"{refusal} {shown(name)}; {f'the nearest one is {shown(near[0])}' if near else others}")
 
 

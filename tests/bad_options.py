@@ -215,7 +215,7 @@ OTHERS = [
     (["scan", "-o", "a", "--output", "b"], ["--output is given twice: a, b"]),
     (["scan", "--vary", "eta=[1]", "--vary", "eta=[2]"], ["--vary eta must be given once"]),
     (["scan", "--vary", "eta=[1, 2"], ["--vary eta", "not a list"]),
-    (["scan", "--vary", "eta=[1, 2\nb = 2"], ["there is no quantity", "[1, 2"]),
+    (["scan", "--vary", "eta=[1, 2\nb = 2"], ["--vary eta: ", "is not a list or a table as in a TOML file"]),
     (["scan", "--vary", "eta=[0.1]", "--eta", "1"], ["eta is of no use where eta varies"]),
     (["scan", "--number", "3"], ["number = 3", "nothing is sampled"]),
     (["scan", "--sample", "sobol"], ["sample is of no use", "'sobol'"]),

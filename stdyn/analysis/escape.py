@@ -102,7 +102,7 @@ def check_constant(problem: Problem, of: str) -> None:
         return
     found = [name for name in (*RATES, "mixture") if isinstance(getattr(problem, name), Schedule)]
     found += ["tasks"] if problem.tasks is not None and problem.tasks.breaks else []
-    does = f"{found[0]} does" if found else "b does, with decay_v"
+    does = f"{found[0]} {'do' if found[0] == 'tasks' else 'does'}" if found else "b does, with decay_v"
     raise InputError(
         f"problem must not change with alpha for {of}, but {does}: its saddles move with the rates and the task"
     )

@@ -9,7 +9,7 @@ import click
 from stdyn.command.group import cli
 from stdyn.command.options import experiment_options, force_option, output_options, write_config_option
 from stdyn.command.output import Output, Target
-from stdyn.command.solving import Job, check_recorded, going_on
+from stdyn.command.solving import Job, check_recorded, going_on, say_beyond
 from stdyn.errors import InputError
 from stdyn.model.experiment import Experiment
 from stdyn.settings import to_toml
@@ -42,7 +42,8 @@ def compare_command(experiment: Experiment, output: Output, write_config: Path |
     """
     experiment.check(fewest_runs=2)
     if write_config:
-        Target.at(write_config, output.force).save_text(to_toml(replace(experiment, alpha_min=experiment.first_alpha)))
+        written = to_toml(replace(experiment, alpha_min=experiment.first_alpha), experiment.not_given)
+        Target.at(write_config, output.force).save_text(written)
         return
     from stdyn.figures import plot, theoryplot
 
@@ -55,6 +56,7 @@ def compare_command(experiment: Experiment, output: Output, write_config: Path |
         job.check()
     names = [f"{rule}_{figure}" for rule in rules for figure in ("order_parameters", "fluctuations")]
     targets = output.targets(jobs, [*names, "alignment", "generalization"])
+    say_beyond(experiment)
     results: dict[str, list[Trajectory]] = {rule: [] for rule in rules}
     predictions: list[Fluctuations] = []
     with going_on():

@@ -1,6 +1,7 @@
 """Options that several commands share, and the values that they make of them."""
 
 import os
+import re
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import Field, fields
@@ -113,7 +114,7 @@ def experiment_options(
             if isinstance(experiment, Experiment):
                 experiment.check_given(in_file | given)
             varied = set(in_tables.get("vary", ()))
-            varied.update(text.partition("=")[0].strip() for text in options.get("vary", ()))
+            varied.update(name.strip() for text in options.get("vary", ()) for name in _split(text)[0].split("="))
             varied.discard("N")  # the recorded alphas are multiples of 1/N, also where N varies
             for text in of_no_use(experiment, given, in_file, varied):
                 click.echo(f"stdyn: {config}: {text}", err=True)
@@ -213,18 +214,24 @@ def vary_option(text: str) -> Decorator:
     return click.option("--vary", "-v", multiple=True, metavar="NAME=VALUES", help=text)
 
 
+def _split(text: str) -> tuple[str, str, str]:
+    """NAME=VALUES in parts: where a list or table begins, or at the last =; a name may be in quotes, as in TOML."""
+    begin = re.search(r"=\s*[\[{]", text)
+    at = begin.start() if begin else max(text.rfind("="), 0)
+    return re.sub(r"[\"']", "", text[:at]).strip(), text[at : at + 1], text[at + 1 :]
+
+
 def assignment(text: str) -> tuple[str, Any]:
     """The name and the values in NAME=VALUES; names that are put equal to each other share the values."""
-    names, is_one, values = text.rpartition("=") if "{" not in text else text.partition("={")
-    values = "{" + values if "{" in text else values
-    if not is_one or not names.strip():
+    names, is_one, values = _split(text)
+    if not is_one or not names:
         raise InputError(f"--vary must be NAME=VALUES, such as 'eta=[0.1, 0.2]', but is {shown(text)}")
     if values.strip() == "each":
-        return names.strip(), "each"
+        return names, "each"
     try:
         parsed = parse(f"values = {values}")
         if len(parsed) > 1:
             raise ValueError("more than the values")
-        return names.strip(), parsed["values"]
+        return names, parsed["values"]
     except ValueError:
         raise InputError(f"--vary {names}: {shown(values)} is not a list or a table as in a TOML file") from None

@@ -20,6 +20,7 @@ from stdyn.command.options import (
     workers_option,
 )
 from stdyn.command.output import Stopped, check_resumable, note, resumable
+from stdyn.command.solving import say_beyond
 from stdyn.command.workers import cluster, worker_processes
 from stdyn.errors import InputError, ScanInterrupted, ScanStopped
 from stdyn.model.experiment import Experiment
@@ -68,6 +69,7 @@ def scan_command(
     The same command again goes on where it stopped, whatever stopped it. stdyn plot draws the file.
     """
     from stdyn.scans.points import FAILED
+    from stdyn.scans.quantities import parts
     from stdyn.scans.scanfile import kept_positions
     from stdyn.scans.scanning import scan
     from stdyn.scans.variations import Variations
@@ -88,11 +90,12 @@ def scan_command(
     solve, seed = _solver(experiment, settings.get("solve", "ode"), settings.get("max_steps"))
     if not by_ode:
         check_steps(experiment.problem("bp"))
-    alphas, keep = experiment.alphas(), settings.get("keep", "all")
+    alphas, keep = problems.alphas(), settings.get("keep", "all")
     kept_positions(keep, alphas)  # before any folder is made
     path = output or Path(f"data/{config.stem if config else 'scan'}.h5")
     check_resumable(path)  # before worker processes start
     note(path)
+    say_beyond(experiment, {part.partition(".")[0] for name in varied for part in parts(name)})
     try:
         with _executor(workers, scheduler) as (executor, in_flight):
             result = scan(

@@ -8,7 +8,7 @@ import click
 from stdyn.command.group import cli
 from stdyn.command.options import TomlValue, experiment_options, force_option, output_options
 from stdyn.command.output import Output
-from stdyn.command.solving import Job, check_recorded, going_on
+from stdyn.command.solving import Job, check_recorded, going_on, say_beyond
 from stdyn.errors import InputError
 from stdyn.model.experiment import Experiment
 
@@ -43,6 +43,7 @@ def sizes_command(experiment: Experiment, sizes: object, output: Output) -> None
     for job in jobs.values():
         job.check()
     targets = output.targets(jobs, ["deviation"])
+    say_beyond(experiment)
     with going_on():
         results = [job.solved(targets[kind]) for kind, job in jobs.items()]
     files = [target.path for target in targets.values()]

@@ -1,6 +1,6 @@
 """One problem solved by one method into one file; what is there of it already is taken over."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,9 +89,9 @@ class Job:
         for name, value in wanted.items():
             if had[name] != value:
                 return f"another experiment is in it: {name} is {had[name]!r} there and {value!r} here"
-        different = self.problem.difference(there.problem)
+        different = _other_problem(there.problem, self.problem)
         if different is not None:
-            return f"another experiment is in it, with another {different.partition(':')[0]}"
+            return f"another experiment is in it{different}"
         N = self.problem.N
         alphas = np.unique(np.rint(self.alphas * N)) / N if self.simulated else self.alphas
         ends = (there.diverged_at, there.failed_at, there.attributes.get("interrupted"))
@@ -151,6 +151,29 @@ class Job:
         return simulate(problem, alphas, count, rng=of.rng(self.kind), normals=of.normals, progress=interactive())
 
 
+def _other_problem(there: "Problem", here: "Problem") -> str | None:
+    """In what a problem is another one, in words; None if it is the same."""
+    from stdyn.model.activations import Activation
+    from stdyn.model.shapes import Schedule
+    from stdyn.text import message
+    from stdyn.values import same
+
+    found = here.difference(there)
+    if found is None:
+        return None
+    if not same(there.tasks, here.tasks):  # which change T, and what M counts
+        return ", with other tasks"
+    sizes = [(each.start.K, each.start.M, each.outputs) for each in (there, here)]
+    if sizes[0] != sizes[1]:
+        return f": K, M and outputs are {sizes[0]} there and {sizes[1]} here"
+    name = found.partition(":")[0]
+    values = [getattr(each, name, None) for each in (there, here)]
+    if not all(isinstance(each, Schedule | Activation | int | float | str) for each in values):
+        return f", with another {name}"
+    words = [message(f"{each:g}" if type(each) is float else str(each), 100) for each in values]
+    return f": {name} is {words[0]} there and {words[1]} here" if words[0] != words[1] else f", with another {name}"
+
+
 def _kept(interrupted: Interrupted, target: Target, seconds: float) -> str:
     """Write what was recorded until it was interrupted, unless more is there already; where it is, in words."""
     found = interrupted.trajectory
@@ -173,6 +196,13 @@ def going_on() -> Iterator[None]:
         raise Stopped(f"{words}; the same command goes on") from None
 
 
+def say_beyond(experiment: Experiment, varied: Collection[str] = ()) -> None:
+    """Say of tasks and jumps that they are beyond the last alpha, as work starts; not of parameters that vary."""
+    for name, words in experiment.beyond().items():
+        if name not in varied:
+            click.echo(f"stdyn: {words}", err=True)
+
+
 def check_recorded(found: "Iterable[Trajectory]", files: Iterable[Path]) -> None:
     """Refuse to end as if all was well if nothing but the start could be recorded, of any."""
     if all(len(each.alphas) < 2 for each in found):
@@ -192,4 +222,5 @@ def solve_only_rule(kind: str, experiment: Experiment, path: Path, force: bool) 
     if target.complete:
         raise InputError(f"{path} exists, is complete and is not overwritten unless asked (--force)")
     target.reserve()
+    say_beyond(experiment)
     check_recorded([job.solved(target)], [path])

@@ -6,7 +6,7 @@ Nothing heavy is imported until a problem is made, so that `stdyn --help` answer
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
 from math import inf
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from stdyn.errors import InputError, SameRuleWarning, warn
 from stdyn.settings import parameter
@@ -55,7 +55,7 @@ class Experiment(Frozen):
     )
     eta: Any = parameter(
         None,
-        "Learning rate of the first layer. This and every rate may be a schedule instead,"
+        "Learning rate of the first layer, at least 0 as all rates. This and every rate may be a schedule instead,"
         " '{kind=\"hyperbolic\", value=1, scale=50}', of kind steps, linear, hyperbolic, power, exponential, cosine or"
         " pieces.  [0.5; with flow 1]",
         kind="rate",
@@ -71,7 +71,9 @@ class Experiment(Frozen):
     tasks: Any = parameter(
         None,
         "Tasks learned one after the other: '{similarity=0.5, similarity_v=1, at=[0, 60], heads=1}' of teachers that"
-        " are similar (M counts the units of all), or '{v_teacher=[[1, 0], [0, 1]], at=[0, 60]}' (and weights, order).",
+        " are similar (M counts the units of all; similarities are from -1/(tasks - 1) to 1), or"
+        " '{v_teacher=[[1, 0], [0, 1]], at=[0, 60]}' (and weights, order)."
+        "  [at = [0, 100], similarity_v = 1, heads = 1, v_teacher = 1]",
         kind="table",
     )
     batch: int = parameter(1, "Examples of a step, of whose changes the mean is taken; alpha counts steps / N.")
@@ -88,12 +90,18 @@ class Experiment(Frozen):
     T: Any = parameter(None, "T instead of the teacher's.")
     v: Any = parameter(None, "v at the start instead of random: a number for all units, or an array.")
     v_teacher: Any = parameter(1.0, "The teacher's second layer: a number for all units, or an array.")
-    b: Any = parameter(None, "Feedback weights (fa) instead of random ones: a number for all units, or an array.")
-    alpha_max: float = parameter(3000.0, "Last alpha (examples / N).")
+    b: Any = parameter(
+        None, "Feedback weights (fa, kp, mixed) instead of random ones: a number for all units, or an array."
+    )
+    alpha_max: float = parameter(3000.0, "Last alpha (steps / N; with flow the time).")
     alpha_min: float = parameter(
         _FIRST, "First alpha after 0 of a logarithmic grid; a tenth of alpha_max if that is not above the default."
     )
-    points: int = parameter(121, "Number of recorded alphas: multiples of 1/N, fewer where they are closer than that.")
+    points: int = parameter(
+        121,
+        "Number of recorded alphas: multiples of 1/N, fewer where they are closer than that, and besides where another"
+        " task begins or a rate jumps.",
+    )
     spacing: str = parameter("log", "Spacing of the recorded alphas: log or linear.")
     method: str = parameter(
         "both", "Simulate the network, the reduced process (the same law, without the N) or, in compare, both."
@@ -105,10 +113,14 @@ class Experiment(Frozen):
     ode_method: str = parameter("DOP853", "Method of scipy.integrate.solve_ivp.")
     rtol: float = parameter(1e-9, "Relative tolerance of the ODE solver; the absolute one is a hundredth of it.")
 
+    if TYPE_CHECKING:
+        not_given: ClassVar[tuple[str, ...]]  # rates at what is usual, which depends on flow; no field
+
     def __post_init__(self) -> None:
         super().__post_init__()
         usual = 1.0 if self.flow is True else 0.5
-        self._set(**{name: usual for name in ("eta", "eta_v") if getattr(self, name) is None})
+        not_given = tuple(name for name in ("eta", "eta_v") if getattr(self, name) is None)
+        self._set(not_given=not_given, **dict.fromkeys(not_given, usual))
         for name in _TABLES:
             if hasattr(type(getattr(self, name)), "description"):
                 self._set(**{name: _described(name, getattr(self, name))})
@@ -190,6 +202,10 @@ class Experiment(Frozen):
             found |= dict.fromkeys(("b", "b_scale"), ("rule",))
         if self.rule != "mixed":
             found["mixture"] = ("rule",)
+        if self.flow is True:
+            found["sigma"] = ("flow",)
+        if self.sphere is True:
+            found["decay"] = ("sphere",)
         for name in ("v", "b"):
             if getattr(self, name) is not None:
                 found[f"{name}_scale"] = (name,)
@@ -199,7 +215,7 @@ class Experiment(Frozen):
             found["teacher"] = ("T",)
         if self.tasks is not None:
             found |= dict.fromkeys(
-                ("T", "teacher", "v_teacher") if _is_similar(self.tasks) else ("v_teacher",), ("tasks",)
+                ("T", "teacher", "v_teacher") if is_similar(self.tasks) else ("v_teacher",), ("tasks",)
             )
         if self.spacing == "linear":
             found["alpha_min"] = ("spacing",)
@@ -219,13 +235,28 @@ class Experiment(Frozen):
         first, last = number("alpha_min", self.alpha_min, 1e-12), number("alpha_max", self.alpha_max)
         return last / 10 if self.spacing == "log" and first == _FIRST and last <= _FIRST else first
 
+    def beyond(self) -> dict[str, str]:
+        """What begins after alpha_max only, and so is never seen, in words by parameter."""
+        last = f"beyond alpha_max = {self.alpha_max:g}"
+        found = {}
+        for name, alphas in self.jumps().items():
+            later = [alpha for alpha in alphas if alpha > self.alpha_max]
+            if later and name == "tasks":
+                found[name] = f"tasks: from alpha = {later[0]:g} on another one is learned, {last}"
+            elif later:
+                found[name] = f"{name}: it changes at alpha = {later[0]:g}, {last}"
+        return found
+
     def check_given(self, names: Collection[str]) -> None:
         """Refuse an alpha_min that is among the names of what was given, and would be taken for the usual one."""
         if "alpha_min" in names and self.first_alpha != self.alpha_min:
             raise InputError(f"alpha_min must be below alpha_max = {self.alpha_max}, but is {self.alpha_min}")
 
     def alphas(self) -> "Array":
-        """The recorded alphas: 0 and multiples of 1/N, so that simulation and theory share them exactly."""
+        """The recorded alphas: 0 and multiples of 1/N, so that simulation and theory share them exactly.
+
+        Where another task begins or a rate jumps is among them: the first multiple there or beyond.
+        """
         import numpy as np
 
         from stdyn.checks import check_memory, integer, number
@@ -242,7 +273,29 @@ class Experiment(Frozen):
             if first >= last:
                 raise InputError(f"alpha_min must be below alpha_max = {last}, but is {first}")
             grid = np.concatenate([[0], np.geomspace(first, last, points - 1)])
-        return np.unique(np.rint(grid * N)) / N
+        steps = np.rint(grid * N)
+        jumps = np.array([alpha for found in self.jumps().values() for alpha in found if alpha <= last])
+        if jumps.size:
+            there = np.ceil(jumps * N * (1 - 1e-14))  # but for rounding
+            steps = np.append(steps, there[there <= steps[-1]])
+        return np.unique(steps) / N
+
+    def jumps(self) -> dict[str, tuple[float, ...]]:
+        """The alphas above 0 at which another task begins, and those at which a rate may jump, by parameter."""
+        from stdyn.checks import UNITS, integer
+        from stdyn.model import schedule
+        from stdyn.model.problem import RATES
+
+        found: dict[str, tuple[float, ...]] = {}
+        for name in (*RATES, "mixture") if self.rule == "mixed" else RATES:
+            value = getattr(self, name)
+            rate = schedule.rate(name, value) if isinstance(value, Mapping) else None
+            if isinstance(rate, schedule.Schedule) and rate.kind in ("steps", "pieces"):
+                found[name] = rate.breaks
+        if self.tasks is not None:
+            _, tasks = self._teacher(integer("M", self.M, 1, UNITS))
+            found["tasks"] = () if tasks is None else tasks.breaks
+        return found
 
     def rng(self, purpose: str) -> "np.random.Generator":
         """The generator that the runs of a method spawn their streams from, or that draws the samples of a scan.
@@ -290,7 +343,7 @@ class Experiment(Frozen):
         check_memory(f"outputs = {outputs}", 8.0 * (K + M) * outputs)
         T, tasks = self._teacher(M)
         v = self._drawn("v", self.v, K, self.v_scale)
-        v_teacher = self._drawn("v_teacher", 1.0 if _is_similar(self.tasks) else self.v_teacher, M, 1.0)
+        v_teacher = self._drawn("v_teacher", 1.0 if is_similar(self.tasks) else self.v_teacher, M, 1.0)
         if (self.R is None) != (self.Q is None):
             raise InputError("R and Q must be given together")
         if self.R is not None:
@@ -303,7 +356,12 @@ class Experiment(Frozen):
         if self.start == "prepared":
             return initial.prepared(K, M, self.q, self.r, T, v, v_teacher), tasks
         rng = np.random.default_rng(self._stream("start"))
-        return initial.random_weights(K, M, self.N, self.q, rng, T, v=v, v_teacher=v_teacher), tasks
+        try:
+            return initial.random_weights(K, M, self.N, self.q, rng, T, v=v, v_teacher=v_teacher), tasks
+        except InputError as error:
+            if not str(error).startswith("N must be at least the rank"):
+                raise
+            raise InputError(f'{error}: the random start is drawn at N (start = "prepared" needs none)') from None
 
     def _teacher(self, M: int) -> "tuple[Array, Tasks | None]":
         """T and the tasks; that of teachers that are similar is made with them."""
@@ -311,7 +369,7 @@ class Experiment(Frozen):
         from stdyn.model import initial
         from stdyn.model.tasks import Tasks, similar
 
-        if not _is_similar(self.tasks):
+        if not is_similar(self.tasks):
             T = initial.teacher_overlaps(M, self.teacher) if self.T is None else frozen_array("T", self.T, (2,))
             if T.shape != (M, M):
                 raise InputError(f"T must have shape (M, M) = ({M}, {M}), but has shape {T.shape}")
@@ -319,7 +377,7 @@ class Experiment(Frozen):
                 return T, None
         table = _checked_tasks(self.tasks)
         try:
-            if _is_similar(table):
+            if is_similar(table):
                 at = table.setdefault("at", [0.0, 100.0])
                 count = max(len(at), 1) if isinstance(at, Sequence) else 1
                 if M % count:
@@ -353,7 +411,7 @@ def _described(name: str, value: Any) -> Any:
         raise InputError(f"{name}: {error}") from None
 
 
-def _is_similar(tasks: Any) -> bool:
+def is_similar(tasks: Any) -> bool:
     """Whether a table of tasks says how similar they are, and so makes T and v_teacher."""
     return isinstance(tasks, Mapping) and any(key in tasks for key in ("similarity", "similarity_v", "heads"))
 
@@ -362,7 +420,12 @@ def _checked_tasks(tasks: Any) -> dict[str, Any]:
     """A table of tasks with the keys of one of its kinds."""
     if not isinstance(tasks, Mapping):
         raise InputError(f"tasks must be a table such as {{similarity = 0.5, at = [0, 60]}}, but is {shown(tasks)}")
-    keys, needed = (_OF_SIMILAR, "similarity") if _is_similar(tasks) else (_OF_TASKS, "v_teacher")
+    if not is_similar(tasks) and "v_teacher" not in tasks:
+        raise InputError(
+            f"tasks must be a table with similarity (and {', '.join(_OF_SIMILAR[1:])}) or with v_teacher (and"
+            f" {', '.join(_OF_TASKS[1:])}), but is {shown(dict(tasks))}"
+        )
+    keys, needed = (_OF_SIMILAR, "similarity") if is_similar(tasks) else (_OF_TASKS, "v_teacher")
     for key in tasks:
         if key not in keys:
             raise InputError(f"tasks must be a table with {', '.join(keys)}, but has {shown(key)}")

@@ -163,12 +163,15 @@ def of(description: Mapping[str, Any]) -> Schedule:
     if not isinstance(kind, str) or kind not in _KINDS:
         raise InputError(f"kind must be one of {', '.join(_KINDS)}, but is {shown(kind)}")
     rest = {name: value for name, value in description.items() if name != "kind"}
+    needed = [name for name in _KEYS[kind] if name not in _OPTIONAL]
+    further = [name for name in _KEYS[kind] if name in _OPTIONAL]
+    keys = f"the keys {', '.join(needed)}{' and may have ' * bool(further)}{', '.join(further)}"
     for name in rest:
         if name not in _KEYS[kind]:
-            raise InputError(f"kind = {kind!r} must have the keys {', '.join(_KEYS[kind])}, but has {shown(name)}")
-    for name in _KEYS[kind]:
-        if name not in rest and name not in _OPTIONAL:
-            raise InputError(f"kind = {kind!r} must have the keys {', '.join(_KEYS[kind])}, but has no {name!r}")
+            raise InputError(f"kind = {kind!r} must have {keys}, but has {shown(name)}")
+    for name in needed:
+        if name not in rest:
+            raise InputError(f"kind = {kind!r} must have {keys}, but has no {name!r}")
     return _KINDS[kind](**rest)
 
 
@@ -179,13 +182,14 @@ def rate(name: str, value: Any, most: float = LARGEST) -> float | Schedule:
     """A rate as it is used: a number of at least 0, or a Schedule; of a table or a function the one that it is."""
     if isinstance(value, Schedule):
         return _at_most(name, value, most)
-    try:
-        if isinstance(value, Mapping):
-            return _at_most(name, of(value), most)
-        if callable(value) and not isinstance(value, type):
-            return Function(value, most=most)
-    except InputError as error:
-        raise InputError(f"{name}: {error}") from None
+    if isinstance(value, Mapping):
+        try:
+            made = of(value)
+        except InputError as error:
+            raise InputError(f"{name}: {error}") from None
+        return _at_most(name, made, most)
+    if callable(value) and not isinstance(value, type):
+        return Function(value, most=most)
     return number(name, value, most=most)
 
 

@@ -92,10 +92,16 @@ class Tasks(Frozen):
     def _checked_order(self, at: Array, count: int) -> np.ndarray:
         if self.order is None:
             if len(at) != count:
-                raise InputError(f"at must have an alpha for each of the {count} tasks, but has {len(at)}")
+                raise InputError(
+                    f"at must have an alpha for each of the {count} tasks, but has {len(at)}; order, which task"
+                    " begins at each, is needed where one comes back"
+                )
             return np.arange(count)
         given = frozen_array("order", self.order, (1,))
-        order = np.array([integer(f"order[{j}]", each, 0, count - 1) for j, each in enumerate(given.tolist())])
+        try:
+            order = np.array([integer(f"order[{j}]", each, 0, count - 1) for j, each in enumerate(given.tolist())])
+        except InputError as error:
+            raise InputError(f"{error}: the {count} tasks are counted from 0") from None
         if order.shape != at.shape:
             raise InputError(f"order must name a task for each of the {len(at)} of at, but has {len(order)}")
         return order

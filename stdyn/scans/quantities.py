@@ -10,9 +10,10 @@ import numpy as np
 from stdyn.checks import Array, choice, integer, number
 from stdyn.errors import InputError
 from stdyn.model.activations import Activation
-from stdyn.model.experiment import Experiment
+from stdyn.model.experiment import Experiment, is_similar
 from stdyn.model.problem import LARGEST_RATE, RATES
 from stdyn.model.rules import WITH_FEEDBACK
+from stdyn.model.shapes import Schedule
 from stdyn.scans import tables
 from stdyn.settings import check_name
 from stdyn.text import shown
@@ -41,6 +42,7 @@ NUMBERS = {
 }
 ACTIVATIONS = ("activation", "activation_teacher")
 _ENTRY = re.compile(r"(R|Q|T|v|v_teacher|b)\[\s*(\d+)\s*(?:,\s*(\d+)\s*)?\]")
+_FURTHER = ", entries such as R[0,1] or v[0], and numbers in tables such as eta.scale, eta.at[1] or tasks.similarity"
 KEYS = ("from", "to", "number", "spacing")
 MOST = 10**7  # points: their coordinates alone take a minute to write
 
@@ -67,15 +69,19 @@ def check_quantity(experiment: Experiment, part: str, rules: Sequence[str]) -> N
     """Refuse a quantity that is none, or that would change nothing with these rules."""
     if part in ("K", "M", "outputs", "points", "alpha_max", "alpha_min", "spacing", "rtol"):
         raise InputError(f"{part} cannot vary: all points of a scan have the same shapes and alphas")
+    if part == "tasks":
+        raise InputError("tasks cannot vary as a whole, but numbers in them can, such as tasks.similarity")
     entry = entry_of(part)
     if tables.parse(part):
         tables.check_place(experiment, part)
     elif entry is None:
-        check_name(part, [*NUMBERS, *TEXTS], "vary: there is no quantity")
+        check_name(part, [*NUMBERS, *TEXTS], "vary: there is no quantity", _FURTHER)
     else:
         _check_entry(experiment, entry)
         if entry[1] == "v_teacher" and experiment.tasks is not None:
             raise InputError(f"{part} would change nothing, because tasks have v_teacher of their own")
+        if entry[1] == "T" and is_similar(experiment.tasks):
+            raise InputError(f"{part} cannot vary: T is that of tasks with a similarity, which can (tasks.similarity)")
     if part == "r" and experiment.start != "prepared":
         raise InputError(f'r is the overlap of start = "prepared" and cannot vary with {experiment.start!r}')
     if part in ("q", "r") and experiment.R is not None:
@@ -83,7 +89,12 @@ def check_quantity(experiment: Experiment, part: str, rules: Sequence[str]) -> N
     of_b = part in ("b_angle", "b_scale") or (entry is not None and entry[1] == "b")
     if of_b and not any(rule in WITH_FEEDBACK for rule in rules):
         raise InputError(f"{part} would change nothing: backpropagation has no feedback weights")
-    if part.partition(".")[0] == "mixture" and "mixed" not in rules:
+    field = part.partition(".")[0]
+    if experiment.flow and field in ("sigma", "batch"):
+        raise InputError(f"{part} would change nothing: flow = True has no {'noise' if field == 'sigma' else 'steps'}")
+    if experiment.sphere and field == "decay":
+        raise InputError(f"{part} would change nothing: sphere = True keeps the lengths of the student's vectors")
+    if field == "mixture" and "mixed" not in rules:
         raise InputError(f"{part} would change nothing: it is of rule mixed, but rule is {', '.join(rules)}")
 
 
@@ -95,6 +106,15 @@ def _check_entry(experiment: Experiment, entry: re.Match[str]) -> None:
     at = [int(i) for i in entry.groups()[1:] if i is not None]
     if len(at) != len(shape) or any(i >= n for i, n in zip(at, shape, strict=True)):
         raise InputError(f"{entry[0]} is no entry of {entry[1]}, which has shape {shape} and is counted from 0")
+
+
+def check_lengths(values: Mapping[str, Any]) -> None:
+    """Refuse quantities with which a vector of the student has no length, on the sphere."""
+    for name, given in values.items():
+        entry = entry_of(name)
+        is_length = entry is not None and entry[1] == "Q" and entry[2] == entry[3]
+        if (name in ("q", "Q_scale") or is_length) and min(given) <= 0:
+            raise InputError(f"{name} must be positive with sphere = True, but is {min(given):g}")
 
 
 def parts(name: str) -> list[str]:
@@ -137,6 +157,19 @@ def axis_values(name: str, values: object) -> np.ndarray:
     return np.array(checked, dtype=object if isinstance(checked[0], str) else None)
 
 
+def refuse_schedules(name: str, values: object) -> None:
+    """Refuse schedules among the values, or instead of them."""
+    of_rates = any(part in (*RATES, "mixture") for part in parts(name))
+    listed = values if isinstance(values, list | tuple) else [values]
+    if of_rates and any(
+        isinstance(each, Schedule) or (isinstance(each, Mapping) and "kind" in each) for each in listed
+    ):
+        raise InputError(
+            f"{name} must vary over numbers, but one value is a schedule; of a schedule that {name} has its numbers"
+            f" vary, such as {name}.scale"
+        )
+
+
 def spread(name: str, table: Mapping[str, Any], unit: Array) -> np.ndarray:
     """Numbers from 0 to 1 taken to those from table["from"] to table["to"]."""
     if any(key not in table for key in ("from", "to")):
@@ -168,6 +201,10 @@ def _value(name: str, value: Any) -> Any:
     """One value of a quantity, refused if the quantity cannot take it at any point."""
     for part in parts(name):
         if part in TEXTS:
+            if part == "rule" and value == "dfa":
+                raise InputError(
+                    f"rule must be one of {', '.join(RULES)}, but is 'dfa', which is fa (feedback alignment) here"
+                )
             if part == "rule":
                 choice(part, value, RULES)
             if part in ACTIVATIONS and not isinstance(value, str | Activation):

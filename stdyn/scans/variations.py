@@ -1,8 +1,10 @@
 """The points of a scan: an experiment in which some quantities vary, on a grid, by sampling, or both."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property, partial
+from itertools import product
 from math import prod
 from typing import Any, overload
 
@@ -22,12 +24,14 @@ from stdyn.scans.quantities import (
     MOST,
     axis_values,
     check_keys,
+    check_lengths,
     check_quantity,
     entry_of,
     is_sampled,
     of_activations,
     parts,
     plain,
+    refuse_schedules,
     spread,
 )
 from stdyn.settings import from_values
@@ -36,6 +40,7 @@ from stdyn.values import Frozen, frozen
 
 # Parameters that files of before do not name, nor do those of now where they are at their defaults.
 _SINCE = ("drift", "batch", "flow", "sphere")
+_MOST_MOVED = 10**4  # combinations of alphas at which tasks begin and rates jump
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,6 +115,7 @@ class Variations(Frozen, Sequence[Problem]):
         for name, values in self.vary.items():
             self._check_name(name)
             named += parts(name)
+            refuse_schedules(name, values)
             if isinstance(values, Mapping):
                 check_keys(name, values, KEYS)
             if not is_sampled(name, values):
@@ -195,6 +201,27 @@ class Variations(Frozen, Sequence[Problem]):
     def __iter__(self) -> Iterator[Problem]:
         return (self[index] for index in range(len(self)))
 
+    def alphas(self) -> Array:
+        """The recorded alphas of the experiment, with where tasks begin and rates jump at any point of the grid.
+
+        Where that is sampled, the samples do not add any.
+        """
+        named = {name: [tables.parse(part) for part in parts(name)] for name in self.axes}
+        moved = [name for name, places in named.items() if any(place and "at" in place[1] for place in places)]
+        if not moved:
+            return self.experiment.alphas()
+        if prod(len(self.axes[name]) for name in moved) > _MOST_MOVED:
+            raise InputError(
+                f"vary must give at most {_MOST_MOVED} different alphas of jumps, but {', '.join(moved)} make"
+                f" {prod(len(self.axes[name]) for name in moved)}"
+            )
+        found = [self.experiment.alphas()]
+        for values in product(*(self.axes[name] for name in moved)):
+            of_parts = {part: plain(each) for name, each in zip(moved, values, strict=True) for part in parts(name)}
+            with suppress(InputError):  # alphas that do not increase: such a point is refused by itself
+                found.append(tables.with_values(self.experiment, of_parts).alphas())
+        return np.unique(np.concatenate(found))
+
     @property
     def description(self) -> dict[str, Any]:
         """Everything that is needed to make these points again, of plain types; `from_description` does."""
@@ -253,6 +280,8 @@ class Variations(Frozen, Sequence[Problem]):
                 experiment.problem(rule)
         values = {part: each for name, each in (self.axes | self.samples).items() for part in parts(name)}
         places = {name: found for name in values if (found := tables.parse(name)) is not None}
+        if experiment.sphere:
+            check_lengths(values)
         starts = [(of, path[0]) for of, path in places.values()]
         for name, (of, path) in places.items():
             if of in values:

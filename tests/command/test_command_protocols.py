@@ -5,10 +5,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from bad_options import changed
 from command_helpers import RUNS, SMALL, assert_refused, contents
 
 import stdyn
 from stdyn import Experiment, InputError, load, schedule
+from stdyn.command.options import assignment
 from stdyn.settings import from_values, read_toml, to_toml
 
 ETA = '{kind="hyperbolic", value=1, scale=2}'
@@ -68,11 +70,32 @@ def test_compare_takes_protocols_and_recognises_its_files(run, tmp_path):
     code, out, _ = run(*command)
     assert code == 0
     assert out.count("is there already") >= 6
-    for option, name in (("--eta", "eta"), ("--tasks", "tasks")):
+    of_eta = ": eta is hyperbolic(value = 1, scale = 2) there and hyperbolic(value = 1, scale = 3) here"
+    for option, different in (("--eta", of_eta), ("--tasks", ", with other tasks")):
         other = {"--eta": ETA.replace("2", "3"), "--tasks": TASKS.replace("2", "3")}[option]
         there = [other if each in (ETA, TASKS) and command[n - 1] == option else each for n, each in enumerate(command)]
-        words = "another experiment is in it, with another " + name
+        words = "another experiment is in it" + different + "\n"
         assert_refused(run(*there), "exists and is not overwritten unless asked (--force)", words)
+
+
+def test_a_file_of_another_experiment_is_told_by_numbers_and_in_words(run):
+    """Tasks before what they make of T, sizes before shapes, numbers with both values, arrays by name."""
+    command = ("integrate", *SMALL, "--rule", "kp", "-o", "a.h5")
+    assert run(*command)[0] == 0
+    for given, words in (
+        (("--eta", "0.3"), ": eta is 0.5 there and 0.3 here"),
+        (
+            ("--decay", '{kind="steps", at=[0, 1], value=[1, 2]}'),
+            ": decay is 0 there and steps(at = [0, 1], value = [1, 2]) here",
+        ),
+        (("--tasks", "{similarity=0.5, at=[0, 2]}"), ", with other tasks"),
+        (("--K", "3"), ": K, M and outputs are (2, 2, 1) there and (3, 2, 1) here"),
+        (("--sphere",), ": sphere is False there and True here"),
+        (("--rule", "fa"), ": rule is kp there and fa here"),
+        (("--b", "2"), ", with another b"),
+        (("--activation", "relu"), ": activation is erf there and relu here"),
+    ):
+        assert_refused(run("integrate", *changed(command[1:], *given)), "another experiment is in it" + words + "\n")
 
 
 @pytest.mark.parametrize("rule", ["kp", "mixed"])
@@ -123,7 +146,7 @@ def test_flow_has_rates_of_1_unless_they_are_given(run, tmp_path):
 def test_a_written_configuration_has_every_table(run, tmp_path):
     """--write-config, read again, is the same experiment; so is any with a table in every place that takes one."""
     pieces = '{kind="pieces", at=[0, 1], value=[0.5, {kind="cosine", value=1, scale=3}]}'
-    options = (*PROTOCOL, "--decay", pieces, "--rule", "mixed", "--mixture", ETA, "--batch", "2", "--sphere")
+    options = (*PROTOCOL, "--decay-v", pieces, "--rule", "mixed", "--mixture", ETA, "--batch", "2", "--sphere")
     assert run("compare", *SMALL, *options, "--write-config", "c.toml") == (0, "wrote c.toml\n", "")
     there = tomllib.loads((tmp_path / "c.toml").read_text())
     assert there["tasks"] == {"similarity": 0.5, "at": [0, 2]}
@@ -131,8 +154,8 @@ def test_a_written_configuration_has_every_table(run, tmp_path):
     experiment = from_values(read_toml(tmp_path / "c.toml", Experiment), Experiment)
     assert run("compare", "--config", "c.toml", "--write-config", "d.toml")[0] == 0
     assert (tmp_path / "d.toml").read_text() == (tmp_path / "c.toml").read_text()
-    assert experiment.problem("mixed").decay == schedule.pieces([0, 1], [0.5, schedule.cosine(1, 3)])
-    of_both("fa", replace(experiment.problem("fa"), decay=0, batch=1))
+    assert experiment.problem("mixed").decay_v == schedule.pieces([0, 1], [0.5, schedule.cosine(1, 3)])
+    of_both("fa", replace(experiment.problem("fa"), decay_v=0, batch=1))
     given = Experiment(K=2, M=4, eta=schedule.power(1, 2, 0.5), tasks=stdyn.similar(2, 0.5)[1])  # not as tables
     (tmp_path / "e.toml").write_text(to_toml(given))
     again = from_values(read_toml(tmp_path / "e.toml", Experiment), Experiment)
@@ -190,3 +213,59 @@ def test_a_scan_varies_numbers_of_its_tables(run, tmp_path):
     again = run("scan", "s.toml", "--workers", "1", "--eta", ETA, "--vary", "tasks.at[1]={from=1, to=3, number=2}")
     assert again[0] == 0
     assert contents(tmp_path) == before
+
+
+def test_what_is_beyond_the_last_alpha_is_said(run):
+    """A line each, as work starts: tasks by their default of at, jumps of rates; not in scans where they vary."""
+    steps = '{kind="steps", at=[0, 1, 7], value=[0.3, 0.1, 0.2]}'
+    options = (*SMALL, "--tasks", "{similarity=0.5}", "--sigma", steps, "--decay", ETA)
+    of_tasks = "stdyn: tasks: from alpha = 100 on another one is learned, beyond alpha_max = 5\n"
+    of_sigma = "stdyn: sigma: it changes at alpha = 7, beyond alpha_max = 5\n"
+    code, _, err = run("integrate", *options)
+    assert code == 0
+    assert sorted(err.splitlines(keepends=True)) == sorted([of_tasks, of_sigma])
+    fa = ("--rule", "fa", "--workers", "1")
+    assert run("scan", *options, *fa, "--vary", "tasks.at[1]=[2, 200]", "-o", "a.h5")[2].endswith("counted from 0\n")
+    given = [each.replace("0.5}", "0.5, at=[0, 100]}") for each in options]
+    assert run("scan", *given, *fa, "--vary", "tasks.at[1]=[2, 200]", "-o", "a.h5")[::2] == (0, of_sigma)
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "values"),
+    [
+        ('"eta.scale"=[1, 10]', "eta.scale", [1, 10]),
+        ("'tasks.at[1]' = {from=1, to=3}", "tasks.at[1]", {"from": 1, "to": 3}),
+        ("eta=[{a=1}, {b=2}]", "eta", [{"a": 1}, {"b": 2}]),
+        ("eta=eta_v= [0.1]", "eta=eta_v", [0.1]),
+        ('rule=["fa", "k=p"]', "rule", ["fa", "k=p"]),
+        ("draw=each", "draw", "each"),
+    ],
+)
+def test_a_name_ends_where_its_values_begin(text, name, values):
+    """Tables in lists and quotes around names, as TOML has them."""
+    assert assignment(text) == (name, values)
+
+
+@pytest.mark.parametrize("flow", ["--flow", "--no-flow"])
+def test_a_written_configuration_does_not_say_rates_that_nobody_has_given(run, tmp_path, flow):
+    """What is usual depends on flow, which may be changed: eta_v = 0.25 stays, eta becomes 0.5 or 1."""
+    assert run("compare", *SMALL, flow, "--eta-v", "0.25", "--write-config", "c.toml")[0] == 0
+    written = tomllib.loads((tmp_path / "c.toml").read_text())
+    assert (written.get("eta"), written["eta_v"], written["flow"]) == (None, 0.25, flow == "--flow")
+    for given, eta in (("--flow", 1), ("--no-flow", 0.5)):
+        assert run("integrate", "--config", "c.toml", "--rule", "fa", given, "-o", "a.h5", "--force")[0] == 0
+        problem = load(tmp_path / "a.h5").problem
+        assert (problem.eta, problem.eta_v) == (eta, 0.25)
+
+
+def test_help_says_what_holds_of_protocols(run):
+    """alpha counts steps, b is of three rules; defaults and ranges."""
+    said = " ".join(run("integrate", "--help")[1].split())
+    for words in (
+        "Last alpha (steps / N; with flow the time).",
+        "Feedback weights (fa, kp, mixed) instead",
+        "at least 0 as all rates",
+        "similarities are from -1/(tasks - 1) to 1",
+        "[at = [0, 100], similarity_v = 1, heads = 1, v_teacher = 1]",
+    ):
+        assert words in said

@@ -236,3 +236,28 @@ def test_a_description_of_before_makes_its_points():
     assert made == Experiment(**experiment, q=0.3).problem("bp")
     assert isinstance(made, Problem)
     assert (made.drift, made.batch, made.tasks, made.flow, made.sphere) == (0, 1, None, False, False)
+
+
+def test_the_recorded_alphas_have_every_switch_and_jump():
+    """The first multiple of 1/N there or beyond, up to alpha_max, of whatever the grid is; in scans of every point."""
+    pieces = {"kind": "pieces", "at": [0, 1.51], "value": [0.1, {"kind": "steps", "at": [0, 1, 9], "value": [1, 2, 1]}]}
+    plain = Experiment(K=2, M=4, N=30, alpha_max=5, points=5)
+    grid = [0.0, 3 / 30, 11 / 30, 41 / 30, 5.0]  # of plain
+    assert plain.alphas().tolist() == pytest.approx(grid, abs=1e-15)
+    smooth = {"kind": "linear", "at": [0, 2.5], "value": [0, 1]}
+    assert replace(plain, eta=HYPERBOLIC, decay=smooth).alphas().tolist() == plain.alphas().tolist()
+    for changes, steps in (
+        ({"tasks": {"similarity": 0.25, "at": [0, 2.01]}}, [61]),  # 60.3
+        ({"tasks": {"similarity": 0.25, "at": [0, 2.1]}}, [63]),  # 2.1 * 30 is 63 but for rounding
+        ({"tasks": {"similarity": 0.25, "at": [0, 100]}}, []),
+        ({"sigma": STEPS}, [60, 120]),
+        ({"decay": pieces}, [46, 76]),  # 45.3, 75.3
+        ({"rule": "mixed", "mixture": STEPS}, [60, 120]),
+        ({"rule": "fa", "mixture": STEPS}, []),  # of no use
+    ):
+        expected = sorted({*plain.alphas().tolist(), *(step / 30 for step in steps)})
+        assert replace(plain, **changes).alphas().tolist() == expected
+        assert Variations(replace(plain, **changes), {"q": [1]}).alphas().tolist() == expected
+    of_scan = Variations(BASE, {"tasks.at[1]": [1, 3.01]})
+    expected = {*BASE.alphas().tolist(), 30 / 30, 91 / 30}
+    assert of_scan.alphas().tolist() == sorted(expected)
