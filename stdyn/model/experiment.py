@@ -255,7 +255,7 @@ class Experiment(Frozen):
     def alphas(self) -> "Array":
         """The recorded alphas: 0 and multiples of 1/N, so that simulation and theory share them exactly.
 
-        Where another task begins or a rate jumps is among them: the first multiple there or beyond.
+        Where another task begins or a rate jumps is among them: the multiple there, or those on both sides.
         """
         import numpy as np
 
@@ -276,7 +276,7 @@ class Experiment(Frozen):
         steps = np.rint(grid * N)
         jumps = np.array([alpha for found in self.jumps().values() for alpha in found if alpha <= last])
         if jumps.size:
-            there = np.ceil(jumps * N * (1 - 1e-14))  # but for rounding
+            there = np.append(np.floor(jumps * N * (1 + 1e-14)), np.ceil(jumps * N * (1 - 1e-14)))  # but for rounding
             steps = np.append(steps, there[there <= steps[-1]])
         return np.unique(steps) / N
 

@@ -239,7 +239,7 @@ def test_a_description_of_before_makes_its_points():
 
 
 def test_the_recorded_alphas_have_every_switch_and_jump():
-    """The first multiple of 1/N there or beyond, up to alpha_max, of whatever the grid is; in scans of every point."""
+    """The multiple of 1/N there, or those on both sides, up to alpha_max; in scans of every point."""
     pieces = {"kind": "pieces", "at": [0, 1.51], "value": [0.1, {"kind": "steps", "at": [0, 1, 9], "value": [1, 2, 1]}]}
     plain = Experiment(K=2, M=4, N=30, alpha_max=5, points=5)
     grid = [0.0, 3 / 30, 11 / 30, 41 / 30, 5.0]  # of plain
@@ -247,11 +247,11 @@ def test_the_recorded_alphas_have_every_switch_and_jump():
     smooth = {"kind": "linear", "at": [0, 2.5], "value": [0, 1]}
     assert replace(plain, eta=HYPERBOLIC, decay=smooth).alphas().tolist() == plain.alphas().tolist()
     for changes, steps in (
-        ({"tasks": {"similarity": 0.25, "at": [0, 2.01]}}, [61]),  # 60.3
+        ({"tasks": {"similarity": 0.25, "at": [0, 2.01]}}, [60, 61]),  # 60.3
         ({"tasks": {"similarity": 0.25, "at": [0, 2.1]}}, [63]),  # 2.1 * 30 is 63 but for rounding
         ({"tasks": {"similarity": 0.25, "at": [0, 100]}}, []),
         ({"sigma": STEPS}, [60, 120]),
-        ({"decay": pieces}, [46, 76]),  # 45.3, 75.3
+        ({"decay": pieces}, [45, 46, 75, 76]),  # 45.3, 75.3
         ({"rule": "mixed", "mixture": STEPS}, [60, 120]),
         ({"rule": "fa", "mixture": STEPS}, []),  # of no use
     ):
@@ -259,5 +259,5 @@ def test_the_recorded_alphas_have_every_switch_and_jump():
         assert replace(plain, **changes).alphas().tolist() == expected
         assert Variations(replace(plain, **changes), {"q": [1]}).alphas().tolist() == expected
     of_scan = Variations(BASE, {"tasks.at[1]": [1, 3.01]})
-    expected = {*BASE.alphas().tolist(), 30 / 30, 91 / 30}
+    expected = {*BASE.alphas().tolist(), 30 / 30, 90 / 30, 91 / 30}
     assert of_scan.alphas().tolist() == sorted(expected)
