@@ -24,7 +24,7 @@ RATES = {"eta": 0.5, "eta_v": 0.5}
             "mixture must be a number from 0 to 1 .* 1.00",
         ),
     ],
-    ids=str,
+    ids=["IndexError", "text", "TypeError", "NaN in pieces", "mixture"],
 )
 def test_a_function_that_gives_no_rate_is_named_with_the_alpha(changes, words):
     """Before any work starts, in theory and simulation."""
