@@ -99,7 +99,9 @@ class Tasks(Frozen):
             return np.arange(count)
         given = frozen_array("order", self.order, (1,))
         try:
-            order = np.array([integer(f"order[{j}]", each, 0, count - 1) for j, each in enumerate(given.tolist())])
+            order = np.array(
+                [integer(f"order[{j}]", each, 0, count - 1) for j, each in enumerate(map(_plain, given.tolist()))]
+            )
         except InputError as error:
             raise InputError(f"{error}: the {count} tasks are counted from 0") from None
         if order.shape != at.shape:
@@ -141,6 +143,11 @@ class Tasks(Frozen):
         """All of it as lists of numbers, as `Tasks(**description)` takes them."""
         names = ("v_teacher", "at", "weights", "order")
         return {name: getattr(self, name).tolist() for name in names}
+
+
+def _plain(number: float) -> float | int:
+    """An integer where it is one, as it was written."""
+    return int(number) if number.is_integer() else number
 
 
 def similar(
