@@ -116,8 +116,10 @@ class Protocol(Frozen):
         for j, each in enumerate(self.columns):
             if not isinstance(each, Remaining):
                 rows[:, j] = each(alphas) if isinstance(each, Schedule) else each
-        if isinstance(self.columns[OF_B], Remaining):
+        if isinstance(self.columns[OF_B], Remaining) and isinstance(self.columns[DECAY_V], Schedule):
             rows[:, OF_B] = np.cumprod(np.append(kept, 1 - rows[:-1, DECAY_V] / N))  # in the order of the steps
+        elif isinstance(self.columns[OF_B], Remaining):
+            rows[:, OF_B] = self.left(steps, N)
         wrong = np.argwhere(np.isnan(rows))
         if wrong.size:
             step, j = wrong[0]
@@ -130,13 +132,14 @@ class Protocol(Frozen):
     def left(self, steps: np.ndarray, N: int) -> Array:
         """What decay has left, after each of increasing numbers of steps of a run, of a weight that nothing else moves.
 
-        The product of 1 - decay_v / N in the order of the steps, some at a time.
+        The product of 1 - decay_v / N in the order of the steps, some at a time; a power, where that is constant.
         """
         found, decay, kept = np.ones(len(steps)), self.columns[DECAY_V], 1.0
+        if not isinstance(decay, Schedule):
+            return np.asarray((1 - decay / N) ** steps)
         for first in range(0, int(steps[-1]) if len(steps) else 0, _AT_ONCE):
             alphas = np.arange(first, min(first + _AT_ONCE, int(steps[-1]))) / N
-            factors = 1 - (decay(alphas) if isinstance(decay, Schedule) else np.full(len(alphas), decay)) / N
-            product = np.cumprod(np.append(kept, factors))
+            product = np.cumprod(np.append(kept, 1 - decay(alphas) / N))
             there = (steps > first) & (steps <= first + len(alphas))
             found[there] = product[steps[there] - first]
             kept = float(product[-1])
