@@ -16,6 +16,7 @@ from stdyn.errors import InputError
 from stdyn.files.journal import JournaledFile
 
 _STRUCTURE = 2**16  # bytes, at most, that HDF5 reads at a time of what is no array
+_SMALL = 2**21  # bytes of a file that is looked at as a whole, some milliseconds
 _COLLECTION = re.compile(rb"GCOL\x01\0\0\0(.{8})", re.DOTALL)
 _READS = 2**12  # that are kept in mind
 _COLLECTION_START = 16  # bytes of that
@@ -36,6 +37,7 @@ class GuardedFile(JournaledFile):
 
     def __init__(self, path: Path, writable: bool = False) -> None:
         self.watching = True  # not, while numbers are read
+        self._whole = False  # attributes of all of the file have been looked at
         self._sound: set[int] = set()  # addresses of collections
         self._tail = (0, b"")  # where the last read ended, and its last bytes
         self._read: list[tuple[int, int]] = []  # where attributes may be that were not looked at
@@ -56,7 +58,12 @@ class GuardedFile(JournaledFile):
         return count
 
     def check_attributes(self) -> None:
-        """Look at what HDF5 has read since the last time, before it is told to read a text or list in an attribute."""
+        """Look at what HDF5 has read since the last time, before it is told to read a text or list in an attribute.
+
+        The first time at the whole of a small file: HDF5 may have read of it what was not watched.
+        """
+        if not self._whole and self._size <= _SMALL:
+            self._read, self._whole = [(0, self._size)], True
         while self._read:
             self._read.sort()
             start, end = self._read.pop(0)

@@ -38,21 +38,22 @@ WRONG = {
 @pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_runs_scatter_around_what_is_predicted(name):
-    """2000 reduced runs at N = 200: means are at the ODEs and the bias, false alarm 1e-4 a case.
+    """1000 reduced runs at N = 200: means are at the ODEs and the bias, false alarm 1e-4 a case.
 
     Standard deviations are right to 5 s.e. and 3 %, what is beyond linear noise at this N. Seen: a switch 10 % too
     early, a wrong m, a slower decay, a slower mixture, three examples for four, no sphere, half the drift.
     """
     problem, alphas = Problem(START, N=200, **CASES[name]), np.array([0, 1, 3, 5, 7, 10.0])
-    found = fluctuations(problem, alphas)
-    runs = simulate_reduced(problem, alphas, 2000, rng=np.random.default_rng(1))
+    found = fluctuations(problem, alphas, points=2**10)
+    runs = simulate_reduced(problem, alphas, 1000, rng=np.random.default_rng(1))
     assert compare(runs, found, false_alarm=1e-4).agrees
-    for order in found.theory.names:
+    for order in (name for name in found.theory.names if hasattr(found.std, name)):
         predicted, seen = getattr(found.std, order)[1:], getattr(runs, order).std(axis=0)[1:]
         kept = predicted > 0  # all but the lengths on the sphere
-        np.testing.assert_allclose(seen[kept] / predicted[kept], 1, rtol=0, atol=5 / np.sqrt(4000) + 0.03)
+        np.testing.assert_allclose(seen[kept] / predicted[kept], 1, rtol=0, atol=5 / np.sqrt(2000) + 0.03)
         np.testing.assert_allclose(seen[~kept], 0, atol=1e-13)
-    assert not compare(runs, fluctuations(replace(problem, **WRONG[name]), alphas), false_alarm=1e-4).agrees
+    wrong = fluctuations(replace(problem, **WRONG[name]), alphas, points=2**10)
+    assert not compare(runs, wrong, false_alarm=1e-4).agrees
 
 
 def test_a_jump_is_gone_through_piece_by_piece():
