@@ -9,7 +9,7 @@ from scipy.stats import norm, qmc
 from stdyn.analysis.summary import flat_stretches
 from stdyn.checks import Array, check_rng, check_type, integer, number
 from stdyn.errors import InputError
-from stdyn.model.problem import RATES, Problem
+from stdyn.model.problem import SCHEDULED, Problem
 from stdyn.model.schedule import Schedule, text
 from stdyn.model.state import OrderParameters
 from stdyn.model.trajectory import Trajectory
@@ -100,7 +100,7 @@ def check_constant(problem: Problem, of: str) -> None:
     """Refuse a problem whose saddles move."""
     if problem.protocol.constant:
         return
-    found = [name for name in (*RATES, "mixture") if isinstance(getattr(problem, name), Schedule)]
+    found = [name for name in SCHEDULED if isinstance(getattr(problem, name), Schedule)]
     found += ["tasks"] if problem.tasks is not None and problem.tasks.breaks else []
     does = f"{found[0]} {'do' if found[0] == 'tasks' else 'does'}" if found else "b does, with decay_v"
     raise InputError(

@@ -6,7 +6,7 @@ from math import nextafter
 from matplotlib.axes import Axes
 
 from stdyn.figures import style
-from stdyn.model.problem import RATES, Problem
+from stdyn.model.problem import SCHEDULED, Problem
 from stdyn.model.schedule import Schedule
 from stdyn.model.trajectory import Trajectory
 
@@ -20,7 +20,7 @@ def jumps(problem: Problem, last: float) -> dict[str, list[float]]:
     Where a schedule bends it does not jump.
     """
     found = {"task": [] if problem.tasks is None else list(problem.tasks.breaks)}
-    for name in (*RATES, "mixture"):
+    for name in SCHEDULED:
         rate = getattr(problem, name)
         found[name] = [at for at in rate.breaks if _differs(rate, at)] if isinstance(rate, Schedule) else []
     within = {name: [at for at in alphas if 0 < at < last] for name, alphas in found.items()}

@@ -11,12 +11,11 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.colors import to_hex
 
-from stdyn.model.problem import RATES, Problem
+from stdyn.model.problem import SCHEDULED, Problem
 from stdyn.model.schedule import Schedule
 from stdyn.model.tasks import Tasks
 from stdyn.text import message, without_markup
 
-SCHEDULED = (*RATES, "mixture")  # rates that may be schedules
 _LONGEST = 24  # characters of a name in a figure
 _POINTS = 3  # of a schedule that are each written
 _RATE = 36  # characters of a schedule

@@ -156,10 +156,10 @@ class Experiment(Frozen):
 
     def problem(self, rule: str) -> "Problem":
         """The problem of one rule; the start is the same for both."""
-        from stdyn.model.problem import RATES, Problem
+        from stdyn.model.problem import RATES, SCHEDULED, Problem
         from stdyn.model.rules import WITH_FEEDBACK
 
-        for name in (*RATES, "mixture"):
+        for name in SCHEDULED:
             if callable(getattr(self, name)):
                 raise InputError(
                     f"{name} must be a number or a schedule with a name, which a file can hold, but is"
@@ -284,10 +284,10 @@ class Experiment(Frozen):
         """The alphas above 0 at which another task begins, and those at which a rate may jump, by parameter."""
         from stdyn.checks import UNITS, integer
         from stdyn.model import schedule
-        from stdyn.model.problem import RATES
+        from stdyn.model.problem import RATES, SCHEDULED
 
         found: dict[str, tuple[float, ...]] = {}
-        for name in (*RATES, "mixture") if self.rule == "mixed" else RATES:
+        for name in SCHEDULED if self.rule == "mixed" else RATES:
             value = getattr(self, name)
             rate = schedule.rate(name, value) if isinstance(value, Mapping) else None
             if isinstance(rate, schedule.Schedule) and rate.kind in ("steps", "pieces"):

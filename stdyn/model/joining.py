@@ -10,10 +10,9 @@ import numpy as np
 from stdyn.checks import Array
 from stdyn.errors import InputError
 from stdyn.model.activations import Activation
-from stdyn.model.problem import Problem
+from stdyn.model.problem import SCHEDULED, Problem
 from stdyn.model.schedule import Schedule, pieces, steps
 from stdyn.model.tasks import Tasks
-from stdyn.model.trajectoryvariables import RATES_OF_PROBLEM
 from stdyn.text import shown
 from stdyn.values import same
 
@@ -29,13 +28,10 @@ Rate = float | Schedule
 def problem_at(trajectory: Trajectory, position: int, run: int | None) -> Problem:
     """What goes on from alphas[position]."""
     problem, start = trajectory.problem, trajectory.at(position, run)
-    alpha = float(trajectory.alphas[position])
-    changes: dict[str, Any] = {name: _shifted(getattr(problem, name), alpha) for name in RATES_OF_PROBLEM}
-    if problem.rule == "kp":
-        changes["b"] = trajectory.b[(position,) if run is None else (run, position)]
-    if problem.tasks is not None:
-        changes["tasks"] = problem.tasks.shifted(alpha)
-    return replace(problem, start=start, **changes)
+    rest = problem.started(start, float(trajectory.alphas[position]))
+    if problem.rule == "kp":  # of a run that of its steps
+        rest = replace(rest, b=trajectory.b[(position,) if run is None else (run, position)])
+    return rest
 
 
 def _shifted(rate: Any, by: float) -> Any:
@@ -149,9 +145,7 @@ def _whole(first: Problem, other: Problem, end: float) -> Problem:
     """The problem of both, which starts as the first one; the same one, if the other is what remains of it."""
     if end == 0:
         return other
-    rates: dict[str, Any] = {
-        name: _one_rate(getattr(first, name), getattr(other, name), end) for name in RATES_OF_PROBLEM
-    }
+    rates: dict[str, Any] = {name: _one_rate(getattr(first, name), getattr(other, name), end) for name in SCHEDULED}
     return replace(first, tasks=_one_list(first, other, end), **rates)
 
 

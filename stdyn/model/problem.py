@@ -22,6 +22,10 @@ from stdyn.text import shown
 from stdyn.values import Frozen, same
 
 LARGEST_RATE = 1e30  # its square is far from an overflow
+SCHEDULED = (*RATES, "mixture")  # what may change with alpha: each a number or a schedule
+OPTIONAL: dict[str, Any] = {
+    "drift": 0.0, "mixture": None, "batch": 1, "flow": False, "sphere": False, "tasks": None
+}  # fmt: skip  # parameters that a file has only if they are not these
 
 
 def _outside() -> int:
@@ -259,12 +263,19 @@ class Problem(Frozen):
             of_law,
         )
 
+    @property
+    def needs_protocols(self) -> bool:
+        """Whether versions that know constant rates, "bp" and "fa" and N >= K + M alone must not read it in a file."""
+        special = any(getattr(self, name) != usual for name, usual in OPTIONAL.items())
+        few = self.N < self.start.K + self.start.M
+        return special or few or not self.protocol.constant or self.rule not in ("bp", "fa")
+
     def started(self, start: OrderParameters, alpha: float = 0.0) -> "Problem":
         """The problem that goes on from a state at an alpha: with what is left of its schedules and tasks.
 
         b of rule "kp" is what it is there: b - v has changed by decay alone.
         """
-        rates = {name: getattr(self, name) for name in (*RATES, "mixture")}
+        rates = {name: getattr(self, name) for name in SCHEDULED}
         changes: dict[str, Any] = {
             name: value.shifted(alpha) for name, value in rates.items() if isinstance(value, Schedule) and alpha
         }

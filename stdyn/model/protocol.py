@@ -74,13 +74,6 @@ class Protocol(Frozen):
             for (begin, end), (here, there) in zip(pairwise(ends), pairwise(groups), strict=True)
         ]
 
-    @property
-    def settled(self) -> float:
-        """The alpha from which on nothing changes; infinity if there is none."""
-        ends = [0.0, *(schedule.settled for _, schedule in self.schedules)]
-        ends += self.tasks.breaks[-1:] if self.tasks is not None else []
-        return max(ends)
-
     def task(self, alpha: float) -> tuple[Array, Array]:
         """v_teacher (M, O) and m (O,) of the task that is learned at alpha."""
         which = 0 if self.tasks is None else self.tasks.task_at(alpha)

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from stdyn.checks import Array, check_memory, frozen_array, integer, number
 from stdyn.errors import InputError
-from stdyn.model.shapes import SHOWN
+from stdyn.model.shapes import SHOWN, begins_of
 from stdyn.values import Frozen, frozen
 
 _LARGEST = 1e30  # of alphas and weights
@@ -64,14 +64,7 @@ class Tasks(Frozen):
     def __post_init__(self) -> None:
         v_teacher = frozen_array("v_teacher", self.v_teacher, (2, 3))
         count = len(v_teacher)
-        at = frozen_array("at", [0.0] if self.at is None and count == 1 else [] if self.at is None else self.at, (1,))
-        if at[0] != 0:
-            raise InputError(f"at must begin with 0, where the first task does, but begins with {at[0]:g}")
-        wrong = np.flatnonzero(np.diff(at) <= 0)
-        if wrong.size:
-            j = int(wrong[0])
-            raise InputError(f"at must increase strictly, but at[{j}] = {at[j]:g} is followed by {at[j + 1]:g}")
-        number("at[-1]", at[-1], most=_LARGEST)
+        at = begins_of([0.0] if self.at is None and count == 1 else [] if self.at is None else self.at)
         order = self._checked_order(at, count)
         outputs = v_teacher.shape[2] if v_teacher.ndim == 3 else 1
         weights = np.ones((count, outputs)) if self.weights is None else frozen_array("weights", self.weights, (2,))

@@ -9,9 +9,8 @@ import numpy as np
 from stdyn.errors import InputError
 from stdyn.files.format import PROTOCOLS, Variables
 from stdyn.files.schema import refusing
-from stdyn.kernels.parameters import RATES
 from stdyn.model.activations import known
-from stdyn.model.problem import Problem
+from stdyn.model.problem import OPTIONAL, SCHEDULED, Problem
 from stdyn.model.schedule import Schedule, described, rate, text
 from stdyn.model.state import OrderParameters
 from stdyn.model.tasks import Tasks
@@ -19,9 +18,6 @@ from stdyn.model.tasks import Tasks
 Trajectory = Any  # the class, which stands on this module
 
 AnyPath = str | os.PathLike[str]
-
-RATES_OF_PROBLEM = (*RATES, "mixture")  # every number of a problem that may change with alpha
-_DEFAULTS: dict[str, Any] = {"drift": 0.0, "mixture": None, "batch": 1, "flow": False, "sphere": False}
 
 
 def variables(trajectory: Trajectory) -> Variables:
@@ -103,15 +99,15 @@ def activation_variables(problem: Problem) -> Variables:
 def attributes(trajectory: Trajectory) -> dict[str, Any]:
     """The problem's scalars, the method and where it comes from; of a Python function its name."""
     problem = trajectory.problem
-    found = {name: getattr(problem, name) for name in ("N", "rule", *RATES_OF_PROBLEM, "batch", "flow", "sphere")}
-    found = {name: value for name, value in found.items() if name not in _DEFAULTS or value != _DEFAULTS[name]}
+    found = {name: getattr(problem, name) for name in ("N", "rule", *SCHEDULED, "batch", "flow", "sphere")}
+    found = {name: value for name, value in found.items() if name not in OPTIONAL or value != OPTIONAL[name]}
     found = {name: _as_attribute(value) for name, value in found.items()}
     found["activation"] = str(problem.activation)
     if problem.activation_teacher is not None:
         found["activation_teacher"] = str(problem.activation_teacher)
     if problem.by_quadrature:
         found["quadrature"] = problem.quadrature
-    if needs_protocols(problem):
+    if problem.needs_protocols:
         found["format_version"] = PROTOCOLS
     return found | {"method": trajectory.method} | trajectory.attributes
 
@@ -123,20 +119,9 @@ def _as_attribute(value: Any) -> Any:
     return json.dumps(described(value)) if value.named else text(value)
 
 
-def needs_protocols(problem: Problem) -> bool:
-    """Whether versions that know constant rates, one task, "bp" and "fa" alone must not read it."""
-    special = any(getattr(problem, name) != default for name, default in _DEFAULTS.items())
-    return (
-        special
-        or not problem.protocol.constant
-        or problem.rule == "kp"
-        or problem.N < problem.start.K + problem.start.M
-    )
-
-
 def check_writable(problem: Problem) -> None:
     """Refuse rates that no file can hold."""
-    for name in RATES_OF_PROBLEM:
+    for name in SCHEDULED:
         value = getattr(problem, name)
         if isinstance(value, Schedule) and not value.named:
             raise InputError(
@@ -150,7 +135,7 @@ def problem_of(path: AnyPath, arrays: dict[str, np.ndarray], said: dict[str, Any
     with refusing(path):
         start = OrderParameters(*(arrays[name] for name in ("R_start", "Q_start", "T", "v_start", "v_teacher")))
         given: dict[str, Any] = {name: said.pop(name) for name in ("N", "rule", "batch", "quadrature") if name in said}
-        given |= {name: _rate_of(name, said.pop(name)) for name in RATES_OF_PROBLEM if name in said}
+        given |= {name: _rate_of(name, said.pop(name)) for name in SCHEDULED if name in said}
         given |= {name: bool(said.pop(name)) for name in ("flow", "sphere") if name in said}
         for name in ("activation", "activation_teacher"):
             if name in said:

@@ -11,17 +11,12 @@ from stdyn.checks import Array
 from stdyn.errors import InputError
 from stdyn.files.format import Variables
 from stdyn.model.activations import known
-from stdyn.model.problem import RATES, Problem
+from stdyn.model.problem import OPTIONAL, RATES, SCHEDULED, Problem
 from stdyn.model.schedule import Schedule
 from stdyn.model.state import OrderParameters
 from stdyn.model.tasks import Tasks
 from stdyn.scans.quantities import plain
 
-# Parameters that a file has only if they are not at these values in all of its problems.
-OPTIONAL: dict[str, Any] = {
-    "drift": 0.0, "mixture": None, "batch": 1, "flow": False, "sphere": False, "tasks": None
-}  # fmt: skip
-SCHEDULED = (*RATES, "mixture")  # each a number or a schedule
 SCALARS = (
     "N", "activation", "activation_teacher", "rule", "quadrature", *(name for name in RATES if name not in OPTIONAL)
 )  # fmt: skip
@@ -88,13 +83,6 @@ def _column(name: str, values: list[Any]) -> np.ndarray:
     if name == "tasks" or (name in SCHEDULED and any(isinstance(each, str) for each in values)):
         return np.array([each if isinstance(each, str) else json.dumps(each) for each in values], dtype=object)
     return np.array([np.nan if each is None else int(each) if isinstance(each, bool) else each for each in values])
-
-
-def needs_protocols(problem: Problem) -> bool:
-    """Whether versions of before schedules, tasks and further rules cannot know this problem."""
-    scheduled = any(isinstance(getattr(problem, name), Schedule) for name in RATES)
-    special = any(getattr(problem, name) != usual for name, usual in OPTIONAL.items())
-    return scheduled or special or problem.rule not in ("fa", "bp")
 
 
 def stored_names(there: Collection[str], coordinates: Collection[str]) -> list[str]:

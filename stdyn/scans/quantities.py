@@ -11,7 +11,7 @@ from stdyn.checks import Array, choice, integer, number
 from stdyn.errors import InputError
 from stdyn.model.activations import Activation
 from stdyn.model.experiment import Experiment, is_similar
-from stdyn.model.problem import LARGEST_RATE, RATES
+from stdyn.model.problem import LARGEST_RATE, RATES, SCHEDULED
 from stdyn.model.rules import WITH_FEEDBACK
 from stdyn.model.shapes import Schedule
 from stdyn.scans import tables
@@ -159,7 +159,7 @@ def axis_values(name: str, values: object) -> np.ndarray:
 
 def refuse_schedules(name: str, values: object) -> None:
     """Refuse schedules among the values, or instead of them."""
-    of_rates = any(part in (*RATES, "mixture") for part in parts(name))
+    of_rates = any(part in SCHEDULED for part in parts(name))
     listed = values if isinstance(values, list | tuple) else [values]
     if of_rates and any(
         isinstance(each, Schedule) or (isinstance(each, Mapping) and "kind" in each) for each in listed

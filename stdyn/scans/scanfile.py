@@ -29,7 +29,6 @@ from stdyn.model.trajectoryfile import check_states
 from stdyn.scans.parameters import (
     OPTIONAL,
     SCALARS,
-    needs_protocols,
     problem_of,
     sizes,
     stored,
@@ -89,7 +88,7 @@ def create(
     named = _coordinates(problems, coordinates, by_number, taken)
     others |= {name: (("point",), values, NUMBERS.get(name, name)) for name, values in named.items()} | by_number
     attributes = {"kind": "scan", "coordinates": " ".join(named), **provenance()}
-    if problems.needs_protocols if isinstance(problems, Variations) else any(map(needs_protocols, problems)):
+    if problems.needs_protocols if isinstance(problems, Variations) else any(each.needs_protocols for each in problems):
         attributes["format_version"] = PROTOCOLS
     with writing(path, "scan") if exists(path) else nullcontext():  # so that nobody else is
         create_table(path, len(problems), columns, others, attributes, overwrite)

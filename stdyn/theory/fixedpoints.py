@@ -18,7 +18,7 @@ from stdyn.checks import Array, check_rng, check_type, integer, number
 from stdyn.errors import InputError, NothingFoundWarning, warn
 from stdyn.model import averages
 from stdyn.model.initial import root
-from stdyn.model.problem import RATES, Problem
+from stdyn.model.problem import SCHEDULED, Problem
 from stdyn.model.schedule import Schedule
 from stdyn.model.state import OrderParameters
 from stdyn.stopping import stoppable
@@ -204,7 +204,7 @@ def autonomous(problem: Problem, of: str) -> Problem:
     changes: dict[str, Any] = {}
     if problem.protocol.constant:
         return problem
-    rates = {name: getattr(problem, name) for name in (*RATES, "mixture")}
+    rates = {name: getattr(problem, name) for name in SCHEDULED}
     for name, each in rates.items():
         if isinstance(each, Schedule):
             if not np.isfinite(each.settled):

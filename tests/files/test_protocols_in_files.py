@@ -7,13 +7,14 @@ import h5py
 import numpy as np
 import pytest
 import xarray
-from conftest import random_problem
+from conftest import random_overlaps, random_problem
 from protocols import ALPHAS, PROBLEMS
 
 from stdyn import (
     DivergenceWarning,
     InputError,
     Problem,
+    Tasks,
     fluctuations,
     integrate,
     load,
@@ -86,6 +87,14 @@ def test_what_needs_nothing_of_it_is_in_format_1(tmp_path):
         }  # fmt: skip
         assert type(file.attrs["eta"]) is np.float64
     assert theory.to_xarray().attrs["format_version"] == 1
+
+
+def test_one_task_with_weights_is_in_format_2(tmp_path):
+    """Nothing changes with alpha, but a version that knows no weights would give another eps_g."""
+    problem = Problem(random_overlaps(2, 2, 2), eta=0.5, eta_v=0.5, tasks=Tasks(np.ones((1, 2, 2)), weights=[[1, 0.5]]))
+    theory = integrate(problem, [0, 1.0])
+    assert theory.to_xarray().attrs["format_version"] == 2
+    assert load(theory.save(tmp_path / "a.h5")) == theory
 
 
 def test_runs_that_diverged_come_back(tmp_path):

@@ -13,7 +13,7 @@ from conftest import random_problem
 import stdyn
 from stdyn import Experiment, InputError, Problem, ScanInterrupted, Variations, integrate, open_scan, scan, schedule
 from stdyn.analysis.summary import summarise
-from stdyn.scans.parameters import needs_protocols, problem_of, stored
+from stdyn.scans.parameters import problem_of, stored
 
 HYPERBOLIC = {"kind": "hyperbolic", "value": 1, "scale": 10}
 STEPS = {"kind": "steps", "at": [0, 2, 4], "value": [0.5, 0.2, 0.1]}
@@ -154,7 +154,7 @@ def test_a_problem_alone_is_stored_and_comes_back():
     for problem in every_kind():
         variables = stored([problem])
         assert problem_of({name: values[0] for name, (_, values, _) in variables.items()}).difference(problem) is None
-        sizes.add((len(variables), needs_protocols(problem)))
+        sizes.add((len(variables), problem.needs_protocols))
     least = min(size for size, _ in sizes)
     assert (least, False) in sizes
     assert all(new for size, new in sizes if size > least)
