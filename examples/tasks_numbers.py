@@ -52,6 +52,16 @@ def one_draw(folder):
     stdyn.plot.figures(middle)["generalization"].savefig(folder / "tasks_generalization.png")
 
 
+def five_draws():
+    """How near runs of BP are to the theory, draw by draw, where they are furthest: what seed 2 was chosen by."""
+    print("\nBP, similarity_v = 0, similarity = 0.25, forgetting of task 1 by the seed of the draw, theory and runs")
+    for seed in range(1, 6):
+        given = problem("bp", 0.25, 0.0, seed)
+        theory = stdyn.integrate(given, ALPHAS)
+        runs = stdyn.simulate_reduced(given, ALPHAS, runs=RUNS, rng=np.random.default_rng(2)).forgetting[:, 0]
+        print(f"  seed {seed}: {theory.forgetting[0]:.3f}, runs {runs.mean():.3f} ± {runs.std():.3f}")
+
+
 def many_draws():
     """Forgetting over draws of start and feedback weights, and at how many FA forgets more than BP."""
     ends = np.array([0.0, TURN, 2 * TURN])
@@ -80,6 +90,7 @@ def main(folder="figures"):
     """Draw and print."""
     warnings.simplefilter("ignore")
     one_draw(Path(folder))
+    five_draws()
     many_draws()
 
 
