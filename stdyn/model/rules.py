@@ -13,8 +13,8 @@ from stdyn.model.shapes import Remaining, Schedule
 from stdyn.text import shown
 
 NAMES = {
-    "bp": "backpropagation",
     "fa": "feedback alignment",
+    "bp": "backpropagation",
     "kp": "Kolen-Pollack",
     "mixed": "a mixture of backpropagation and feedback alignment",
 }

@@ -12,13 +12,12 @@ from stdyn.errors import InputError
 from stdyn.model.activations import Activation
 from stdyn.model.experiment import Experiment, is_similar
 from stdyn.model.problem import LARGEST_RATE, RATES, SCHEDULED
-from stdyn.model.rules import WITH_FEEDBACK
+from stdyn.model.rules import NAMES, WITH_FEEDBACK
 from stdyn.model.shapes import Schedule
 from stdyn.scans import tables
 from stdyn.settings import check_name
 from stdyn.text import shown
 
-RULES = ("fa", "bp", "kp", "mixed")
 INTEGERS = ("N", "batch", "draw")
 TEXTS = ("rule", "activation", "activation_teacher")
 NUMBERS = {
@@ -203,10 +202,10 @@ def _value(name: str, value: Any) -> Any:
         if part in TEXTS:
             if part == "rule" and value == "dfa":
                 raise InputError(
-                    f"rule must be one of {', '.join(RULES)}, but is 'dfa', which is fa (feedback alignment) here"
+                    f"rule must be one of {', '.join(NAMES)}, but is 'dfa', which is fa (feedback alignment) here"
                 )
             if part == "rule":
-                choice(part, value, RULES)
+                choice(part, value, tuple(NAMES))
             if part in ACTIVATIONS and not isinstance(value, str | Activation):
                 raise InputError(f"{part} must be a name or a stdyn.Activation, but is {shown(value)}")
         elif part in INTEGERS:

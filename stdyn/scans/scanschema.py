@@ -27,9 +27,10 @@ from stdyn.files.schema import (
 )
 from stdyn.files.table import Table
 from stdyn.model.experiment import Experiment
+from stdyn.model.rules import NAMES
 from stdyn.model.trajectoryfile import state_axes
 from stdyn.scans.parameters import SCHEDULED, stored_names
-from stdyn.scans.quantities import RULES, axis_values, is_sampled
+from stdyn.scans.quantities import axis_values, is_sampled
 from stdyn.text import shown
 
 KEEP = ("all", "curves", "summary")
@@ -155,7 +156,7 @@ def summary_columns(there: Collection[str]) -> dict[str, str]:
 def _of_problem(name: str, text: bool) -> Expected:
     """A parameter of every problem of a list; a rate may be the `text` of a schedule."""
     if name in ("rule", "activation", "activation_teacher"):
-        return Expected("text", ("point",), choices=RULES if name == "rule" else ())
+        return Expected("text", ("point",), choices=tuple(NAMES) if name == "rule" else ())
     if name == "tasks" or (name in SCHEDULED and text):
         return Expected("text", ("point",))
     if name in ("N", "quadrature", "batch"):
