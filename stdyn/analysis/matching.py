@@ -28,20 +28,22 @@ def match_teachers(runs: Trajectory, theory: Trajectory) -> Trajectory:
     check_sides(runs, theory)
     if not len(theory.alphas):
         return runs
-    R = np.array(runs.R)
+    R, R_group = np.array(runs.R), None if runs.R_group is None else np.array(runs.R_group)
     common = np.searchsorted(runs.alphas, theory.alphas[-1] + 0.5 / runs.problem.N, side="right") - 1
     last, start = max(0, int(common)), runs.problem.start
     in_theory = nearest(theory.alphas, runs.alphas[last : last + 1])[0]
     tasks = runs.problem.tasks
     v_teacher = start.v_teacher if tasks is None else np.moveaxis(tasks.v_teacher, 0, -1)  # of all tasks
-    for units in alike(start.T, v_teacher):
+    for units in alike(start.T, v_teacher, start.T_group):
         if len(units) == 1:
             continue
         wanted = theory.R[in_theory][:, units]
         if np.ptp(wanted, axis=1).max() < _SPECIALISED * np.abs(wanted).max():
             continue
-        for mine in R:
+        for run, mine in enumerate(R):
             there = np.nan_to_num(mine[last][:, units])
             order = linear_sum_assignment(np.sum((there[:, None, :] - wanted[:, :, None]) ** 2, axis=0))[1]
             mine[..., units] = mine[..., np.array(units)[order]]
-    return replace(runs, R=R, eps_g_read=runs.eps_g)  # which does not change
+            if R_group is not None:
+                R_group[run][..., units] = R_group[run][..., np.array(units)[order]]
+    return replace(runs, R=R, R_group=R_group, eps_g_read=runs.eps_g)  # which does not change

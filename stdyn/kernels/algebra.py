@@ -20,6 +20,16 @@ def overlaps(A, B):
 
 
 @compiled
+def transposed(A):
+    """A^T, its rows one after the other: `overlaps` runs along them."""
+    turned = np.empty((A.shape[1], A.shape[0]))
+    for i in range(A.shape[0]):
+        for j in range(A.shape[1]):
+            turned[j, i] = A[i, j]
+    return turned
+
+
+@compiled
 def minus(A, B):
     """A - B"""
     difference = np.empty(B.shape)

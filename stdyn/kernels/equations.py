@@ -1,10 +1,14 @@
-"""The ODEs (docs/theory.md, section 3), in the order parameters and in the coordinates in which they are solved."""
+"""The ODEs (docs/theory.md, section 3), in the order parameters and in the coordinates in which they are solved.
+
+Those of inputs with a spectrum are in kernels/groups.py.
+"""
 
 import numpy as np
 
 from stdyn.kernels.algebra import covariance, output_weights, overlaps
 from stdyn.kernels.averages import averages
 from stdyn.kernels.compile import compiled
+from stdyn.kernels.groups import drift_by_group, right_hand_side_by_group
 from stdyn.kernels.parameters import backward, named
 from stdyn.kernels.state import pack, unpack
 
@@ -13,7 +17,8 @@ from stdyn.kernels.state import pack, unpack
 def _changes(p, R, Q, v):
     """dR/dalpha (K, M), the upper triangle of dQ/dalpha (K, K), and dv/dalpha (K, O)."""
     (K, M), O = R.shape, v.shape[1]
-    G, H, h = averages(p, covariance(R, Q, p.T), output_weights(v, p.v_teacher), backward(p, v))
+    C = covariance(R, Q, p.T)
+    G, H, h = averages(p, C, C, output_weights(v, p.v_teacher), backward(p, v))
     dR, dQ, dv = np.empty((K, M)), np.empty((K, K)), np.empty((K, O))
     for i in range(K):
         for n in range(M):
@@ -46,6 +51,8 @@ def _keep_norms(R, Q, dR, dQ):
 def right_hand_side(y, parameters):
     """dy/dalpha of the packed state y = (R, Q, v)."""
     p = named(parameters)
+    if p.groups.shape[1] > 0:
+        return right_hand_side_by_group(p, y)
     (K, O), M = p.b.shape, p.T.shape[0]
     R, Q, v = unpack(y, K, M, O)
     dR, dQ, dv = _changes(p, R, Q, v)
@@ -60,6 +67,8 @@ def drift(w, parameters):
     learning it is as small as eps_g, where in Q it is the difference of numbers of order 1.
     """
     p = named(parameters)
+    if p.groups.shape[1] > 0:
+        return drift_by_group(p, w)
     (K, O), M = p.b.shape, p.T.shape[0]
     R, Q, v = unpack(w, K, M, O)
     along = overlaps(R, p.T_inverse)

@@ -10,6 +10,7 @@ from stdyn.kernels.averages import analytic, averages
 from stdyn.kernels.compile import compiled
 from stdyn.kernels.deltas import errors
 from stdyn.kernels.equations import drift
+from stdyn.kernels.groups import VARIANCE, across_by_group, place_q
 from stdyn.kernels.parameters import backward, named
 from stdyn.kernels.state import pack, place_Q, place_R, place_v, unpack
 
@@ -31,6 +32,9 @@ def step_inside(w, step, least, parameters):
     p = named(parameters)
     if analytic(p) or not largest(w) < np.inf:
         return step
+    if p.groups.shape[1] > 0:
+        most = largest(p.groups[VARIANCE])
+        return max(least, min(step, _INSIDE * np.linalg.eigvalsh(across_by_group(p, w))[0] / most))
     _, Q_across, _ = unpack(w, p.b.shape[0], p.T.shape[0], p.b.shape[1])
     return max(least, min(step, _INSIDE * np.linalg.eigvalsh(Q_across)[0]))
 
@@ -45,7 +49,8 @@ def jacobian(w, parameters):
     (K, O), M, L = p.b.shape, p.T.shape[0], len(w)
     J = np.zeros((L, L))
     moved, inside = w.copy(), step_inside(w, _STEP, 0.0, parameters)
-    first, last = place_Q(0, 0, K, M), place_v(0, 0, K, M, O)  # Q_across, which alone is bounded
+    groups = max(1, p.groups.shape[1])
+    first, last = place_q(0, 0, 0, K, M, groups), L - K * O  # Q_across, which alone is bounded
     for j in range(L):
         if first <= j < last and inside < _BORDER:
             continue
@@ -68,28 +73,30 @@ def _one_sided(J, w, parameters):
     From f(h) and f(4h): what f - f(0) has of order h^3/2 (ReLU) cancels.
     """
     p = named(parameters)
-    K, M = p.b.shape[0], p.T.shape[0]
+    K, M, L = p.b.shape[0], p.T.shape[0], max(1, p.groups.shape[1])
     here = drift(w, parameters)
-    for i in range(K):
-        for k in range(i, K):  # along (e_i + e_k)(e_i + e_k)^T, which is possible
-            for times, weight in ((1, 8.0), (4, -1.0)):
-                there = drift(_lengthened(w, times * _ACROSS, i, k, K, M), parameters)
+    for group in range(L):
+        for i in range(K):
+            for k in range(i, K):  # along (e_i + e_k)(e_i + e_k)^T, which is possible
+                for times, weight in ((1, 8.0), (4, -1.0)):
+                    there = drift(_lengthened(w, times * _ACROSS, group, i, k, K, M, L), parameters)
+                    for a in range(len(w)):
+                        J[a, place_q(group, i, k, K, M, L)] += weight * (there[a] - here[a]) / (4 * _ACROSS)
+        for i in range(K):
+            for k in range(i + 1, K):
                 for a in range(len(w)):
-                    J[a, place_Q(i, k, K, M)] += weight * (there[a] - here[a]) / (4 * _ACROSS)
-    for i in range(K):
-        for k in range(i + 1, K):
-            for a in range(len(w)):
-                J[a, place_Q(i, k, K, M)] -= J[a, place_Q(i, i, K, M)] + J[a, place_Q(k, k, K, M)]
+                    alone = J[a, place_q(group, i, i, K, M, L)] + J[a, place_q(group, k, k, K, M, L)]
+                    J[a, place_q(group, i, k, K, M, L)] -= alone
 
 
 @compiled
-def _lengthened(w, length, i, k, K, M):
-    """w with `length` e e^T added to Q_across, e = e_i + e_k, or e_i if they are the same."""
+def _lengthened(w, length, group, i, k, K, M, L):
+    """w with `length` e e^T added to Q_across (of a group), e = e_i + e_k, or e_i if they are the same."""
     moved = w.copy()
-    moved[place_Q(i, i, K, M)] += length
+    moved[place_q(group, i, i, K, M, L)] += length
     if i != k:
-        moved[place_Q(k, k, K, M)] += length
-        moved[place_Q(i, k, K, M)] += length
+        moved[place_q(group, k, k, K, M, L)] += length
+        moved[place_q(group, i, k, K, M, L)] += length
     return moved
 
 
@@ -117,7 +124,7 @@ def curvature(w, directions, parameters):
 def finite_size_drift(w, parameters):
     """N times what the mean change of w in a step, times N, differs from dw/dalpha, for N -> infinity.
 
-    Of the student's step alone, without drift and sphere. Only that of Q_across does: by the length of an example
+    Of isotropic inputs, and of the student's step alone, without drift and sphere. Only that of Q_across does: by the length of an example
     across the teacher's space (of as many dimensions as T has rank), which is not independent of its fields, by the
     decay of both factors of an overlap, and by pairs of examples of one step, <delta_i xi>.<delta_k xi>.
     """
@@ -126,9 +133,14 @@ def finite_size_drift(w, parameters):
     R, Q_across, v = unpack(w, K, M, O)
     Q_along = overlaps(overlaps(R, p.T_inverse), R)
     u, b = output_weights(v, p.v_teacher), backward(p, v)
-    G, H, _ = averages(p, covariance(R, plus(Q_along, 1.0, Q_across), p.T), u, b)
-    _, H_more, _ = averages(p, covariance(R, plus(Q_along, 1 + _STEP, Q_across), p.T), u, b)
-    _, H_less, _ = averages(p, covariance(R, plus(Q_along, 1 - _STEP, Q_across), p.T), u, b)
+    C = covariance(R, plus(Q_along, 1.0, Q_across), p.T)
+    more, less = (
+        covariance(R, plus(Q_along, 1 + _STEP, Q_across), p.T),
+        covariance(R, plus(Q_along, 1 - _STEP, Q_across), p.T),
+    )
+    G, H, _ = averages(p, C, C, u, b)
+    _, H_more, _ = averages(p, more, more, u, b)
+    _, H_less, _ = averages(p, less, less, u, b)
     G_across = minus(G[:, :K], overlaps(G[:, K:], overlaps(R, p.T_inverse)))
     rank = 0.0  # the trace of the projector T T^+
     for n in range(M):
@@ -150,7 +162,7 @@ def finite_size_drift(w, parameters):
 def diffusion(w, roots, g, parameters):
     """D_ab = Cov[f_a, f_b] of f = N times the change of w in a step, |xi|^2 = N, for each set of points g.
 
-    Of the student's step alone, as in `finite_size_drift`. Of several examples a step it is that of their mean.
+    Of isotropic inputs and the student's step alone, as in `finite_size_drift`. Of several examples a step it is that of their mean.
 
     roots = (T^1/2, T^+1/2, Q_across^1/2); g (sets, rows, points) are standard normal: M components along the teacher's
     space, K across it and, if sigma > 0, O of the noise. Returns (sets, L, L).

@@ -14,9 +14,10 @@ ETA, ETA_V, SIGMA, DECAY, DECAY_V, DRIFT, OF_V, OF_B, SQUARE, SPHERE = range(len
 WEIGHTS = len(COLUMNS)  # from here on the weights m of the outputs' losses
 
 # How the parameters cross from Python: a plain tuple of few arrays, which numba takes apart in half of the time of a
-# named one: (T and T^+, v_teacher, b, rates, codes, table). The rates are of one alpha, or in simulations a row for a
-# step.
-Plain = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+# named one: (T and T^+, v_teacher, b, rates, codes, table, groups). The rates are of one alpha, or in simulations a row
+# for a step. `groups` (2 + 2 M^2, L) has of each group of the inputs' directions the variance, the fraction, t row by
+# row and t^+; of isotropic inputs there are none, L = 0.
+Plain = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
 
 class Parameters(NamedTuple):
@@ -38,18 +39,19 @@ class Parameters(NamedTuple):
     square: float  # the factor of eta^2 H: 1/(examples a step), 0 for gradient flow
     sphere: float  # 1: the first layer's weights keep their norms
     codes: np.ndarray  # how g and g' are evaluated (activation.py)
+    groups: np.ndarray  # (2 + 2 M^2, L), of inputs with a spectrum; see Plain
     table: np.ndarray  # what the law of the averages needs: terms of g, or points; its axes tell the law (averages/)
 
 
 @inlined
 def named(plain):
     """The parameters of a problem, at one alpha, from the tuple in which they cross from Python."""
-    T, v_teacher, b, rates, codes, table = plain
+    T, v_teacher, b, rates, codes, table, groups = plain
     row = rates[0]
     return Parameters(
         T[0], T[1], v_teacher, b, row[WEIGHTS:],
         row[0], row[1], row[2], row[3], row[4], row[5], row[6], row[7], row[8], row[9],
-        codes, table,
+        codes, groups, table,
     )  # fmt: skip
 
 

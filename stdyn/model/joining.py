@@ -52,7 +52,7 @@ def joined(first: Trajectory, other: Trajectory) -> Trajectory:
         return np.concatenate([mine, theirs.take(rest, axis)], axis)
 
     arrays: dict[str, Any] = {
-        name: both(each, other.order_parameters[name]) for name, each in first.order_parameters.items()
+        name: both(each, other.arrays[name]) if name in other.arrays else None for name, each in first.arrays.items()
     }
     read: dict[str, Any] = {
         name: both(getattr(first, name), getattr(other, name))
@@ -113,7 +113,9 @@ def check_other(first: Trajectory, other: Trajectory) -> None:
         here, there = getattr(mine.start, name).shape, getattr(theirs.start, name).shape
         if here != there:
             raise InputError(f"other must have {name} of the shape {here}, but has {there}")
-    if not same(mine.start.T, theirs.start.T):
+    if mine.inputs != theirs.inputs:
+        raise InputError(f"other must have the same inputs, {mine.inputs}, but has {theirs.inputs}")
+    if not same(mine.start.T, theirs.start.T) or not same(mine.start.T_group, theirs.start.T_group):
         raise InputError("other must have the same T, the overlaps of all teacher units, but has another one")
     _check_seam(first, theirs)
 
@@ -125,7 +127,7 @@ def _said(value: Any) -> str:
 def _check_seam(first: Trajectory, theirs: Problem) -> None:
     """Refuse a start that is not the end of what it follows."""
     last: Any = -1 if first.runs is None else (0, -1)
-    ends = {name: (values[last], getattr(theirs.start, name)) for name, values in first.order_parameters.items()}
+    ends = {name: (first.arrays[name][last], each) for name, each in theirs.start.state.items()}
     if theirs.b is not None:
         ends["b"] = (first.b[last] if theirs.rule == "kp" else first.b), theirs.b
     for name, (end, start) in ends.items():

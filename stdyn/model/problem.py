@@ -14,6 +14,7 @@ from stdyn.kernels.averages import table
 from stdyn.kernels.parameters import COLUMNS, RATES, Plain
 from stdyn.model import rules
 from stdyn.model.activations import Activation, codes, find, law_of
+from stdyn.model.inputs import Inputs
 from stdyn.model.protocol import Protocol
 from stdyn.model.schedule import RateLike, Schedule, rate, value_at
 from stdyn.model.state import Layout, OrderParameters
@@ -81,6 +82,9 @@ class Problem(Frozen):
         time in which eta = 1 unless it is given. There is nothing to simulate.
     sphere : bool, default False
         After each step the student's vectors are brought back to the lengths that they had at the start.
+    inputs : Inputs, optional
+        The spectrum of the inputs; isotropic unless given, or unless the start has overlaps by group of its own. A
+        start of isotropic inputs is spread: it keeps R, Q and T, and its vectors have their share of every group.
     quadrature : int, default 16384
         Points by which averages without a closed form are taken, a power of 2, at least 2048. The error, which
         `integrate` reports, falls a little faster than their number to the power -1/2; the time grows with it.
@@ -114,6 +118,7 @@ class Problem(Frozen):
     batch: int = field(default=1, kw_only=True)
     flow: bool = field(default=False, kw_only=True)
     sphere: bool = field(default=False, kw_only=True)
+    inputs: Any = field(default=None, kw_only=True)  # Inputs, once it is made
 
     if TYPE_CHECKING:  # what is taken; what it becomes is above
 
@@ -123,11 +128,14 @@ class Problem(Frozen):
             eta: RateLike | None = None, eta_v: RateLike | None = None, sigma: RateLike = 0.0, decay: RateLike = 0.0,
             decay_v: RateLike = 0.0, quadrature: int = 2**14, drift: RateLike = 0.0, mixture: RateLike | None = None,
             tasks: Tasks | None = None, batch: int = 1, flow: bool = False, sphere: bool = False,
+            inputs: Inputs | None = None,
         ) -> None: ...  # fmt: skip
 
     def __post_init__(self) -> None:
         if not isinstance(self.start, OrderParameters):
             raise InputError(f"start must be OrderParameters, but is {type(self.start).__name__}")
+        start = self._structured()
+        object.__setattr__(self, "start", start)
         checked: dict[str, Any] = {"N": integer("N", self.N, 1), "batch": integer("batch", self.batch, 1, 2**31 - 1)}
         checked |= {name: truth(name, getattr(self, name)) for name in ("flow", "sphere")}
         checked["activation"] = find(self.activation)
@@ -161,6 +169,21 @@ class Problem(Frozen):
             object.__setattr__(self, name, value)
         self._say(given)
 
+    def _structured(self) -> OrderParameters:
+        """The start for the inputs, which become its own."""
+        start = self.start
+        if self.inputs is not None:
+            check_type("inputs", self.inputs, Inputs)
+            if start.inputs is None:
+                start = start.spread(self.inputs)
+            elif start.inputs != self.inputs:
+                raise InputError(
+                    f"inputs must be those of the start, by whose groups its overlaps are, {start.inputs}, but are"
+                    f" {self.inputs}"
+                )
+        object.__setattr__(self, "inputs", Inputs.isotropic() if start.inputs is None else start.inputs)
+        return start
+
     def _check_together(self, checked: dict[str, Any]) -> None:
         """Refuse what cannot be together; the start becomes that of the first task."""
         if self.tasks is not None:
@@ -175,9 +198,15 @@ class Problem(Frozen):
             if not np.array_equal(first, self.start.v_teacher):
                 checked["start"] = replace(self.start, v_teacher=first)
         if checked["sphere"]:
-            short = np.flatnonzero(np.diag(self.start.Q) <= 0)
+            short = np.flatnonzero(self.start.lengths <= 0)
             if short.size:
                 raise InputError(f"sphere must keep the lengths of vectors, but Q[{short[0]},{short[0]}] is 0")
+        if self.start.inputs is not None and checked["drift"] != 0:
+            drift = checked["drift"] if isinstance(checked["drift"], Schedule) else f"{checked['drift']:g}"
+            raise InputError(
+                f"drift must be 0 where inputs are not isotropic, but is {drift}: a teacher that turns would change its"
+                " overlaps in every group"
+            )
         if checked["flow"] and checked["batch"] > 1:
             raise InputError(f"batch must be 1 with flow = True, which has no steps, but is {checked['batch']}")
 
@@ -235,8 +264,13 @@ class Problem(Frozen):
 
     @property
     def layout(self) -> Layout:
-        """How the order parameters stand in the state vector."""
+        """How the order parameters R, Q and v stand in a vector."""
         return self.start.layout
+
+    @property
+    def state_layout(self) -> Layout:
+        """How what the ODEs solve stands in their state vector: by group, where inputs are not isotropic."""
+        return self.start.state_layout
 
     @property
     def smooth(self) -> bool:
@@ -261,7 +295,17 @@ class Problem(Frozen):
             protocol.row(0.0)[None],
             codes(*self.activations),
             of_law,
+            self._groups,
         )
+
+    @property
+    def _groups(self) -> Array:
+        """What the kernels know of the groups of the inputs' directions."""
+        start, M = self.start, self.start.M
+        if start.inputs is None:
+            return np.empty((2 + 2 * M * M, 0))
+        overlaps = (each.reshape(-1, M * M).T for each in (start.T_group, start.T_inverse))
+        return np.vstack([start.inputs.variances, start.inputs.fractions, *overlaps])
 
     @property
     def needs_protocols(self) -> bool:

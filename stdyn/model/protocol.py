@@ -86,8 +86,8 @@ class Protocol(Frozen):
     def at(self, alpha: float, parameters: Plain, span: "Span | None" = None) -> Plain:
         """The parameters of kernels with what holds at alpha, of a span; nothing in those given is changed."""
         alpha = alpha if span is None else span.inside(alpha)
-        T, _, b, _, codes, table = parameters
-        return T, self.task(alpha)[0], b, self.row(alpha)[None], codes, table
+        teacher, _, b, _, *rest = parameters
+        return (teacher, self.task(alpha)[0], b, self.row(alpha)[None], *rest)  # type: ignore[return-value]
 
     def piece(self, span: "Span", parameters: Plain) -> "Piece":
         """The parameters from one break to the next."""

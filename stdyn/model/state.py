@@ -1,7 +1,7 @@
 """The order parameters: those of a starting point, and the layout of the state vector of the ODEs."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field
 from functools import cache, cached_property
 from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any
@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from stdyn.checks import Array, frozen_array, precision
+from stdyn.checks import Array, check_type, frozen_array, precision
 from stdyn.errors import InputError
+from stdyn.model.inputs import Inputs
 from stdyn.values import Frozen, frozen
 
 ROUNDING = 1e-10  # relative to the largest eigenvalue: what counts as rounding in a symmetry or a negative eigenvalue
+_SUM = 1e-9  # relative to the largest: by what R, Q, T may differ from the sums over the groups
 
 
 def _symmetric(name: str, A: Array, rounding: float) -> Array:
@@ -46,6 +48,16 @@ class OrderParameters(Frozen):
     All overlaps are plain dot products of vectors of norm O(1) (theory.md, section 2). The arrays are copied and
     cannot be written to.
 
+    Attributes
+    ----------
+    inputs : Inputs, or None
+        The groups of directions of inputs that are not isotropic; None of isotropic ones, and so are the next four. See
+        `by_group`, which makes such a state; R, Q and T are the covariances of the fields in it.
+    R_group, Q_group, T_group : ndarray, shapes (L, K, M), (L, K, K), (L, M, M)
+        Plain overlaps of what the vectors have in each group.
+    T_hidden : ndarray, shape (M, M)
+        The covariance of what of the teacher's fields no direction of the inputs explains.
+
     Raises
     ------
     InputError
@@ -64,10 +76,94 @@ class OrderParameters(Frozen):
     T: Array
     v: Array
     v_teacher: Array
+    inputs: Inputs | Any = field(default=None, kw_only=True)
+    R_group: Array | Any = field(default=None, kw_only=True)
+    Q_group: Array | Any = field(default=None, kw_only=True)
+    T_group: Array | Any = field(default=None, kw_only=True)
+    T_hidden: Array | Any = field(default=None, kw_only=True)
 
     if TYPE_CHECKING:  # what is taken; what it becomes is above
 
-        def __init__(self, R: ArrayLike, Q: ArrayLike, T: ArrayLike, v: ArrayLike, v_teacher: ArrayLike) -> None: ...
+        def __init__(
+            self, R: ArrayLike, Q: ArrayLike, T: ArrayLike, v: ArrayLike, v_teacher: ArrayLike, *,
+            inputs: Inputs | None = None, R_group: ArrayLike | None = None, Q_group: ArrayLike | None = None,
+            T_group: ArrayLike | None = None, T_hidden: ArrayLike | None = None,
+        ) -> None: ...  # fmt: skip
+
+    @classmethod
+    def by_group(
+        cls, inputs: Inputs, R_group: ArrayLike, Q_group: ArrayLike, T_group: ArrayLike, v: ArrayLike,
+        v_teacher: ArrayLike, T_hidden: ArrayLike | None = None,
+    ) -> "OrderParameters":  # fmt: skip
+        """The state of given overlaps in every group of the inputs' directions.
+
+        Parameters
+        ----------
+        inputs : Inputs
+            The L groups, of variances omega.
+        R_group, Q_group, T_group : array_like, shapes (L, K, M), (L, K, K), (L, M, M)
+            Plain overlaps of what the vectors have in each group: r^t_in = w_i^t . w~_n^t, and so on. The covariances
+            of the fields are R = sum_t omega_t r^t, Q = sum_t omega_t q^t, T = sum_t omega_t t^t + T_hidden.
+        v, v_teacher : array_like
+            Second layers, as ever.
+        T_hidden : array_like, shape (M, M), default 0
+            The covariance of what of the teacher's fields no direction of the inputs explains.
+
+        Raises
+        ------
+        InputError
+            If shapes disagree, or no weights have these overlaps.
+
+        Examples
+        --------
+        >>> inputs = stdyn.Inputs.spectrum([0.5, 2.0], [2 / 3, 1 / 3])
+        >>> stdyn.OrderParameters.by_group(inputs, [[[0.1]], [[0.0]]], [[[0.2]], [[0.1]]], [[[0.7]], [[0.3]]], [1], [1]).Q
+        array([[0.3]])
+        """
+        check_type("inputs", inputs, Inputs)
+        r, q, t = (
+            frozen_array(name, values, (3,))
+            for name, values in (("R_group", R_group), ("Q_group", Q_group), ("T_group", T_group))
+        )
+        for name, each in (("R_group", r), ("Q_group", q), ("T_group", t)):
+            if len(each) != inputs.groups:
+                raise InputError(
+                    f"{name} must have {inputs.groups} groups, as inputs have, but has shape {each.shape}"
+                )
+        R, Q, T = (np.tensordot(inputs.variances, each, 1) for each in (r, q, t))
+        if T_hidden is not None:
+            hidden = frozen_array("T_hidden", T_hidden, (2,))
+            if hidden.shape != T.shape:
+                raise InputError(f"T_hidden must have shape {T.shape}, as T has, but has shape {hidden.shape}")
+            T = T + hidden
+        if inputs.is_isotropic and T_hidden is None:
+            return cls(r[0], q[0], t[0], v, v_teacher)
+        return cls(
+            R, Q, T, v, v_teacher, inputs=inputs, R_group=r, Q_group=q, T_group=t, T_hidden=T_hidden
+        )  # fmt: skip
+
+    def spread(self, inputs: Inputs) -> "OrderParameters":
+        """The state of the same R, Q and T whose vectors have their share p of every group of directions of `inputs`.
+
+        It is that of vectors with random directions. The overlaps in a group are p_t/(sum_s p_s omega_s) times R, Q, T.
+        """
+        check_type("inputs", inputs, Inputs)
+        if self.inputs is not None:
+            raise InputError("inputs are given, but the state has overlaps by group of its own")
+        if inputs.is_isotropic:
+            return self
+        parts = (inputs.fractions / inputs.mean_variance)[:, None, None]
+        return type(self).by_group(
+            inputs, parts * self.R, parts * self.Q, parts * self.T, self.v, self.v_teacher
+        )  # fmt: skip
+
+    def merged(self) -> "OrderParameters":
+        """The state for `inputs.merged()`: neighbouring groups are one, whose overlaps are their sums."""
+        if self.inputs is None:
+            return self
+        merged, firsts = self.inputs.merged(), np.arange(0, self.inputs.groups, 2)
+        parts = (np.add.reduceat(each, firsts) for each in (self.R_group, self.Q_group, self.T_group))
+        return type(self).by_group(merged, *parts, self.v, self.v_teacher, self.T_hidden)
 
     def __post_init__(self) -> None:
         R, Q, T = (frozen_array(name, getattr(self, name), (2,)) for name in "RQT")
@@ -90,18 +186,63 @@ class OrderParameters(Frozen):
             )
         rounding = max(ROUNDING, 8 * (K + M) * precision(self.R, self.Q, self.T))
         self._hold(R, _symmetric("Q", Q, rounding), _symmetric("T", T, rounding), v, v_teacher)
+        self._hold_groups()
         lowest, *_, highest = np.linalg.eigvalsh(self.C)
         if not lowest >= -rounding * max(highest, 1e-300):
             raise InputError(
                 "no weights have these overlaps: [[Q, R], [R.T, T]] must have no negative eigenvalue, "
                 f"but the smallest is {lowest:.2g} (is some |R_in| above sqrt(Q_ii T_nn)?)"
             )
-        if lowest < -ROUNDING * highest:
+        if lowest < -ROUNDING * highest and self.inputs is None:
             self._hold(R, *(A - lowest * np.eye(len(A)) for A in (self.Q, self.T)), v, v_teacher)
 
     def _hold(self, *arrays: Array) -> None:
-        """Set all fields."""
-        self._set(**{f.name: array for f, array in zip(fields(self), arrays, strict=True)})
+        """Set R, Q, T, v and v_teacher."""
+        self._set(**dict(zip(("R", "Q", "T", "v", "v_teacher"), arrays, strict=True)))
+
+    def _hold_groups(self) -> None:
+        """Check and set what is by group; the sums R, Q, T are given, too, and must be right."""
+        parts = {name: getattr(self, name) for name in ("R_group", "Q_group", "T_group")}
+        if self.inputs is None:
+            given = [name for name, values in (parts | {"T_hidden": self.T_hidden}).items() if values is not None]
+            if given:
+                raise InputError(f"{given[0]} needs inputs, of whose groups it is")
+            return
+        check_type("inputs", self.inputs, Inputs)
+        L, K, M = self.inputs.groups, self.K, self.M
+        arrays = {}
+        for (name, values), shape in zip(parts.items(), ((L, K, M), (L, K, K), (L, M, M)), strict=True):
+            if values is None:
+                raise InputError(f"{name} is needed with inputs; OrderParameters.by_group takes it")
+            arrays[name] = array = frozen_array(name, values, (3,))
+            if array.shape != shape:
+                raise InputError(f"{name} must have shape {shape}, but has shape {array.shape}")
+        hidden = np.zeros((M, M)) if self.T_hidden is None else frozen_array("T_hidden", self.T_hidden, (2,))
+        if hidden.shape != (M, M):
+            raise InputError(f"T_hidden must have shape ({M}, {M}), but has shape {hidden.shape}")
+        arrays["T_hidden"] = hidden = _symmetric("T_hidden", hidden, ROUNDING)
+        for name in ("Q_group", "T_group"):
+            for group, each in enumerate(arrays[name]):
+                _symmetric(f"{name}[{group}]", each, ROUNDING)
+            arrays[name] = (arrays[name] + np.swapaxes(arrays[name], 1, 2)) / 2
+        self._set(**arrays)
+        largest = max(1e-300, float(np.abs(self.C_group).max()), float(np.abs(hidden).max()))
+        lowest = np.linalg.eigvalsh(self.C_group)[:, 0]
+        if lowest.min() < -ROUNDING * largest:
+            raise InputError(
+                f"no weights have these overlaps: those of group {lowest.argmin()} must have no negative eigenvalue, but"
+                f" the smallest is {lowest.min():.2g}"
+            )
+        if np.linalg.eigvalsh(hidden)[0] < -ROUNDING * largest:
+            raise InputError("T_hidden must have no negative eigenvalue, as a covariance, but has one")
+        for name, more in (("R", 0.0), ("Q", 0.0), ("T", hidden)):
+            sums = np.tensordot(self.inputs.variances, arrays[f"{name}_group"], 1) + more
+            apart = np.abs(sums - getattr(self, name)).max()
+            if not apart <= _SUM * max(1e-300, np.abs(self.C).max()):
+                raise InputError(
+                    f"{name} must be the sum of inputs.variances times {name}_group, but is up to {apart:.2g} from it"
+                    " (OrderParameters.by_group makes it)"
+                )
 
     @property
     def K(self) -> int:
@@ -118,15 +259,51 @@ class OrderParameters(Frozen):
         """The covariance [[Q, R], [R.T, T]] of the fields, shape (K+M, K+M)."""
         return frozen(np.block([[self.Q, self.R], [self.R.T, self.T]]))
 
+    @property
+    def groups(self) -> tuple[Array, Array, Array]:
+        """R_group, Q_group and T_group; of isotropic inputs R, Q and T, which are those of one group."""
+        if self.inputs is None:
+            return self.R[None], self.Q[None], self.T[None]
+        return self.R_group, self.Q_group, self.T_group
+
+    @property
+    def C_group(self) -> Array:
+        """The overlaps [[q, r], [r.T, t]] of every group, shape (L, K+M, K+M)."""
+        r, q, t = self.groups
+        above, below = np.concatenate([q, r], axis=2), np.concatenate([np.swapaxes(r, 1, 2), t], axis=2)
+        return frozen(np.concatenate([above, below], axis=1))
+
+    @cached_property
+    def T_inverse(self) -> Array:
+        """The pseudo-inverse T^+; of inputs that are not isotropic t^+ of every group, (L, M, M)."""
+        return frozen(np.linalg.pinv(self.T if self.inputs is None else self.T_group, hermitian=True))
+
+    @property
+    def lengths(self) -> Array:
+        """The lengths |w_i| of the student's vectors, shape (K,)."""
+        return frozen(np.sqrt(np.diag(self.Q if self.inputs is None else self.Q_group.sum(axis=0))))
+
     @cached_property
     def layout(self) -> "Layout":
-        """How the order parameters stand in the state vector of the ODEs."""
+        """How the order parameters R, Q and v stand in a vector."""
         return Layout.of(self.K, self.M, self.v.shape[1:])
+
+    @cached_property
+    def state_layout(self) -> "Layout":
+        """How what the ODEs solve stands in their state vector: by group, where inputs are not isotropic."""
+        if self.inputs is None:
+            return self.layout
+        return Layout.of(self.K, self.M, self.v.shape[1:], self.inputs.groups)
 
     @property
     def order_parameters(self) -> dict[str, Array]:
         """Those that change with alpha, by name, in the order of the layout."""
         return frozen({block.name: getattr(self, block.name) for block in self.layout.blocks})
+
+    @property
+    def state(self) -> dict[str, Array]:
+        """What the ODEs solve, by name, in the order of `state_layout`."""
+        return frozen({block.name: getattr(self, block.name) for block in self.state_layout.blocks})
 
 
 @dataclass(frozen=True)
@@ -213,13 +390,19 @@ class Layout(Frozen):
 
     @classmethod
     @cache
-    def of(cls, K: int, M: int, outputs: tuple[int, ...]) -> "Layout":
-        """That of K students and M teacher units; `outputs` is () for a single output whose axis is left out."""
+    def of(cls, K: int, M: int, outputs: tuple[int, ...], groups: int | None = None) -> "Layout":
+        """That of K students and M teacher units; `outputs` is () for a single output whose axis is left out.
+
+        With `groups`, the number of them, that of overlaps by group.
+        """
         second = ("student", "output"), (K, *(outputs or (1,)))
+        many = ((), ()) if groups is None else (("group",), (groups,))
+        end, there = ("", "") if groups is None else ("_group", " in a group of the inputs' directions")
+        R, Q = (("student", "teacher"), (K, M)), (("student", "student"), (K, K))
         return cls(
             (
-                Block("R", ("student", "teacher"), (K, M), "eta", "student-teacher overlap w_i.w~_n"),
-                Block("Q", ("student", "student"), (K, K), "eta", "student-student overlap w_i.w_k", symmetric=True),
+                Block(f"R{end}", many[0] + R[0], many[1] + R[1], "eta", f"student-teacher overlap w_i.w~_n{there}"),
+                Block(f"Q{end}", many[0] + Q[0], many[1] + Q[1], "eta", f"student-student overlap w_i.w_k{there}", True),
                 Block("v", *second, "eta_v", "second layer of the student", squeezed=not outputs),
             )
         )
@@ -243,7 +426,7 @@ class Layout(Frozen):
     def pack(self, values: Mapping[str, Array]) -> Array:
         """The state vectors (..., L) of arrays by name; the axis of a single output may be there or not."""
         first = self.blocks[0]
-        leading = np.shape(values[first.name])[: -len(first.shape)]
+        leading = np.shape(values[first.name])[: np.ndim(values[first.name]) - len(first.shape)]
         rows = [block.take(np.reshape(values[block.name], (*leading, *block.sizes))) for block in self.blocks]
         return np.ascontiguousarray(np.concatenate(rows, axis=-1, dtype=float))  # as kernels are compiled for
 

@@ -61,6 +61,11 @@ class Trajectory(Frozen):
         alignment, "F", as standard errors (from 8 independent sets of points).
     attributes : dict
         Where it comes from: seed, versions, wall time in seconds, settings of the solver.
+    R_group, Q_group : ndarray, shapes (A, L, K, M), (A, L, K, K), or None
+        The overlaps by group of the inputs' directions, of which R and Q are the covariances of the fields: R = sum_t
+        omega_t R_group_t. None for isotropic inputs.
+    eps_g_test : ndarray, shape (runs, A), or None
+        The error on test examples, of runs that were given some.
     eps_g_read, eps_g_per_task_read : ndarray, or None
         The generalization error where it is known already: from a file, if g is known by its name only.
 
@@ -80,13 +85,19 @@ class Trajectory(Frozen):
     eps_g_read: Array | None = field(default=None, compare=False)
     failed_at: Array | None = None
     eps_g_per_task_read: Array | None = field(default=None, compare=False, kw_only=True)
+    R_group: Array | Any = field(default=None, kw_only=True)
+    Q_group: Array | Any = field(default=None, kw_only=True)
+    eps_g_test: Array | Any = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         check_type("problem", self.problem, Problem)
         choice("method", self.method, _METHODS)
         time = np.shape(self.alphas)
         leading = time if self.method == "ode" else (*np.shape(self.R)[:1], *time)
-        for name, shape in (("alphas", time), *((b.name, (*leading, *b.shape)) for b in self.problem.layout.blocks)):
+        blocks = {b.name: b for layout in (self.problem.layout, self.problem.state_layout) for b in layout.blocks}
+        shapes = {"alphas": time} | {name: (*leading, *block.shape) for name, block in blocks.items()}
+        shapes |= {} if self.eps_g_test is None else {"eps_g_test": leading}
+        for name, shape in shapes.items():
             array = getattr(self, name)
             if not isinstance(array, np.ndarray) or array.dtype != float or array.shape != shape or len(time) != 1:
                 raise InputError(f"{name} must be an array of float64 of shape {shape}, but is {shown(array)}")
@@ -96,8 +107,12 @@ class Trajectory(Frozen):
     def of(
         cls, problem: Problem, alphas: Array, order_parameters: Mapping[str, Any], method: str, **more: Any
     ) -> "Trajectory":
-        """The trajectory of order parameters by name."""
-        return cls(problem, alphas, method=method, **order_parameters, **more)
+        """The trajectory of what the ODEs solve, by name (`problem.state_layout`): R and Q are made of those by group."""
+        found, variances = dict(order_parameters), problem.inputs.variances
+        for name in ("R", "Q"):
+            if name not in found:
+                found[name] = np.einsum("t,...tij->...ij", variances, found[f"{name}_group"])
+        return cls(problem, alphas, method=method, **found, **more)
 
     @property
     def T(self) -> Array:
@@ -111,8 +126,14 @@ class Trajectory(Frozen):
 
     @property
     def order_parameters(self) -> dict[str, Array]:
-        """Those of the state vector by name, in the order of `problem.layout`."""
+        """R, Q and v by name, in the order of `problem.layout`."""
         return frozen({name: getattr(self, name) for name in self.problem.layout.places})
+
+    @property
+    def arrays(self) -> dict[str, Array]:
+        """All that was recorded at the alphas, by name: order parameters, those by group, and errors on examples."""
+        more = ("R_group", "Q_group", "eps_g_test")
+        return frozen(self.order_parameters | {n: getattr(self, n) for n in more if getattr(self, n) is not None})
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -239,13 +260,19 @@ class Trajectory(Frozen):
         if run is not None and self.runs is not None:
             where = _entry("run", run, self.runs), *where
         start = self.problem.start
-        R, Q = self.R[where], self.Q[where]
-        if np.isnan(R).any():
+        if np.isnan(self.R[where]).any():
             raise InputError(f"position must be one that run {run} has reached, but is {position}: it diverged before")
-        eigenvalues, vectors = np.linalg.eigh(Q - R @ np.linalg.pinv(start.T, hermitian=True) @ R.T)
-        lacking = (vectors * np.maximum(-eigenvalues, 0)) @ vectors.T
+        isotropic = start.inputs is None
+        r, q = (self.R[where][None], self.Q[where][None]) if isotropic else (self.R_group[where], self.Q_group[where])
+        t = start.groups[2]
+        along = r @ np.linalg.pinv(t, hermitian=True) @ np.swapaxes(r, -1, -2)
+        eigenvalues, vectors = np.linalg.eigh(q - along)
+        q = q + (vectors * np.maximum(-eigenvalues, 0)[:, None]) @ np.swapaxes(vectors, -1, -2)
         v_teacher, _ = self.problem.protocol.task(float(self.alphas[where[-1]]))
-        return OrderParameters(R, Q + lacking, start.T, self.v[where], v_teacher.reshape(start.v_teacher.shape))
+        second = self.v[where], v_teacher.reshape(start.v_teacher.shape)
+        if isotropic:
+            return OrderParameters(r[0], q[0], start.T, *second)
+        return OrderParameters.by_group(start.inputs, r, q, t, *second, start.T_hidden)
 
     def problem_at(self, position: int, run: int | None = None) -> Problem:
         """The problem that goes on from alphas[position] (of one run of an ensemble), where its own alpha is 0.
@@ -330,7 +357,9 @@ class Trajectory(Frozen):
         return store.write(check_path("path", path), self.variables(), self.all_attributes(), overwrite)
 
     def to_xarray(self) -> "xarray.Dataset":
-        """An xarray.Dataset with named axes: run, alpha, student, teacher, student_2, teacher_2, output, task, turn."""
+        """An xarray.Dataset with named axes: run, alpha, student, teacher, student_2, teacher_2, output, task, turn,
+        group.
+        """
         return to_dataset(self.variables(), self.all_attributes())
 
 
@@ -362,12 +391,12 @@ def from_arrays(path: str | os.PathLike[str], arrays: dict[str, np.ndarray], att
     trajectoryfile.check_together(path, arrays, attributes)
     problem = trajectoryvariables.problem_of(path, arrays, attributes)
     known_here = all(each.usable for each in problem.activations)
-    state, method = {name: arrays[name] for name in problem.layout.places}, attributes.pop("method")
+    state, method = {name: arrays[name] for name in problem.state_layout.places}, attributes.pop("method")
     for name in ("format", "format_version", "kind"):
         attributes.pop(name, None)
     error = {name.removeprefix("error_"): array for name, array in arrays.items() if name.startswith("error_")}
     return Trajectory.of(
         problem, arrays["alpha"], state, method, diverged_at=arrays.get("diverged_at"), attributes=attributes,
         error=error or None, eps_g_read=None if known_here else arrays["eps_g"], failed_at=arrays.get("failed_at"),
-        eps_g_per_task_read=None if known_here else arrays.get("eps_g_per_task"),
+        eps_g_per_task_read=None if known_here else arrays.get("eps_g_per_task"), eps_g_test=arrays.get("eps_g_test"),
     )  # fmt: skip

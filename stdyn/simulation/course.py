@@ -19,7 +19,7 @@ class Course:
         drift = problem.drift
         self.drifting = isinstance(drift, Schedule) or drift > 0  # numbers that turn the teacher are drawn
         self.batch = problem.batch
-        self.lengths = np.sqrt(np.diag(problem.start.Q)) if problem.sphere else np.empty(0)  # those that are kept
+        self.lengths = np.array(problem.start.lengths) if problem.sphere else np.empty(0)  # those that are kept
         self.plain = self.batch == 1 and not problem.sphere and not self.drifting
         switches = problem.tasks.breaks if problem.tasks is not None else ()
         self._switches = [_first_step(alpha, self._N) for alpha in switches]
@@ -37,8 +37,9 @@ class Course:
         rows = self._protocol.rows(np.arange(step, max(until, step + 1)), self._N, self._kept)
         if 0 < len(rows) == until - step:
             self._kept = rows[-1, OF_B] * (1 - rows[-1, DECAY_V] / self._N)
-        T, _, b, _, codes, table = self._whole
-        return (T, self._protocol.task(step / self._N)[0], b, rows, codes, table), until
+        teacher, _, b, _, *rest = self._whole
+        parameters = (teacher, self._protocol.task(step / self._N)[0], b, rows, *rest)
+        return parameters, until  # type: ignore[return-value]
 
 
 def _first_step(alpha: float, N: int) -> int:

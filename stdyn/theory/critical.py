@@ -148,7 +148,7 @@ def derivatives(expansion: Expansion, state: OrderParameters, directions: Array)
     """
     w = expansion.coordinates(state)
     inside = step_inside(w, _STEP, 0.0, expansion.parameters)
-    across = expansion.layout.places["Q"]
+    across = expansion.layout.places[expansion.layout.blocks[1].name]
     found = np.zeros_like(directions)
     for column, d in enumerate(directions.T):
         bounded = d[across].any()
@@ -161,7 +161,8 @@ def derivatives(expansion: Expansion, state: OrderParameters, directions: Array)
         values, axes = np.linalg.eigh(expansion.parts(d)[1])
         R, _, v = expansion.parts(np.zeros_like(d))
         for sign in (1, -1):
-            part = expansion.pack(R, (axes * np.maximum(sign * values, 0)) @ axes.T, v)
+            possible = (axes * np.maximum(sign * values, 0)[..., None, :]) @ np.swapaxes(axes, -1, -2)
+            part = expansion.pack(R, possible, v)
             for step, weight in ((1, 8), (4, -1)):
                 change = expansion.drift(w + step * _ACROSS * part) - here
                 found[:, column] += sign * weight / (4 * _ACROSS) * change

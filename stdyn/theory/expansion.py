@@ -50,12 +50,12 @@ class Expansion:
 
     def __init__(self, problem: Problem) -> None:
         check_smooth(problem)
-        self.problem, self.layout = problem, problem.layout
+        self.problem, self.layout = problem, problem.state_layout
         self.K, self.M, self.O = problem.start.K, problem.start.M, problem.outputs
         self.parameters, self.alpha = quadrature.parameters(problem), 0.0
         self.span: Span | None = None
-        self.T, self.T_inverse = self.parameters[0]
-        self.roots = (root(self.T), root(self.T_inverse))
+        self.isotropic = problem.start.inputs is None
+        self.T, self.T_inverse = problem.start.T, problem.start.T_inverse
 
     def at(self, alpha: float, span: Span | None = None) -> "Expansion":
         """That at another alpha; of a span, at whose ends something may jump, or at a jump as it is then."""
@@ -98,14 +98,14 @@ class Expansion:
     @property
     def _student(self) -> Plain:
         """The parameters of the student's step alone: the teacher rests, and nothing is brought back to the sphere."""
-        T, v_teacher, b, rates, codes, table = self.parameters
+        teacher, v_teacher, b, rates, *rest = self.parameters
         alone = rates.copy()
         alone[:, [DRIFT, SPHERE]] = 0.0
-        return T, v_teacher, b, alone, codes, table
+        return (teacher, v_teacher, b, alone, *rest)  # type: ignore[return-value]
 
     @property
     def size(self) -> int:
-        """L, the number of order parameters."""
+        """How many numbers a state has."""
         return self.layout.size
 
     def to_w(self, y: Array) -> Array:
@@ -113,32 +113,42 @@ class Expansion:
         return across(y, self.layout, self.T_inverse)
 
     def pack(self, R: Array, Q: Array, v: Array) -> Array:
-        """R (..., K, M), the upper triangle of Q (..., K, K) and v (..., K, O) or (..., K) in a row (..., L)."""
-        return self.layout.pack({"R": R, "Q": Q, "v": v})
+        """R (..., K, M), the upper triangle of Q (..., K, K) and v (..., K, O) or (..., K) in a row (..., L).
+
+        Of inputs that are not isotropic R and Q have an axis of the groups before these.
+        """
+        return self.layout.pack(dict(zip(self.layout.places, (R, Q, v), strict=True)))
 
     def parts(self, w: Array) -> tuple[Array, Array, Array]:
-        """R (..., K, M), Q or Q_across (..., K, K) and v (..., K, O) of a row (..., L)."""
+        """R, Q or Q_across and v (..., K, O) of a row (..., L), as `pack` takes them."""
         R, Q, v = self.layout.unpack(w).values()
         return R, Q, v.reshape(*w.shape[:-1], self.K, self.O)
 
     def order_parameters(self, w: Array) -> tuple[Array, Array, Array]:
-        """R, Q and v of states (..., L)."""
-        return self.parts(whole(w, self.layout, self.T_inverse))
+        """R, Q and v of states (..., L): covariances of the fields, not by group."""
+        R, Q, v = self.parts(whole(w, self.layout, self.T_inverse))
+        if not self.isotropic:
+            R, Q = (np.einsum("t,...tij->...ij", self.problem.inputs.variances, each) for each in (R, Q))
+        return R, Q, v
 
     def coordinates(self, state: OrderParameters) -> Array:
         """The state w (L,) of order parameters."""
-        return self.to_w(self.pack(state.R, state.Q, state.v))
+        return self.to_w(self.layout.pack(state.state))
 
     def state(self, w: Array) -> OrderParameters:
         """The order parameters at w (L,), whose Q_across is made possible where it is slightly negative."""
         R, Q_across, v = self.parts(w)
         values, axes = np.linalg.eigh(Q_across)
-        R, Q, v = self.order_parameters(self.pack(R, (axes * np.maximum(values, 0)) @ axes.T, v))
+        possible = (axes * np.maximum(values, 0)[..., None, :]) @ np.swapaxes(axes, -1, -2)
+        R, Q, v = self.parts(whole(self.pack(R, possible, v), self.layout, self.T_inverse))
         start = self.problem.start
-        return OrderParameters(R, Q, start.T, v.reshape(start.v.shape), start.v_teacher)
+        if self.isotropic:
+            return OrderParameters(R, Q, start.T, v.reshape(start.v.shape), start.v_teacher)
+        second = v.reshape(start.v.shape), start.v_teacher
+        return OrderParameters.by_group(start.inputs, R, Q, start.T_group, *second, start.T_hidden)
 
     def slopes(self, w: Array) -> Array:
-        """The derivatives of R, Q, v and eps_g with respect to w at states (A, L): (A, L + 1, L)."""
+        """The derivatives of R, Q, v, as `parts` has them, and of eps_g by w at states (A, L): (A, L + 1, L)."""
         along = self.parts(w)[0] @ self.T_inverse  # Q = Q_across + R T^+ R^T
         A, L = w.shape
         dR, dQ, dv = self.parts(np.eye(L))  # of a change in each of the entries of w
@@ -185,7 +195,12 @@ class Expansion:
 
         That of the whole step is `of_step`.
         """
-        return kernels.diffusion(w, (*self.roots, root(self.parts(w)[1])), points, self._student)
+        return kernels.diffusion(w, (*self._roots, root(self.parts(w)[1])), points, self._student)
+
+    @cached_property
+    def _roots(self) -> tuple[Array, Array]:
+        """T^1/2 and T^+1/2."""
+        return root(self.T), root(self.T_inverse)
 
     def of_step(self, w: Array, D: Array) -> Array:
         """The covariance of the change of w in a step, from that in the student's step alone, (…, L, L)."""
@@ -243,14 +258,14 @@ class Expansion:
 
     def _by_shift_of_b(self, w: Array) -> Array:
         """What `shift_of_b` makes of the drift."""
-        T, v_teacher, B, rates, codes, table = self._student
+        teacher, v_teacher, B, rates, *rest = self._student
         shift = self.shift_of_b
         if not shift.any():
             return np.zeros_like(w)
         row = rates.copy()
         row[:, OF_B] = 1.0  # B is what there is of it, and what is added to it
         further, back = (
-            equations.drift(w, (T, v_teacher, rates[0, OF_B] * B + h * shift, row, codes, table))
+            equations.drift(w, (teacher, v_teacher, rates[0, OF_B] * B + h * shift, row, *rest))
             for h in (_STEP, -_STEP)
         )
         return (further - back) / (2 * _STEP)

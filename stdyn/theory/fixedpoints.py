@@ -53,7 +53,8 @@ class FixedPoint(Frozen):
         Of the Jacobian, per unit of alpha, largest real part first. L counts the entries of R, the upper triangle of Q
         and, unless the second layer is frozen, v; on the sphere without the norms Q_ii, which stay.
     eigenvectors : ndarray of complex, shape (entries, L)
-        In the columns, of length 1, in the order R row by row, upper triangle of Q row by row, v row by row.
+        In the columns, of length 1, in the order R row by row, upper triangle of Q row by row, v row by row; of inputs
+        that are not isotropic R and Q are those of one group after the other.
     found : int
         From how many starts it, or an image of it under the symmetries of the problem, was reached.
     """
@@ -108,7 +109,7 @@ class FixedPoint(Frozen):
         vector = self.eigenvectors[:, integer("direction", direction, 0, len(self.eigenvalues) - 1)]
         vector = (vector / vector[np.abs(vector).argmax()]).real
         vector /= np.linalg.norm(vector)
-        names = self.problem.layout.names
+        names = self.problem.state_layout.names
         order = np.argsort(-np.abs(vector), kind="stable")[:most]
         return " ".join(f"{vector[j]:+.2f} {names[j]}" for j in order if abs(vector[j]) > 0.05)
 
@@ -201,6 +202,8 @@ def autonomous(problem: Problem, of: str) -> Problem:
 
     With rule "kp" and decay_v > 0 it is that of backpropagation, which b - v decays to.
     """
+    if problem.sphere and problem.start.inputs is not None:
+        raise InputError(f"sphere must be False for {of} of inputs that are not isotropic, but is True")
     changes: dict[str, Any] = {}
     if problem.protocol.constant:
         return problem
@@ -276,13 +279,15 @@ def check_state(name: str, problem: Problem, state: OrderParameters) -> None:
         mine, theirs = getattr(state, part), getattr(problem.start, part)
         if mine.shape != theirs.shape or (part in ("T", "v_teacher") and not np.array_equal(mine, theirs)):
             raise InputError(f"{name} must have the problem's teacher and shapes, but {part} differs")
+    if state.inputs != problem.start.inputs or not np.array_equal(state.groups[2], problem.start.groups[2]):
+        raise InputError(f"{name} must have the problem's inputs and teacher by group, but they differ")
 
 
 def _at(expansion: Expansion, w: Array) -> FixedPoint | str:
     """The fixed point at a root w; if it is none of weights, why."""
     problem, free = expansion.problem, free_places(expansion.problem)
     eigenvalues = np.linalg.eigvalsh(expansion.parts(w)[1])
-    if eigenvalues[0] < min(_IMPOSSIBLE * max(min(1.0, problem.eta), eigenvalues[-1]), -_EXACT):
+    if eigenvalues.min() < min(_IMPOSSIBLE * max(min(1.0, problem.eta), eigenvalues.max()), -_EXACT):
         return IMPOSSIBLE
     if np.abs(expansion.order_parameters(w)[1]).max() > _LARGEST * np.abs(expansion.T).max():
         return FAR
@@ -304,10 +309,10 @@ def _random_start(problem: Problem, rng: np.random.Generator, led: bool) -> Orde
     start, K, M = problem.start, problem.start.K, problem.start.M
     scale = np.sqrt(np.trace(start.T) / M)
     W = rng.uniform(0.1, 1.2) * scale * rng.standard_normal((K, K + M)) / np.sqrt(K + M)
-    R, v = W[:, :M] @ root(start.T), start.v
+    v = start.v
     if not frozen(problem):
         v = np.sqrt(np.mean(start.v_teacher**2)) * rng.standard_normal(v.shape)
-    state = OrderParameters(R, W @ W.T, start.T, v, start.v_teacher)
+    state = _of_weights(start, W, v, rng)
     if problem.sphere:
         state = on_the_sphere(problem, state)
     alpha = float(np.exp(rng.uniform(0, np.log(_LONGEST)))) / min(1.0, problem.eta)
@@ -321,6 +326,22 @@ def _random_start(problem: Problem, rng: np.random.Generator, led: bool) -> Orde
     if not len(y):
         return state
     return expansion.state(expansion.to_w(y[-1]))
+
+
+def _of_weights(start: OrderParameters, W: Array, v: Array, rng: np.random.Generator) -> OrderParameters:
+    """The state of student weights W (K, M + K), along the teacher's space and across it.
+
+    Of inputs that are not isotropic they are the like in every group, up to a third.
+    """
+    M, t = start.M, start.groups[2]
+    if start.inputs is None:
+        return OrderParameters(W[:, :M] @ root(start.T), W @ W.T, start.T, v, start.v_teacher)
+    inputs = start.inputs
+    apart = W + np.abs(W).mean() / 3 * rng.standard_normal((inputs.groups, *W.shape))
+    each = np.sqrt(inputs.fractions / inputs.mean_variance)[:, None, None] * apart
+    r = np.array([W_t[:, :M] @ root(t_t) for W_t, t_t in zip(each, t, strict=True)])
+    q = each @ np.swapaxes(each, 1, 2)
+    return OrderParameters.by_group(inputs, r, q, t, v, start.v_teacher, start.T_hidden)
 
 
 def on_the_sphere(problem: Problem, state: OrderParameters) -> OrderParameters:
@@ -346,10 +367,11 @@ def alike(problem: Problem) -> list[OrderParameters]:
     if not frozen(problem):
         v = sign[:, None] * total / K
     direction = v_teacher @ total if total.any() else np.linalg.norm(v_teacher, axis=1)
-    squared = direction @ start.T @ direction
+    seen = start.T if start.inputs is None else start.T - start.T_hidden  # what the inputs explain
+    squared = direction @ seen @ direction
     if not squared > 0:  # nothing to learn
         return []
-    along = np.outer(sign, start.T @ direction) / np.sqrt(squared)
+    along = np.outer(sign, seen @ direction) / np.sqrt(squared)
 
     def error(length: float) -> float:
         Q = length**2 * np.outer(sign, sign)
@@ -358,10 +380,16 @@ def alike(problem: Problem) -> list[OrderParameters]:
     longest = 2 * np.sqrt(np.trace(start.T))
     length = float(scipy.optimize.minimize_scalar(error, bounds=(0, longest), method="bounded").x)
     R, Q = length * along, length**2 * np.outer(sign, sign)
-    weights = v.reshape(start.v.shape)
+    weights, squares = v.reshape(start.v.shape), (0.0, min(1.0, problem.eta))
+    if start.inputs is None:
+        return [OrderParameters(R, Q + across * np.eye(K), start.T, weights, start.v_teacher) for across in squares]
+    inputs, t = start.inputs, start.T_group
+    r = length / np.sqrt(squared) * sign[:, None] * (t @ direction)[:, None, :]
+    q = length**2 / squared * np.outer(sign, sign) * (t @ direction @ direction)[:, None, None]
+    parts = (inputs.fractions / inputs.mean_variance)[:, None, None] * np.eye(K)
     return [
-        OrderParameters(R, Q + across * np.eye(K), start.T, weights, start.v_teacher)
-        for across in (0.0, min(1.0, problem.eta))
+        OrderParameters.by_group(inputs, r, q + across * parts, t, weights, start.v_teacher, start.T_hidden)
+        for across in squares
     ]
 
 
@@ -398,7 +426,7 @@ def perfect_learning(problem: Problem) -> OrderParameters:
     perfect = sign[:, None] * v_teacher
     if frozen(problem) and not np.allclose(v, perfect, rtol=1e-12, atol=0):
         raise InputError(f"v must be ± v_teacher where it is frozen (eta_v = 0), to learn perfectly, but is {start.v}")
-    T = start.T
-    return OrderParameters(
-        sign[:, None] * T, np.outer(sign, sign) * T, T, perfect.reshape(start.v.shape), start.v_teacher
-    )
+    if start.inputs is not None and start.T_hidden.any():
+        raise InputError("perfect learning needs a teacher that sees no more than the student, but T_hidden is not 0")
+    r, q, t = sign[:, None] * start.groups[2], np.outer(sign, sign) * start.groups[2], start.groups[2]
+    return OrderParameters.by_group(problem.inputs, r, q, t, perfect.reshape(start.v.shape), start.v_teacher)

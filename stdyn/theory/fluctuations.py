@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 LIMIT = 0.02  # relative change of a predicted standard deviation by what linear noise leaves out: up to it, it is valid
 
+OF_SPECTRUM = "the covariance of a step has not been worked out for inputs with a spectrum (reduced runs show them)"
+
 _RTOL = 1e-12  # of the ODEs, where the theory is smaller than the tolerance that it is asked for with
 _POINTS = 2**11  # at most, of averages by quadrature, and the tolerance then: as good as D, in a tenth of the time
 _RTOL_OF_POINTS = 1e-9
@@ -211,6 +213,8 @@ def fluctuations(
         raise InputError(f"points must be a power of 2, but is {points}")
     check_settings(method, rtol, None)
     check_smooth(problem)
+    if problem.start.inputs is not None:
+        raise InputError(f"inputs must be isotropic for fluctuations, but are {problem.inputs}: {OF_SPECTRUM}")
     if problem.flow:
         raise InputError("flow must be False for fluctuations: gradient flow has none, and no N")
     with stoppable():
@@ -254,7 +258,7 @@ def _fluctuations(
 
 def _up_to(theory: Trajectory, length: int) -> Trajectory:
     """The first alphas of a theory."""
-    some: dict[str, Any] = {name: values[:length] for name, values in theory.order_parameters.items()}
+    some: dict[str, Any] = {name: values[:length] for name, values in theory.arrays.items()}
     some["error"] = theory.error and {name: values[:length] for name, values in theory.error.items()}
     return replace(theory, alphas=theory.alphas[:length], **some)
 

@@ -181,8 +181,8 @@ def _quadrature_error(
 
 
 def _trajectory(problem: Problem, alphas: Array, y: Array, **more: Any) -> Trajectory:
-    """The trajectory of packed states y (A, L)."""
-    return Trajectory.of(problem, alphas, problem.layout.unpack(y), "ode", **more)
+    """The trajectory of packed states y (A, S)."""
+    return Trajectory.of(problem, alphas, problem.state_layout.unpack(y), "ode", **more)
 
 
 def _broken_symmetry(alphas: Array, y: Array, orbits: Orbits) -> str | None:

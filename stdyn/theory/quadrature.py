@@ -69,20 +69,21 @@ def _exchanges(problem: Problem) -> list[np.ndarray]:
     start, K, M = problem.start, problem.start.K, problem.start.M
     students = np.zeros((K, 1)) if problem.b is None else problem.b.reshape(K, -1)
     of_tasks = problem.protocol.v_teacher.swapaxes(0, 1).reshape(M, -1)  # (M, O), or that of every task side by side
-    teachers = _powers(alike(start.T, of_tasks), M)
+    teachers = _powers(alike(start.T, of_tasks, start.T_group), M)
     if len(teachers) > 1:
         return [np.append(power, np.arange(M, M + K)) for power in teachers]
     return [np.append(np.arange(M), M + power) for power in _powers(alike(np.eye(K), students), K)]
 
 
-def alike(T: Array, v: Array) -> list[list[int]]:
-    """Groups of units that can be exchanged without changing T and v."""
+def alike(T: Array, v: Array, by_group: Array | None = None) -> list[list[int]]:
+    """Groups of units that can be exchanged without changing T and v, nor their overlaps by group (L, M, M)."""
+    overlaps = T[None] if by_group is None else np.concatenate([T[None], by_group])
     groups: list[list[int]] = []
     for n in range(len(T)):
         for group in groups:
             swap = np.arange(len(T))
             swap[[n, group[0]]] = group[0], n
-            if np.array_equal(T[np.ix_(swap, swap)], T) and np.array_equal(v[swap], v):
+            if np.array_equal(overlaps[:, swap][:, :, swap], overlaps) and np.array_equal(v[swap], v):
                 group.append(n)
                 break
         else:

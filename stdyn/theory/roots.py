@@ -30,8 +30,8 @@ def frozen(problem: Problem) -> bool:
 def free_places(problem: Problem) -> np.ndarray:
     """The places in the state of what moves."""
     still = ("eta_v",) if frozen(problem) else ()
-    places = problem.layout.places
-    return np.concatenate([np.r_[places[block.name]] for block in problem.layout.blocks if block.rate not in still])
+    places, blocks = problem.state_layout.places, problem.state_layout.blocks
+    return np.concatenate([np.r_[places[block.name]] for block in blocks if block.rate not in still])
 
 
 def _scales(problem: Problem) -> tuple[Array, Array]:
@@ -41,8 +41,9 @@ def _scales(problem: Problem) -> tuple[Array, Array]:
     where that is zero in its decay, or 1.
     """
     small, eta_v = 1.0 if problem.flow else min(1.0, problem.eta), problem.eta_v or problem.decay_v or 1.0
-    units = {"R": (1.0, problem.eta), "Q": (small, problem.eta * small), "v": (1.0, eta_v)}
-    blocks = [np.tile(units[block.name], (len(block.entries[0]), 1)) for block in problem.layout.blocks]
+    units = (1.0, problem.eta), (small, problem.eta * small), (1.0, eta_v)  # of R, Q and v
+    each = zip(units, problem.state_layout.blocks, strict=True)
+    blocks = [np.tile(of_block, (len(block.entries[0]), 1)) for of_block, block in each]
     unit, rate = np.concatenate(blocks).T
     return unit, rate
 

@@ -75,16 +75,17 @@ def solve(
         If an order parameter of the start counts as diverged, or the right-hand side is not finite there: every method
         would look for a first step for ever.
     """
-    start = problem.start
-    y_start = start.layout.pack(start.order_parameters)
+    start, layout = problem.start, problem.state_layout
+    y_start = layout.pack(start.state)
     protocol = problem.protocol
     protocol.check(alphas)
     if np.abs(y_start).max() >= DIVERGED:
         raise InputError(f"no order parameter of the start may exceed {DIVERGED:g}; vectors have norm O(1)")
-    nearly = find_orbits(problem, _NEARLY * max(1.0, float(np.abs(start.C).max()), float(np.abs(start.v).max())))
+    largest_there = max(float(np.abs(each).max()) for each in (start.C, start.C_group, start.v))
+    nearly = find_orbits(problem, _NEARLY * max(1.0, largest_there))
     orbits = nearly if nearly.trivial else find_orbits(problem)
     equations = Equations(problem, orbits, which, rounding=_ROUNDING / (np.sqrt(rtol) if method in _NEWTON else 1))
-    s_start = equations.reduced(across(y_start, problem.layout, equations.T_inverse))
+    s_start = equations.reduced(across(y_start, layout, equations.T_inverse))
     states = np.empty((len(alphas), len(s_start)))
     done = int(len(alphas) > 0 and alphas[0] == 0)
     states[:done] = s_start
@@ -100,7 +101,7 @@ def solve(
             done, end = _fill(equations, steps, alphas, states, done, large, max_steps, outlook, moved)
     y = equations.order_parameters(states[:done])
     if problem.sphere:
-        y = on_sphere(y, problem.layout, np.diag(start.Q))
+        y = on_sphere(y, layout, np.diag(start.Q) if start.inputs is None else start.lengths**2)
     return Solution(y, end, orbits, nearly)
 
 
@@ -112,15 +113,17 @@ class Equations:
 
     def __init__(self, problem: Problem, orbits: Orbits, which: int | None, rounding: float = _ROUNDING) -> None:
         self._whole, self._protocol = quadrature.parameters(problem, which), problem.protocol
-        self.T_inverse, self.eta = self._whole[0][1], problem.eta
+        self.T_inverse, self.eta = problem.start.T_inverse, problem.eta
         self.rounding = rounding * (problem.start.K + problem.start.M)
         self.difference = _DIFFERENCE if problem.smooth else _DIFFERENCE_OF_JUMPS
-        self._layout, self._orbits = problem.layout, None if orbits.trivial else orbits
+        self._layout, self._orbits = problem.state_layout, None if orbits.trivial else orbits
         self._moderate = 1e-2 * np.sqrt(DIVERGED / (1 + np.abs(self.T_inverse).sum()))  # of w: Q < DIVERGED then
-        where = np.arange(problem.layout.size) if orbits.trivial else orbits.orbit
-        rows, columns = np.triu_indices(problem.start.K)
-        across = where[problem.layout.places["Q"]]
-        self.norms, self._pairs = across[rows == columns], (across, rows, columns)  # where Q_across_ii, Q_across_ik are
+        Q, K = self._layout.blocks[1], problem.start.K
+        where = np.arange(self._layout.size) if orbits.trivial else orbits.orbit
+        group, (rows, columns) = (Q.entries[0] if len(Q.entries) > 2 else 0), Q.entries[-2:]
+        across = where[self._layout.places[Q.name]]
+        # where Q_across_ii and Q_across_ik are
+        self.norms, self._pairs = across[rows == columns], (across, group * K + rows, group * K + columns)
 
     def enter(self, span: Span) -> None:
         """From here on they are those between these breaks."""
@@ -190,7 +193,7 @@ def check_finite(problem: Problem, equations: Equations, s: Array) -> None:
     there = equations.expanded(equations(0.0, s))
     wrong = np.flatnonzero(~np.isfinite(there))
     if wrong.size:
-        name = problem.layout.names[wrong[0]]
+        name = problem.state_layout.names[wrong[0]]
         raise InputError(
             f"problem must have ODEs that are finite at the start, but d{name}/dalpha is {there[wrong[0]]} there"
             " (are weights, rates or the teacher too large, or does g overflow?)"

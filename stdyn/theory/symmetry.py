@@ -69,7 +69,7 @@ def orbits_around(problem: Problem, fixed: int | None = None) -> Orbits:
 
 def _orbits(problem: Problem, permutations: list[Permutation], equal: list[tuple[int, int, bool]]) -> Orbits:
     """The orbits under permutations of vertices, and of pairs of entries that are equal or opposite."""
-    parities, L = _unit_parities(problem), problem.layout.size
+    parities, L = _unit_parities(problem), problem.state_layout.size
     V, outputs = len(parities), problem.start.K + problem.start.M
     kind, rows, columns = _vertices(problem)
     entry = np.empty((kind[-1] + 1, V, V), dtype=int)  # where the order parameter of two vertices stands in the state
@@ -99,13 +99,14 @@ def _identical(problem: Problem, tolerance: float) -> list[tuple[int, int, bool]
     second = [start.v.reshape(K, -1)] + ([] if problem.b is None else [problem.b.reshape(K, -1)])
     found = []
     for sign in (1, -1) if parity else (1,):
-        same = np.abs(start.C[:K, None] - sign * start.C[None, :K]).max(axis=2) <= tolerance
+        C = np.concatenate(list(start.C_group), axis=1) if start.inputs is not None else start.C
+        same = np.abs(C[:K, None] - sign * C[None, :K]).max(axis=2) <= tolerance
         for weights in second:
             turned = sign if parity == -1 else 1
             same &= np.abs(weights[:, None] - turned * weights[None]).max(axis=2) <= tolerance
-        places = np.empty((K, K), dtype=int)
-        places[np.triu_indices(K)] = np.r_[problem.layout.places["Q"]]
-        found += [(int(places[i, i]), int(places[i, k]), sign == -1) for i, k in np.argwhere(np.triu(same, 1))]
+        Q = problem.state_layout.blocks[1]
+        for places in Q.fill(np.r_[problem.state_layout.places[Q.name]]).reshape(-1, K, K).astype(int):
+            found += [(int(places[i, i]), int(places[i, k]), sign == -1) for i, k in np.argwhere(np.triu(same, 1))]
     return found
 
 
@@ -117,7 +118,7 @@ def _vertices(problem: Problem) -> np.ndarray:
     start = problem.start
     first = dict(zip(KINDS, (0, start.K, start.K + start.M), strict=True))
     found, kinds = [], 0
-    for block in problem.layout.blocks:
+    for block in problem.state_layout.blocks:
         leading, sizes = block.entries[:-2], block.sizes[:-2]
         kind = np.ravel_multi_index(leading, sizes) if sizes else np.zeros(len(block.entries[0]), dtype=int)
         pair = [first[unit] + index for unit, index in zip(block.units[-2:], block.entries[-2:], strict=True)]
@@ -179,7 +180,8 @@ def _unit_parities(problem: Problem) -> np.ndarray:
 def _edge_values(problem: Problem) -> list[np.ndarray]:
     """C between units and v between units and outputs; b between units and outputs; with either sign of both.
 
-    And, where there are tasks, v_teacher and the weights m of every task.
+    And, where there are tasks, v_teacher and the weights m of every task; and the overlaps of units in every group of
+    the inputs' directions, where these are not isotropic.
     """
     start, K, P = problem.start, problem.start.K, problem.start.K + problem.start.M
     C, v, b = np.zeros((3, P + problem.outputs, P + problem.outputs))
@@ -200,7 +202,13 @@ def _edge_values(problem: Problem) -> list[np.ndarray]:
     of_output = np.array([[1.0, -1.0], [1.0, -1.0]])
     second = [np.kron(signs, np.where(even, 0, each)) + np.kron(of_output, np.where(even, each, 0)) for each in layers]
     of_v, *others = (each + each.T for each in second)
-    return [np.kron(signs, C) + of_v, *others, *weights]
+    by_group = []
+    if start.inputs is not None:
+        room = np.zeros_like(C)
+        for each in start.C_group:
+            room[:P, :P] = each
+            by_group.append(np.kron(signs, room))
+    return [np.kron(signs, C) + of_v, *others, *weights, *by_group]
 
 
 def _classes(values: np.ndarray, tolerance: float) -> np.ndarray:

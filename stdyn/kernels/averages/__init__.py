@@ -1,10 +1,12 @@
 """The Gaussian averages of the ODEs, over the fields z ~ N(0, C), by one law for one problem: a file a law.
 
-  G_ij = <delta_i z_j>  (K, K+M),   H_ik = <delta_i delta_k>  (K, K),   h_io = <Delta_o g(x_i)>  (K, O)
-with Delta_o = sum_a u_ao g(z_a) - sigma zeta_o and delta_i = g'(x_i) sum_o b_io Delta_o, b the backward weights.
+  G_ij = <delta_i y_j>  (K, Y),   H_ik = <delta_i delta_k>  (K, K),   h_io = <Delta_o g(x_i)>  (K, O)
+with Delta_o = sum_a u_ao g(z_a) - sigma zeta_o and delta_i = g'(x_i) sum_o b_io Delta_o, b the backward weights. The
+y_j are any variables that are Gaussian together with the fields: G is linear in their covariances with these, `seen`
+(P, Y). Of the fields themselves that is C.
 
-Every file here is the law of its name: its kernel averages(p, C, u, b) returns (G, H, h), with H = 0 where it is not
-needed (p.square = 0, gradient flow), and its ANALYTIC says whether they are analytic functions of C, across the border
+Every file here is the law of its name: its kernel averages(p, C, seen, u, b) returns (G, H, h), with H = 0 where it is
+not needed (p.square = 0, gradient flow), and its ANALYTIC says whether they are analytic functions of C, across the border
 of the possible ones too. Which law a kernel holds is decided by the types of its arguments, before it is compiled: what
 is not used is not compiled.
 """
@@ -34,9 +36,11 @@ def table(law: str = NONE, values: np.ndarray | None = None) -> np.ndarray:
     return given.reshape((1,) * _NAMES.index(law) + given.shape)
 
 
-def averages(p: Any, C: np.ndarray, u: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def averages(
+    p: Any, C: np.ndarray, seen: np.ndarray, u: np.ndarray, b: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The averages (G, H, h) by the law of the parameters p."""
-    return _law(p.table.ndim).averages(p, C, u, b)
+    return _law(p.table.ndim).averages(p, C, seen, u, b)
 
 
 def analytic(p: Any) -> bool:
@@ -55,7 +59,7 @@ def _law_of(p: Any) -> Any:
 
 
 @overload(averages)
-def _averages(p, C, u, b):
+def _averages(p, C, seen, u, b):
     return _law_of(p).averages.py_func
 
 

@@ -12,10 +12,10 @@ ANALYTIC = True
 
 
 @compiled
-def G_erf(C, beta):
+def G_erf(C, seen, beta):
     """G_ij = sum_a beta_ia I3(i, j, a), with the factor 1/sqrt(Lambda_ia) that does not depend on j taken out."""
-    K, P = beta.shape
-    G = np.zeros((K, P))
+    (K, P), Y = beta.shape, seen.shape[1]
+    G = np.zeros((K, Y))
     gamma = np.empty(P)
     for i in range(K):
         d_i = 1 + C[i, i]
@@ -24,10 +24,10 @@ def G_erf(C, beta):
             gamma[a] = 2 / pi * beta[i, a] / sqrt(d_i * (1 + C[a, a]) - C[i, a] ** 2)
             along_i += gamma[a] * C[i, a]
         for a in range(P):
-            for j in range(P):
-                G[i, j] += gamma[a] * C[a, j]
-        for j in range(P):
-            G[i, j] -= along_i * C[i, j] / d_i
+            for j in range(Y):
+                G[i, j] += gamma[a] * seen[a, j]
+        for j in range(Y):
+            G[i, j] -= along_i * seen[i, j] / d_i
     return G
 
 
@@ -92,10 +92,10 @@ def h_erf(C, u, K):
 
 
 @compiled
-def averages(p, C, u, b):
+def averages(p, C, seen, u, b):
     """(G, H, h) of units g(x) = erf(x / sqrt 2)."""
     beta = overlaps(b, u)
-    G, H, h = G_erf(C, beta), np.zeros((len(b), len(b))), h_erf(C, u, b.shape[0])
+    G, H, h = G_erf(C, seen, beta), np.zeros((len(b), len(b))), h_erf(C, u, b.shape[0])
     if p.square > 0:
         H = H_erf(C, beta, overlaps(b, b), p.sigma)
     return G, H, h

@@ -12,18 +12,18 @@ ANALYTIC = True
 
 
 @compiled
-def averages(p, C, u, b):
+def averages(p, C, seen, u, b):
     """Those of g(x) = sum_m c_m erf(s_m x / sqrt 2): of erf units, one for each term, with fields s_m z_a.
 
     The table has a row (c, s) for each term of students, then of teachers.
     """
     terms = rows(p.table)
-    return _by_terms(C, u, b, p.sigma, p.square, terms[: p.codes[TERMS]], terms[p.codes[TERMS] :])
+    return _by_terms(C, seen, u, b, p.sigma, p.square, terms[: p.codes[TERMS]], terms[p.codes[TERMS] :])
 
 
 @compiled
-def _by_terms(C, u, b, sigma, square, terms, terms_teacher):
-    (K, O), P = b.shape, len(C)
+def _by_terms(C, seen, u, b, sigma, square, terms, terms_teacher):
+    (K, O), P, Y = b.shape, len(C), seen.shape[1]
     n, students = len(terms), b.shape[0] * len(terms)
     size = students + (P - K) * len(terms_teacher)
     unit, c, s = np.empty(size, np.int64), np.empty(size), np.empty(size)
@@ -34,23 +34,26 @@ def _by_terms(C, u, b, sigma, square, terms, terms_teacher):
             t, rest = len(terms_teacher), p - students
             unit[p], (c[p], s[p]) = K + rest // t, terms_teacher[rest % t]
     C_terms, u_terms, b_terms = np.empty((size, size)), np.empty((size, O)), np.empty((students, O))
+    seen_terms = np.empty((size, Y))
     for p in range(size):
         for q in range(size):
             C_terms[p, q] = s[p] * s[q] * C[unit[p], unit[q]]
+        for j in range(Y):
+            seen_terms[p, j] = s[p] * seen[unit[p], j]
         for o in range(O):
             u_terms[p, o] = c[p] * u[unit[p], o]
             if p < students:
                 b_terms[p, o] = c[p] * s[p] * b[unit[p], o]
     beta = overlaps(b_terms, u_terms)
-    G_terms = G_erf(C_terms, beta)
+    G_terms = G_erf(C_terms, seen_terms, beta)
     H_terms = np.zeros((students, students))
     if square > 0:
         H_terms = H_erf(C_terms, beta, overlaps(b_terms, b_terms), sigma)
     h_terms = h_erf(C_terms, u_terms, students)
-    G, H, h = np.zeros((K, P)), np.zeros((K, K)), np.zeros((K, O))
+    G, H, h = np.zeros((K, Y)), np.zeros((K, K)), np.zeros((K, O))
     for p in range(students):
-        for q in range(size):  # any term of unit j will do: its field is s z_j
-            G[unit[p], unit[q]] += G_terms[p, q] / s[q] / (n if q < students else len(terms_teacher))
+        for j in range(Y):
+            G[unit[p], j] += G_terms[p, j]
         for q in range(students):
             H[unit[p], unit[q]] += H_terms[p, q]
         for o in range(O):

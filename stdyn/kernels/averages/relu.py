@@ -79,11 +79,14 @@ def _angles(C):
 
 
 @ordered
-def _G_relu(C, beta):
-    """G_ij = sum_a beta_ia I3(i, j, a), I3 = C_ij sqrt(C_ii C_aa - C_ia^2)/(2 pi C_ii) + C_aj (1/4 + theta_ia/2 pi)."""
-    K, P = beta.shape
+def _G_relu(C, seen, beta):
+    """G_ij = sum_a beta_ia I3(i, j, a), I3 = C_ij sqrt(C_ii C_aa - C_ia^2)/(2 pi C_ii) + C_aj (1/4 + theta_ia/2 pi).
+
+    C_ij and C_aj are those of y_j with the fields: `seen`.
+    """
+    (K, P), Y = beta.shape, seen.shape[1]
     scale, _, cosine, theta = _angles(C)
-    G = np.zeros((K, P))
+    G = np.zeros((K, Y))
     for i in range(K):
         if scale[i] == 0:
             continue
@@ -91,10 +94,10 @@ def _G_relu(C, beta):
         for a in range(P):
             along_i += beta[i, a] * scale[a] * cosine[i, a] / (2 * pi * scale[i])
             gamma = beta[i, a] * (0.25 + theta[i, a] / (2 * pi))
-            for j in range(P):
-                G[i, j] += gamma * C[a, j]
-        for j in range(P):
-            G[i, j] += along_i * C[i, j]
+            for j in range(Y):
+                G[i, j] += gamma * seen[a, j]
+        for j in range(Y):
+            G[i, j] += along_i * seen[i, j]
     return G
 
 
@@ -344,10 +347,10 @@ def _H_relu(C, beta, bb, sigma):
 
 
 @ordered
-def averages(p, C, u, b):
+def averages(p, C, seen, u, b):
     """(G, H, h) of units g(x) = max(0, x)."""
     beta = overlaps(b, u)
-    G, H, h = _G_relu(C, beta), np.zeros((len(b), len(b))), _h_relu(C, u, b.shape[0])
+    G, H, h = _G_relu(C, seen, beta), np.zeros((len(b), len(b))), _h_relu(C, u, b.shape[0])
     if p.square > 0:
         H = _H_relu(C, beta, overlaps(b, b), p.sigma)
     return G, H, h
