@@ -1,0 +1,109 @@
+"""Many eigenvalues in few groups: equal ones stay together, and the groups are as even as that allows."""
+
+import numpy as np
+
+from stdyn.checks import Array, choice, integer
+from stdyn.errors import InputError
+
+BINS = ("number", "variance")
+_LEAST = 1e-100  # of variances
+
+
+def sizes_of_groups(eigenvalues: Array, groups: int | None, bins: str, rounding: float) -> np.ndarray:
+    """How many of the eigenvalues, which decrease, are in each group.
+
+    Parameters
+    ----------
+    eigenvalues : ndarray, shape (N,)
+        Positive, each at most as large as the one before.
+    groups : int or None
+        At most as many groups as these; None: one for every different eigenvalue.
+    bins : {"number", "variance"}
+        What the groups have equal shares of: the number of eigenvalues, or their sum.
+    rounding : float
+        Neighbours are equal if they differ by no more than that.
+
+    Returns
+    -------
+    sizes : ndarray of int, shape (L,)
+        L is `groups`, or the number of different eigenvalues if that is smaller.
+
+    Raises
+    ------
+    InputError
+        If there are more groups than eigenvalues, or no such bins.
+    """
+    choice("bins", bins, BINS)
+    begins = np.flatnonzero(np.append(True, eigenvalues[:-1] - eigenvalues[1:] > rounding))  # of equal ones
+    if groups is not None:
+        count = integer("groups", groups, 1)
+        if count > len(eigenvalues):
+            raise InputError(f"groups must be at most the number of directions, {len(eigenvalues)}, but is {count}")
+        shares = np.ones(len(eigenvalues)) if bins == "number" else eigenvalues
+        begins = begins[_first_levels(np.add.reduceat(shares, begins), count)]
+    return np.diff(np.append(begins, len(eigenvalues)))
+
+
+def means(eigenvalues: Array, sizes: np.ndarray) -> Array:
+    """The mean of the eigenvalues of every group; without rounding where they are equal."""
+    begins = np.cumsum(sizes) - sizes
+    first = eigenvalues[begins]
+    return first + np.add.reduceat(eigenvalues - np.repeat(first, sizes), begins) / sizes
+
+
+def power_law(exponent: float, N: int) -> Array:
+    """The eigenvalues (N,) proportional to j^-exponent, j = 1 … N, of mean 1."""
+    falling = np.exp(-exponent * np.log(np.arange(1.0, N + 1)))
+    eigenvalues = falling / falling.mean()
+    if eigenvalues[-1] < _LEAST:
+        raise InputError(f"exponent must leave the smallest of N = {N} variances above {_LEAST:g}, but is {exponent:g}")
+    return np.asarray(eigenvalues)
+
+
+def _first_levels(weights: Array, groups: int) -> np.ndarray:
+    """The first level of each group, of levels that are not to be divided.
+
+    A level that is heavier than the share of a group is a group of its own; those between such levels are divided
+    evenly.
+    """
+    if groups >= len(weights):
+        return np.arange(len(weights))
+    heavy = _heavy(weights, groups)
+    runs = _runs(~heavy)
+    while heavy.sum() + len(runs) > groups:  # more than there may be: the lightest of them is divided like others
+        heavy[np.flatnonzero(heavy)[np.argmin(weights[heavy])]] = False
+        runs = _runs(~heavy)
+    totals, room = (np.array([f(weights[run]) for run in runs]) for f in (np.sum, np.size))
+    parts = np.ones(len(runs), dtype=int)
+    for _ in range(groups - int(heavy.sum()) - len(runs)):
+        parts[np.argmax(np.where(parts < room, totals / (parts + 1), -1))] += 1
+    begins = [run.start + _cuts(weights[run], count) for run, count in zip(runs, parts.tolist(), strict=True)]
+    return np.sort(np.concatenate([np.flatnonzero(heavy), *begins]))
+
+
+def _heavy(weights: Array, groups: int) -> np.ndarray:
+    """Which levels are heavier than the share of a group in what is left without them."""
+    heavy = np.zeros(len(weights), dtype=bool)
+    while True:
+        share = weights[~heavy].sum() / max(groups - int(heavy.sum()), 1)
+        more = ~heavy & (weights > share * (1 + 1e-9))
+        if not more.any() or heavy.sum() + more.sum() >= groups:
+            return heavy
+        heavy |= more
+
+
+def _runs(there: np.ndarray) -> list[slice]:
+    """Where levels stand one beside the other."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], there.astype(int), [0]])))
+    return [slice(*pair) for pair in edges.reshape(-1, 2).tolist()]
+
+
+def _cuts(weights: Array, parts: int) -> np.ndarray:
+    """The first level of each of as many parts of equal weight, as nearly as can be; none is empty."""
+    sums = np.append(0.0, np.cumsum(weights))
+    k = np.arange(1, parts)
+    targets = sums[-1] * k / parts
+    above = np.clip(np.searchsorted(sums, targets), 1, len(weights))
+    nearest = np.where(targets - sums[above - 1] < sums[above] - targets, above - 1, above)
+    cuts = np.maximum.accumulate(np.maximum(nearest, k) - k) + k
+    return np.append(0, np.minimum(cuts, len(weights) - parts + k))

@@ -1,0 +1,203 @@
+"""The hidden manifold: inputs f(F c) of a latent c that the teacher sees, and their Gaussian equivalents."""
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from stdyn.checks import Array, check_memory, check_rng, check_type, frozen_array, integer
+from stdyn.errors import InputError
+from stdyn.model.activations import Activation
+from stdyn.values import Frozen
+
+_FURTHEST = 16.0  # beyond which the Gaussian density is below 1e-56
+_NODES, _PANELS = 24, 64  # of the first rule; then twice as many panels, until two rules agree
+_DOUBLINGS = 8
+_AGREE = 1e-13
+
+
+@dataclass(frozen=True, eq=False)
+class HiddenManifold(Frozen):
+    """Inputs xi = f(F c) - a with c ~ N(0, 1) of D latent dimensions, on which the teacher acts.
+
+    Made by `Inputs.hidden_manifold`.
+
+    Attributes
+    ----------
+    f : Activation
+        Of which g is meant.
+    features : ndarray, shape (N, D)
+        F, whose rows have unit norm.
+    a, b, c2 : float
+        The moments <f>, <z f(z)> and <(f - a)^2> over z ~ N(0, 1).
+
+    Notes
+    -----
+    Goldt, Mezard, Krzakala & Zdeborova, PRX 10, 041044 (2020). To leading order in N and D the inputs act as Gaussian
+    ones of covariance Omega = (c2 - b^2) 1 + b^2 F F^T, whose covariance with the teacher's fields is Phi = b F theta^T
+    (Gaussian equivalence). What of those fields the inputs do not tell is T_hidden.
+    """
+
+    f: Activation
+    features: Array
+    a: float
+    b: float
+    c2: float
+
+    if TYPE_CHECKING:
+
+        def __init__(self, f: Activation, features: ArrayLike, a: float, b: float, c2: float) -> None: ...
+
+    @classmethod
+    def of(cls, f: Activation, features: ArrayLike) -> "HiddenManifold":
+        """That of a function and features (N, D) with rows of unit norm."""
+        F = frozen_array("features", features, (2,))
+        lengths = np.linalg.norm(F, axis=1)
+        wrong = np.flatnonzero(np.abs(lengths - 1) > 1e-6)
+        if wrong.size:
+            raise InputError(
+                f"features must have rows of unit norm, but features[{wrong[0]}] has norm {lengths[wrong[0]]:.6g}"
+                " (features / np.linalg.norm(features, axis=1, keepdims=True) have)"
+            )
+        return cls(f, F / lengths[:, None], *moments(f))
+
+    @property
+    def latent(self) -> int:
+        """D, the number of latent dimensions."""
+        return self.features.shape[1]
+
+    @property
+    def noise(self) -> float:
+        """c2 - b^2, the variance of what in f(z) is not linear in z."""
+        rest = self.c2 - self.b**2
+        return rest if rest > 1e-11 * self.c2 else 0.0
+
+    def __repr__(self) -> str:
+        N, D = self.features.shape
+        return f"HiddenManifold of f = {self.f}, {N} inputs of {D} latent dimensions"
+
+    def spectrum(self) -> tuple[Array, Array]:
+        """The eigenvalues (N,) of Omega, which decrease, and its eigenvectors (N, N), the rows."""
+        N, D = self.features.shape
+        check_memory("N", 8.0 * 3 * N * N)
+        vectors, values, _ = np.linalg.svd(self.features)  # not of Omega: those orthogonal to F are equal to the bit
+        squares = np.append(values**2, np.zeros(max(N - D, 0)))
+        return self.noise + self.b**2 * squares, vectors.T
+
+    def teacher(self, theta: ArrayLike, inputs: Any) -> tuple[Array, Array]:
+        """The teacher in input space, of vectors in the latent one.
+
+        Parameters
+        ----------
+        theta : array_like, shape (M, D)
+            Vectors of norm O(1): the teacher's fields are theta c.
+        inputs : Inputs
+            Those that this manifold belongs to, with or without merged groups.
+
+        Returns
+        -------
+        W_teacher : ndarray, shape (M, N)
+            Phi^T Omega^-1, the best linear estimate of the fields from an input. Omega is that of the groups, so that
+            W Omega W_teacher^T = W Phi of any student W.
+        T_hidden : ndarray, shape (M, M)
+            theta theta^T - Phi^T Omega^-1 Phi, the covariance of what that estimate leaves.
+
+        Raises
+        ------
+        InputError
+            If shapes disagree, or the groups are so wide that they explain more than all of a teacher's field.
+
+        Examples
+        --------
+        >>> rng = np.random.default_rng(1)
+        >>> inputs = stdyn.Inputs.hidden_manifold("erf", latent=30, N=90, rng=rng)
+        >>> W_teacher, T_hidden = inputs.manifold.teacher(rng.normal(size=(2, 30)) / 30**0.5, inputs)
+        >>> W_teacher.shape, T_hidden.shape
+        ((2, 90), (2, 2))
+        """
+        theta = frozen_array("theta", theta, (2,))
+        N, D = self.features.shape
+        if theta.shape[1] != D:
+            raise InputError(f"theta must have shape (M, D) with D = {D}, but has shape {theta.shape}")
+        if not callable(getattr(inputs, "rotated", None)):
+            raise InputError(f"inputs must be an Inputs, but is {type(inputs).__name__}")
+        Phi = inputs.rotated(self.b * theta @ self.features.T)  # (M, N), in the order of the groups
+        W = Phi / inputs.scales(N) ** 2
+        T_hidden = theta @ theta.T - Phi @ W.T
+        T_hidden = (T_hidden + T_hidden.T) / 2
+        lowest, largest = np.linalg.eigvalsh(T_hidden)[0], np.trace(theta @ theta.T)
+        if lowest < -1e-10 * largest:
+            raise InputError(
+                "inputs must have more groups for this teacher: these explain more of its fields than there is"
+                f" (an eigenvalue of T_hidden is {lowest:.2g})"
+            )
+        if lowest < 0:  # rounding
+            T_hidden -= lowest * np.eye(len(theta))
+        return inputs.unrotated(W), T_hidden
+
+    def examples(self, count: int, rng: np.random.Generator) -> tuple[Array, Array]:
+        """So many examples, drawn anew.
+
+        Returns
+        -------
+        X : ndarray, shape (count, N)
+            The inputs f(F c) - a.
+        c : ndarray, shape (count, D)
+            Their latent vectors; the teacher's fields are c @ theta.T.
+
+        Raises
+        ------
+        InputError
+            If count is not an integer of at least 1, or rng not a Generator.
+        """
+        count = integer("count", count, 1)
+        check_rng(rng)
+        N, D = self.features.shape
+        check_memory("count", 8.0 * count * (4 * N + D))
+        c = rng.standard_normal((count, D))
+        return self.f(c @ self.features.T)[0] - self.a, c
+
+
+def features_of(latent: int, N: int, rng: np.random.Generator | None, features: ArrayLike | None) -> Array:
+    """F (N, latent): those given, or drawn uniformly on the sphere."""
+    D, N = integer("latent", latent, 1, 2**24), integer("N", N, 1, 2**24)
+    if features is not None:
+        F = frozen_array("features", features, (2,))
+        if F.shape != (N, D):
+            raise InputError(f"features must have shape (N, latent) = ({N}, {D}), but has shape {F.shape}")
+        return F
+    check_rng(rng)
+    assert rng is not None
+    check_memory("N and latent", 8.0 * N * (N + 2 * D))
+    F = rng.standard_normal((N, D))
+    return F / np.linalg.norm(F, axis=1, keepdims=True)
+
+
+def moments(f: Activation) -> tuple[float, float, float]:
+    """a = <f>, b = <z f> and c2 = <(f - a)^2> over z ~ N(0, 1), to 1e-12 of the root of c2.
+
+    Gauss-Legendre rules on panels between the jumps and kinks of f, which are refined until they agree.
+    """
+    check_type("f", f, Activation)
+    inner = [t.at for t in f.thresholds if abs(t.at) < _FURTHEST]
+    edges = np.concatenate([[-_FURTHEST], inner, [_FURTHEST]])
+    nodes, weights = np.polynomial.legendre.leggauss(_NODES)
+    found, panels = None, _PANELS
+    for _ in range(_DOUBLINGS):
+        each = [np.linspace(*pair, 2 + int(panels * (pair[1] - pair[0]) / 32)) for pair in pairwise(edges)]
+        begins, ends = (np.concatenate([e[part] for e in each]) for part in (slice(-1), slice(1, None)))
+        half = (ends - begins)[:, None] / 2
+        z = (begins[:, None] + half + half * nodes).ravel()
+        density = (half * weights).ravel() * np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi)
+        values = f(z)[0]
+        if not np.isfinite(values).all():
+            raise InputError(f"f must be finite, but {f} at {z[~np.isfinite(values)][0]:.3g} is not")
+        a = density @ values
+        now = np.array([a, density @ (z * values), density @ (values - a) ** 2])
+        size = np.sqrt(now[2] + a**2)
+        if found is not None and np.all(np.abs(now - found) <= _AGREE * np.array([size, size, now[2] + 1e-13 * a**2])):
+            return float(now[0]), float(now[1]), float(now[2])
+        found, panels = now, 2 * panels
+    raise InputError(f"f must have Gaussian moments that can be resolved, but those of {f} cannot")
