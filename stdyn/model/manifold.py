@@ -78,13 +78,23 @@ class HiddenManifold(Frozen):
         N, D = self.features.shape
         return f"HiddenManifold of f = {self.f}, {N} inputs of {D} latent dimensions"
 
-    def spectrum(self) -> tuple[Array, Array]:
-        """The eigenvalues (N,) of Omega, which decrease, and its eigenvectors (N, N), the rows."""
+    def spectrum(self) -> tuple[Array, Array, float]:
+        """The eigenvalues (N,) of Omega, which decrease, its eigenvectors (N, N), the rows, and their rounding.
+
+        Raises InputError if Omega is singular.
+        """
         N, D = self.features.shape
         check_memory("N", 8.0 * 3 * N * N)
         vectors, values, _ = np.linalg.svd(self.features)  # not of Omega: those orthogonal to F are equal to the bit
-        squares = np.append(values**2, np.zeros(max(N - D, 0)))
-        return self.noise + self.b**2 * squares, vectors.T
+        eigenvalues = self.noise + self.b**2 * np.append(values**2, np.zeros(max(N - D, 0)))
+        rounding = N * float(np.finfo(float).eps) * float(eigenvalues[0])
+        if eigenvalues[-1] <= rounding:
+            what = f"linear with latent < N ({D} < {N})" if D < N else "linear with features of a lower rank"
+            raise InputError(
+                f"f must not be {what if eigenvalues[0] > 0 else 'constant'}, but is {self.f}: there are directions in"
+                " which no input varies"
+            )
+        return eigenvalues, vectors.T, rounding
 
     def teacher(self, theta: ArrayLike, inputs: Any) -> tuple[Array, Array]:
         """The teacher in input space, of vectors in the latent one.
