@@ -38,7 +38,7 @@ def sizes_of_groups(eigenvalues: Array, groups: int | None, bins: str, rounding:
     if groups is not None:
         count = integer("groups", groups, 1)
         if count > len(eigenvalues):
-            raise InputError(f"groups must be at most the number of directions, {len(eigenvalues)}, but is {count}")
+            raise InputError(f"groups must be at most the number of directions, N = {len(eigenvalues)}, but is {count}")
         shares = np.ones(len(eigenvalues)) if bins == "number" else eigenvalues
         begins = begins[_first_levels(np.add.reduceat(shares, begins), count)]
     return np.diff(np.append(begins, len(eigenvalues)))

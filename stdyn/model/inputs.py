@@ -99,6 +99,8 @@ class Inputs(Frozen):
                 )
         if self.manifold is not None and not isinstance(self.manifold, HiddenManifold):
             raise InputError(f"manifold must be a HiddenManifold, but is {type(self.manifold).__name__}")
+        if self.manifold is not None and (self.axes is None or self.eigenvalues is None):
+            raise InputError("manifold must come with its axes and eigenvalues, but one of them is None")
 
     @classmethod
     def isotropic(cls) -> "Inputs":
