@@ -125,8 +125,9 @@ def finite_size_drift(w, parameters):
     """N times what the mean change of w in a step, times N, differs from dw/dalpha, for N -> infinity.
 
     Of isotropic inputs, and of the student's step alone, without drift and sphere. Only that of Q_across does: by the
-    length of an example across the teacher's space (of as many dimensions as T has rank), which is not independent of its fields, by the
-    decay of both factors of an overlap, and by pairs of examples of one step, <delta_i xi>.<delta_k xi>.
+    length of an example across the teacher's space (of as many dimensions as T has rank), which is not independent of
+    its fields, by the decay of both factors of an overlap, and by pairs of examples of one step,
+    <delta_i xi>.<delta_k xi>.
     """
     p = named(parameters)
     (K, O), M = p.b.shape, p.T.shape[0]

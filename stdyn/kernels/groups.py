@@ -107,7 +107,7 @@ def _covariances(p, r, q_across, along):
 
 @compiled
 def _products(Gamma, of_students, of_teachers):
-    """Gamma_x of_students + Gamma_y of_teachers, of rows (K, columns) and, one after the other, (M columns,) or (0,)."""
+    """Gamma_x of_students + Gamma_y of_teachers: rows (K, columns) and, one after the other, (M columns,) or (0,)."""
     K, columns = of_students.shape
     M = len(of_teachers) // columns
     total = np.zeros((K, columns))

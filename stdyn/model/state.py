@@ -395,10 +395,10 @@ class Layout(Frozen):
         With `groups`, the number of them, that of overlaps by group.
         """
         second = ("student", "output"), (K, *(outputs or (1,)))
-        many = ((), ()) if groups is None else (("group",), (groups,))
+        axis, number = ((), ()) if groups is None else (("group",), (groups,))
         end, there = ("", "") if groups is None else ("_group", " in a group of the inputs' directions")
-        R, Q = (("student", "teacher"), (K, M)), (("student", "student"), (K, K))
-        R, Q = ((many[0] + units, many[1] + sizes) for units, sizes in (R, Q))
+        R = (*axis, "student", "teacher"), (*number, K, M)
+        Q = (*axis, "student", "student"), (*number, K, K)
         return cls(
             (
                 Block(f"R{end}", *R, "eta", f"student-teacher overlap w_i.w~_n{there}"),
