@@ -175,7 +175,7 @@ def split(start, group, parts):
     ids=str,
 )
 def test_splitting_a_group_changes_nothing(changes):
-    """To 1e-12, at tight tolerances: R, Q, v and the overlaps of the other groups, and the sums of those of the parts."""
+    """To 1e-12, at tight tolerances: R, Q, v, the overlaps of the other groups, and the sums of those of the parts."""
     problem = structured(2, 2, **changes)
     start, where = split(problem.start, 1, 3)
     tight = {"rtol": 1e-13, "atol": 1e-15}
@@ -232,7 +232,7 @@ def test_turning_the_inputs_changes_nothing():
 
 
 def test_a_variance_is_a_scale():
-    """One group of variance s^2 is isotropic inputs with weights s times as long, a learning rate s^2 times as large."""
+    """One group of variance s^2 is isotropic inputs with weights s times as long and a rate s^2 times as large."""
     problem, s = random_problem(2, 2, decay=0.0), 1.7
     start = problem.start
     longer = OrderParameters(s**2 * start.R, s**2 * start.Q, s**2 * start.T, start.v, start.v_teacher)
@@ -261,7 +261,7 @@ def test_linear_regression_in_every_direction():
 
 
 def test_linear_regression_by_sgd():
-    """One linear student: e^t = |w^t - w~^t|^2 obeys de/dalpha = -2 eta omega e + eta^2 p omega (sum omega e + sigma^2).
+    """One linear student: e = |w^t - w~^t|^2 obeys de/dalpha = -2 eta omega e + eta^2 p omega (sum omega e + sigma^2).
 
     A linear system of as many equations as groups, solved by its matrix exponential.
     """
@@ -284,7 +284,7 @@ def test_linear_regression_by_sgd():
 
 
 def test_late_learning_has_no_floor():
-    """A student that can learn perfectly: it comes nearer by its rate down to rounding, and eps_g falls as its square."""
+    """A student that can learn perfectly comes nearer by its rate down to rounding, and eps_g falls as its square."""
     t = np.array(FRACTIONS)[:, None, None] * np.eye(2)
     inputs = Inputs.spectrum([2.0, 2.5, 3.0], FRACTIONS)
     start = OrderParameters.by_group(inputs, 0.8 * t, 0.7 * t, t, [1.0, 1.0], [1.0, 1.0])
@@ -301,7 +301,7 @@ def test_late_learning_has_no_floor():
 
 
 def test_a_hidden_part_of_the_teacher_is_noise():
-    """A linear teacher's hidden field of variance s^2 acts as label noise of s: R and Q are the same; eps_g has s^2/2."""
+    """A linear teacher's hidden field of variance s^2 acts as label noise of s, and eps_g has s^2/2 more."""
     overlaps, s = overlaps_by_group(2, 1, 3), 0.4
     inputs, more = Inputs.spectrum(VARIANCES, FRACTIONS), {"activation": "linear", "eta": 0.2, "eta_v": 0.1}
     hidden = OrderParameters.by_group(inputs, *overlaps, [0.5, 0.2], [1.0], [[s**2]])
@@ -405,7 +405,7 @@ def test_fluctuations_of_equal_groups_are_those_of_isotropic_inputs(changes):
 def test_refused():
     """What has no meaning, or has not been worked out, for inputs with a spectrum, with the reason."""
     problem = structured(2, 2)
-    with pytest.raises(InputError, match="drift must be 0 where inputs are not isotropic, but is 0.1"):
+    with pytest.raises(InputError, match=r"drift must be 0 where inputs are not isotropic, but is 0\.1"):
         replace(problem, drift=0.1)
     with pytest.raises(InputError, match="sphere must be False for fluctuations"):
         stdyn.fluctuations(replace(problem, sphere=True), [0, 1])
@@ -430,7 +430,7 @@ def test_states_that_are_none():
         (2, t[:, :1, :1], "T"),
         (1, q - 10 * np.eye(2), "no weights have these overlaps"),
         (0, r[:, :, 0], "R_group must have"),
-        (1, q + [[0, 1], [0, 0]], "must be symmetric"),
+        (1, q + np.array([[0, 1], [0, 0]]), "must be symmetric"),
     ):
         wrong = list(good)
         wrong[position] = value
@@ -441,7 +441,7 @@ def test_states_that_are_none():
     with pytest.raises(InputError, match="T_hidden must have shape"):
         OrderParameters.by_group(inputs, *good, np.eye(3))
     start = OrderParameters.by_group(inputs, *good)
-    with pytest.raises(InputError, match="R must be the sum of inputs.variances times R_group"):
+    with pytest.raises(InputError, match=r"R must be the sum of inputs\.variances times R_group"):
         replace(start, R=start.R + 0.01)
     with pytest.raises(InputError, match="R_group needs inputs"):
         replace(start, inputs=None)
