@@ -171,8 +171,8 @@ def reduced_groups_steps(
 
     L (groups, M, M) is lower triangular; hidden (M, M), a root of T_hidden, or (0, 0). lengths (K,) are kept, (0,) not.
     numbers (steps, rows, runs), scaled by `in_groups`, has `width` rows for each of the `batch` examples of a step:
-    K + M for every group, M if anything is hidden, and O of the noise if there is any. rest (steps, groups, n, n, runs),
-    scaled as well, is of `bartlett`: n = 1 of a batch of 1, else K. The rest is as in `reduced.reduced_steps`.
+    K + M for every group, M if anything is hidden, and O of the noise if there is any. rest (steps, groups, n, n,
+    runs), scaled as well, is of `bartlett`: n = 1 of a batch of 1, else K. All else is as in `reduced.reduced_steps`.
     """
     p, rates = named(parameters), rates_of(parameters)
     for step in range(len(numbers)):
@@ -211,7 +211,7 @@ def in_groups(variances, sizes, P, batch, width, numbers, rest):
 
 @ordered
 def reduced_groups_record(A, S, v, L, alive, row, records):
-    """Fill row `row` of the records of the runs that are alive: R and Q (runs, rows, groups, …), v (runs, rows, K, O)."""
+    """Fill row `row` of the records of the runs that are alive: R and Q (runs, rows, groups, …), v as ever."""
     R, Q, v_recorded = records
     for group in range(len(A)):
         reduced_record(A[group], S[group], v, L[group], alive, row, (R[:, :, group], Q[:, :, group], v_recorded))
@@ -222,8 +222,8 @@ def reduced_groups_run(
     A, S, v, L, hidden, alive, taken, N, sizes, lengths, batch, streams, step, end, marks, done, records, parameters,
     noisy,
 ):  # fmt: skip
-    """`reduced_groups_steps` as `reduced.reduced_run` takes steps; there are `sizes` (groups,) directions in a group."""
-    (groups, K, M, runs), P, first = A.shape, A.shape[1] + A.shape[2], step
+    """`reduced_groups_steps` as `reduced.reduced_run` takes steps; a group has `sizes` (groups,) directions."""
+    (groups, K, _, runs), P, first = A.shape, A.shape[1] + A.shape[2], step
     width, n = groups * P + len(hidden) + (v.shape[1] if noisy else 0), (1 if batch == 1 else K)
     used, each_rest = batch * width, n * (n + 1) // 2
     rows = (used + groups * each_rest + 1) // 2 * 2

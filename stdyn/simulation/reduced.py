@@ -13,15 +13,13 @@ from stdyn.simulation import streams
 from stdyn.simulation.course import Course
 from stdyn.simulation.streams import AT_ONCE, BLOCK, Records
 
-TOGETHER = 64  # runs that one thread takes its steps for at once
+_TOGETHER = 64  # runs that one thread takes its steps for at once
 PADDING = 8  # to a multiple of which their number is filled up: whole SIMD vectors
 
 
-def side_by_side(
-    generators: list[np.random.Generator], workers: int, together: int = TOGETHER
-) -> list[list[np.random.Generator]]:
-    """The generators of runs that are side by side, about so many: as many parts for each worker."""
-    parts = workers * ceil(len(generators) / (together * workers))
+def side_by_side(generators: list[np.random.Generator], workers: int) -> list[list[np.random.Generator]]:
+    """The generators of runs that are side by side: as many parts for each worker."""
+    parts = workers * ceil(len(generators) / (_TOGETHER * workers))
     size = PADDING * ceil(len(generators) / (PADDING * parts))
     return [generators[first : first + size] for first in range(0, len(generators), size)]
 

@@ -22,7 +22,7 @@ from stdyn.simulation import streams
 from stdyn.simulation.course import Course
 from stdyn.simulation.given import checked_weights, given
 from stdyn.simulation.network import Network
-from stdyn.simulation.reduced import TOGETHER, Reduced, side_by_side
+from stdyn.simulation.reduced import Reduced, side_by_side
 from stdyn.simulation.reducedgroups import ReducedGroups
 from stdyn.simulation.streams import Records
 from stdyn.simulation.structured import StructuredNetwork
@@ -141,10 +141,8 @@ def simulate_reduced(
     """
 
     def make(generators: list[np.random.Generator], workers: int, steps: int) -> tuple[list[_Walker], dict[str, str]]:
-        L = problem.inputs.groups
-        kind, together = (Reduced, TOGETHER) if problem.start.inputs is None else (ReducedGroups, max(TOGETHER // L, 8))
-        parts = side_by_side(generators, workers, together)
-        return [kind(problem, part, normals == "fast") for part in parts], {}
+        kind = Reduced if problem.start.inputs is None else ReducedGroups
+        return [kind(problem, part, normals == "fast") for part in side_by_side(generators, workers)], {}
 
     return _simulate("reduced", make, problem, alphas, runs, rng, normals, workers, progress)
 
