@@ -9,24 +9,26 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import ArrayLike
 
-from stdyn.checks import Array, check_memory, check_normals, check_type, frozen_array, integer, spawning, time_grid
+from stdyn.checks import Array, check_memory, check_normals, check_type, integer, spawning, time_grid
 from stdyn.errors import DivergenceWarning, InputError, Interrupted, warn
 from stdyn.executors import cores
 from stdyn.files.provenance import provenance
 from stdyn.kernels import Stopwatch
+from stdyn.model.initial import coordinates
 from stdyn.model.problem import Problem
 from stdyn.model.schedule import Schedule, text
 from stdyn.model.trajectory import Trajectory
 from stdyn.progress import Bar, bar
 from stdyn.simulation import streams
 from stdyn.simulation.course import Course
+from stdyn.simulation.given import checked_weights, given
 from stdyn.simulation.network import Network
-from stdyn.simulation.reduced import Reduced, groups
+from stdyn.simulation.reduced import Reduced, side_by_side
+from stdyn.simulation.reducedgroups import ReducedGroups
 from stdyn.simulation.streams import Records
+from stdyn.simulation.structured import StructuredNetwork
 from stdyn.stopping import stoppable
-from stdyn.text import shown
 
-_SAME = 1e-9  # relative to the vectors' lengths: overlaps of weights that are given are those of the problem
 _TOGETHER = 0.1  # seconds, about, of the records that are made before all runs wait for each other
 
 
@@ -40,6 +42,10 @@ def simulate_network(
     workers: int | None = None,
     progress: bool = False,
     weights: tuple[ArrayLike, ArrayLike] | None = None,
+    examples: ArrayLike | None = None,
+    teacher_fields: ArrayLike | None = None,
+    repeat: bool = False,
+    test: ArrayLike | tuple[ArrayLike, ArrayLike] | None = None,
 ) -> Trajectory:
     """Train `runs` networks of N inputs by online SGD, each on its own stream of examples.
 
@@ -70,11 +76,23 @@ def simulate_network(
         First-layer weights of student and teacher with which every run starts; their overlaps must be those of the
         problem. Otherwise each run has its own, drawn by `stdyn.weights`, which needs an N of at least the rank of
         the overlaps.
+    examples : array_like, shape (P, N), optional
+        Inputs to learn from, in input space, instead of Gaussian ones. They are used as they are: centred and scaled by
+        whoever gives them. Each run takes them in a random order of its own, each at most once, so that there must be
+        one for every step to the last alpha (and of its batch).
+    teacher_fields : array_like, shape (P, M), optional
+        The teacher's fields for these examples, if they are not those of its weights on them (hidden manifold:
+        c @ theta.T). Its weights are then what R is recorded against, and nothing else.
+    repeat : bool, default False
+        Take the examples again and again, in a new order each time.
+    test : array_like (P', N), or pair of it and the teacher's fields (P', M), optional
+        Examples on which each network is tested at every recorded alpha: the result has `eps_g_test`, the mean of
+        1/2 sum_o m_o Delta_o^2 over them, without noise.
 
     Returns
     -------
     Trajectory
-        With arrays of shape (runs, A, …).
+        With arrays of shape (runs, A, …). Where inputs are not isotropic it has R_group and Q_group.
 
     Raises
     ------
@@ -90,11 +108,17 @@ def simulate_network(
         Some runs diverged. They are NaN from there on, and the result ends where none is left.
     """
 
-    def make(generators: list[np.random.Generator], workers: int) -> list[_Walker]:
-        given = None if weights is None else _checked_weights(weights, problem)
-        return [Network(problem, generator, normals == "fast", given) for generator in generators]
+    def make(generators: list[np.random.Generator], workers: int, steps: int) -> tuple[list[_Walker], dict[str, str]]:
+        data = given(problem, steps, examples, teacher_fields, repeat, test)
+        start = None if weights is None else checked_weights(weights, problem)
+        fast = normals == "fast"
+        if data is None:
+            return [Network(problem, generator, fast, start) for generator in generators], {}
+        known = coordinates(problem.start, problem.N)
+        structured = (StructuredNetwork(problem, generator, fast, start, data, known) for generator in generators)
+        return [*structured], data.attributes
 
-    return _simulate("network", make, problem, alphas, runs, rng, normals, workers, progress)
+    return _simulate("network", make, problem, alphas, runs, rng, normals, workers, progress, test is not None)
 
 
 def simulate_reduced(
@@ -110,15 +134,17 @@ def simulate_reduced(
     """Train `runs` networks without their N-dimensional vectors: the exact law of `simulate_network`, at any N.
 
     For Gaussian inputs the order parameters are a Markov process by themselves. A step costs the same at every N
-    (theory.md, section 4), and many runs are stepped at once: the more, the cheaper each is.
+    (theory.md, section 4), and many runs are stepped at once: the more, the cheaper each is. Of inputs with a spectrum
+    the cost is proportional to the number of groups.
 
     Takes, returns, raises and warns what `simulate_network` does. A run depends on its own stream alone, not on how
     many others there are; it is another one than the network run of the same seed, with the same law. Vectors come
     from `stdyn.weights(runs.at(position, run), N, rng)`.
     """
 
-    def make(generators: list[np.random.Generator], workers: int) -> list[_Walker]:
-        return [Reduced(problem, group, normals == "fast") for group in groups(generators, workers)]
+    def make(generators: list[np.random.Generator], workers: int, steps: int) -> tuple[list[_Walker], dict[str, str]]:
+        kind = Reduced if problem.start.inputs is None else ReducedGroups
+        return [kind(problem, part, normals == "fast") for part in side_by_side(generators, workers)], {}
 
     return _simulate("reduced", make, problem, alphas, runs, rng, normals, workers, progress)
 
@@ -144,7 +170,7 @@ class _Walker(Protocol):
 
 def _simulate(
     method: str,
-    make: Callable[[list[np.random.Generator], int], Sequence[_Walker]],
+    make: Callable[[list[np.random.Generator], int, int], tuple[Sequence[_Walker], dict[str, str]]],
     problem: Problem,
     alphas: ArrayLike,
     runs: int,
@@ -152,8 +178,12 @@ def _simulate(
     normals: str,
     workers: int | None,
     progress: bool,
+    tested: bool = False,
 ) -> Trajectory:
-    """Check the arguments, let the walkers that `make` makes of the streams walk, and put what they record together."""
+    """Check the arguments, let the walkers that `make` makes of the streams walk, and put what they record together.
+
+    `make` gives what the result says of them, too. `tested` runs record an error on test examples.
+    """
     stopwatch = Stopwatch()
     check_type("problem", problem, Problem)
     alphas = time_grid(alphas)
@@ -171,8 +201,8 @@ def _simulate(
         stoppable(),
         bar(progress, total=int(steps[-1]) * runs, unit=" steps", unit_scale=True, delay=2) as shown,
     ):
-        walkers = make(rng.spawn(runs), workers)
-        records, recorded, interrupted = _record(problem, walkers, steps, workers, shown)
+        walkers, more = make(rng.spawn(runs), workers, int(steps[-1]))
+        records, recorded, interrupted = _record(problem, walkers, steps, workers, shown, tested)
         diverged_at = np.concatenate([walker.diverged_at for walker in walkers]) / problem.N
         kept = min(recorded, _alphas_left(records))
         said = _said_of_divergence(problem, diverged_at)
@@ -184,7 +214,9 @@ def _simulate(
             {name: values[:, :kept] for name, values in records.items()},
             method,
             diverged_at=diverged_at if "warning" in said else None,
-            attributes=provenance(seed=seed, normals=normals, workers=workers, wall_time=stopwatch.seconds, **said),
+            attributes=provenance(
+                seed=seed, normals=normals, workers=workers, wall_time=stopwatch.seconds, **more, **said
+            ),
         )
         if interrupted:
             raise Interrupted(trajectory) if kept else KeyboardInterrupt
@@ -206,41 +238,15 @@ def check_steps(problem: Problem) -> None:
         raise InputError(f"drift needs an N above M = {M}, directions for the teacher to turn to, but N is {N}")
 
 
-def _checked_weights(weights: tuple[ArrayLike, ArrayLike], problem: Problem) -> tuple[Array, Array]:
-    """W (K, N) and W_teacher (M, N), refused if their overlaps are not those of the problem."""
-    if not isinstance(weights, tuple | list) or len(weights) != 2:
-        raise InputError(f"weights must be a pair (W, W_teacher), but is {shown(weights)}")
-    start, N = problem.start, problem.N
-    W, W_teacher = (frozen_array(f"weights[{j}]", each, (2,)) for j, each in enumerate(weights))
-    for j, (array, units) in enumerate(((W, start.K), (W_teacher, start.M))):
-        if array.shape != (units, N):
-            name = ("(K, N)", "(M, N)")[j]
-            raise InputError(f"weights[{j}] must have shape {name} = ({units}, {N}), but has shape {array.shape}")
-    norms = np.sqrt(np.diag(start.C))
-    for name, found, wanted, scale in (
-        ("Q", W @ W.T, start.Q, np.outer(norms[: start.K], norms[: start.K])),
-        ("R", W @ W_teacher.T, start.R, np.outer(norms[: start.K], norms[start.K :])),
-        ("T", W_teacher @ W_teacher.T, start.T, np.outer(norms[start.K :], norms[start.K :])),
-    ):
-        wrong = np.argwhere(~(np.abs(found - wanted) <= _SAME * scale))
-        if wrong.size:
-            a, c = (int(index) for index in wrong[0])
-            raise InputError(
-                f"weights must have the overlaps of problem.start to {_SAME:g}, but have {name}[{a},{c}] ="
-                f" {found[a, c]:.10g} instead of {wanted[a, c]:.10g}"
-            )
-    return W, W_teacher
-
-
 def check_room(method: str, problem: Problem, runs: int, rows: int) -> None:
     """Refuse what can have no room: the weights, or coordinates, of all runs and their records."""
     K, M = problem.start.K, problem.start.M
-    of_one = (K + M) * (problem.N if method == "network" else K + M)
-    of_step = problem.batch * (problem.N if method == "network" else K + M)  # of one run at least
+    width = problem.N if method == "network" else (K + M) * problem.inputs.groups
+    of_one, of_step = (K + M) * width, problem.batch * width  # of one run at least
     what = f"runs = {runs} of N = {problem.N}, K = {K} and M = {M}, recorded at {rows} alphas,"
     if problem.batch > 1:
         what = f"batch = {problem.batch} in {what}"
-    check_memory(what, 8.0 * (runs * (of_one + rows * problem.layout.size) + of_step))
+    check_memory(what, 8.0 * (runs * (of_one + rows * problem.state_layout.size) + of_step))
 
 
 def _alphas_left(records: dict[str, Array]) -> int:
@@ -260,7 +266,7 @@ def _said_of_divergence(problem: Problem, diverged_at: Array) -> dict[str, str]:
 
 
 def _record(
-    problem: Problem, walkers: Sequence[_Walker], steps: np.ndarray, workers: int, bar: Bar
+    problem: Problem, walkers: Sequence[_Walker], steps: np.ndarray, workers: int, bar: Bar, tested: bool
 ) -> tuple[dict[str, Array], int, bool]:
     """The order parameters of all runs (runs, A, …) after each number of steps, how many rows are done, and whether
     this is all that there will be as it was interrupted.
@@ -269,8 +275,12 @@ def _record(
     """
     ends = np.cumsum([walker.runs for walker in walkers])
     shape = ends[-1], len(steps)
-    records = {block.name: np.full((*shape, *block.shape), np.nan) for block in problem.layout.blocks}
-    R, Q, v = (records[name].reshape(*shape, problem.start.K, -1) for name in ("R", "Q", "v"))
+    blocks = problem.state_layout.blocks
+    records = {block.name: np.full((*shape, *block.shape), np.nan) for block in blocks}
+    filled = [records[block.name].reshape(*shape, *block.sizes) for block in blocks]
+    if tested:
+        records["eps_g_test"] = np.full(shape, np.nan)
+        filled.append(records["eps_g_test"])
     rows = [slice(end - walker.runs, end) for walker, end in zip(walkers, ends, strict=True)]
     stop, done, together = threading.Event(), 0, 1
     try:
@@ -278,7 +288,7 @@ def _record(
             while done < len(steps) and any(np.isinf(walker.diverged_at).any() for walker in walkers):
                 began, end = time.perf_counter(), min(done + together, len(steps))
                 pending = {
-                    pool.submit(_advance, walker, steps, end, (R[own], Q[own], v[own]), stop)
+                    pool.submit(_advance, walker, steps, end, tuple(each[own] for each in filled), stop)
                     for walker, own in zip(walkers, rows, strict=True)
                 }
                 try:
