@@ -114,7 +114,7 @@ def simulate_network(
         fast = normals == "fast"
         if data is None:
             return [Network(problem, generator, fast, start) for generator in generators], {}
-        known = coordinates(problem.start, problem.N)
+        known = coordinates(problem.start, problem.N) if start is None else None
         structured = (StructuredNetwork(problem, generator, fast, start, data, known) for generator in generators)
         return [*structured], data.attributes
 
