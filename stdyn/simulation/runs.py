@@ -266,7 +266,12 @@ def _said_of_divergence(problem: Problem, diverged_at: Array) -> dict[str, str]:
 
 
 def _record(
-    problem: Problem, walkers: Sequence[_Walker], steps: np.ndarray, workers: int, bar: Bar, tested: bool
+    problem: Problem,
+    walkers: Sequence[_Walker],
+    steps: np.ndarray,
+    workers: int,
+    bar: Bar,
+    tested: bool = False,
 ) -> tuple[dict[str, Array], int, bool]:
     """The order parameters of all runs (runs, A, …) after each number of steps, how many rows are done, and whether
     this is all that there will be as it was interrupted.
