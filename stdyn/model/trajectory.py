@@ -397,7 +397,8 @@ def from_arrays(path: str | os.PathLike[str], arrays: dict[str, np.ndarray], att
         attributes.pop(name, None)
     error = {name.removeprefix("error_"): array for name, array in arrays.items() if name.startswith("error_")}
     return Trajectory(
-        problem, arrays["alpha"], **recorded, method=method, diverged_at=arrays.get("diverged_at"), attributes=attributes,
-        error=error or None, eps_g_read=None if known_here else arrays["eps_g"], failed_at=arrays.get("failed_at"),
+        problem, arrays["alpha"], **recorded, method=method, attributes=attributes, error=error or None,
+        diverged_at=arrays.get("diverged_at"), failed_at=arrays.get("failed_at"),
+        eps_g_read=None if known_here else arrays["eps_g"],
         eps_g_per_task_read=None if known_here else arrays.get("eps_g_per_task"), eps_g_test=arrays.get("eps_g_test"),
     )  # fmt: skip

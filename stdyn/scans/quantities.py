@@ -10,7 +10,8 @@ import numpy as np
 from stdyn.checks import Array, choice, integer, number
 from stdyn.errors import InputError
 from stdyn.model.activations import Activation
-from stdyn.model.experiment import Experiment, is_similar
+from stdyn.model.beginning import is_similar
+from stdyn.model.experiment import Experiment
 from stdyn.model.problem import LARGEST_RATE, RATES, SCHEDULED
 from stdyn.model.rules import NAMES, WITH_FEEDBACK
 from stdyn.model.shapes import Schedule
