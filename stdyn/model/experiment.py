@@ -80,7 +80,7 @@ class Experiment(Frozen):
         None,
         "Inputs that are not isotropic, of N dimensions: '{kind=\"power_law\", exponent=1, groups=16}',"
         " '{kind=\"spiked\", spikes=[20, 5]}', '{kind=\"spectrum\", variances=[3, 0.5], fractions=[0.2, 0.8]}' or"
-        " '{kind=\"hidden_manifold\", f=\"erf\", latent=100, groups=16}'.",
+        ' \'{kind="hidden_manifold", f="erf", latent=100, groups=16}\'.',
         kind="table",
     )
     start: str = parameter("random", "First layer at the start: random weights, or prepared (R_nn = r, Q = q 1).")
