@@ -92,8 +92,7 @@ def create(
     named = _coordinates(problems, coordinates, by_number, taken)
     others |= {name: (("point",), values, NUMBERS.get(name, name)) for name, values in named.items()} | by_number
     attributes = {"kind": "scan", "coordinates": " ".join(named), **provenance()}
-    of_list = not isinstance(problems, Variations)
-    version = max(map(format_version, problems)) if of_list else problems.format_version
+    version = problems.format_version if isinstance(problems, Variations) else max(map(format_version, problems))
     if version != FORMAT:
         attributes["format_version"] = version
     with writing(path, "scan") if exists(path) else nullcontext():  # so that nobody else is

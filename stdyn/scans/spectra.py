@@ -77,16 +77,16 @@ def most_groups(table: Mapping[str, Any] | None, N: int) -> int:
 
 
 def check_tables(tables: Iterable[Mapping[str, Any] | None], N: int | None = None) -> None:
-    """Refuse inputs that nobody could make again from a file: f that is not built in; of a file at N, too large ones."""
+    """Refuse inputs that nobody could make again from a file: f that is not built in; with N, too large ones."""
     for table in tables:
         if not isinstance(table, Mapping) or table.get("kind") != "hidden_manifold":
             continue
         f, size = table.get("f"), [table.get("N", N), table.get("latent")]
         if isinstance(f, Activation) or (isinstance(f, str) and f not in BUILT_IN):
             raise InputError(f"inputs: f must be built in, {', '.join(BUILT_IN)}, in a scan, but is {shown(str(f))}")
-        if N is not None and all(isinstance(each, int | float) for each in size):
-            if size[0] ** 2 * size[1] > _LARGEST:
-                raise InputError(f"inputs: N and latent are too large to be made again, {shown(size)}")
+        known = N is not None and all(isinstance(each, int | float) for each in size)
+        if known and size[0] ** 2 * size[1] > _LARGEST:
+            raise InputError(f"inputs: N and latent are too large to be made again, {shown(size)}")
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -135,15 +135,16 @@ def of_columns(values: Mapping[str, Array]) -> dict[str, Any]:
 
 def with_changes(start: OrderParameters, arrays: Mapping[str, Array], factors: Mapping[str, float]) -> OrderParameters:
     """The start with other R, Q, T, v and v_teacher: by factors on what is in every group, and spread over them."""
+    R, Q, T, v, v_teacher = (arrays[name] for name in ("R", "Q", "T", "v", "v_teacher"))
     if start.inputs is None:
-        return OrderParameters(**arrays)
+        return OrderParameters(R, Q, T, v, v_teacher)
     parts = (start.inputs.fractions / start.inputs.mean_variance)[:, None, None]
-    groups = []
+    groups = {}
     for name in "RQT":
         factor = factors.get(name, 1.0)
         change = arrays[name] - factor * getattr(start, name)
-        groups.append(factor * getattr(start, f"{name}_group") + parts * change)
-    return OrderParameters.by_group(start.inputs, *groups, arrays["v"], arrays["v_teacher"], start.T_hidden)
+        groups[f"{name}_group"] = factor * getattr(start, f"{name}_group") + parts * change
+    return OrderParameters.by_group(start.inputs, **groups, v=v, v_teacher=v_teacher, T_hidden=start.T_hidden)
 
 
 def widened(values: Array, axis: int, groups: int) -> Array:
