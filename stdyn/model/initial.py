@@ -20,9 +20,6 @@ TEACHERS: dict[str, Callable[[int], Array]] = {
 }
 
 
-_Needs = tuple[str, str, str]  # of an error: "… must be at least …, 3, but is …"
-
-
 def teacher_overlaps(M: int, teacher: str | ArrayLike = "isotropic", *others: str) -> Array:
     """T of shape (M, M): "isotropic" T_nm = delta_nm, "graded" T_nm = n delta_nm (n = 1 … M), or the array given.
 
@@ -117,26 +114,28 @@ def random_weights(
         elif size >= M:
             teachers = root(p * T)
         else:
-            teachers = _narrow_root(p * T, _teacher_in(group, size, N, inputs), size).T
+            teachers = _narrow_root(p * T, _teacher_in(teacher, group, size, N, inputs), size).T
         along = rng.standard_normal((K, len(teachers)))  # within the teacher's space, in units of sqrt(q/N)
         across = _triangle(K, max(size - len(teachers), 0), rng)
         R = np.sqrt(q / N) * along @ teachers
         Q = q / N * (along @ along.T + across @ across.T)
         parts.append((R, Q, teachers.T @ teachers if drawn else p * T))
+    r, q_drawn, t = (np.array(each) for each in zip(*parts, strict=True))
     second = _second_layer("v", K, v), _second_layer("v_teacher", M, v_teacher)
     if inputs is None:
-        return OrderParameters(*parts[0], *second)
-    return OrderParameters.by_group(inputs, *(np.array(each) for each in zip(*parts, strict=True)), *second)
+        return OrderParameters(r[0], q_drawn[0], t[0], *second)
+    return OrderParameters.by_group(inputs, r, q_drawn, t, *second)
 
 
-def _teacher_in(group: int, size: int, N: int, inputs: Inputs | None) -> _Needs:
-    """What is refused if a group has fewer directions than the teacher."""
+def _teacher_in(teacher: object, group: int, size: int, N: int, inputs: Inputs | None) -> str:
+    """What is said if a group has fewer directions than the teacher needs."""
     if inputs is None or inputs.groups == 1:
-        return "N", "the rank of T", f"{N}"
+        return f"N must be at least the rank of T, {{rank}}, but is {N}"
+    name = shown(teacher) if isinstance(teacher, str) else "an array"
     return (
-        "directions of every group", "the rank of the teacher",
-        f"{size} of group {group} at N = {N} (teacher = \"random\" has any)",
-    )  # fmt: skip
+        'teacher must be "random" where a group has fewer directions than the rank of T, {rank}, but is'
+        f" {name}, and of N = {N} directions group {group} has {size}"
+    )
 
 
 def _triangle(units: int, dimensions: int, rng: np.random.Generator) -> Array:
@@ -182,11 +181,9 @@ def from_weights(
         raise InputError(f"W_teacher must have shape (M, {W.shape[1]}), as W has, but has shape {W_teacher.shape}")
     check_type("inputs", inputs, Inputs, type(None))
     second = _second_layer("v", len(W), v), _second_layer("v_teacher", len(W_teacher), v_teacher)
-    pairs = (W, W_teacher), (W, W), (W_teacher, W_teacher)
-    if inputs is None and T_hidden is None:
-        return OrderParameters(*(A @ B.T for A, B in pairs), *second)
-    inputs = inputs or Inputs.isotropic()
-    return OrderParameters.by_group(inputs, *(inputs.overlaps(A, B) for A, B in pairs), *second, T_hidden)
+    inputs = Inputs.isotropic() if inputs is None else inputs
+    r, q, t = (inputs.overlaps(A, B) for A, B in ((W, W_teacher), (W, W), (W_teacher, W_teacher)))
+    return OrderParameters.by_group(inputs, r, q, t, *second, T_hidden)
 
 
 def root(C: Array) -> Array:
@@ -209,22 +206,19 @@ def coordinates(state: OrderParameters, N: int | None = None) -> tuple[Array, Ar
     """
     check_type("state", state, OrderParameters)
     if state.inputs is None:
-        return _coordinates(state.C, state.M, N, ("N", "the rank of [[Q, R], [R.T, T]]", f"{N}"))
+        needs = f"N must be at least the rank of [[Q, R], [R.T, T]], {{rank}}, but is {N}"
+        return _coordinates(state.C, state.M, N, needs)
     sizes = [None] * state.inputs.groups if N is None else state.inputs.directions(N).tolist()
+    needs = f"N must let a group have as many directions as its overlaps have rank, but of N = {N} group {{}} has {{}}"
     every = [
-        _coordinates(
-            C,
-            state.M,
-            size,
-            ("directions of every group", "the rank of its overlaps", f"{size} of group {group} at N = {N}"),
-        )
+        _coordinates(C, state.M, size, needs.format(group, size) + ", of rank {rank}")
         for group, (C, size) in enumerate(zip(state.C_group, sizes, strict=True))
     ]
     L, A, S = (np.array(each) for each in zip(*every, strict=True))
     return L, A, S
 
 
-def _coordinates(C: Array, M: int, N: int | None, needs: _Needs) -> tuple[Array, Array, Array]:
+def _coordinates(C: Array, M: int, N: int | None, needs: str) -> tuple[Array, Array, Array]:
     """Those of vectors with the overlaps C = [[Q, R], [R.T, T]] in N dimensions."""
     P = len(C)
     K = P - M
@@ -247,13 +241,12 @@ def _coordinates(C: Array, M: int, N: int | None, needs: _Needs) -> tuple[Array,
     return B[:M, :M], B[M:, :M], B[M:, M:]
 
 
-def _narrow_root(C: Array, needs: _Needs, N: int) -> Array:
-    """B (P, N) with B B^T = C (P, P), in as few dimensions as N."""
+def _narrow_root(C: Array, needs: str, N: int) -> Array:
+    """B (P, N) with B B^T = C (P, P), in as few dimensions as N; `needs` says that its {rank} is larger."""
     eigenvalues, vectors = np.linalg.eigh(C)
     rank = int((eigenvalues > ROUNDING * eigenvalues[-1]).sum())
     if rank > N:
-        what, least, found = needs
-        raise InputError(f"{what} must be at least {least}, {rank}, but is {found}")
+        raise InputError(needs.format(rank=rank))
     return vectors[:, -N:] * np.sqrt(np.maximum(eigenvalues[-N:], 0))
 
 
@@ -282,7 +275,7 @@ def aligned_weights(start: OrderParameters, N: int, rng: np.random.Generator) ->
     if start.inputs is None:
         return _in_frame(*coordinates_of, N, rng)
     sizes = start.inputs.directions(N).tolist()
-    parts = [_in_frame(*each, size, rng) for *each, size in zip(*coordinates_of, sizes, strict=True)]
+    parts = [_in_frame(L, A, S, size, rng) for L, A, S, size in zip(*coordinates_of, sizes, strict=True)]
     W, W_teacher = (np.hstack(each) for each in zip(*parts, strict=True))
     return W, W_teacher
 
