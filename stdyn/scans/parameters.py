@@ -94,8 +94,9 @@ def _column(name: str, values: list[Any]) -> np.ndarray:
 
 def stored_names(there: Collection[str], coordinates: Collection[str]) -> list[str]:
     """The parameters of the problems among the variables of a file, of which some are coordinates that were given."""
-    further = [name for name in (*OPTIONAL, *spectra.COLUMNS) if name in there and name not in coordinates]
-    return [*STORED, *further]
+    further = [name for name in (*OPTIONAL, *spectra.COLUMNS, "group") if name in there and name not in coordinates]
+    by_group = spectra.COLUMNS if {*spectra.COLUMNS, "group"} & {*further} else ()  # all, if one is there
+    return [*STORED, *(name for name in further if name in OPTIONAL), *by_group]
 
 
 def texts_as_objects(values: np.ndarray) -> np.ndarray:

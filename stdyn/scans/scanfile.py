@@ -292,22 +292,22 @@ class Scan(Frozen):
         if self.description["keep"] in ("curves", "summary"):
             raise InputError(f"{self.path} kept no order parameters (keep = {self.description['keep']!r})")
         problem = self.problem(index)
-        names = list({**problem.layout.places, **problem.state_layout.places})
+        groups = 0 if problem.start.inputs is None else problem.inputs.groups
+        by_group = [name for name in ("R_group", "Q_group") if groups or name in self.names]
+        names = [*problem.layout.places, *by_group]
         alphas, eps_g, *kept = self._look(
             lambda table: [self._read(table, "alpha"), *(self._read(table, name, index) for name in ("eps_g", *names))]
         )
         arrays: dict[str, Any] = dict(zip(names, kept, strict=True))
         R, ended = arrays["R"], self.summary["diverged_at"][index]
         axis = R.ndim - 3  # that of alpha
-        ends = np.fmin(ended, failed_at)
         with refusing(self.path):
-            by_group = {name: each for name, each in arrays.items() if "_group" in name}
-            arrays |= {
-                name: spectra.narrowed(name, each, axis + 1, problem.inputs.groups) for name, each in by_group.items()
-            }
+            arrays |= {name: spectra.narrowed(name, arrays[name], axis + 1, groups) for name in by_group}
+        arrays = {name: each for name, each in arrays.items() if groups or name not in by_group}
+        ends = np.fmin(ended, failed_at)
         states = {name: each if axis else each[None] for name, each in arrays.items()}
         check_states(self.path, states, ends)
-        if by_group:
+        if groups:
             check_groups(self.path, states, problem.inputs.variances, problem.start.T_group)
         there = int(np.isfinite(R[..., 0, 0]).reshape(-1, R.shape[axis]).any(axis=0).sum())
         arrays = {name: np.take(array, range(there), axis=axis) for name, array in arrays.items()}
