@@ -62,6 +62,49 @@ TASKS = [
     ("{v_teacher=[[1, 0], [0, 1]], at=[0, 5], weights=[[1, 1], [1, 1]]}", "weights must have shape"),
     ("{v_teacher=[[1, 0], [0, 1]], at=[0, 5], weights=[[1], [-1]]}", "weights must not be negative"),
 ]
+INPUTS = [
+    ("x", "not a table such as"),
+    ("{kind=", "not a table such as"),
+    ("[1]", "must be a table such as {kind = "),
+    ("0.5", "must be a table such as {kind = "),
+    ("{}", "kind must be one of isotropic, spectrum, power_law, spiked, hidden_manifold, but is None"),
+    ('{kind="white"}', "kind must be one of isotropic"),
+    ("{kind=3}", "kind must be one of"),
+    ('{kind="isotropic", N=3}', "must have no other key, but has 'N'"),
+    ('{kind="power_law"}', "has no 'exponent'"),
+    ('{kind="power_law", exponent=1, slope=1}', "has 'slope'"),
+    ('{kind="power_law", exponent=-1}', "exponent must be finite and at least 0"),
+    ('{kind="power_law", exponent=nan}', "exponent must be finite"),
+    ('{kind="power_law", exponent="1"}', "exponent must be a number"),
+    ('{kind="power_law", exponent=1, groups=0}', "groups must be at least 1"),
+    ('{kind="power_law", exponent=1, groups=2.5}', "groups must be an integer"),
+    ('{kind="power_law", exponent=1, groups=31}', "groups must be at most the number of directions, N = 30"),
+    ('{kind="power_law", exponent=1, groups=2, bins="size"}', "bins must be one of number, variance"),
+    ('{kind="power_law", exponent=1, N=0}', "N must be at least 1"),
+    ('{kind="spectrum", variances=[1, 2]}', "has no 'fractions'"),
+    ('{kind="spectrum", variances=[1, 0], fractions=[0.5, 0.5]}', "variances must be positive"),
+    ('{kind="spectrum", variances=[1, -2], fractions=[0.5, 0.5]}', "variances must be positive"),
+    ('{kind="spectrum", variances=[1, nan], fractions=[0.5, 0.5]}', "variances must be finite"),
+    ('{kind="spectrum", variances=[1, 2], fractions=[0.5, 0.6]}', "fractions must sum to 1, but sum to 1.1"),
+    ('{kind="spectrum", variances=[1, 2], fractions=[1, 0]}', "fractions must be positive"),
+    ('{kind="spectrum", variances=[1, 2], fractions=[1]}', "a number for each of the 2 variances"),
+    ('{kind="spectrum", variances=1, fractions=1}', "variances must have 1 axis"),
+    ('{kind="spectrum", variances=[1, 2], fractions=[0.01, 0.99]}', "N must let every group have a direction"),
+    ('{kind="spiked", spikes=[]}', "spikes must not be empty"),
+    ('{kind="spiked", spikes=[20, -5]}', "spikes must be positive"),
+    ('{kind="spiked", spikes=[20, 5], variance=0}', "variance must be positive"),
+    ('{kind="hidden_manifold", f="erf"}', "has no 'latent'"),
+    ('{kind="hidden_manifold", f="x", latent=10, groups=4}', "f must be one of erf"),
+    (
+        '{kind="hidden_manifold", f="linear", latent=10, groups=4}',
+        "f must not be linear where features have a rank below N",
+    ),
+    ('{kind="hidden_manifold", f="erf", latent=0}', "latent must be at least 1"),
+    ('{kind="hidden_manifold", f="erf", latent=1, groups=2}', "latent must be at least M = 2"),
+]
+_POWER = ("--inputs", '{kind="power_law", exponent=1, groups=4}')
+_MANIFOLD = ("--inputs", '{kind="hidden_manifold", f="erf", latent=10, groups=4}')
+_SPIKED = ("--inputs", '{kind="spiked", spikes=[20, 5]}')
 _HYPERBOLIC = ("--eta", '{kind="hyperbolic", value=1, scale=50}')
 
 OTHERS = [
@@ -156,5 +199,50 @@ OTHERS = [
     (
         ["scan", "--tasks", "{similarity=0}", "--vary", "tasks.similarity=[0, 1]", "--vary", "T[0,1]=[0, 0.5]"],
         ["T[0,1] cannot vary: T is that of tasks with a similarity"],
+    ),
+    (["integrate", *_POWER, "--drift", "0.1"], ["drift must be 0 where inputs are not isotropic, but is 0.1"]),
+    (
+        ["integrate", "--teacher", "random", "--start", "prepared"],
+        ['teacher must be "isotropic" or "graded" with start'],
+    ),
+    (
+        ["integrate", "--teacher", "random", "--R", "[[0, 0], [0, 0]]", "--Q", "[[1, 0], [0, 1]]"],
+        ['teacher must be "isotropic" or "graded" with R and Q that are given'],
+    ),
+    (["integrate", *_MANIFOLD, "--start", "prepared", "--r", "0.1"], ["r must be 0 with inputs of a hidden manifold"]),
+    (
+        ["integrate", *_MANIFOLD, "--R", "[[0, 0], [0, 0]]", "--Q", "[[1, 0], [0, 1]]"],
+        ["R and Q cannot be given with inputs of a hidden manifold"],
+    ),
+    (["simulate", *_SPIKED, "--start", "prepared"], ["directions", "group 0"]),
+    (["compare", *_SPIKED, "--start", "prepared"], ["directions", "group 0"]),
+    (
+        ["simulate", *_POWER, "--N", "2", "--start", "prepared"],
+        ["groups must be at most the number of directions, N = 2"],
+    ),
+    (["sizes", *_SPIKED, "--start", "prepared", "--sizes", "[100, 200, 300]"], ["N must let every group"]),
+    (["theory", *_POWER, "--sphere"], ["sphere must be False", "inputs that are not isotropic"]),
+    (["theory", *_POWER, "--sphere", "--vary", "eta=[0.1]"], ["sphere must be False for a study of inputs"]),
+    (
+        ["integrate", *_SPIKED],
+        ["teacher must be \"random\" where a group has fewer directions than the rank of T, 2, but is 'isotropic'"],
+    ),
+    (["scan", "--vary", "inputs.exponent=[1]"], ["inputs.exponent cannot vary: inputs must be the table of inputs"]),
+    (["scan", *_POWER, "--vary", "inputs.exponent=[1, -1]"], ["inputs.exponent = -1: inputs: exponent must be finite"]),
+    (["scan", *_POWER, "--vary", "inputs.slope=[1]"], ["inputs.slope = 1: inputs: ", "has 'slope'"]),
+    (["scan", *_POWER, "--vary", "inputs.groups=[2.5]"], ["inputs.groups must be an integer"]),
+    (["scan", *_POWER, "--vary", "inputs.kind=[2]"], ["inputs.kind must be a single number of inputs"]),
+    (["scan", *_SPIKED, "--teacher", "random", "--vary", "inputs.spikes[2]=[2]"], ["inputs.spikes[2] is no number"]),
+    (["scan", *_POWER, "--vary", 'inputs=[{kind="isotropic"}]'], ["inputs is of no use where inputs varies"]),
+    (["scan", "--vary", "inputs=[1, 2]"], ["inputs must vary over a list of tables", "one value is 1"]),
+    (["scan", "--vary", 'inputs={kind="isotropic"}'], ["inputs must vary over a list of tables", "inputs.exponent"]),
+    (["scan", "--vary", "inputs={from=1, to=2}"], ["inputs must vary over a list of tables", "inputs.exponent"]),
+    (["scan", "--vary", "inputs=[]"], ["inputs must vary over a list"]),
+    (["scan", "--vary", 'inputs=[{kind="isotropic"}, {kind="isotropic"}]'], ["inputs must not take a value twice"]),
+    (["scan", "--vary", 'inputs=[{kind="isotropic"}, {kind="x"}]'], ["inputs[1]: kind must be one of"]),
+    (["scan", "--vary", 'inputs=eta=[{kind="isotropic"}]'], ["inputs=eta cannot vary together: inputs take tables"]),
+    (
+        ["scan", "--vary", 'inputs=[{kind="hidden_manifold", f="mine.py:f", latent=9}]'],
+        ["inputs: f must be built in", "mine.py:f"],
     ),
 ]
