@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import xarray
 from conftest import random_problem
-from structured import ALPHAS, PROBLEMS, THREE
+from structured_problems import ALPHAS, PROBLEMS, THREE
 
 from stdyn import DivergenceWarning, InputError, Inputs, integrate, load, simulate_network
 
