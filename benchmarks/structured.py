@@ -1,0 +1,84 @@
+"""What inputs with a spectrum cost to simulate: python benchmarks/structured.py [--quick]
+
+Everything is measured in turns in one run, warm, on one core, in CPU seconds; a ratio is the median of the ratios of
+each turn, of groups over isotropic inputs, or over one group.
+"""
+
+import os
+
+os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = "1"
+
+import sys
+from time import process_time
+
+import numpy as np
+
+import stdyn
+
+REPEATS = 5 if "--quick" in sys.argv[1:] else 15
+STEPS, RUNS = 4000, 64
+
+
+def problem(K, L, N):
+    """FA from a random start, K = M, erf, both layers; L = 0: isotropic, else a power law in L groups of equal size."""
+    rng = np.random.default_rng(1)
+    inputs = stdyn.Inputs.power_law(1.0, N, L) if L else None
+    start = stdyn.initial.random_weights(K, K, N, 0.2, rng, "random", 0.1 * rng.standard_normal(K), inputs=inputs)
+    return stdyn.Problem(start, N=N, rule="fa", b=rng.standard_normal(K), eta=0.5, eta_v=0.5)
+
+
+def in_turns(calls):
+    """CPU seconds (repeats, calls): each is called once, then all in turns."""
+    for call in calls:
+        call()
+    seconds = np.empty((REPEATS, len(calls)))
+    for row in seconds:
+        for j, call in enumerate(calls):
+            began = process_time()
+            call()
+            row[j] = process_time() - began
+    return seconds
+
+
+def runs_of(simulate, problem, runs, steps, **more):
+    """A call that takes so many steps."""
+    return lambda: simulate(problem, [steps / problem.N], runs, rng=np.random.default_rng(1), workers=1, **more)
+
+
+def row(name, cases, calls, of_each):
+    """A line of the table for every case: microseconds a step of a run, and the ratio to the first."""
+    seconds = in_turns(calls)
+    ratios = np.median(seconds / seconds[:, :1], axis=0)
+    for case, time, ratio in zip(cases, np.median(seconds, axis=0), ratios, strict=True):
+        print(f"| {name} | {case} | {1e6 * time / of_each:.3f} | {ratio:.2f} |", flush=True)
+
+
+def reduced(K):
+    """Against the number of groups, and against N."""
+    for name, cases in (
+        ("groups", [(0, 2048), (1, 2048), (4, 2048), (16, 2048), (64, 2048)]),
+        ("inputs", [(16, 64), (16, 512), (16, 4096), (16, 32768)]),
+    ):
+        calls = [runs_of(stdyn.simulate_reduced, problem(K, *case), RUNS, STEPS) for case in cases]
+        said = [f"L = {L}, N = {N}" if L else f"isotropic, N = {N}" for L, N in cases]
+        row(f"reduced, K = M = {K}, {RUNS} runs, by {name}", said, calls, RUNS * STEPS)
+
+
+def network(K):
+    """Generated inputs of 16 groups, and given examples, beside isotropic ones."""
+    for N in (500, 2000):
+        X = np.random.default_rng(1).standard_normal((STEPS, N))
+        problems = problem(K, 0, N), problem(K, 16, N), problem(K, 16, N)
+        calls = [
+            runs_of(stdyn.simulate_network, each, 2, STEPS, **more)
+            for each, more in zip(problems, ({}, {}, {"examples": X}), strict=True)
+        ]
+        said = ["isotropic", "16 groups", "16 groups, given examples"]
+        row(f"network, K = M = {K}, N = {N}", said, calls, 2 * STEPS)
+
+
+if __name__ == "__main__":
+    print("| what | case | µs a step of a run | ratio to the first |\n|---|---|---|---|")
+    for K in (2, 5):
+        reduced(K)
+        network(K)
