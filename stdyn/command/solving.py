@@ -179,8 +179,8 @@ def _other_problem(there: "Problem", here: "Problem") -> str | None:
 
 def unpredicted(problem: "Problem") -> str | None:
     """Why fluctuations of a problem are not predicted, in words; None if they are."""
-    if problem.start.inputs is not None:
-        return "how a step scatters the overlaps in every group is not worked out; reduced runs show it"
+    if problem.start.inputs is not None and problem.sphere:
+        return "inputs are not isotropic, and the student's vectors keep their lengths"
     return None if problem.smooth else "g' of the students jumps, and averages are by quadrature"
 
 
