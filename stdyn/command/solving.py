@@ -183,7 +183,7 @@ def _other_problem(there: "Problem", here: "Problem") -> str | None:
 def unpredicted(problem: "Problem") -> str | None:
     """Why fluctuations of a problem are not predicted, in words; None if they are."""
     if problem.start.inputs is not None and problem.sphere:
-        return "vectors keep their lengths, and inputs are not isotropic"
+        return "inputs are not isotropic, and the student's vectors keep their lengths"
     if problem.start.inputs is not None and problem.state_layout.size > _PREDICTED:
         return (
             f"the state has {problem.state_layout.size} overlaps, in {problem.inputs.groups} groups, whose covariance"

@@ -12,7 +12,6 @@ from stdyn import Experiment, Inputs, initial, load
 from stdyn.settings import from_values, read_toml, to_toml
 
 POWER = '{kind="power_law", exponent=1, groups=4}'
-MANY = POWER.replace("4", "16")
 INPUTS = Inputs.power_law(1, 30, groups=4)
 FILE = """
 K = 2
@@ -59,23 +58,23 @@ def test_isotropic_inputs_are_what_there_always_was(run, tmp_path):
 
 
 def test_compare_takes_inputs_and_recognises_its_files(run, tmp_path):
-    """Fluctuations are not predicted, in one line; the same command has nothing left to do, another is refused."""
-    command = ("compare", *SMALL, *NETWORK, "--inputs", MANY, "--name", "p")
+    """On the sphere no fluctuations are, in one line; the same command has nothing left to do, another is refused."""
+    command = ("compare", *SMALL, *NETWORK, "--inputs", POWER, "--sphere", "--name", "p")
     code, out, err = run(*command)
     assert (code, err) == (0, "")
     assert out.count("no fluctuations are predicted: ") == 1
     assert "against the ODEs" in out
     for rule in ("fa", "bp"):
         for kind in ("ode", "network"):
-            assert load(tmp_path / "data" / f"p_{rule}_{kind}.h5").problem.inputs == Inputs.power_law(1, 60, 16)
+            assert load(tmp_path / "data" / f"p_{rule}_{kind}.h5").problem.inputs == INPUTS
     assert not list((tmp_path / "data").glob("*fluctuations*"))
     before = contents(tmp_path)
     code, out, _ = run(*command)
     assert code == 0
     assert out.count("is there already") >= 4
     assert contents(tmp_path) == before
-    for other in (MANY.replace("1,", "2,"), '{kind="isotropic"}'):
-        there = [other if each == MANY else each for each in command]
+    for other in (POWER.replace("1,", "2,"), '{kind="isotropic"}'):
+        there = [other if each == POWER else each for each in command]
         assert_refused(run(*there), "another experiment is in it, with other inputs\n")
     code, out, _ = run(*command, "--no-fluctuations")
     assert code == 0
