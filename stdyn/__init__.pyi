@@ -30,6 +30,7 @@ from .model import averages, initial, schedule
 from .model.activations import Activation, activation
 from .model.experiment import Experiment
 from .model.initial import weights
+from .model.inputs import Inputs
 from .model.problem import Problem
 from .model.schedule import Schedule
 from .model.state import OrderParameters
@@ -50,6 +51,7 @@ __version__: str
 __all__ = [
     "OrderParameters",
     "Problem",
+    "Inputs",
     "Tasks",
     "similar",
     "schedule",

@@ -38,7 +38,7 @@ def sizes_of_groups(eigenvalues: Array, groups: int | None, bins: str, rounding:
     if groups is not None:
         count = integer("groups", groups, 1)
         if count > len(eigenvalues):
-            raise InputError(f"groups must be at most the number of directions, {len(eigenvalues)}, but is {count}")
+            raise InputError(f"groups must be at most the number of directions, N = {len(eigenvalues)}, but is {count}")
         shares = np.ones(len(eigenvalues)) if bins == "number" else eigenvalues
         begins = begins[_first_levels(np.add.reduceat(shares, begins), count)]
     return np.diff(np.append(begins, len(eigenvalues)))
@@ -107,3 +107,29 @@ def _cuts(weights: Array, parts: int) -> np.ndarray:
     nearest = np.where(targets - sums[above - 1] < sums[above] - targets, above - 1, above)
     cuts = np.maximum.accumulate(np.maximum(nearest, k) - k) + k
     return np.append(0, np.minimum(cuts, len(weights) - parts + k))
+
+
+def check_whole(name: str, fractions: Array, N: int) -> None:
+    """Refuse fractions of which a group would divide a direction."""
+    counts = fractions * N
+    wrong = np.flatnonzero(np.abs(counts - np.rint(counts)) > 1e-6)
+    if wrong.size:
+        raise InputError(
+            f"fractions must be whole numbers of the {N} {name}, but fractions[{wrong[0]}] is"
+            f" {counts[wrong[0]]:.6g} of them"
+        )
+
+
+def whole_numbers(fractions: Array, N: int) -> np.ndarray:
+    """fractions N as whole numbers that sum to N, by largest remainders; refused if one is less than 1."""
+    exact = fractions * N
+    small = int(exact.argmin())
+    if exact[small] < 1 - 1e-6:
+        raise InputError(
+            f"N must let every group have a direction, but of N = {N} the fraction fractions[{small}] ="
+            f" {fractions[small]:.4g} has {exact[small]:.4g}"
+        )
+    whole = np.floor(exact + 1e-6).astype(int)
+    last = np.argsort(whole - exact, kind="stable")[: N - int(whole.sum())]
+    whole[last] += 1
+    return whole

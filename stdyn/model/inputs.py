@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from stdyn.checks import Array, as_floats, frozen_array, integer, number
 from stdyn.errors import InputError
 from stdyn.model.activations import Activation, find
-from stdyn.model.binning import means, power_law, sizes_of_groups
+from stdyn.model.binning import check_whole, means, power_law, sizes_of_groups, whole_numbers
 from stdyn.model.covariance import eigenspaces, of_data, of_matrix, orthonormal, positive
 from stdyn.model.inputtext import arguments, line, summary
 from stdyn.model.manifold import HiddenManifold, features_of
@@ -89,28 +89,18 @@ class Inputs(Frozen):
         self._set(variances=variances, fractions=fractions)
         if self.eigenvalues is not None:
             self._set(eigenvalues=positive("eigenvalues", self.eigenvalues))
-            self._check_whole("eigenvalues", len(self.eigenvalues))
+            check_whole("eigenvalues", fractions, len(self.eigenvalues))
         if self.axes is not None:
             self._set(axes=orthonormal(self.axes))
-            self._check_whole("axes", len(self.axes))
+            check_whole("axes", fractions, len(self.axes))
             if self.eigenvalues is not None and len(self.eigenvalues) != len(self.axes):
                 raise InputError(
                     f"eigenvalues must have one for each of the {len(self.axes)} axes, but has {len(self.eigenvalues)}"
                 )
         if self.manifold is not None and not isinstance(self.manifold, HiddenManifold):
             raise InputError(f"manifold must be a HiddenManifold, but is {type(self.manifold).__name__}")
-
-    def _check_whole(self, name: str, N: int) -> None:
-        """Refuse fractions of which a group would divide a direction."""
-        counts = self.fractions * N
-        wrong = np.flatnonzero(np.abs(counts - np.rint(counts)) > 1e-6)
-        if wrong.size:
-            raise InputError(
-                f"fractions must be whole numbers of the {N} {name}, but fractions[{wrong[0]}] is"
-                f" {counts[wrong[0]]:.6g} of them"
-            )
-
-    # Made by --------------------------------------------------------------------------------------------------------
+        if self.manifold is not None and (self.axes is None or self.eigenvalues is None):
+            raise InputError("manifold must come with its axes and eigenvalues, but one of them is None")
 
     @classmethod
     def isotropic(cls) -> "Inputs":
@@ -126,7 +116,7 @@ class Inputs(Frozen):
         return cls(variances, fractions)
 
     @classmethod
-    def power_law(cls, exponent: float, N: int, groups: int = 16, bins: str = "number") -> "Inputs":
+    def power_law(cls, exponent: float, N: int, groups: int | None = 16, bins: str = "number") -> "Inputs":
         """Variances omega_j proportional to j^-exponent, j = 1 … N, of mean 1, divided in groups.
 
         Parameters
@@ -135,11 +125,8 @@ class Inputs(Frozen):
             From 0, which is isotropic, to 100.
         N : int
             Number of directions.
-        groups : int, default 16
-            Not more than N.
-        bins : {"number", "variance"}
-            What the groups have equal shares of, the number of directions or the total variance. Equal eigenvalues
-            stay together.
+        groups, bins :
+            As of `from_eigenvalues`, but 16 groups unless given.
 
         Raises
         ------
@@ -154,7 +141,7 @@ class Inputs(Frozen):
         exponent = number("exponent", exponent, 0, 100)
         N = integer("N", N, 1, _MOST)
         made = cls._binned(power_law(exponent, N), groups, bins)
-        table = {"kind": "power_law", "exponent": exponent, "N": N, "groups": int(groups), "bins": str(bins)}
+        table = {"kind": "power_law", "exponent": exponent, "N": N, "groups": made.groups, "bins": str(bins)}
         return made._made(table)
 
     @classmethod
@@ -315,17 +302,8 @@ class Inputs(Frozen):
         -----
         Goldt, Mezard, Krzakala & Zdeborova, PRX 10, 041044 (2020): Omega = (c2 - b^2) 1 + b^2 F F^T.
         """
-        f = find(f, "f")
-        manifold = HiddenManifold.of(f, features_of(latent, N, rng, features))
-        if not manifold.c2 > 0:
-            raise InputError(f"f must not be constant, but {f} is")
-        eigenvalues, axes = manifold.spectrum()
-        rounding = len(eigenvalues) * np.finfo(float).eps * eigenvalues[0]
-        if eigenvalues[-1] <= rounding:
-            raise InputError(
-                f"f must not be linear with fewer latent dimensions than inputs ({manifold.latent} < {len(axes)}),"
-                f" but is {f}: there are directions in which no input varies"
-            )
+        manifold = HiddenManifold.of(find(f, "f"), features_of(latent, N, rng, features))
+        eigenvalues, axes, rounding = manifold.spectrum()
         return cls._binned(eigenvalues, groups, bins, axes, rounding, manifold)
 
     @classmethod
@@ -376,8 +354,6 @@ class Inputs(Frozen):
         self._set(_table=dict(table))
         return self
 
-    # What they are --------------------------------------------------------------------------------------------------
-
     @property
     def groups(self) -> int:
         """L, the number of groups."""
@@ -408,8 +384,6 @@ class Inputs(Frozen):
         """A few lines: the groups, and how many eigenvalues they stand for."""
         return summary(self)
 
-    # What is done with them -----------------------------------------------------------------------------------------
-
     def directions(self, N: int) -> np.ndarray:
         """How many of N directions are in each group, int (L,): p N, to whole numbers by largest remainders.
 
@@ -418,17 +392,7 @@ class Inputs(Frozen):
         N = integer("N", N, 1)
         if self.axes is not None and len(self.axes) != N:
             raise InputError(f"N must be {len(self.axes)}, the number of axes of these inputs, but is {N}")
-        exact = self.fractions * N
-        small = int(exact.argmin())
-        if exact[small] < 1 - 1e-6:
-            raise InputError(
-                f"N must let every group have a direction, but of N = {N} the fraction fractions[{small}] ="
-                f" {self.fractions[small]:.4g} has {exact[small]:.4g}"
-            )
-        whole = np.floor(exact + 1e-6).astype(int)
-        last = np.argsort(whole - exact, kind="stable")[: N - int(whole.sum())]
-        whole[last] += 1
-        return whole
+        return whole_numbers(self.fractions, N)
 
     def scales(self, N: int) -> Array:
         """The standard deviation (N,) of each direction, in the order of the groups."""

@@ -78,13 +78,24 @@ class HiddenManifold(Frozen):
         N, D = self.features.shape
         return f"HiddenManifold of f = {self.f}, {N} inputs of {D} latent dimensions"
 
-    def spectrum(self) -> tuple[Array, Array]:
-        """The eigenvalues (N,) of Omega, which decrease, and its eigenvectors (N, N), the rows."""
+    def spectrum(self) -> tuple[Array, Array, float]:
+        """The eigenvalues (N,) of Omega, which decrease, its eigenvectors (N, N), the rows, and their rounding.
+
+        Raises InputError if Omega is singular.
+        """
         N, D = self.features.shape
+        if self.c2 <= 1e-20 * self.a**2:
+            raise InputError(f"f must not be constant, but {self.f} is")
         check_memory("N", 8.0 * 3 * N * N)
         vectors, values, _ = np.linalg.svd(self.features)  # not of Omega: those orthogonal to F are equal to the bit
-        squares = np.append(values**2, np.zeros(max(N - D, 0)))
-        return self.noise + self.b**2 * squares, vectors.T
+        eigenvalues = self.noise + self.b**2 * np.append(values**2, np.zeros(max(N - D, 0)))
+        rounding = N * float(np.finfo(float).eps) * float(eigenvalues[0])
+        if eigenvalues[-1] <= rounding:
+            raise InputError(
+                f"f must not be linear where features have a rank below N (here latent = {D}, N = {N}), but is {self.f}:"
+                " there are directions in which no input varies"
+            )
+        return eigenvalues, vectors.T, rounding
 
     def teacher(self, theta: ArrayLike, inputs: Any) -> tuple[Array, Array]:
         """The teacher in input space, of vectors in the latent one.
@@ -99,15 +110,17 @@ class HiddenManifold(Frozen):
         Returns
         -------
         W_teacher : ndarray, shape (M, N)
-            Phi^T Omega^-1, the best linear estimate of the fields from an input. Omega is that of the groups, so that
-            W Omega W_teacher^T = W Phi of any student W.
+            Phi^T Omega^-1, the best linear estimate of the fields from an input. Where a group has several eigenvalues
+            lambda, the component along each is scaled by the root of lambda / omega, so that the fields of inputs of
+            variance omega have the covariance that those of the true inputs have.
         T_hidden : ndarray, shape (M, M)
-            theta theta^T - Phi^T Omega^-1 Phi, the covariance of what that estimate leaves.
+            theta theta^T - Phi^T Omega^-1 Phi, the covariance of what that estimate leaves; of the true eigenvalues,
+            however they are divided in groups.
 
         Raises
         ------
         InputError
-            If shapes disagree, or the groups are so wide that they explain more than all of a teacher's field.
+            If shapes disagree, or inputs are of another manifold.
 
         Examples
         --------
@@ -121,21 +134,16 @@ class HiddenManifold(Frozen):
         N, D = self.features.shape
         if theta.shape[1] != D:
             raise InputError(f"theta must have shape (M, D) with D = {D}, but has shape {theta.shape}")
-        if not callable(getattr(inputs, "rotated", None)):
-            raise InputError(f"inputs must be an Inputs, but is {type(inputs).__name__}")
+        if getattr(inputs, "manifold", None) != self:
+            raise InputError("inputs must be those of this manifold, but are others")
         Phi = inputs.rotated(self.b * theta @ self.features.T)  # (M, N), in the order of the groups
-        W = Phi / inputs.scales(N) ** 2
-        T_hidden = theta @ theta.T - Phi @ W.T
-        T_hidden = (T_hidden + T_hidden.T) / 2
-        lowest, largest = np.linalg.eigvalsh(T_hidden)[0], np.trace(theta @ theta.T)
-        if lowest < -1e-10 * largest:
-            raise InputError(
-                "inputs must have more groups for this teacher: these explain more of its fields than there is"
-                f" (an eigenvalue of T_hidden is {lowest:.2g})"
-            )
+        scales, own = inputs.scales(N), np.sqrt(inputs.eigenvalues)
+        told = Phi / own  # fields of unit variance
+        T_hidden = theta @ theta.T - told @ told.T
+        lowest = np.linalg.eigvalsh(T_hidden)[0]
         if lowest < 0:  # rounding
             T_hidden -= lowest * np.eye(len(theta))
-        return inputs.unrotated(W), T_hidden
+        return inputs.unrotated(told / scales), (T_hidden + T_hidden.T) / 2
 
     def examples(self, count: int, rng: np.random.Generator) -> tuple[Array, Array]:
         """So many examples, drawn anew.
@@ -192,12 +200,13 @@ def moments(f: Activation) -> tuple[float, float, float]:
         z = (begins[:, None] + half + half * nodes).ravel()
         density = (half * weights).ravel() * np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi)
         values = f(z)[0]
-        if not np.isfinite(values).all():
-            raise InputError(f"f must be finite, but {f} at {z[~np.isfinite(values)][0]:.3g} is not")
-        a = density @ values
-        now = np.array([a, density @ (z * values), density @ (values - a) ** 2])
+        with np.errstate(over="ignore", invalid="ignore"):
+            a = density @ values
+            now = np.array([a, density @ (z * values), density @ (values - a) ** 2])
+        if not np.isfinite(now).all():
+            break
         size = np.sqrt(now[2] + a**2)
         if found is not None and np.all(np.abs(now - found) <= _AGREE * np.array([size, size, now[2] + 1e-13 * a**2])):
             return float(now[0]), float(now[1]), float(now[2])
         found, panels = now, 2 * panels
-    raise InputError(f"f must have Gaussian moments that can be resolved, but those of {f} cannot")
+    raise InputError(f"f must have Gaussian moments, but those of {f} are not finite or cannot be resolved")
