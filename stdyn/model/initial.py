@@ -7,11 +7,12 @@ from numpy.typing import ArrayLike
 
 from stdyn.checks import UNITS, Array, check_rng, check_type, frozen_array, integer, number
 from stdyn.errors import InputError
+from stdyn.model.inputs import Inputs
 from stdyn.model.problem import Problem
 from stdyn.model.state import ROUNDING, OrderParameters
 from stdyn.text import shown
 
-__all__ = ["coordinates", "prepared", "random_weights", "root", "teacher_overlaps", "weights"]
+__all__ = ["coordinates", "from_weights", "prepared", "random_weights", "root", "teacher_overlaps", "weights"]
 
 TEACHERS: dict[str, Callable[[int], Array]] = {
     "isotropic": lambda M: np.eye(M),
@@ -19,13 +20,17 @@ TEACHERS: dict[str, Callable[[int], Array]] = {
 }
 
 
-def teacher_overlaps(M: int, teacher: str | ArrayLike = "isotropic") -> Array:
-    """T of shape (M, M): "isotropic" T_nm = delta_nm, "graded" T_nm = n delta_nm (n = 1 … M), or the array given."""
+def teacher_overlaps(M: int, teacher: str | ArrayLike = "isotropic", *others: str) -> Array:
+    """T of shape (M, M): "isotropic" T_nm = delta_nm, "graded" T_nm = n delta_nm (n = 1 … M), or the array given.
+
+    `others` are names that an error says besides.
+    """
     M = integer("M", M, 1, UNITS)
     if not isinstance(teacher, str):
         return frozen_array("teacher", teacher, (2,))
     if teacher not in TEACHERS:
-        raise InputError(f"teacher must be an (M, M) array or one of {', '.join(TEACHERS)}, but is {shown(teacher)}")
+        names = ", ".join((*TEACHERS, *others))
+        raise InputError(f"teacher must be an (M, M) array or one of {names}, but is {shown(teacher)}")
     return TEACHERS[teacher](M)
 
 
@@ -42,8 +47,9 @@ def prepared(
     teacher: str | ArrayLike = "isotropic",
     v: ArrayLike = 1.0,
     v_teacher: ArrayLike = 1.0,
+    inputs: Inputs | None = None,
 ) -> OrderParameters:
-    """The reference start: Q_ik = q delta_ik, R_in = r delta_in, exactly.
+    """The reference start: w_i . w_k = q delta_ik, w_i . w~_n = r delta_in, exactly.
 
     Parameters
     ----------
@@ -55,15 +61,22 @@ def prepared(
         Overlap of student i with teacher i; the other overlaps are zero. With r = 0 the ODEs keep a start that treats
         the teacher units alike symmetric between them for ever (theory.md, section 6).
     teacher : {"isotropic", "graded"} or array_like (M, M)
-        T_nm = delta_nm, n delta_nm, or as given.
+        The teacher's overlaps w~_n . w~_m: delta_nm, n delta_nm, or as given.
     v, v_teacher : float or array_like
         Second layers, (K,) or (K, O) and (M,) or (M, O); a number stands for all units.
+    inputs : Inputs, optional
+        The spectrum of the inputs; isotropic unless given. Of all overlaps every group of directions has its fraction.
     """
     K, M = integer("K", K, 1, UNITS), integer("M", M, 1, UNITS)
     R = number("r", r, -np.inf) * np.eye(K, M)
     Q = number("q", q) * np.eye(K)
     T = teacher_overlaps(M, teacher)
-    return OrderParameters(R, Q, T, _second_layer("v", K, v), _second_layer("v_teacher", M, v_teacher))
+    second = _second_layer("v", K, v), _second_layer("v_teacher", M, v_teacher)
+    if inputs is None:
+        return OrderParameters(R, Q, T, *second)
+    check_type("inputs", inputs, Inputs)
+    p = inputs.fractions[:, None, None]
+    return OrderParameters.by_group(inputs, p * R, p * Q, p * T, *second)
 
 
 def random_weights(
@@ -75,27 +88,102 @@ def random_weights(
     teacher: str | ArrayLike = "isotropic",
     v: ArrayLike = 1.0,
     v_teacher: ArrayLike = 1.0,
+    inputs: Inputs | None = None,
 ) -> OrderParameters:
     """The order parameters of student weights drawn i.i.d. from N(0, q/N), at any size N.
 
     R is normal with variance q T_nn / N and Q has mean q delta_ik. They are drawn from their exact joint law, Q given R
     by Bartlett's decomposition of the Wishart matrix, without any N-dimensional vector. `rng` is advanced; the other
     parameters are those of `prepared`. An N < M must be at least the rank of T.
+
+    Of `inputs` with a spectrum the overlaps of each group are drawn, in which there are `inputs.directions(N)`; of T a
+    group has its fraction. It must have as many directions as T has rank. The vectors of teacher="random" are drawn as
+    well, i.i.d. from N(0, 1/N), and can be in groups of any size.
     """
     K, M, N = integer("K", K, 1, UNITS), integer("M", M, 1, UNITS), integer("N", N, 1)
     q = number("q", q)
     check_rng(rng)
-    T = teacher_overlaps(M, teacher)
-    teachers = root(T) if N >= M else _narrow_root(T, "T", N).T
-    along = rng.standard_normal((K, len(teachers)))  # components within the teacher's space, in units of sqrt(q/N)
-    if N >= K + M:
-        across = np.tril(rng.standard_normal((K, K)), -1)  # Bartlett: the N - M components outside it
-        across[np.diag_indices(K)] = np.sqrt(rng.chisquare(N - M - np.arange(K)))
-    else:
-        across = rng.standard_normal((K, max(N - M, 0)))
-    R = np.sqrt(q / N) * along @ teachers
-    Q = q / N * (along @ along.T + across @ across.T)
-    return OrderParameters(R, Q, T, _second_layer("v", K, v), _second_layer("v_teacher", M, v_teacher))
+    check_type("inputs", inputs, Inputs, type(None))
+    fractions, sizes = ([1.0], [N]) if inputs is None else (inputs.fractions, inputs.directions(N).tolist())
+    drawn = isinstance(teacher, str) and teacher == "random"
+    T = np.eye(M) if drawn else teacher_overlaps(M, teacher, "random")
+    parts = []
+    for group, (p, size) in enumerate(zip(fractions, sizes, strict=True)):
+        if drawn:
+            teachers = _triangle(M, size, rng).T / np.sqrt(N)
+        elif size >= M:
+            teachers = root(p * T)
+        else:
+            teachers = _narrow_root(p * T, _teacher_in(teacher, group, size, N, inputs), size).T
+        along = rng.standard_normal((K, len(teachers)))  # within the teacher's space, in units of sqrt(q/N)
+        across = _triangle(K, max(size - len(teachers), 0), rng)
+        R = np.sqrt(q / N) * along @ teachers
+        Q = q / N * (along @ along.T + across @ across.T)
+        parts.append((R, Q, teachers.T @ teachers if drawn else p * T))
+    r, q_drawn, t = (np.array(each) for each in zip(*parts, strict=True))
+    second = _second_layer("v", K, v), _second_layer("v_teacher", M, v_teacher)
+    if inputs is None:
+        return OrderParameters(r[0], q_drawn[0], t[0], *second)
+    return OrderParameters.by_group(inputs, r, q_drawn, t, *second)
+
+
+def _teacher_in(teacher: object, group: int, size: int, N: int, inputs: Inputs | None) -> str:
+    """What is said if a group has fewer directions than the teacher needs."""
+    if inputs is None or inputs.groups == 1:
+        return f"N must be at least the rank of T, {{rank}}, but is {N}"
+    name = shown(teacher) if isinstance(teacher, str) else "an array"
+    return (
+        'teacher must be "random" where a group has fewer directions than the rank of T, {rank}, but is'
+        f" {name}, and of N = {N} directions group {group} has {size}"
+    )
+
+
+def _triangle(units: int, dimensions: int, rng: np.random.Generator) -> Array:
+    """Standard normal vectors of so many dimensions, in directions in which they are a lower triangle: (units, …).
+
+    Bartlett's decomposition; of fewer dimensions than units it is the vectors themselves.
+    """
+    if dimensions < units:
+        return rng.standard_normal((units, dimensions))
+    triangle = np.tril(rng.standard_normal((units, units)), -1)
+    triangle[np.diag_indices(units)] = np.sqrt(rng.chisquare(dimensions - np.arange(units)))
+    return triangle
+
+
+def from_weights(
+    W: ArrayLike,
+    W_teacher: ArrayLike,
+    v: ArrayLike = 1.0,
+    v_teacher: ArrayLike = 1.0,
+    inputs: Inputs | None = None,
+    T_hidden: ArrayLike | None = None,
+) -> OrderParameters:
+    """The order parameters of first-layer weights W (K, N) and W_teacher (M, N), which are given in input space.
+
+    Parameters
+    ----------
+    W, W_teacher : array_like, shapes (K, N) and (M, N)
+        Vectors of norm O(1).
+    v, v_teacher : float or array_like
+        Second layers, as of `prepared`.
+    inputs : Inputs, optional
+        The spectrum of the inputs; isotropic unless given.
+    T_hidden : array_like, shape (M, M), optional
+        The covariance of what of the teacher's fields no input explains, e.g. of `HiddenManifold.teacher`.
+
+    Raises
+    ------
+    InputError
+        If shapes disagree, or N is not that of the inputs.
+    """
+    W, W_teacher = frozen_array("W", W, (2,)), frozen_array("W_teacher", W_teacher, (2,))
+    if W.shape[1] != W_teacher.shape[1]:
+        raise InputError(f"W_teacher must have shape (M, {W.shape[1]}), as W has, but has shape {W_teacher.shape}")
+    check_type("inputs", inputs, Inputs, type(None))
+    second = _second_layer("v", len(W), v), _second_layer("v_teacher", len(W_teacher), v_teacher)
+    inputs = Inputs.isotropic() if inputs is None else inputs
+    r, q, t = (inputs.overlaps(A, B) for A, B in ((W, W_teacher), (W, W), (W_teacher, W_teacher)))
+    return OrderParameters.by_group(inputs, r, q, t, *second, T_hidden)
 
 
 def root(C: Array) -> Array:
@@ -112,21 +200,40 @@ def coordinates(state: OrderParameters, N: int | None = None) -> tuple[Array, Ar
     Q = A A^T + S S^T. C may be singular. Vectors that are equal, or opposite, get coordinates that are so exactly.
 
     Of vectors in N < K + M dimensions the coordinates from N on are zero; N must be at least the rank of C.
+
+    Where inputs are not isotropic these are those of every group, the first axis of the arrays; a group has
+    `inputs.directions(N)` dimensions.
     """
     check_type("state", state, OrderParameters)
-    K, M = state.K, state.M
-    order = np.r_[K : K + M, :K]
-    C = state.C[np.ix_(order, order)]
+    if state.inputs is None:
+        needs = f"N must be at least the rank of [[Q, R], [R.T, T]], {{rank}}, but is {N}"
+        return _coordinates(state.C, state.M, N, needs)
+    sizes = [None] * state.inputs.groups if N is None else state.inputs.directions(N).tolist()
+    needs = f"N must let a group have as many directions as its overlaps have rank, but of N = {N} group {{}} has {{}}"
+    every = [
+        _coordinates(C, state.M, size, needs.format(group, size) + ", of rank {rank}")
+        for group, (C, size) in enumerate(zip(state.C_group, sizes, strict=True))
+    ]
+    L, A, S = (np.array(each) for each in zip(*every, strict=True))
+    return L, A, S
+
+
+def _coordinates(C: Array, M: int, N: int | None, needs: str) -> tuple[Array, Array, Array]:
+    """Those of vectors with the overlaps C = [[Q, R], [R.T, T]] in N dimensions."""
+    P = len(C)
+    K = P - M
+    order = np.r_[K:P, :K]
+    C = C[np.ix_(order, order)]
     norms = np.sqrt(np.maximum(np.diag(C), 0))
     scale = np.where(norms > 0, norms, 1)
     directions = C / np.outer(scale, scale)  # so that short vectors are as exact as long ones
-    if N is None or N >= K + M:
+    if N is None or N >= P:
         triangle = np.linalg.qr(root(directions)).R.T  # directions = root root^T = triangle triangle^T
     else:
-        triangle = np.zeros((K + M, K + M))
-        triangle[:, :N] = np.linalg.qr(_narrow_root(directions, "[[Q, R], [R.T, T]]", N).T).R.T
+        triangle = np.zeros((P, P))
+        triangle[:, :N] = np.linalg.qr(_narrow_root(directions, needs, N).T).R.T
     B = norms[:, None] * np.tril(triangle) * np.where(np.diag(triangle) < 0, -1, 1)
-    for a in range(K + M):
+    for a in range(P):
         for c in range(a):
             if C[a, a] == C[c, c] == abs(C[a, c]):
                 B[a] = np.sign(C[a, c]) * B[c]
@@ -134,12 +241,12 @@ def coordinates(state: OrderParameters, N: int | None = None) -> tuple[Array, Ar
     return B[:M, :M], B[M:, :M], B[M:, M:]
 
 
-def _narrow_root(C: Array, name: str, N: int) -> Array:
-    """B (P, N) with B B^T = C (P, P), in as few dimensions as N."""
+def _narrow_root(C: Array, needs: str, N: int) -> Array:
+    """B (P, N) with B B^T = C (P, P), in as few dimensions as N; `needs` says that its {rank} is larger."""
     eigenvalues, vectors = np.linalg.eigh(C)
     rank = int((eigenvalues > ROUNDING * eigenvalues[-1]).sum())
     if rank > N:
-        raise InputError(f"N must be at least the rank of {name}, {rank}, but is {N}")
+        raise InputError(needs.format(rank=rank))
     return vectors[:, -N:] * np.sqrt(np.maximum(eigenvalues[-N:], 0))
 
 
@@ -149,12 +256,33 @@ def weights(state: OrderParameters | Problem, N: int, rng: np.random.Generator) 
     Uniform over the rotations of R^N, which is their law given the overlaps (theory.md, section 6): the coordinates of
     the vectors in a random orthonormal frame of min(N, K + M) rows. `state` may be a point of any trajectory, e.g.
     `runs.at(-1, run=0)`. N must be at least the rank of [[Q, R], [R.T, T]].
+
+    Where inputs are not isotropic it is so in every group of directions, and the weights are in input space.
     """
     check_type("state", state, OrderParameters, Problem)
     start = state.start if isinstance(state, Problem) else state
-    K, M, N = start.K, start.M, integer("N", N, 1)
+    W, W_teacher = aligned_weights(start, N, rng)
+    if start.inputs is None:
+        return W, W_teacher
+    return start.inputs.unrotated(W), start.inputs.unrotated(W_teacher)
+
+
+def aligned_weights(start: OrderParameters, N: int, rng: np.random.Generator) -> tuple[Array, Array]:
+    """Those of `weights`, along the directions in the order of the groups: of isotropic inputs the same."""
+    N = integer("N", N, 1)
     check_rng(rng)
-    L, A, S = coordinates(start, N)
+    coordinates_of = coordinates(start, N)
+    if start.inputs is None:
+        return _in_frame(*coordinates_of, N, rng)
+    sizes = start.inputs.directions(N).tolist()
+    parts = [_in_frame(L, A, S, size, rng) for L, A, S, size in zip(*coordinates_of, sizes, strict=True)]
+    W, W_teacher = (np.hstack(each) for each in zip(*parts, strict=True))
+    return W, W_teacher
+
+
+def _in_frame(L: Array, A: Array, S: Array, N: int, rng: np.random.Generator) -> tuple[Array, Array]:
+    """The vectors of these coordinates in a random orthonormal frame of R^N."""
+    K, M = A.shape
     frame, triangle = np.linalg.qr(rng.standard_normal((N, min(N, K + M))))
     frame = (frame * np.sign(np.diag(triangle))).T  # makes the law of the frame uniform
     students = np.hstack([A, S])

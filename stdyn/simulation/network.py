@@ -12,7 +12,7 @@ from stdyn.simulation import streams
 from stdyn.simulation.course import Course
 from stdyn.simulation.streams import AT_ONCE, BLOCK, Records
 
-_LANES = 32  # generators side by side that draw one example
+LANES = 32  # generators side by side that draw one example
 _FEWEST = 4  # examples a block: the change of a step is made in the next one of its block
 
 
@@ -33,7 +33,7 @@ class Network:
         self.course = Course(problem)
         self.streams: tuple[streams.Stream, ...] | None = None
         if fast:
-            self.streams = streams.stream(self.inputs, _LANES), streams.stream(self.noise)
+            self.streams = streams.stream(self.inputs, LANES), streams.stream(self.noise)
         self.regime = None if self.course.plain else self._regime(problem)
         self.at_once = max((AT_ONCE if fast else BLOCK) // (problem.N * problem.batch), 1 if self.regime else _FEWEST)
         self.steps, self.recorded = 0, 0
@@ -42,7 +42,7 @@ class Network:
     def _regime(self, problem: Problem) -> tuple[Array, Array, Array, int]:
         """The teacher's coordinates and frame, the lengths that are kept and the batch."""
         if self.streams:
-            self.streams = *self.streams, streams.stream(self.turns, _LANES)
+            self.streams = *self.streams, streams.stream(self.turns, LANES)
         M = len(self.W_teacher)
         if not self.course.drifting:
             return np.empty((M, M)), np.empty((M, problem.N)), self.course.lengths, problem.batch

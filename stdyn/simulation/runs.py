@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import ArrayLike
 
-from stdyn.checks import Array, check_memory, check_normals, check_type, frozen_array, integer, spawning, time_grid
+from stdyn.checks import Array, check_memory, check_normals, check_type, integer, spawning, time_grid
 from stdyn.errors import DivergenceWarning, InputError, Interrupted, warn
 from stdyn.executors import cores
 from stdyn.files.provenance import provenance
@@ -20,13 +20,13 @@ from stdyn.model.trajectory import Trajectory
 from stdyn.progress import Bar, bar
 from stdyn.simulation import streams
 from stdyn.simulation.course import Course
+from stdyn.simulation.given import checked_weights, given
 from stdyn.simulation.network import Network
 from stdyn.simulation.reduced import Reduced, groups
 from stdyn.simulation.streams import Records
+from stdyn.simulation.structured import StructuredNetwork
 from stdyn.stopping import stoppable
-from stdyn.text import shown
 
-_SAME = 1e-9  # relative to the vectors' lengths: overlaps of weights that are given are those of the problem
 _TOGETHER = 0.1  # seconds, about, of the records that are made before all runs wait for each other
 
 
@@ -40,6 +40,10 @@ def simulate_network(
     workers: int | None = None,
     progress: bool = False,
     weights: tuple[ArrayLike, ArrayLike] | None = None,
+    examples: ArrayLike | None = None,
+    teacher_fields: ArrayLike | None = None,
+    repeat: bool = False,
+    test: ArrayLike | tuple[ArrayLike, ArrayLike] | None = None,
 ) -> Trajectory:
     """Train `runs` networks of N inputs by online SGD, each on its own stream of examples.
 
@@ -70,11 +74,23 @@ def simulate_network(
         First-layer weights of student and teacher with which every run starts; their overlaps must be those of the
         problem. Otherwise each run has its own, drawn by `stdyn.weights`, which needs an N of at least the rank of
         the overlaps.
+    examples : array_like, shape (P, N), optional
+        Inputs to learn from, in input space, instead of Gaussian ones. They are used as they are: centred and scaled by
+        whoever gives them. Each run takes them in a random order of its own, each at most once, so that there must be
+        one for every step to the last alpha (and of its batch).
+    teacher_fields : array_like, shape (P, M), optional
+        The teacher's fields for these examples, if they are not those of its weights on them (hidden manifold:
+        c @ theta.T). Its weights are then what R is recorded against, and nothing else.
+    repeat : bool, default False
+        Take the examples again and again, in a new order each time.
+    test : array_like (P', N), or pair of it and the teacher's fields (P', M), optional
+        Examples on which each network is tested at every recorded alpha: the result has `eps_g_test`, the mean of
+        1/2 sum_o m_o Delta_o^2 over them, without noise.
 
     Returns
     -------
     Trajectory
-        With arrays of shape (runs, A, …).
+        With arrays of shape (runs, A, …). Where inputs are not isotropic it has R_group and Q_group.
 
     Raises
     ------
@@ -90,11 +106,16 @@ def simulate_network(
         Some runs diverged. They are NaN from there on, and the result ends where none is left.
     """
 
-    def make(generators: list[np.random.Generator], workers: int) -> list[_Walker]:
-        given = None if weights is None else _checked_weights(weights, problem)
-        return [Network(problem, generator, normals == "fast", given) for generator in generators]
+    def make(generators: list[np.random.Generator], workers: int, steps: int) -> tuple[list[_Walker], dict[str, str]]:
+        data = given(problem, steps, examples, teacher_fields, repeat, test)
+        start = None if weights is None else checked_weights(weights, problem)
+        fast = normals == "fast"
+        if data is None:
+            return [Network(problem, generator, fast, start) for generator in generators], {}
+        structured = (StructuredNetwork(problem, generator, fast, start, data) for generator in generators)
+        return [*structured], data.attributes
 
-    return _simulate("network", make, problem, alphas, runs, rng, normals, workers, progress)
+    return _simulate("network", make, problem, alphas, runs, rng, normals, workers, progress, test is not None)
 
 
 def simulate_reduced(
@@ -117,8 +138,8 @@ def simulate_reduced(
     from `stdyn.weights(runs.at(position, run), N, rng)`.
     """
 
-    def make(generators: list[np.random.Generator], workers: int) -> list[_Walker]:
-        return [Reduced(problem, group, normals == "fast") for group in groups(generators, workers)]
+    def make(generators: list[np.random.Generator], workers: int, steps: int) -> tuple[list[_Walker], dict[str, str]]:
+        return [Reduced(problem, group, normals == "fast") for group in groups(generators, workers)], {}
 
     return _simulate("reduced", make, problem, alphas, runs, rng, normals, workers, progress)
 
@@ -144,7 +165,7 @@ class _Walker(Protocol):
 
 def _simulate(
     method: str,
-    make: Callable[[list[np.random.Generator], int], Sequence[_Walker]],
+    make: Callable[[list[np.random.Generator], int, int], tuple[Sequence[_Walker], dict[str, str]]],
     problem: Problem,
     alphas: ArrayLike,
     runs: int,
@@ -152,8 +173,12 @@ def _simulate(
     normals: str,
     workers: int | None,
     progress: bool,
+    tested: bool = False,
 ) -> Trajectory:
-    """Check the arguments, let the walkers that `make` makes of the streams walk, and put what they record together."""
+    """Check the arguments, let the walkers that `make` makes of the streams walk, and put what they record together.
+
+    `make` gives what the result says of them, too. `tested` runs record an error on test examples.
+    """
     stopwatch = Stopwatch()
     check_type("problem", problem, Problem)
     alphas = time_grid(alphas)
@@ -171,8 +196,8 @@ def _simulate(
         stoppable(),
         bar(progress, total=int(steps[-1]) * runs, unit=" steps", unit_scale=True, delay=2) as shown,
     ):
-        walkers = make(rng.spawn(runs), workers)
-        records, recorded, interrupted = _record(problem, walkers, steps, workers, shown)
+        walkers, more = make(rng.spawn(runs), workers, int(steps[-1]))
+        records, recorded, interrupted = _record(problem, walkers, steps, workers, shown, tested)
         diverged_at = np.concatenate([walker.diverged_at for walker in walkers]) / problem.N
         kept = min(recorded, _alphas_left(records))
         said = _said_of_divergence(problem, diverged_at)
@@ -184,7 +209,9 @@ def _simulate(
             {name: values[:, :kept] for name, values in records.items()},
             method,
             diverged_at=diverged_at if "warning" in said else None,
-            attributes=provenance(seed=seed, normals=normals, workers=workers, wall_time=stopwatch.seconds, **said),
+            attributes=provenance(
+                seed=seed, normals=normals, workers=workers, wall_time=stopwatch.seconds, **more, **said
+            ),
         )
         if interrupted:
             raise Interrupted(trajectory) if kept else KeyboardInterrupt
@@ -206,32 +233,6 @@ def check_steps(problem: Problem) -> None:
         raise InputError(f"drift needs an N above M = {M}, directions for the teacher to turn to, but N is {N}")
 
 
-def _checked_weights(weights: tuple[ArrayLike, ArrayLike], problem: Problem) -> tuple[Array, Array]:
-    """W (K, N) and W_teacher (M, N), refused if their overlaps are not those of the problem."""
-    if not isinstance(weights, tuple | list) or len(weights) != 2:
-        raise InputError(f"weights must be a pair (W, W_teacher), but is {shown(weights)}")
-    start, N = problem.start, problem.N
-    W, W_teacher = (frozen_array(f"weights[{j}]", each, (2,)) for j, each in enumerate(weights))
-    for j, (array, units) in enumerate(((W, start.K), (W_teacher, start.M))):
-        if array.shape != (units, N):
-            name = ("(K, N)", "(M, N)")[j]
-            raise InputError(f"weights[{j}] must have shape {name} = ({units}, {N}), but has shape {array.shape}")
-    norms = np.sqrt(np.diag(start.C))
-    for name, found, wanted, scale in (
-        ("Q", W @ W.T, start.Q, np.outer(norms[: start.K], norms[: start.K])),
-        ("R", W @ W_teacher.T, start.R, np.outer(norms[: start.K], norms[start.K :])),
-        ("T", W_teacher @ W_teacher.T, start.T, np.outer(norms[start.K :], norms[start.K :])),
-    ):
-        wrong = np.argwhere(~(np.abs(found - wanted) <= _SAME * scale))
-        if wrong.size:
-            a, c = (int(index) for index in wrong[0])
-            raise InputError(
-                f"weights must have the overlaps of problem.start to {_SAME:g}, but have {name}[{a},{c}] ="
-                f" {found[a, c]:.10g} instead of {wanted[a, c]:.10g}"
-            )
-    return W, W_teacher
-
-
 def check_room(method: str, problem: Problem, runs: int, rows: int) -> None:
     """Refuse what can have no room: the weights, or coordinates, of all runs and their records."""
     K, M = problem.start.K, problem.start.M
@@ -240,7 +241,7 @@ def check_room(method: str, problem: Problem, runs: int, rows: int) -> None:
     what = f"runs = {runs} of N = {problem.N}, K = {K} and M = {M}, recorded at {rows} alphas,"
     if problem.batch > 1:
         what = f"batch = {problem.batch} in {what}"
-    check_memory(what, 8.0 * (runs * (of_one + rows * problem.layout.size) + of_step))
+    check_memory(what, 8.0 * (runs * (of_one + rows * problem.state_layout.size) + of_step))
 
 
 def _alphas_left(records: dict[str, Array]) -> int:
@@ -260,7 +261,7 @@ def _said_of_divergence(problem: Problem, diverged_at: Array) -> dict[str, str]:
 
 
 def _record(
-    problem: Problem, walkers: Sequence[_Walker], steps: np.ndarray, workers: int, bar: Bar
+    problem: Problem, walkers: Sequence[_Walker], steps: np.ndarray, workers: int, bar: Bar, tested: bool
 ) -> tuple[dict[str, Array], int, bool]:
     """The order parameters of all runs (runs, A, …) after each number of steps, how many rows are done, and whether
     this is all that there will be as it was interrupted.
@@ -269,8 +270,12 @@ def _record(
     """
     ends = np.cumsum([walker.runs for walker in walkers])
     shape = ends[-1], len(steps)
-    records = {block.name: np.full((*shape, *block.shape), np.nan) for block in problem.layout.blocks}
-    R, Q, v = (records[name].reshape(*shape, problem.start.K, -1) for name in ("R", "Q", "v"))
+    blocks = problem.state_layout.blocks
+    records = {block.name: np.full((*shape, *block.shape), np.nan) for block in blocks}
+    filled = [records[block.name].reshape(*shape, *block.sizes) for block in blocks]
+    if tested:
+        records["eps_g_test"] = np.full(shape, np.nan)
+        filled.append(records["eps_g_test"])
     rows = [slice(end - walker.runs, end) for walker, end in zip(walkers, ends, strict=True)]
     stop, done, together = threading.Event(), 0, 1
     try:
@@ -278,7 +283,7 @@ def _record(
             while done < len(steps) and any(np.isinf(walker.diverged_at).any() for walker in walkers):
                 began, end = time.perf_counter(), min(done + together, len(steps))
                 pending = {
-                    pool.submit(_advance, walker, steps, end, (R[own], Q[own], v[own]), stop)
+                    pool.submit(_advance, walker, steps, end, tuple(each[own] for each in filled), stop)
                     for walker, own in zip(walkers, rows, strict=True)
                 }
                 try:

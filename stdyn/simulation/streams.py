@@ -11,7 +11,7 @@ AT_ONCE = 2**23  # normals drawn before Ctrl-C and the progress bar are looked a
 BLOCK = 2**14  # NumPy's normals drawn at a time: 128 kB stay in a core's cache, calls cost 2 % at N = 500
 
 Stream = np.ndarray  # of uint64, (4, lanes): the state of one SFC64 a lane
-Records = tuple[np.ndarray, np.ndarray, np.ndarray]  # R (runs, A, K, M), Q (runs, A, K, K), v (runs, A, K, O)
+Records = tuple[np.ndarray, ...]  # R (runs, A, K, M), Q (runs, A, K, K), by group (…, L, …), v (runs, A, K, O), …
 
 
 def stream(generator: np.random.Generator, lanes: int = 1) -> Stream:
