@@ -34,8 +34,9 @@ class Comparison(Frozen):
     ----------
     alphas : ndarray, shape (A,)
     mean, standard_error, theory, deviation, in_errors : dict of ndarray, shapes (A, …)
-        For "R", "Q", "v", "eps_g", with feedback weights "F", with tasks "eps_g_per_task" (not if it is held to
-        fluctuations): the mean over runs, its standard error, the ODEs, mean - theory, and that in standard errors.
+        For "R", "Q", "v", "eps_g", with feedback weights "F", with tasks "eps_g_per_task" and with test examples
+        "eps_g_test" (neither if it is held to fluctuations): the mean over runs, its standard error, the ODEs, mean -
+        theory, and that in standard errors.
     entries : int
         The number of deviations: of all order parameters at all alphas.
     bias : float
@@ -256,7 +257,8 @@ def _with_quadrature(
     factor = max(1.0, float(student_t.isf(tail, SETS - 1) / allowed))
     shares = [0.0]
     for name, measured in errors.items():
-        added = factor * _moved(ode.error[name], ode.alphas, runs.alphas, len(runs.alphas), _breaks(ode))[there]
+        error = ode.error[_of_theory(name)]
+        added = factor * _moved(error, ode.alphas, runs.alphas, len(runs.alphas), _breaks(ode))[there]
         whole = np.hypot(measured, added)
         shares.append(float(np.max(added / np.where(whole > 0, whole, 1), initial=0, where=whole > 0)))
         errors[name] = whole
@@ -291,12 +293,21 @@ def z_scores(runs: Trajectory, predicted: Fluctuations) -> dict[str, Array]:
 
 
 def _names(runs: Trajectory, theory: Trajectory, predicted: Fluctuations | None) -> list[str]:
-    """What both sides have; of eps_g of each task there is no prediction, and none to compare if tasks differ."""
+    """What both sides have; of eps_g of each task there is no prediction, and none to compare if tasks differ.
+
+    The error on test examples of runs, which is none of Gaussian inputs, is held to eps_g.
+    """
     names = [name for name in runs.names if name in theory.names]
     mine, theirs = runs.problem.tasks, theory.problem.tasks
     apart = predicted is not None or mine is None or theirs is None or len(mine) != len(theirs)
     unknown = theory.error is not None and "eps_g_per_task" not in theory.error  # of parts that were joined
-    return [name for name in names if name != "eps_g_per_task" or not (apart or unknown)]
+    names = [name for name in names if name != "eps_g_per_task" or not (apart or unknown)]
+    return names + ["eps_g_test"] * (runs.eps_g_test is not None and predicted is None)
+
+
+def _of_theory(name: str) -> str:
+    """What runs' errors on test examples are held to is eps_g; all else is what it is."""
+    return "eps_g" if name == "eps_g_test" else name
 
 
 def _prediction(predicted: Fluctuations, runs: Trajectory, A: int) -> dict[str, tuple[Array, Array]]:
@@ -349,7 +360,7 @@ def check_sides(runs: Trajectory, theory: Trajectory) -> int:
 
 
 def _notes(runs: Trajectory, theory: Trajectory, A: int) -> tuple[str, ...]:
-    notes = []
+    notes = [f"runs learn from examples, {runs.attributes['examples']}"] if "examples" in runs.attributes else []
     longest = max(runs.alphas[-1], theory.alphas[-1])
     if longest > runs.alphas[A - 1] + 0.5 / runs.problem.N:
         notes.append(f"compared to alpha = {runs.alphas[A - 1]:g} only, of {longest:g}: one side ends there")
@@ -391,6 +402,7 @@ def _breaks(theory: Trajectory) -> list[float]:
 
 def _curve(name: str, theory: Trajectory, runs: Trajectory, A: int) -> Array:
     """The theory's curve at the runs' first A alphas; eps_g, which jumps, is that of the task that the runs learn."""
+    name = _of_theory(name)
     tasks, breaks = theory.problem.tasks, _breaks(theory)
     if name != "eps_g" or tasks is None:
         return _moved(getattr(theory, name), theory.alphas, runs.alphas, A, breaks)
