@@ -41,6 +41,7 @@ from .scans.scanning import scan
 from .scans.studies import Study, study
 from .scans.variations import Variations
 from .simulation.runs import simulate_network, simulate_reduced
+from .theory.binning import binning_error
 from .theory.critical import critical_eta
 from .theory.fixedpoints import FixedPoint, fixed_points
 from .theory.fluctuations import Fluctuations, fluctuations, load_fluctuations
@@ -67,6 +68,7 @@ __all__ = [
     "z_scores",
     "fixed_points",
     "critical_eta",
+    "binning_error",
     "plateaus",
     "escape_times",
     "study",

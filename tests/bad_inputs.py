@@ -56,8 +56,9 @@ XS = [
     (changed(DATA, (slice(None), [1, 2]), np.inf), "2 columns (1, 2, counted from 0) have NaN"),
     (changed(DATA, (slice(None), 4), 0.3), "must vary in every column, but column 4 has one value only"),
     (changed(DATA, (slice(None), slice(8)), 1), "8 columns (0, 1, 2, 3, 4, 5, …, counted from 0)"),
+    (changed(DATA, (slice(None), 4), DATA[:, 5]), "on its 9 leading principal components"),
     (DATA[:10], "more rows than its 10 columns"),
-    (changed(DATA, (slice(None), 4), DATA[:, 5] - DATA[:, 6]), "full rank, but 1 of its 10 eigenvalues are zero"),
+    (changed(DATA, (slice(None), 4), DATA[:, 5] - DATA[:, 6]), "1 of the 10 eigenvalues of its covariance are zero"),
     (1e200 * DATA, "a finite covariance"),
 ]
 CONSTANT = stdyn.activation(lambda x: 0.7, lambda x: 0.0, name="a constant")
@@ -169,7 +170,7 @@ FUNCTIONS = [
                 (3, "a name or a stdyn.Activation"),
                 (None, "a name or a stdyn.Activation"),
                 (Odd(), "cannot be shown"),
-                ("linear", "must not be linear where features have a rank below N (here latent = 4, N = 10)"),
+                ("linear", "must not be linear where features have a rank below N (latent = 4, N = 10)"),
                 (CONSTANT, "must not be constant, but a constant is"),
                 (FAR, "must have Gaussian moments"),
             ],

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 import stdyn
-from stdyn import OrderParameters, Problem, Tasks, schedule
+from stdyn import Inputs, OrderParameters, Problem, Tasks, schedule
 
 TIGHT = {"rtol": 1e-12, "atol": 1e-14}
 ALLOWED = (1e-6, 1e-8)  # at the default tolerances, and tight
@@ -54,10 +54,6 @@ def problem_of(content):
     unknown = set(content) - KNOWN
     if unknown:
         raise NotHeld(", ".join(sorted(unknown)))
-    if len(content.get("omega", [1.0])) > 1 or content.get("omega", [1.0]) != [1.0]:
-        raise NotHeld("inputs with a spectrum")
-    if np.any(content.get("hidden", 0.0)):
-        raise NotHeld("a hidden part of the teacher")
     O = len(content["v"][0])
     v_teacher, m = content["v_teacher"], content.get("m", np.ones(O).tolist())
     at, tasks = changes_of(v_teacher, m), None
@@ -68,7 +64,9 @@ def problem_of(content):
     if len(every) > 1 or m != [1.0] * O:
         order = [every.index(each) for each in learned]
         tasks = Tasks([each for each, _ in every], at, [each for _, each in every], order)
-    start = OrderParameters(content["r"][0], content["q"][0], content["t"][0], content["v"], held(v_teacher, 0.0))
+    inputs = Inputs.spectrum(content.get("omega", [1.0]), content.get("p", [1.0]))
+    overlaps, hidden = (content[name] for name in "rqt"), content.get("hidden")
+    start = OrderParameters.by_group(inputs, *overlaps, content["v"], held(v_teacher, 0.0), hidden)
     rates = {RATES[name]: rate(value) for name, value in content.items() if name in RATES}
     rest = {name: content[name] for name in SAME if name in content}
     b = None if content["rule"] == "bp" else content["b"]
@@ -84,9 +82,10 @@ def deviations(content, **tolerances):
         values["b"] = found.b
     values["eps_g"] = found.eps_g if count is None or problem.tasks is None else found.eps_g_per_task[:, :count]
     pairs = {name: (value, np.reshape(expected[name], value.shape)) for name, value in values.items()}
-    for group, name in (("r", "R"), ("q", "Q")):  # of the one group of directions
-        if group in expected:
-            pairs[group] = values[name], np.array(expected[group])[:, 0]
+    for name, each in (("r", "R"), ("q", "Q")):  # by group
+        if name in expected:
+            by_group = getattr(found, f"{each}_group")
+            pairs[name] = values[each][:, None] if by_group is None else by_group, np.array(expected[name])
     return {name: float(np.abs(one - other).max()) for name, (one, other) in pairs.items()}
 
 

@@ -124,9 +124,10 @@ def curvature(w, directions, parameters):
 def finite_size_drift(w, parameters):
     """N times what the mean change of w in a step, times N, differs from dw/dalpha, for N -> infinity.
 
-    Of isotropic inputs, and of the student's step alone, without drift and sphere. Only that of Q_across does: by the length of an example
-    across the teacher's space (of as many dimensions as T has rank), which is not independent of its fields, by the
-    decay of both factors of an overlap, and by pairs of examples of one step, <delta_i xi>.<delta_k xi>.
+    Of isotropic inputs, and of the student's step alone, without drift and sphere. Only that of Q_across does: by the
+    length of an example across the teacher's space (of as many dimensions as T has rank), which is not independent of
+    its fields, by the decay of both factors of an overlap, and by pairs of examples of one step,
+    <delta_i xi>.<delta_k xi>.
     """
     p = named(parameters)
     (K, O), M = p.b.shape, p.T.shape[0]
@@ -162,7 +163,8 @@ def finite_size_drift(w, parameters):
 def diffusion(w, roots, g, parameters):
     """D_ab = Cov[f_a, f_b] of f = N times the change of w in a step, |xi|^2 = N, for each set of points g.
 
-    Of isotropic inputs and the student's step alone, as in `finite_size_drift`. Of several examples a step it is that of their mean.
+    Of isotropic inputs and the student's step alone, as in `finite_size_drift`. Of several examples a step it is that
+    of their mean.
 
     roots = (T^1/2, T^+1/2, Q_across^1/2); g (sets, rows, points) are standard normal: M components along the teacher's
     space, K across it and, if sigma > 0, O of the noise. Returns (sets, L, L).

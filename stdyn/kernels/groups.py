@@ -86,22 +86,39 @@ def _along(p, r):
 def _covariances(p, r, q_across, along):
     """R (K, M) and Q (K, K) of the fields."""
     K, M, L = r.shape
-    omega = p.groups[VARIANCE]
-    R, Q, each = np.zeros((K, M)), np.zeros((K, K)), np.empty(L)
+    omega, columns, all_r = p.groups[VARIANCE], M * L, r.reshape(K, M * L)
+    R, Q, weighted = np.zeros((K, M)), np.zeros((K, K)), np.empty(columns)
     for i in range(K):
         for n in range(M):
+            total = 0.0
             for group in range(L):
-                R[i, n] += omega[group] * r[i, n, group]
+                total += omega[group] * r[i, n, group]
+                weighted[n * L + group] = omega[group] * along[i, n, group]
+            R[i, n] = total
         for k in range(i, K):
+            total = 0.0
             for group in range(L):
-                each[group] = q_across[i, k, group]
-            for n in range(M):
-                for group in range(L):
-                    each[group] += along[i, n, group] * r[k, n, group]
-            for group in range(L):
-                Q[i, k] += omega[group] * each[group]
-            Q[k, i] = Q[i, k]
+                total += omega[group] * q_across[i, k, group]
+            for j in range(columns):
+                total += weighted[j] * all_r[k, j]
+            Q[i, k] = Q[k, i] = total
     return R, Q
+
+
+@compiled
+def _products(Gamma, of_students, of_teachers):
+    """Gamma_x of_students + Gamma_y of_teachers: rows (K, columns) and, one after the other, (M columns,) or (0,)."""
+    K, columns = of_students.shape
+    M = len(of_teachers) // columns
+    total = np.zeros((K, columns))
+    for i in range(K):
+        for k in range(K):
+            for j in range(columns):
+                total[i, j] += Gamma[i, k] * of_students[k, j]
+        for m in range(M):
+            for j in range(columns):
+                total[i, j] += Gamma[i, K + m] * of_teachers[m * columns + j]
+    return total
 
 
 @compiled
@@ -113,27 +130,21 @@ def _changes(p, r, q_across, v, along):
     for a in range(P):
         one[a, a] = 1.0
     Gamma, H, h = averages(p, covariance(R, Q, p.T), one, output_weights(v, p.v_teacher), backward(p, v))
-    dr, dq, dv = np.zeros((K, M, L)), np.zeros((K, K, L)), np.empty((K, O))
+    dr, dq, dv = np.empty((K, M, L)), np.empty((K, K, L)), np.empty((K, O))
+    t = p.groups.ravel()[OVERLAPS * L : (OVERLAPS + M * M) * L]
+    to_r = _products(Gamma, r.reshape(K, M * L), t)
+    to_q = _products(Gamma, q_across.reshape(K, K * L), t[:0])
     omega, fraction = p.groups[VARIANCE], p.groups[FRACTION]
     for i in range(K):
         for n in range(M):
-            for k in range(K):
-                for group in range(L):
-                    dr[i, n, group] += Gamma[i, k] * r[k, n, group]
-            for m in range(M):
-                for group in range(L):
-                    dr[i, n, group] += Gamma[i, K + m] * p.groups[OVERLAPS + m * M + n, group]
             for group in range(L):
-                dr[i, n, group] = -p.eta * omega[group] * dr[i, n, group] - p.decay * r[i, n, group]
+                dr[i, n, group] = -p.eta * omega[group] * to_r[i, n * L + group] - p.decay * r[i, n, group]
         for k in range(i, K):
-            for j in range(K):
-                for group in range(L):
-                    dq[i, k, group] += Gamma[i, j] * q_across[j, k, group] + Gamma[k, j] * q_across[j, i, group]
             squares = p.eta**2 * p.square * H[i, k]
             for group in range(L):
-                change = fraction[group] * squares - p.eta * dq[i, k, group]
-                dq[i, k, group] = omega[group] * change - 2 * p.decay * q_across[i, k, group]
-                dq[k, i, group] = dq[i, k, group]
+                mixed = to_q[i, k * L + group] + to_q[k, i * L + group]
+                change = omega[group] * (fraction[group] * squares - p.eta * mixed)
+                dq[i, k, group] = dq[k, i, group] = change - 2 * p.decay * q_across[i, k, group]
         for o in range(O):
             dv[i, o] = -p.eta_v * p.m[o] * h[i, o] - p.decay_v * v[i, o]
     if p.sphere > 0:

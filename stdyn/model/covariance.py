@@ -51,8 +51,8 @@ def of_data(X: ArrayLike) -> tuple[Array, str]:
     if not np.isfinite(Omega).all():
         raise InputError(f"X must have a finite covariance, but its largest number is {np.abs(X).max():g}")
     return Omega / P, (
-        "X must have a covariance of full rank, but {below} of its {N} eigenvalues are zero: leave out columns that"
-        " others determine, or project X on fewer directions"
+        "X must vary in every direction, but {below} of the {N} eigenvalues of its covariance are zero: leave out"
+        " columns that others determine, or project X on its {above} leading principal components"
     )
 
 
@@ -65,10 +65,9 @@ def eigenspaces(Omega: Array, words: str) -> tuple[Array, Array, float]:
     scale = float(np.abs(Omega).max()) or 1.0
     values, vectors = np.linalg.eigh(Omega / scale)
     rounding = N * float(np.finfo(float).eps) * float(np.abs(values).max())
-    if values[0] <= rounding:
-        raise InputError(
-            f"{words.format(below=int((values <= rounding).sum()), N=N)} (the smallest is {scale * values[0]:.2g})"
-        )
+    below = int((values <= rounding).sum())
+    if below:
+        raise InputError(f"{words.format(below=below, N=N, above=N - below)} (the smallest is {scale * values[0]:.2g})")
     return scale * values[::-1], vectors[:, ::-1].T, scale * rounding
 
 

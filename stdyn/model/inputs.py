@@ -202,7 +202,7 @@ class Inputs(Frozen):
         Examples
         --------
         >>> stdyn.Inputs.from_eigenvalues([1, 4, 1, 2])
-        Inputs of 3 groups: variances 4, 2, 1 of fractions 0.25, 0.25, 0.5
+        Inputs of 3 groups: variances 4, 2, 1 of fractions 0.25, 0.25, 0.5, of 4 eigenvalues
         """
         return cls._binned(np.sort(positive("eigenvalues", eigenvalues))[::-1], groups, bins)
 

@@ -92,7 +92,7 @@ class HiddenManifold(Frozen):
         rounding = N * float(np.finfo(float).eps) * float(eigenvalues[0])
         if eigenvalues[-1] <= rounding:
             raise InputError(
-                f"f must not be linear where features have a rank below N (here latent = {D}, N = {N}), but is {self.f}:"
+                f"f must not be linear where features have a rank below N (latent = {D}, N = {N}), but is {self.f}:"
                 " there are directions in which no input varies"
             )
         return eigenvalues, vectors.T, rounding

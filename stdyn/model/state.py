@@ -117,7 +117,8 @@ class OrderParameters(Frozen):
         Examples
         --------
         >>> inputs = stdyn.Inputs.spectrum([0.5, 2.0], [2 / 3, 1 / 3])
-        >>> stdyn.OrderParameters.by_group(inputs, [[[0.1]], [[0.0]]], [[[0.2]], [[0.1]]], [[[0.7]], [[0.3]]], [1], [1]).Q
+        >>> r, q, t = [[[0.1]], [[0.0]]], [[[0.2]], [[0.1]]], [[[0.7]], [[0.3]]]
+        >>> stdyn.OrderParameters.by_group(inputs, r, q, t, v=[1], v_teacher=[1]).Q
         array([[0.3]])
         """
         check_type("inputs", inputs, Inputs)
@@ -127,9 +128,7 @@ class OrderParameters(Frozen):
         )
         for name, each in (("R_group", r), ("Q_group", q), ("T_group", t)):
             if len(each) != inputs.groups:
-                raise InputError(
-                    f"{name} must have {inputs.groups} groups, as inputs have, but has shape {each.shape}"
-                )
+                raise InputError(f"{name} must have {inputs.groups} groups, as inputs have, but has shape {each.shape}")
         R, Q, T = (np.tensordot(inputs.variances, each, 1) for each in (r, q, t))
         if T_hidden is not None:
             hidden = frozen_array("T_hidden", T_hidden, (2,))
@@ -162,8 +161,8 @@ class OrderParameters(Frozen):
         if self.inputs is None:
             return self
         merged, firsts = self.inputs.merged(), np.arange(0, self.inputs.groups, 2)
-        parts = (np.add.reduceat(each, firsts) for each in (self.R_group, self.Q_group, self.T_group))
-        return type(self).by_group(merged, *parts, self.v, self.v_teacher, self.T_hidden)
+        r, q, t = (np.add.reduceat(each, firsts) for each in (self.R_group, self.Q_group, self.T_group))
+        return type(self).by_group(merged, r, q, t, self.v, self.v_teacher, self.T_hidden)
 
     def __post_init__(self) -> None:
         R, Q, T = (frozen_array(name, getattr(self, name), (2,)) for name in "RQT")
@@ -230,8 +229,8 @@ class OrderParameters(Frozen):
         lowest = np.linalg.eigvalsh(self.C_group)[:, 0]
         if lowest.min() < -ROUNDING * largest:
             raise InputError(
-                f"no weights have these overlaps: those of group {lowest.argmin()} must have no negative eigenvalue, but"
-                f" the smallest is {lowest.min():.2g}"
+                f"no weights have these overlaps: those of group {lowest.argmin()} must have no negative eigenvalue,"
+                f" but the smallest is {lowest.min():.2g}"
             )
         if np.linalg.eigvalsh(hidden)[0] < -ROUNDING * largest:
             raise InputError("T_hidden must have no negative eigenvalue, as a covariance, but has one")
@@ -396,13 +395,14 @@ class Layout(Frozen):
         With `groups`, the number of them, that of overlaps by group.
         """
         second = ("student", "output"), (K, *(outputs or (1,)))
-        many = ((), ()) if groups is None else (("group",), (groups,))
+        axis, number = ((), ()) if groups is None else (("group",), (groups,))
         end, there = ("", "") if groups is None else ("_group", " in a group of the inputs' directions")
-        R, Q = (("student", "teacher"), (K, M)), (("student", "student"), (K, K))
+        R = (*axis, "student", "teacher"), (*number, K, M)
+        Q = (*axis, "student", "student"), (*number, K, K)
         return cls(
             (
-                Block(f"R{end}", many[0] + R[0], many[1] + R[1], "eta", f"student-teacher overlap w_i.w~_n{there}"),
-                Block(f"Q{end}", many[0] + Q[0], many[1] + Q[1], "eta", f"student-student overlap w_i.w_k{there}", True),
+                Block(f"R{end}", *R, "eta", f"student-teacher overlap w_i.w~_n{there}"),
+                Block(f"Q{end}", *Q, "eta", f"student-student overlap w_i.w_k{there}", symmetric=True),
                 Block("v", *second, "eta_v", "second layer of the student", squeezed=not outputs),
             )
         )

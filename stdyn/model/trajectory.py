@@ -107,7 +107,7 @@ class Trajectory(Frozen):
     def of(
         cls, problem: Problem, alphas: Array, order_parameters: Mapping[str, Any], method: str, **more: Any
     ) -> "Trajectory":
-        """The trajectory of what the ODEs solve, by name (`problem.state_layout`): R and Q are made of those by group."""
+        """The trajectory of what the ODEs solve, by name (`problem.state_layout`); R and Q are made of it."""
         found, variances = dict(order_parameters), problem.inputs.variances
         for name in ("R", "Q"):
             if name not in found:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 LIMIT = 0.02  # relative change of a predicted standard deviation by what linear noise leaves out: up to it, it is valid
 
-OF_SPECTRUM = "the covariance of a step has not been worked out for inputs with a spectrum (reduced runs show them)"
+OF_SPECTRUM = "a step would scatter the overlaps in every group, which is not worked out; reduced runs show how they do"
 
 _RTOL = 1e-12  # of the ODEs, where the theory is smaller than the tolerance that it is asked for with
 _POINTS = 2**11  # at most, of averages by quadrature, and the tolerance then: as good as D, in a tenth of the time

@@ -176,6 +176,7 @@ def test_neighbouring_groups_are_merged():
     pairs = np.add.reduceat(inputs.overlaps(W, W), [0, 2, 4])
     np.testing.assert_allclose(merged.overlaps(W, W), pairs, atol=1e-13)
     assert Inputs.isotropic().merged() == Inputs.isotropic()
+    assert Inputs.spectrum([3, 1], [0.2, 0.8]).merged().variances[0] == pytest.approx(1.4, rel=1e-15)
     assert Inputs.spectrum([0.1, 0.1, 0.1, 3], [0.1, 0.2, 0.3, 0.4]).merged().variances[0] == 0.1
 
 

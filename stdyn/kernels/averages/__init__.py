@@ -6,9 +6,9 @@ y_j are any variables that are Gaussian together with the fields: G is linear in
 (P, Y). Of the fields themselves that is C.
 
 Every file here is the law of its name: its kernel averages(p, C, seen, u, b) returns (G, H, h), with H = 0 where it is
-not needed (p.square = 0, gradient flow), and its ANALYTIC says whether they are analytic functions of C, across the border
-of the possible ones too. Which law a kernel holds is decided by the types of its arguments, before it is compiled: what
-is not used is not compiled.
+not needed (p.square = 0, gradient flow), and its ANALYTIC says whether they are analytic functions of C, across the
+border of the possible ones too. Which law a kernel holds is decided by the types of its arguments, before it is
+compiled: what is not used is not compiled.
 """
 
 from importlib import import_module
