@@ -19,7 +19,7 @@ RUNS, STEPS = 64, 64
 @njit
 def projections(S, g, chi2, x, length):
     for step in range(len(g)):
-        reduced_kernels._project_out(S, g[step], 5, chi2[step], 1.0, x, length)
+        reduced_kernels.project_out(S, g[step], 5, chi2[step], 1.0, x, length)
 
 
 @njit

@@ -13,7 +13,7 @@ from stdyn.kernels.state import DIVERGED
 
 
 @ordered
-def _project_out(S, g, M, tail, keep, x, length):
+def project_out(S, g, M, tail, keep, x, length):
     """x = S g, length = sqrt(|g|^2 + tail), and S <- the triangular factor of keep^2 S (1 - g g^T/length^2) S^T.
 
     The g meant here are rows M … M+K-1 of g, the components of the example along the frame of S; tail (runs) is the
@@ -87,7 +87,7 @@ def reduced_steps(A, S, v, L, alive, taken, N, g, chi2, parameters, row):
         keep, keep_v = 1 - now[DECAY] / N, 1 - now[DECAY_V] / N
         rate, rate_v = now[ETA] / N, now[ETA_V] / N
         of_v, of_b = now[OF_V], now[OF_B]  # an entry of an array would be read anew for every run
-        _project_out(S, g[step], M, chi2[step], keep, x, length)
+        project_out(S, g[step], M, chi2[step], keep, x, length)
         fields(A, L, x, g[step], z)
         activate(p.codes, K * runs, z.ravel(), g_z.ravel(), g_prime.ravel())
         errors(p, now[SIGMA], v, g_z, g[step], Delta)

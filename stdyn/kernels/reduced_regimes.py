@@ -102,13 +102,24 @@ def _batch_step(A, S, v, L, alive, taken, N, batch, width, numbers, rest, p, now
                 v[i, o, r] = keep_v * v[i, o, r] + to_v[i, o, r]
         for j in range(K):
             for r in range(runs):
-                to_across[i, j, r] += keep * S[i, j, r]
+                S[i, j, r] = to_across[i, j, r] + keep * S[i, j, r]
+    factor_of_all(S, spread, rest)
+
+
+@ordered
+def factor_of_all(S, spread, rest):
+    """S becomes the triangular factor of [S, spread Y]: any S (K, K, runs), and Y of `bartlett`, which is `rest`."""
+    K, _, runs = S.shape
+    across, column = np.empty(S.shape), np.empty((K, runs))
+    for i in range(K):
+        for j in range(K):
+            for r in range(runs):
+                across[i, j, r] = S[i, j, r]
                 S[i, j, r] = 0.0
-    column = np.empty((K, runs))
     for j in range(K):
         for i in range(K):
             for r in range(runs):
-                column[i, r] = to_across[i, j, r]
+                column[i, r] = across[i, j, r]
         add_square(S, column)
     for j in range(K):
         for i in range(K):

@@ -17,8 +17,8 @@ _TOGETHER = 64  # runs that one thread takes its steps for at once
 PADDING = 8  # to a multiple of which their number is filled up: whole SIMD vectors
 
 
-def groups(generators: list[np.random.Generator], workers: int) -> list[list[np.random.Generator]]:
-    """The generators of runs that are side by side: as many groups for each worker."""
+def side_by_side(generators: list[np.random.Generator], workers: int) -> list[list[np.random.Generator]]:
+    """The generators of runs that are side by side: as many parts for each worker."""
     parts = workers * ceil(len(generators) / (_TOGETHER * workers))
     size = PADDING * ceil(len(generators) / (PADDING * parts))
     return [generators[first : first + size] for first in range(0, len(generators), size)]
@@ -42,7 +42,7 @@ class Reduced:
         L, A, S = coordinates(start, self.N)
         self.L = np.ascontiguousarray(L)
         self.A, self.S, self.v = (
-            np.repeat(array[..., None], lanes, axis=2) for array in (A, S, start.v.reshape(start.K, -1))
+            np.repeat(array[..., None], lanes, axis=-1) for array in (A, S, start.v.reshape(start.K, -1))
         )
         self.width = start.K + start.M + (problem.outputs if self.course.noisy else 0)
         self.alive, self.taken = np.ones(lanes), np.zeros(lanes)
@@ -54,22 +54,27 @@ class Reduced:
         return np.where(self.alive > 0, np.inf, self.taken)[: self.runs]
 
     def go_to(self, until: int, marks: np.ndarray, records: Records) -> None:
-        state, course = (self.A, self.S, self.v, self.L, self.alive), self.course
         until = until if self.streams else min(until, int(marks[self.recorded]))
-        parameters, until = course.parameters(self.steps, until)
+        parameters, until = self.course.parameters(self.steps, until)
         if self.streams:
-            what = self.streams, self.steps, until, marks, self.recorded, records, parameters, course.noisy
-            if course.plain:
-                self.recorded = reduced_run(*state, self.taken, self.N, *what)
-            else:
-                regime = course.lengths, course.batch
-                self.recorded = reduced_regime_run(*state, self.taken, self.N, *regime, *what, course.drifting)
+            self.recorded = self._run(until, marks, records, parameters)
         else:
             self._take(until - self.steps, parameters)
             if until == marks[self.recorded]:
-                reduced_record(*state, self.recorded, records)
+                self._record(records)
                 self.recorded += 1
         self.steps = until
+
+    def _run(self, until: int, marks: np.ndarray, records: Records, parameters: Plain) -> int:
+        """Go to a step with fast random numbers; the records that there are then."""
+        state, course = (self.A, self.S, self.v, self.L, self.alive, self.taken, self.N), self.course
+        what = self.streams, self.steps, until, marks, self.recorded, records, parameters, course.noisy
+        if course.plain:
+            return int(reduced_run(*state, *what))
+        return int(reduced_regime_run(*state, course.lengths, course.batch, *what, course.drifting))
+
+    def _record(self, records: Records) -> None:
+        reduced_record(self.A, self.S, self.v, self.L, self.alive, self.recorded, records)
 
     def _take(self, steps: int, parameters: Plain) -> None:
         """Take steps with NumPy's random numbers."""
@@ -99,10 +104,10 @@ class Reduced:
         for run, (normals, lengths, turn_normals, turn_lengths) in enumerate(self.generators):
             numbers = normals.standard_normal((steps, used + n * (n - 1) // 2))
             g[..., run] = numbers[:, :used]
-            _bartlett(rest[..., run], numbers[:, used:], lengths, beyond)
+            bartlett(rest[..., run], numbers[:, used:], lengths, beyond)
             numbers = turn_normals.standard_normal((turning, M * K + M * (M - 1) // 2))
             across[..., run] = numbers[:, : M * K].reshape(turning, M, K)
-            _bartlett(triangles[..., run], numbers[:, M * K :], turn_lengths, beyond)
+            bartlett(triangles[..., run], numbers[:, M * K :], turn_lengths, beyond)
         across[:, :, max(self.N - M, 0) :] = 0
         g.reshape(steps, batch, self.width, self.runs)[:, :, self.N : K + M] = 0
         state = self.A, self.S, self.v, self.L, self.alive, self.taken, self.N
@@ -110,7 +115,7 @@ class Reduced:
         reduced_regime_steps(*state, *what, parameters, 0)
 
 
-def _bartlett(triangles: np.ndarray, below: np.ndarray, lengths: np.random.Generator, degrees: int) -> None:
+def bartlett(triangles: np.ndarray, below: np.ndarray, lengths: np.random.Generator, degrees: int) -> None:
     """Fill triangles (steps, n, n), zero at first, as `kernels.reduced_regimes.bartlett` does."""
     steps, n, _ = triangles.shape
     i, j = np.tril_indices(n, -1)

@@ -22,7 +22,8 @@ from stdyn.simulation import streams
 from stdyn.simulation.course import Course
 from stdyn.simulation.given import checked_weights, given
 from stdyn.simulation.network import Network
-from stdyn.simulation.reduced import Reduced, groups
+from stdyn.simulation.reduced import Reduced, side_by_side
+from stdyn.simulation.reducedgroups import ReducedGroups
 from stdyn.simulation.streams import Records
 from stdyn.simulation.structured import StructuredNetwork
 from stdyn.stopping import stoppable
@@ -131,7 +132,8 @@ def simulate_reduced(
     """Train `runs` networks without their N-dimensional vectors: the exact law of `simulate_network`, at any N.
 
     For Gaussian inputs the order parameters are a Markov process by themselves. A step costs the same at every N
-    (theory.md, section 4), and many runs are stepped at once: the more, the cheaper each is.
+    (theory.md, section 4), and many runs are stepped at once: the more, the cheaper each is. Of inputs with a spectrum
+    the cost is proportional to the number of groups.
 
     Takes, returns, raises and warns what `simulate_network` does. A run depends on its own stream alone, not on how
     many others there are; it is another one than the network run of the same seed, with the same law. Vectors come
@@ -139,7 +141,8 @@ def simulate_reduced(
     """
 
     def make(generators: list[np.random.Generator], workers: int, steps: int) -> tuple[list[_Walker], dict[str, str]]:
-        return [Reduced(problem, group, normals == "fast") for group in groups(generators, workers)], {}
+        kind = Reduced if problem.start.inputs is None else ReducedGroups
+        return [kind(problem, part, normals == "fast") for part in side_by_side(generators, workers)], {}
 
     return _simulate("reduced", make, problem, alphas, runs, rng, normals, workers, progress)
 
@@ -236,8 +239,8 @@ def check_steps(problem: Problem) -> None:
 def check_room(method: str, problem: Problem, runs: int, rows: int) -> None:
     """Refuse what can have no room: the weights, or coordinates, of all runs and their records."""
     K, M = problem.start.K, problem.start.M
-    of_one = (K + M) * (problem.N if method == "network" else K + M)
-    of_step = problem.batch * (problem.N if method == "network" else K + M)  # of one run at least
+    width = problem.N if method == "network" else (K + M) * problem.inputs.groups
+    of_one, of_step = (K + M) * width, problem.batch * width  # of one run at least
     what = f"runs = {runs} of N = {problem.N}, K = {K} and M = {M}, recorded at {rows} alphas,"
     if problem.batch > 1:
         what = f"batch = {problem.batch} in {what}"

@@ -44,6 +44,8 @@ class StructuredNetwork:
         if not self.course.plain:
             self.regime = np.empty((start.M, start.M)), np.empty((start.M, N)), self.course.lengths, batch
         self.block, self.at_once = (max(count // (N * batch), 1) for count in (BLOCK, AT_ONCE))
+        if fast and given.rows is None:  # the same whole number of draws from each lane for every example
+            self.drawn = np.empty((self.block * batch, -(-len(self.scales) // (2 * LANES)) * 2 * LANES))
         self.steps, self.recorded = 0, 0
         self.diverged_at = np.full(1, np.inf)
 
@@ -77,9 +79,8 @@ class StructuredNetwork:
         width = len(self.scales)
         if self.fast is None:
             return self.inputs.standard_normal((count, width)) * self.scales
-        rows = -(-width // (2 * LANES)) * 2  # the same whole number of draws from each lane for every example
-        xi = np.empty((count, rows * LANES))
-        normals(self.fast[0], xi.reshape(count * rows, LANES))
+        xi = self.drawn[:count]
+        normals(self.fast[0], xi.reshape(-1, LANES))
         xi[:, :width] *= self.scales
         return xi
 
