@@ -9,7 +9,7 @@ import click
 from stdyn.command.group import cli
 from stdyn.command.options import experiment_options, force_option, output_options, write_config_option
 from stdyn.command.output import Output, Target
-from stdyn.command.solving import Job, check_recorded, going_on, say_beyond
+from stdyn.command.solving import Job, check_recorded, going_on, say_beyond, unpredicted
 from stdyn.errors import InputError
 from stdyn.model.experiment import Experiment
 from stdyn.settings import to_toml
@@ -48,9 +48,9 @@ def compare_command(experiment: Experiment, output: Output, write_config: Path |
     from stdyn.figures import plot, theoryplot
 
     rules = experiment.rules
-    smooth = experiment.problem(rules[0]).smooth
+    why = unpredicted(experiment.problem(rules[0]))
     solved = ("ode", *experiment.methods)
-    kinds = (*solved, *(["fluctuations"] if predict and smooth else []))
+    kinds = (*solved, *(["fluctuations"] if predict and why is None else []))
     jobs = {(rule, kind): Job.of(kind, experiment, rule) for rule in rules for kind in kinds}
     for job in jobs.values():
         job.check()
@@ -65,8 +65,8 @@ def compare_command(experiment: Experiment, output: Output, write_config: Path |
             _say_comparisons(results[rule][1:], results[rule][0])
     everything = [each for rule in rules for each in results[rule]]
     check_recorded(everything, [targets[rule, kind].path for rule in rules for kind in solved])
-    if predict and not smooth:
-        click.echo("no fluctuations are predicted: g' of the students jumps, and averages are by quadrature\n")
+    if predict and why is not None:
+        click.echo(f"no fluctuations are predicted: {why}\n")
     with going_on():
         for rule in rules if "fluctuations" in kinds else ():
             found = jobs[rule, "fluctuations"].solved(targets[rule, "fluctuations"])

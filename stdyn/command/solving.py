@@ -46,7 +46,8 @@ class Job:
     def size(self) -> int:
         """The bytes that its file will have at least: the order parameters of all runs."""
         runs = self.experiment.number_of_runs(self.kind) if self.simulated else 1
-        return 8 * runs * len(self.alphas) * self.problem.layout.size
+        layouts = {self.problem.layout, self.problem.state_layout}
+        return 8 * runs * len(self.alphas) * sum(layout.size for layout in layouts)
 
     def check(self) -> None:
         """Refuse what would not fit into memory, or what its solver cannot take, before any work starts."""
@@ -163,6 +164,8 @@ def _other_problem(there: "Problem", here: "Problem") -> str | None:
         return None
     if not same(there.tasks, here.tasks):  # which change T, and what M counts
         return ", with other tasks"
+    if there.inputs != here.inputs:  # which change R, Q and T
+        return ", with other inputs"
     sizes = [(each.start.K, each.start.M, each.outputs) for each in (there, here)]
     if sizes[0] != sizes[1]:
         return f": K, M and outputs are {sizes[0]} there and {sizes[1]} here"
@@ -172,6 +175,15 @@ def _other_problem(there: "Problem", here: "Problem") -> str | None:
         return f", with another {name}"
     words = [message(f"{each:g}" if type(each) is float else str(each), 100) for each in values]
     return f": {name} is {words[0]} there and {words[1]} here" if words[0] != words[1] else f", with another {name}"
+
+
+def unpredicted(problem: "Problem") -> str | None:
+    """Why fluctuations of a problem are not predicted, in words; None if they are."""
+    from stdyn.theory.fluctuations import OF_SPECTRUM
+
+    if problem.start.inputs is not None:
+        return OF_SPECTRUM
+    return None if problem.smooth else "g' of the students jumps, and averages are by quadrature"
 
 
 def _kept(interrupted: Interrupted, target: Target, seconds: float) -> str:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 FORMAT = 1  # of what is written, unless its attributes say that it needs
 PROTOCOLS = 2  # which versions before schedules, tasks and further rules must not take for what they know
+STRUCTURED = 3  # and those before inputs with a spectrum
+FORMATS = FORMAT, PROTOCOLS, STRUCTURED  # that are read
 
 READERS = {
     "trajectory": "load",
@@ -64,10 +66,10 @@ def attributes_of(path: Path, raw: GuardedFile, file: h5py.File) -> dict[str, An
     if attributes.get("format") != "stdyn":
         raise InputError(f"{path} is an HDF5 file, but was not written by stdyn (it has no attribute format = stdyn)")
     version = attributes.get("format_version")
-    if version not in (FORMAT, PROTOCOLS):
+    if version not in FORMATS:
         raise InputError(
-            f"{path} has stdyn file format {shown(version)}, but this version of stdyn reads formats {FORMAT} and"
-            f" {PROTOCOLS}"
+            f"{path} has stdyn file format {shown(version)}, but this version of stdyn reads formats"
+            f" {', '.join(map(str, FORMATS[:-1]))} and {FORMATS[-1]}"
         )
     return attributes
 

@@ -3,7 +3,7 @@
 Nothing heavy is imported until a problem is made, so that `stdyn --help` answers at once.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
 from math import inf
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -18,11 +18,8 @@ if TYPE_CHECKING:
 
     from stdyn.checks import Array
     from stdyn.model.problem import Problem
-    from stdyn.model.state import OrderParameters
-    from stdyn.model.tasks import Tasks
 
 
-_PURPOSES = ("start", "v", "b", "network", "reduced", "samples")  # of random numbers, each a stream of its own
 RUNS = {"network": 16, "reduced": 256}  # how many, unless it is said
 _FIRST = 0.1  # alpha after 0
 _MOST_POINTS, _MOST_RUNS = 2**24, 2**31 - 1  # arrays of more are too large to be made
@@ -79,10 +76,20 @@ class Experiment(Frozen):
     batch: int = parameter(1, "Examples of a step, of whose changes the mean is taken; alpha counts steps / N.")
     flow: bool = parameter(False, "Gradient flow, the limit of small learning rates: the ODEs without eta^2.")
     sphere: bool = parameter(False, "Keep the lengths of the student's vectors, after each step.")
+    inputs: Any = parameter(
+        None,
+        "Inputs that are not isotropic, of N dimensions: '{kind=\"power_law\", exponent=1, groups=16}',"
+        " '{kind=\"spiked\", spikes=[20, 5]}', '{kind=\"spectrum\", variances=[3, 0.5], fractions=[0.2, 0.8]}' or"
+        ' \'{kind="hidden_manifold", f="erf", latent=100, groups=16}\'.',
+        kind="table",
+    )
     start: str = parameter("random", "First layer at the start: random weights, or prepared (R_nn = r, Q = q 1).")
     q: float = parameter(0.2, "Squared norm of the student vectors at the start.")
     r: float = parameter(0.0, "Overlap R_nn of a prepared start.")
-    teacher: str = parameter("isotropic", "Teacher vectors: isotropic (T = 1) or graded (T_nn = n).")
+    teacher: str = parameter(
+        "isotropic",
+        "Teacher vectors: isotropic (T = 1), graded (T_nn = n) or, with a random start, random (T = 1 on average).",
+    )
     v_scale: float = parameter(0.1, "Standard deviation of the random v at the start.")
     b_scale: float = parameter(1.0, "Standard deviation of the random feedback weights b.")
     R: Any = parameter(None, "R at the start instead, e.g. '[[0.1, 0], [0, 0.1]]'; needs Q.")
@@ -122,7 +129,7 @@ class Experiment(Frozen):
         not_given = tuple(name for name in ("eta", "eta_v") if getattr(self, name) is None)
         self._set(not_given=not_given, **dict.fromkeys(not_given, usual))
         for name in _TABLES:
-            if hasattr(type(getattr(self, name)), "description"):
+            if hasattr(type(getattr(self, name)), "described" if name == "inputs" else "description"):
                 self._set(**{name: _described(name, getattr(self, name))})
         if isinstance(self.rule, str) and self.rule == "dfa":
             from stdyn.model.rules import DFA
@@ -156,6 +163,7 @@ class Experiment(Frozen):
 
     def problem(self, rule: str) -> "Problem":
         """The problem of one rule; the start is the same for both."""
+        from stdyn.model.beginning import drawn, start_of
         from stdyn.model.problem import RATES, SCHEDULED, Problem
         from stdyn.model.rules import WITH_FEEDBACK
 
@@ -166,13 +174,13 @@ class Experiment(Frozen):
                     f" {shown(getattr(self, name))}"
                 )
         try:
-            start, tasks = self._start()
+            start, tasks = start_of(self)
         except MemoryError as error:
             raise InputError(f"K = {self.K}, M = {self.M} and outputs = {self.outputs} are too many: {error}") from None
         names = ("N", "activation", "activation_teacher", "quadrature", "batch", "flow", "sphere", *RATES)
         rest = {name: getattr(self, name) for name in names}
         if rule in WITH_FEEDBACK:
-            rest["b"] = self._drawn("b", self.b, start.v.shape[0], self.b_scale)
+            rest["b"] = drawn(self, "b", self.b, start.v.shape[0], self.b_scale)
         if rule == "mixed":
             rest["mixture"] = self.mixture
         return Problem(start, rule=rule, tasks=tasks, **rest)
@@ -180,8 +188,9 @@ class Experiment(Frozen):
     def check(self, fewest_runs: int = 1) -> None:
         """Refuse whatever cannot be used, before any work starts."""
         from stdyn.checks import check_normals, check_settings, number
+        from stdyn.model.beginning import start_of
 
-        self._start()
+        start_of(self)
         if number("r", self.r, -inf) != 0 and self.start != "prepared":
             raise InputError(
                 f'r is the overlap of start = "prepared", but is {self.r} with start = {shown(self.start)}'
@@ -197,6 +206,8 @@ class Experiment(Frozen):
 
     def without_use(self) -> dict[str, tuple[str, ...]]:
         """The parameters that change nothing, each with those that make it so."""
+        from stdyn.model.beginning import is_similar
+
         found: dict[str, tuple[str, ...]] = {}
         if self.rule == "bp":
             found |= dict.fromkeys(("b", "b_scale"), ("rule",))
@@ -284,6 +295,7 @@ class Experiment(Frozen):
         """The alphas above 0 at which another task begins, and those at which a rate may jump, by parameter."""
         from stdyn.checks import UNITS, integer
         from stdyn.model import schedule
+        from stdyn.model.beginning import teacher_of
         from stdyn.model.problem import RATES, SCHEDULED
 
         found: dict[str, tuple[float, ...]] = {}
@@ -293,7 +305,7 @@ class Experiment(Frozen):
             if isinstance(rate, schedule.Schedule) and rate.kind in ("steps", "pieces"):
                 found[name] = rate.breaks
         if self.tasks is not None:
-            _, tasks = self._teacher(integer("M", self.M, 1, UNITS))
+            _, tasks = teacher_of(self, integer("M", self.M, 1, UNITS))
             found["tasks"] = () if tasks is None else tasks.breaks
         return found
 
@@ -304,131 +316,19 @@ class Experiment(Frozen):
         """
         import numpy as np
 
-        return np.random.Generator(np.random.SFC64(self._stream(purpose)))
+        from stdyn.model.beginning import stream
 
-    def _stream(self, purpose: str) -> "np.random.SeedSequence":
-        """A stream of its own for each purpose, so that giving one thing does not change what else is drawn."""
-        import numpy as np
-
-        from stdyn.checks import integer
-
-        return np.random.SeedSequence(integer("seed", self.seed, 0, 2**128), spawn_key=(_PURPOSES.index(purpose),))
-
-    def _drawn(self, name: str, given: Any, units: int, scale: float) -> "Array":
-        """A second layer of (units,) or (units, outputs): as given, or normal with standard deviation `scale`."""
-        import numpy as np
-
-        from stdyn.checks import UNITS, frozen_array, integer, number
-
-        outputs = integer("outputs", self.outputs, 1, UNITS)
-        shape = (units,) if outputs == 1 else (units, outputs)
-        if given is None:
-            return number(f"{name}_scale", scale) * np.random.default_rng(self._stream(name)).standard_normal(shape)
-        array = frozen_array(name, given, (0, 1, 2))
-        if array.ndim and array.shape != shape:
-            raise InputError(f"{name} must be a number or have shape {shape}, but has shape {array.shape}")
-        return np.full(shape, array) if array.ndim == 0 else array
-
-    def _start(self) -> "tuple[OrderParameters, Tasks | None]":
-        """The start, and the tasks, the first of which it has."""
-        import numpy as np
-
-        from stdyn.checks import UNITS, check_memory, frozen_array, integer
-        from stdyn.model import initial
-        from stdyn.model.state import OrderParameters
-
-        K, M = (integer(name, getattr(self, name), 1, UNITS) for name in "KM")
-        check_memory(f"K = {K} and M = {M}", 16.0 * (K + M) ** 2)
-        outputs = integer("outputs", self.outputs, 1, UNITS)
-        check_memory(f"outputs = {outputs}", 8.0 * (K + M) * outputs)
-        T, tasks = self._teacher(M)
-        v = self._drawn("v", self.v, K, self.v_scale)
-        v_teacher = self._drawn("v_teacher", 1.0 if is_similar(self.tasks) else self.v_teacher, M, 1.0)
-        if (self.R is None) != (self.Q is None):
-            raise InputError("R and Q must be given together")
-        if self.R is not None:
-            R = frozen_array("R", self.R, (2,))
-            if R.shape != (K, M):
-                raise InputError(f"R must have shape (K, M) = ({K}, {M}), but has shape {R.shape}")
-            return OrderParameters(R, self.Q, T, v, v_teacher), tasks
-        if not isinstance(self.start, str) or self.start not in ("random", "prepared"):
-            raise InputError(f'start must be "random" or "prepared", but is {shown(self.start)}')
-        if self.start == "prepared":
-            return initial.prepared(K, M, self.q, self.r, T, v, v_teacher), tasks
-        rng = np.random.default_rng(self._stream("start"))
-        try:
-            return initial.random_weights(K, M, self.N, self.q, rng, T, v=v, v_teacher=v_teacher), tasks
-        except InputError as error:
-            if not str(error).startswith("N must be at least the rank"):
-                raise
-            raise InputError(f'{error}: the random start is drawn at N (start = "prepared" needs none)') from None
-
-    def _teacher(self, M: int) -> "tuple[Array, Tasks | None]":
-        """T and the tasks; that of teachers that are similar is made with them."""
-        from stdyn.checks import check_memory, frozen_array
-        from stdyn.model import initial
-        from stdyn.model.tasks import Tasks, similar
-
-        if not is_similar(self.tasks):
-            T = initial.teacher_overlaps(M, self.teacher) if self.T is None else frozen_array("T", self.T, (2,))
-            if T.shape != (M, M):
-                raise InputError(f"T must have shape (M, M) = ({M}, {M}), but has shape {T.shape}")
-            if self.tasks is None:
-                return T, None
-        table = _checked_tasks(self.tasks)
-        try:
-            if is_similar(table):
-                at = table.setdefault("at", [0.0, 100.0])
-                count = max(len(at), 1) if isinstance(at, Sequence) else 1
-                if M % count:
-                    raise InputError(
-                        f"M must be a multiple of {count}, as it counts the units of all tasks, but is {M}"
-                    )
-                check_memory(f"at, of {count} tasks,", 8.0 * count * M * (1 if table.get("heads", 1) == 1 else count))
-                T, tasks = similar(M // count, **table)
-            else:
-                tasks = Tasks(**table)
-        except InputError as error:
-            raise InputError(f"tasks: {error}") from None
-        wanted = tasks.v_teacher.shape[2] if tasks.v_teacher.ndim == 3 else 1
-        if wanted != self.outputs:
-            raise InputError(
-                f"tasks: outputs must be {wanted}, as many as v_teacher or heads say, but is {self.outputs}"
-            )
-        return T, tasks
+        return np.random.Generator(np.random.SFC64(stream(self.seed, purpose)))
 
 
 _TABLES = tuple(f.name for f in fields(Experiment) if f.metadata.get("kind") in ("rate", "table"))
-_OF_TASKS = ("v_teacher", "at", "weights", "order")
-_OF_SIMILAR = ("similarity", "similarity_v", "at", "heads", "v_teacher")
 
 
 def _described(name: str, value: Any) -> Any:
-    """The table of a schedule or of tasks that are given as such."""
+    """The table of a schedule, of tasks or of inputs that are given as such."""
+    if name == "inputs":
+        return value.described
     try:
         return value.description
     except InputError as error:  # of a Python function
         raise InputError(f"{name}: {error}") from None
-
-
-def is_similar(tasks: Any) -> bool:
-    """Whether a table of tasks says how similar they are, and so makes T and v_teacher."""
-    return isinstance(tasks, Mapping) and any(key in tasks for key in ("similarity", "similarity_v", "heads"))
-
-
-def _checked_tasks(tasks: Any) -> dict[str, Any]:
-    """A table of tasks with the keys of one of its kinds."""
-    if not isinstance(tasks, Mapping):
-        raise InputError(f"tasks must be a table such as {{similarity = 0.5, at = [0, 60]}}, but is {shown(tasks)}")
-    if not is_similar(tasks) and "v_teacher" not in tasks:
-        raise InputError(
-            f"tasks must be a table with similarity (and {', '.join(_OF_SIMILAR[1:])}) or with v_teacher (and"
-            f" {', '.join(_OF_TASKS[1:])}), but is {shown(dict(tasks))}"
-        )
-    keys, needed = (_OF_SIMILAR, "similarity") if is_similar(tasks) else (_OF_TASKS, "v_teacher")
-    for key in tasks:
-        if key not in keys:
-            raise InputError(f"tasks must be a table with {', '.join(keys)}, but has {shown(key)}")
-    if needed not in tasks:
-        raise InputError(f"tasks must be a table with {', '.join(keys)}, but has no {needed}")
-    return dict(tasks)

@@ -391,12 +391,14 @@ def from_arrays(path: str | os.PathLike[str], arrays: dict[str, np.ndarray], att
     trajectoryfile.check_together(path, arrays, attributes)
     problem = trajectoryvariables.problem_of(path, arrays, attributes)
     known_here = all(each.usable for each in problem.activations)
-    state, method = {name: arrays[name] for name in problem.state_layout.places}, attributes.pop("method")
+    names = {*problem.layout.places, *problem.state_layout.places}  # sums over groups as they are there, to the bit
+    recorded, method = {name: arrays[name] for name in names}, attributes.pop("method")
     for name in ("format", "format_version", "kind"):
         attributes.pop(name, None)
     error = {name.removeprefix("error_"): array for name, array in arrays.items() if name.startswith("error_")}
-    return Trajectory.of(
-        problem, arrays["alpha"], state, method, diverged_at=arrays.get("diverged_at"), attributes=attributes,
-        error=error or None, eps_g_read=None if known_here else arrays["eps_g"], failed_at=arrays.get("failed_at"),
+    return Trajectory(
+        problem, arrays["alpha"], **recorded, method=method, attributes=attributes, error=error or None,
+        diverged_at=arrays.get("diverged_at"), failed_at=arrays.get("failed_at"),
+        eps_g_read=None if known_here else arrays["eps_g"],
         eps_g_per_task_read=None if known_here else arrays.get("eps_g_per_task"), eps_g_test=arrays.get("eps_g_test"),
     )  # fmt: skip

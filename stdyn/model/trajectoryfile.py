@@ -8,6 +8,7 @@ import numpy as np
 
 from stdyn.checks import METHODS, NORMALS
 from stdyn.errors import InputError
+from stdyn.files.format import STRUCTURED
 from stdyn.files.schema import INTEGERS, PROVENANCE, Expected, Schema, counted, json_object
 from stdyn.files.table import Table
 from stdyn.kernels.parameters import RATES
@@ -49,6 +50,8 @@ ATTRIBUTES = {
     "warning": Expected("text", needed=False),
     "interrupted": Expected("text", needed=False),
     "joined": Expected("JSON", needed=False),
+    "examples": Expected("text", needed=False),
+    "test": Expected("text", needed=False),
     "workers": Expected("integer", needed=False, least=1, most=2**53),
     "scan": Expected("text", needed=False),
     "point": Expected("integer", needed=False, **INTEGERS),
@@ -106,7 +109,29 @@ def variables(table: Table) -> dict[str, Expected]:
         if output:
             expected["F_per_output"] = Expected(axes=(*time, "output"), needed=False, nan=True)
             expected["alignment_per_output"] = Expected(axes=(*time, "output"), needed=False, nan=True, **_COSINE)
-    return expected | _of_tasks(table, time, output)
+    return expected | _of_tasks(table, time, output) | _of_groups(table, time)
+
+
+def _of_groups(table: Table, time: tuple[str, ...]) -> dict[str, Expected]:
+    """The variables of inputs with a spectrum; none, if none of them is there. And the error on test examples."""
+    runs = time[0] == "run"
+    found = {"eps_g_test": Expected(axes=time, needed=False, least=0.0, nan=True)} if runs else {}
+    axes = {block.name: block.axes for block in Layout.of(1, 1, (), 1).blocks if block.units[0] == "group"}
+    order: dict[str, Any] = {"least": -_LARGEST, "most": _LARGEST}
+    of_groups = {name: Expected(axes=(*time, *each), nan=runs, **order) for name, each in axes.items()}
+    of_groups |= {f"{name}_start": Expected(axes=each, **order) for name, each in axes.items()}
+    of_groups |= {
+        "inputs_variances": Expected(axes=("group",), least=0.0, most=_TEACHER),
+        "inputs_fractions": Expected(axes=("group",), least=0.0, most=1.0),
+        "T_group": Expected(axes=("group", "teacher", "teacher_2"), least=-_TEACHER, most=_TEACHER),
+        "T_hidden": Expected(axes=("teacher", "teacher_2"), least=-_TEACHER, most=_TEACHER),
+    }
+    there = table.names()
+    version_says_so = table.attributes.get("format_version") == STRUCTURED and "eps_g_test" not in there
+    if not version_says_so and not any(name in there for name in of_groups):
+        return found
+    errors = {f"error_{name}": replace(of_groups[name], needed=False, least=0.0, nan=True) for name in axes}
+    return found | of_groups | errors | {"group": counted("group")}
 
 
 def _of_tasks(table: Table, time: tuple[str, ...], output: tuple[str, ...]) -> dict[str, Expected]:
@@ -147,10 +172,13 @@ def check_together(path: AnyPath, arrays: Arrays, attributes: dict[str, Any]) ->
         if values is not None and values.shape != (2, 23):
             raise InputError(f"{path}: {name}_values must have shape (2, 23), but has shape {values.shape}")
     _check_order(path, arrays["alpha"], strictly=not runs)
-    states = {name: arrays[name] if runs else arrays[name][None] for name in state_axes(())}
+    names = [*state_axes(()), *(name for name in ("R_group", "Q_group") if name in arrays)]
+    states = {name: arrays[name] if runs else arrays[name][None] for name in names}
     diverged_at = np.atleast_1d(arrays.get("diverged_at", np.inf))
     gone = check_states(path, states, diverged_at)
     _check_cosines(path, states, arrays["T"])
+    if "R_group" in states:
+        check_groups(path, states, arrays["inputs_variances"], arrays["T_group"])
     _check_ends(path, gone, arrays["alpha"], diverged_at, 2 / attributes["N"])
     own = "activation_values" in arrays or "activation_teacher_values" in arrays  # which may lack averages
     gone = gone.reshape(arrays["eps_g"].shape)
@@ -160,6 +188,8 @@ def check_together(path: AnyPath, arrays: Arrays, attributes: dict[str, Any]) ->
     if "task_v_teacher" in arrays:
         _check_gaps(path, "eps_g_per_task", arrays["eps_g_per_task"], gone, own)
         _check_tasks(path, arrays)
+    if "eps_g_test" in arrays:
+        _check_gaps(path, "eps_g_test", arrays["eps_g_test"], gone)
     if "seed" in attributes:
         _check_seed(path, attributes["seed"])
 
@@ -203,7 +233,9 @@ def check_states(path: AnyPath, states: Arrays, diverged_at: np.ndarray | float)
     """
     if not states["R"].size:
         return np.zeros(states["R"].shape[:2], dtype=bool)
-    _check_symmetry(path, states["Q"])
+    for name in states:
+        if name in ("Q", "Q_group"):
+            _check_symmetry(path, name, states[name])
     shape = states["R"].shape[:2]
     if not any(np.isnan(each.min()) for each in states.values()):
         return np.zeros(shape, dtype=bool)
@@ -237,7 +269,7 @@ def _check_ends(path: AnyPath, gone: np.ndarray, alphas: np.ndarray, diverged_at
         )
 
 
-def _check_symmetry(path: AnyPath, Q: np.ndarray) -> None:
+def _check_symmetry(path: AnyPath, name: str, Q: np.ndarray) -> None:
     if np.array_equal(Q, np.swapaxes(Q, -1, -2)) and np.einsum("...ii->...i", Q).min() >= 0:
         return
     gap = np.abs(Q - np.swapaxes(Q, -1, -2))
@@ -245,27 +277,48 @@ def _check_symmetry(path: AnyPath, Q: np.ndarray) -> None:
     wrong = np.argwhere(gap > _ROUNDING * np.maximum(largest, 1))
     if wrong.size:
         where = [int(i) for i in wrong[0]]
-        raise InputError(f"{path}: Q must be symmetric, but Q{where} differs by {gap[tuple(where)]:.3g}")
+        raise InputError(f"{path}: {name} must be symmetric, but {name}{where} differs by {gap[tuple(where)]:.3g}")
     low = np.einsum("...ii->...i", Q)
     wrong = np.argwhere(low < -1e-3 * np.maximum(largest[..., 0], 1))
     if wrong.size:
         where = [int(i) for i in [*wrong[0], wrong[0][-1]]]
-        raise InputError(f"{path}: Q must have no negative norms, but Q{where} is {Q[tuple(where)]:.3g}")
+        raise InputError(f"{path}: {name} must have no negative norms, but {name}{where} is {Q[tuple(where)]:.3g}")
 
 
-def _check_cosines(path: AnyPath, states: Arrays, T: np.ndarray) -> None:
+def check_groups(path: AnyPath, states: Arrays, variances: np.ndarray, T: np.ndarray) -> None:
+    """Refuse overlaps by group that no vectors have, or of which R and Q are not the sums."""
+    _check_cosines(path, states, T, "_group")
+    for name in ("R", "Q"):
+        of_groups = np.moveaxis(states[f"{name}_group"], -3, 0)
+        sums, largest = np.zeros(states[name].shape), np.zeros(states[name].shape)
+        for variance, each in zip(variances, of_groups, strict=True):
+            sums, largest = sums + variance * each, largest + variance * np.abs(each)
+        apart = np.abs(sums - states[name])
+        wrong = np.argwhere(apart > _ROUNDING * np.maximum(np.abs(states[name]), largest))
+        if wrong.size:
+            where = tuple(int(i) for i in wrong[0])
+            raise InputError(
+                f"{path}: {name} must be the sum of inputs_variances times {name}_group, but {name}{list(where)} is"
+                f" {apart[where]:.3g} from it"
+            )
+
+
+def _check_cosines(path: AnyPath, states: Arrays, T: np.ndarray, ending: str = "") -> None:
     """Refuse overlaps of vectors that are clearly larger than their lengths allow, by more than a solver's error."""
-    Q, R = states["Q"], states["R"]
-    norms = np.einsum("...ii->...i", Q)
-    room = _SLACK * np.maximum(np.nan_to_num(norms).max(axis=-1, initial=0), np.diag(T).max())[..., None, None]
+    Q, R = states[f"Q{ending}"], states[f"R{ending}"]
+    norms, of_teacher = np.einsum("...ii->...i", Q), np.einsum("...ii->...i", T)
+    axes = (-1, -2)[: T.ndim - 1]  # a solver's error is that of the largest group
+    longest = np.nan_to_num(norms).max(axis=axes, initial=0, keepdims=True)[..., None]
+    room = _SLACK * np.maximum(longest, of_teacher.max(initial=0))
     with np.errstate(invalid="ignore"):
-        for name, overlaps, others in (("R", R, np.diag(T)), ("Q", Q, norms[..., None, :])):
+        pairs = ((f"R{ending}", R, of_teacher[..., None, :]), (f"Q{ending}", Q, norms[..., None, :]))
+        for name, overlaps, others in pairs:
             most = np.sqrt(np.maximum(norms[..., :, None], 0) * np.maximum(others, 0))
             wrong = np.argwhere(np.abs(overlaps) > most + np.sqrt(room * np.maximum(others, 0)) + room)
             if wrong.size:
                 where = tuple(int(i) for i in wrong[0])
                 raise InputError(
-                    f"{path}: {name} must be an overlap of vectors of the lengths in Q and T, but"
+                    f"{path}: {name} must be an overlap of vectors of the lengths in Q{ending} and T{ending}, but"
                     f" {name}{list(where)} is {overlaps[where]:.3g}"
                 )
 

@@ -23,6 +23,7 @@ def summary(trajectory: Trajectory) -> str:
         "what": f"{problem.rule.upper()}, {'ODEs, N -> infinity' if trajectory.runs is None else solver}",
         "units": f"K = {start.K}, M = {start.M}, outputs = {problem.outputs}, activation {problem.activations_text}",
         "rates": _rates(problem),
+        **({} if start.inputs is None else {"inputs": str(start.inputs).removeprefix("Inputs of ")}),
         **_regimes(problem),
         "alpha": "none was reached",
     }
@@ -67,11 +68,11 @@ def _curves(trajectory: Trajectory) -> dict[str, str]:
     """From where to where the alphas go, and what eps_g and the alignment are at both."""
     alphas = trajectory.alphas
     lines = {"alpha": f"{len(alphas)} values from {alphas[0]:g} to {alphas[-1]:g}"}
-    for name in ("eps_g", "alignment"):
+    for said, name in (("eps_g", "eps_g"), ("on test examples", "eps_g_test"), ("alignment", "alignment")):
         values = getattr(trajectory, name)
         if values is not None:
             first, last = _known_mean(values[..., 0]), _known_mean(values[..., -1])
-            lines[name] = f"{first:.4g} at the first alpha, {last:.4g} at the last"
+            lines[said] = f"{first:.4g} at the first alpha, {last:.4g} at the last"
     if trajectory.alignment_per_output is not None and trajectory.problem.outputs > 1:
         lines["of each output"] = f"{_each(trajectory.alignment_per_output[..., -1, :])} at the last alpha"
     return lines

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from stdyn.errors import InputError
-from stdyn.files.format import PROTOCOLS, Variables
+from stdyn.files.format import FORMAT, PROTOCOLS, STRUCTURED, Variables
 from stdyn.files.schema import refusing
 from stdyn.model.activations import known
+from stdyn.model.inputs import Inputs
 from stdyn.model.problem import OPTIONAL, SCHEDULED, Problem
 from stdyn.model.schedule import Schedule, described, rate, text
 from stdyn.model.state import OrderParameters
@@ -40,6 +41,10 @@ def variables(trajectory: Trajectory) -> Variables:
         found |= _of_feedback(trajectory, time, output)
     if problem.tasks is not None:
         found |= _of_tasks(trajectory, problem.tasks, time, output)
+    if start.inputs is not None:
+        found |= _of_groups(trajectory, time)
+    if trajectory.eps_g_test is not None:
+        found["eps_g_test"] = (time, trajectory.eps_g_test, "error on test examples")
     if trajectory.diverged_at is not None:
         meaning = "alpha at which the run diverged, inf: it did not"
         found["diverged_at"] = (time[:-1], trajectory.diverged_at, meaning)
@@ -86,6 +91,25 @@ def _of_tasks(trajectory: Trajectory, tasks: Tasks, time: tuple[str, ...], outpu
     }
 
 
+def _of_groups(trajectory: Trajectory, time: tuple[str, ...]) -> Variables:
+    """The spectrum of the inputs, and the overlaps by group of their directions, of which R, Q and T are the sums."""
+    start = trajectory.problem.start
+    found: Variables = {
+        "inputs_variances": (("group",), start.inputs.variances, "variance of a direction of each group"),
+        "inputs_fractions": (("group",), start.inputs.fractions, "part of the directions that are in each group"),
+    }
+    for block in start.state_layout.blocks:
+        if block.units[0] == "group":
+            found[block.name] = ((*time, *block.axes), getattr(trajectory, block.name), block.meaning)
+            at_zero = f"{block.name} at alpha = 0"
+            found[f"{block.name}_start"] = (block.axes, getattr(start, block.name), at_zero)
+    overlap = "teacher-teacher overlap w~_n.w~_m in a group of the inputs' directions"
+    found["T_group"] = (("group", "teacher", "teacher_2"), start.T_group, overlap)
+    hidden = "covariance of what of the teacher's fields no direction of the inputs explains"
+    found["T_hidden"] = (("teacher", "teacher_2"), start.T_hidden, hidden)
+    return found
+
+
 def activation_variables(problem: Problem) -> Variables:
     """Values of the activations that `stdyn.activation` made, by which they are recognised."""
     named = {"activation_values": problem.activation, "activation_teacher_values": problem.activation_teacher}
@@ -107,9 +131,17 @@ def attributes(trajectory: Trajectory) -> dict[str, Any]:
         found["activation_teacher"] = str(problem.activation_teacher)
     if problem.by_quadrature:
         found["quadrature"] = problem.quadrature
-    if problem.needs_protocols:
-        found["format_version"] = PROTOCOLS
+    version = STRUCTURED if trajectory.eps_g_test is not None else format_version(problem)
+    if version != FORMAT:
+        found["format_version"] = version
     return found | {"method": trajectory.method} | trajectory.attributes
+
+
+def format_version(problem: Problem) -> int:
+    """The least version of the format that a file of the problem has, so that older versions refuse it."""
+    if problem.start.inputs is not None:
+        return STRUCTURED
+    return PROTOCOLS if problem.needs_protocols else FORMAT
 
 
 def _as_attribute(value: Any) -> Any:
@@ -133,7 +165,9 @@ def check_writable(problem: Problem) -> None:
 def problem_of(path: AnyPath, arrays: dict[str, np.ndarray], said: dict[str, Any]) -> Problem:
     """The problem that these arrays and attributes of a file describe; its attributes are taken out of those."""
     with refusing(path):
-        start = OrderParameters(*(arrays[name] for name in ("R_start", "Q_start", "T", "v_start", "v_teacher")))
+        start = OrderParameters(
+            *(arrays[name] for name in ("R_start", "Q_start", "T", "v_start", "v_teacher")), **_groups_of(arrays)
+        )
         given: dict[str, Any] = {name: said.pop(name) for name in ("N", "rule", "batch", "quadrature") if name in said}
         given |= {name: _rate_of(name, said.pop(name)) for name in SCHEDULED if name in said}
         given |= {name: bool(said.pop(name)) for name in ("flow", "sphere") if name in said}
@@ -144,15 +178,28 @@ def problem_of(path: AnyPath, arrays: dict[str, np.ndarray], said: dict[str, Any
         problem = Problem(start, b=b, tasks=_tasks_of(arrays), **given)
         if problem.by_quadrature and "quadrature" not in given and all(each.usable for each in problem.activations):
             raise InputError("holds no 'quadrature', the points of averages without a closed form")
-        there = said.get("order_parameters", problem.layout.size)
-        if there != problem.layout.size:
-            raise InputError(f"order_parameters must be {problem.layout.size}, as many as there are, but is {there}")
+        size = problem.state_layout.size
+        there = said.get("order_parameters", size)
+        if there != size:
+            raise InputError(f"order_parameters must be {size}, as many as there are, but is {there}")
     return problem
 
 
 def _rate_of(name: str, value: Any) -> Any:
     """A number, or the schedule whose description is written as JSON."""
     return rate(name, json.loads(value)) if isinstance(value, str) else value
+
+
+def _groups_of(arrays: dict[str, np.ndarray]) -> dict[str, Any]:
+    """The inputs of a file and the overlaps by group at the start; nothing of isotropic ones."""
+    if "inputs_variances" not in arrays:
+        return {}
+    try:
+        inputs = Inputs(arrays["inputs_variances"], arrays["inputs_fractions"])
+    except InputError as error:
+        raise InputError(f"inputs_{error}") from None
+    found = {name.removesuffix("_start"): arrays[name] for name in ("R_group_start", "Q_group_start")}
+    return found | {"inputs": inputs, "T_group": arrays["T_group"], "T_hidden": arrays["T_hidden"]}
 
 
 def _tasks_of(arrays: dict[str, np.ndarray]) -> Tasks | None:

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from stdyn.checks import Array
 from stdyn.errors import InputError
 from stdyn.model.problem import Problem
-from stdyn.scans.parameters import parameters
+from stdyn.scans.parameters import groups_of, parameters
 from stdyn.scans.points import Solve
 from stdyn.scans.quantities import plain
 from stdyn.scans.variations import Variations
@@ -48,7 +48,7 @@ def _problems(problems: Sequence[Problem], coordinates: Mapping[str, ArrayLike] 
         if not isinstance(problem, Problem):
             raise InputError(f"problems must be a sequence of Problem, but problems[{index}] is {problem!r}")
         try:
-            found = parameters(problem)
+            found = parameters(problem, groups_of([problem]))
         except InputError as error:  # what no file can hold
             raise InputError(f"problems[{index}]: {error}") from None
         for name, (_, value) in found.items():

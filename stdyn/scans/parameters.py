@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from stdyn.model.problem import OPTIONAL, RATES, SCHEDULED, Problem
 from stdyn.model.schedule import Schedule
 from stdyn.model.state import OrderParameters
 from stdyn.model.tasks import Tasks
+from stdyn.scans import spectra
 from stdyn.scans.quantities import plain
 
 SCALARS = (
@@ -22,14 +22,20 @@ SCALARS = (
 )  # fmt: skip
 
 _TEACHER = {"T": ("teacher", "teacher_2"), "v_teacher": ("teacher", "output")}  # what of a start never changes
-_START = {f.name if f.name in _TEACHER else f"{f.name}_start": f.name for f in fields(OrderParameters)}
+_START = {name if name in _TEACHER else f"{name}_start": name for name in ("R", "Q", "T", "v", "v_teacher")}
 _VALUES = ("activation_values", "activation_teacher_values")
 STORED = (*_START, "b", *_VALUES, *SCALARS)
 
 
-def sizes(start: OrderParameters) -> dict[str, int]:
-    """The axes of a starting point and their lengths."""
-    return {axis: n for axes, values in _arrays(start).values() for axis, n in zip(axes, values.shape, strict=True)}
+def sizes(start: OrderParameters, groups: int) -> dict[str, int]:
+    """The axes of a starting point and their lengths, with room for so many groups."""
+    found = {axis: n for axes, values in _arrays(start).values() for axis, n in zip(axes, values.shape, strict=True)}
+    return found | ({"group": groups} if groups else {})
+
+
+def groups_of(problems: Sequence[Problem]) -> int:
+    """The most groups that the inputs of a problem have; 0 if all are isotropic."""
+    return max(0 if problem.start.inputs is None else problem.inputs.groups for problem in problems)
 
 
 def _arrays(start: OrderParameters) -> dict[str, tuple[tuple[str, ...], Array]]:
@@ -39,10 +45,10 @@ def _arrays(start: OrderParameters) -> dict[str, tuple[tuple[str, ...], Array]]:
     return {there: (axes[: values.ndim], values) for there, (axes, values) in arrays.items()}
 
 
-def parameters(problem: Problem) -> dict[str, tuple[tuple[str, ...], Any]]:
-    """Every parameter by name: (axes, an array, a number or a text)."""
+def parameters(problem: Problem, groups: int) -> dict[str, tuple[tuple[str, ...], Any]]:
+    """Every parameter by name: (axes, an array, a number or a text); with room for so many groups of directions."""
     start = problem.start
-    arrays = _arrays(start)
+    arrays = _arrays(start) | (spectra.columns(problem, groups) if groups else {})
     b = np.full(start.v.shape, np.nan) if problem.b is None else problem.b
     values = {
         name: (("function", "probe"), g.values_in_files) for name, g in zip(_VALUES, problem.activations, strict=True)
@@ -69,7 +75,8 @@ def stored(problems: Sequence[Problem]) -> Variables:
     shapes = {(problem.start.R.shape, problem.start.v.shape) for problem in problems}
     if len(shapes) > 1:
         raise InputError(f"all problems of a scan must have R and v of the same shapes, but there are {sorted(shapes)}")
-    every = [parameters(problem) for problem in problems]
+    groups = groups_of(problems)
+    every = [parameters(problem, groups) for problem in problems]
     first = every[0] | {name: ((), OPTIONAL[name]) for name in OPTIONAL if any(name in each for each in every)}
     variables: Variables = {}
     for name, (axes, usual) in first.items():
@@ -87,7 +94,9 @@ def _column(name: str, values: list[Any]) -> np.ndarray:
 
 def stored_names(there: Collection[str], coordinates: Collection[str]) -> list[str]:
     """The parameters of the problems among the variables of a file, of which some are coordinates that were given."""
-    return [name for name in (*STORED, *OPTIONAL) if name in STORED or (name in there and name not in coordinates)]
+    further = [name for name in (*OPTIONAL, *spectra.COLUMNS, "group") if name in there and name not in coordinates]
+    by_group = spectra.COLUMNS if {*spectra.COLUMNS, "group"} & {*further} else ()  # all, if one is there
+    return [*STORED, *(name for name in further if name in OPTIONAL), *by_group]
 
 
 def texts_as_objects(values: np.ndarray) -> np.ndarray:
@@ -108,5 +117,5 @@ def problem_of(values: Mapping[str, Any]) -> Problem:
     given |= {name: bool(given[name]) for name in ("flow", "sphere") if name in given}
     for name, there in zip(("activation", "activation_teacher"), _VALUES, strict=True):
         given[name] = known(given[name], values[there])
-    start = OrderParameters(**{name: values[there] for there, name in _START.items()})
+    start = OrderParameters(**{name: values[there] for there, name in _START.items()}, **spectra.of_columns(values))
     return Problem(start, b=None if given["rule"] == "bp" else values["b"], **given)

@@ -13,6 +13,7 @@ from stdyn.files.table import Row
 from stdyn.kernels import compile_silently
 from stdyn.model.problem import Problem
 from stdyn.model.trajectory import Trajectory
+from stdyn.scans.spectra import widened
 from stdyn.stopping import raise_what_came
 from stdyn.text import shown
 
@@ -42,6 +43,8 @@ class Task:
         What is kept at these alphas: attributes of a Trajectory.
     runs : int, optional
         The number of runs that the solver must give; None for the theory.
+    groups : int
+        For how many groups of the inputs' directions the file has room.
     """
 
     solve: Solve
@@ -49,6 +52,7 @@ class Task:
     kept: np.ndarray
     arrays: tuple[str, ...]
     runs: int | None
+    groups: int = 0
 
 
 def solve_point(task: Task, problem: Problem | Callable[[], Problem], rng: np.random.Generator | None) -> Row:
@@ -80,7 +84,9 @@ def _row(task: Task, trajectory: Trajectory, words: list[str]) -> Row:
     if trajectory.failed_at is not None:
         row["state"] = FAILED
         summary = {"failed_at": summary["failed_at"]}
-    return row | summary | {name: _kept(task, trajectory, name) for name in task.arrays}
+    # of isotropic inputs nothing is by group, which stays NaN
+    arrays = [name for name in task.arrays if "_group" not in name or getattr(trajectory, name) is not None]
+    return row | summary | {name: _kept(task, trajectory, name) for name in arrays}
 
 
 def failed(error: BaseException) -> Row:
@@ -96,6 +102,8 @@ def _kept(task: Task, trajectory: Trajectory, name: str) -> Array:
         return np.full((*trajectory.R.shape[:axis], len(task.kept)), np.nan)
     padding = [(0, int(each == axis)) for each in range(values.ndim)]  # the last position is that of what is missing
     positions = trajectory.positions(task.alphas[task.kept])
+    if "_group" in name:
+        values = widened(values, axis + 1, task.groups)
     return np.pad(values, padding, constant_values=np.nan).take(positions, axis)
 
 

@@ -10,16 +10,19 @@ import numpy as np
 from stdyn.checks import Array, choice, integer, number
 from stdyn.errors import InputError
 from stdyn.model.activations import Activation
-from stdyn.model.experiment import Experiment, is_similar
+from stdyn.model.beginning import is_similar
+from stdyn.model.experiment import Experiment
+from stdyn.model.inputs import Inputs
 from stdyn.model.problem import LARGEST_RATE, RATES, SCHEDULED
 from stdyn.model.rules import NAMES, WITH_FEEDBACK
 from stdyn.model.shapes import Schedule
 from stdyn.scans import tables
+from stdyn.scans.spectra import Labelled, labelled
 from stdyn.settings import check_name
 from stdyn.text import shown
 
-INTEGERS = ("N", "batch", "draw")
-TEXTS = ("rule", "activation", "activation_teacher")
+INTEGERS = ("N", "batch", "draw", "inputs.N", "inputs.groups", "inputs.latent")
+TEXTS = ("rule", "activation", "activation_teacher", "inputs")
 NUMBERS = {
     "N": "input dimension",
     "eta": "learning rate of the first layer",
@@ -41,15 +44,17 @@ NUMBERS = {
 }
 ACTIVATIONS = ("activation", "activation_teacher")
 _ENTRY = re.compile(r"(R|Q|T|v|v_teacher|b)\[\s*(\d+)\s*(?:,\s*(\d+)\s*)?\]")
-_FURTHER = ", entries such as R[0,1] or v[0], and numbers in tables such as eta.scale, eta.at[1] or tasks.similarity"
+_FURTHER = ", entries such as R[0,1] or v[0], and numbers in tables such as eta.scale, eta.at[1] or inputs.exponent"
 KEYS = ("from", "to", "number", "spacing")
 MOST = 10**7  # points: their coordinates alone take a minute to write
 
 
 def plain(value: Any) -> Any:
     """Lists, numbers and texts instead of NumPy's types, tuples and activations."""
-    if isinstance(value, Activation):
+    if isinstance(value, Activation | Labelled):
         return str(value)
+    if isinstance(value, Inputs):
+        return plain(value.described)
     if isinstance(value, np.ndarray | np.generic):
         return value.tolist()
     if isinstance(value, Mapping):
@@ -150,14 +155,24 @@ def axis_values(name: str, values: object) -> np.ndarray:
         raise InputError(
             f"{name} must vary over a list of values or a table with from, to and number, but is {shown(values)}"
         )
+    if "inputs" in parts(name):
+        return np.array(labelled(plain(list(values))), dtype=object)
     checked = [_value(name, value) for value in values]
     if len(set(checked)) < len(checked):
         raise InputError(f"{name} must not take a value twice, but is {shown(plain(values))}")
     return np.array(checked, dtype=object if isinstance(checked[0], str) else None)
 
 
-def refuse_schedules(name: str, values: object) -> None:
-    """Refuse schedules among the values, or instead of them."""
+def refuse_tables(name: str, values: object) -> None:
+    """Refuse schedules among the values, or instead of them; and of inputs what is no list of tables."""
+    if "inputs" in parts(name):
+        if len(parts(name)) > 1:
+            raise InputError(f"{name} cannot vary together: inputs take tables")
+        if not isinstance(values, list | tuple):
+            raise InputError(
+                f"inputs must vary over a list of tables, [{{kind = …}}, …], but is {shown(values)}; of the table that"
+                " inputs has its numbers vary, such as inputs.exponent"
+            )
     of_rates = any(part in SCHEDULED for part in parts(name))
     listed = values if isinstance(values, list | tuple) else [values]
     if of_rates and any(

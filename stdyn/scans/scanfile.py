@@ -16,19 +16,22 @@ from stdyn.analysis import summary
 from stdyn.analysis.summary import censored
 from stdyn.checks import Array, check_path, integer, time_grid
 from stdyn.errors import InputError
-from stdyn.files.format import PROTOCOLS, Variables, check_kind, to_dataset
+from stdyn.files.format import FORMAT, Variables, check_kind, to_dataset
 from stdyn.files.paths import exists
 from stdyn.files.provenance import provenance
 from stdyn.files.reading import Points
 from stdyn.files.schema import checked_values, read, refusing
 from stdyn.files.table import Columns, Table, create_table, look, writing
 from stdyn.model.problem import Problem
-from stdyn.model.state import OrderParameters
+from stdyn.model.state import Layout, OrderParameters
 from stdyn.model.trajectory import Trajectory, nearest
-from stdyn.model.trajectoryfile import check_states
+from stdyn.model.trajectoryfile import check_groups, check_states
+from stdyn.model.trajectoryvariables import format_version
+from stdyn.scans import spectra
 from stdyn.scans.parameters import (
     OPTIONAL,
     SCALARS,
+    groups_of,
     problem_of,
     sizes,
     stored,
@@ -73,23 +76,25 @@ def create(
     some = problems.experiment.problem("fa") if isinstance(problems, Variations) else problems[0]  # all have its shapes
     bound = inspect.signature(solve).parameters
     run = {"run": integer("runs", bound["runs"].default, 1)} if "runs" in bound else {}
-    axes = {"point": len(problems)} | run | sizes(some.start)
+    several = [some] if isinstance(problems, Variations) else problems
+    groups = problems.groups if isinstance(problems, Variations) else groups_of(problems)
+    axes = {"point": len(problems)} | run | sizes(some.start, groups)
     others: Variables = {
         axis: ((axis,), np.arange(size), f"number of the {axis.removesuffix('_2')}") for axis, size in axes.items()
     }
     others["description"] = ((), np.array(json.dumps(description), dtype=object), "what is scanned, JSON")
-    several = [some] if isinstance(problems, Variations) else problems
     if len(kept):
         others["alpha"] = (("alpha",), kept, _meaning_of_alpha({problem.flow for problem in several}))
     tasks = max(0 if problem.tasks is None else len(problem.tasks) for problem in several)
-    columns = _columns(some.start, tuple(run), description["keep"], tasks)
+    columns = _columns(some.start, tuple(run), description["keep"], tasks, groups)
     by_number = {} if isinstance(problems, Variations) else stored(problems)
-    taken = [*others, *columns, *(name for name in OPTIONAL if name in by_number)]
+    taken = [*others, *columns, *(name for name in (*OPTIONAL, *spectra.COLUMNS) if name in by_number)]
     named = _coordinates(problems, coordinates, by_number, taken)
     others |= {name: (("point",), values, NUMBERS.get(name, name)) for name, values in named.items()} | by_number
     attributes = {"kind": "scan", "coordinates": " ".join(named), **provenance()}
-    if problems.needs_protocols if isinstance(problems, Variations) else any(each.needs_protocols for each in problems):
-        attributes["format_version"] = PROTOCOLS
+    version = problems.format_version if isinstance(problems, Variations) else max(map(format_version, problems))
+    if version != FORMAT:
+        attributes["format_version"] = version
     with writing(path, "scan") if exists(path) else nullcontext():  # so that nobody else is
         create_table(path, len(problems), columns, others, attributes, overwrite)
 
@@ -100,8 +105,10 @@ def _meaning_of_alpha(flow: set[bool]) -> str:
     return " or ".join(meaning for is_flow, meaning in ((False, steps), (True, time)) if is_flow in flow)
 
 
-def _columns(start: OrderParameters, run: tuple[str, ...], keep: str | list[float], tasks: int) -> Columns:
-    """What is written of each point, which has so many tasks at most."""
+def _columns(
+    start: OrderParameters, run: tuple[str, ...], keep: str | list[float], tasks: int, groups: int
+) -> Columns:  # fmt: skip
+    """What is written of each point, which has so many tasks, and groups of its inputs' directions, at most."""
     columns: Columns = {
         "state": ((), np.uint8, "0: todo, 1: done, 2: failed"),
         "message": ((), str, "why it failed, or what it was warned of"),
@@ -111,7 +118,9 @@ def _columns(start: OrderParameters, run: tuple[str, ...], keep: str | list[floa
     if keep != "summary":
         columns |= {name: ((*run, "alpha"), float, meaning) for name, meaning in CURVES.items()}
     if keep not in ("curves", "summary"):
-        columns |= {b.name: ((*run, "alpha", *b.axes), float, b.meaning) for b in start.layout.blocks}
+        layouts = [start.layout] + ([Layout.of(start.K, start.M, start.v.shape[1:], groups)] if groups else [])
+        blocks = [block for layout in layouts for block in layout.blocks]
+        columns |= {b.name: ((*run, "alpha", *b.axes), float, b.meaning) for b in blocks}
     return columns
 
 
@@ -283,15 +292,23 @@ class Scan(Frozen):
         if self.description["keep"] in ("curves", "summary"):
             raise InputError(f"{self.path} kept no order parameters (keep = {self.description['keep']!r})")
         problem = self.problem(index)
-        names = list(problem.layout.places)
+        groups = 0 if problem.start.inputs is None else problem.inputs.groups
+        by_group = [name for name in ("R_group", "Q_group") if groups or name in self.names]
+        names = [*problem.layout.places, *by_group]
         alphas, eps_g, *kept = self._look(
             lambda table: [self._read(table, "alpha"), *(self._read(table, name, index) for name in ("eps_g", *names))]
         )
         arrays: dict[str, Any] = dict(zip(names, kept, strict=True))
         R, ended = arrays["R"], self.summary["diverged_at"][index]
         axis = R.ndim - 3  # that of alpha
+        with refusing(self.path):
+            arrays |= {name: spectra.narrowed(name, arrays[name], axis + 1, groups) for name in by_group}
+        arrays = {name: each for name, each in arrays.items() if groups or name not in by_group}
         ends = np.fmin(ended, failed_at)
-        check_states(self.path, {name: each if axis else each[None] for name, each in arrays.items()}, ends)
+        states = {name: each if axis else each[None] for name, each in arrays.items()}
+        check_states(self.path, states, ends)
+        if groups:
+            check_groups(self.path, states, problem.inputs.variances, problem.start.T_group)
         there = int(np.isfinite(R[..., 0, 0]).reshape(-1, R.shape[axis]).any(axis=0).sum())
         arrays = {name: np.take(array, range(there), axis=axis) for name, array in arrays.items()}
         diverged_at = ended if np.any(np.isfinite(ended)) else None

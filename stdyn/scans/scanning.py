@@ -133,7 +133,8 @@ def scan(
             todo = np.flatnonzero((state == TODO) | ((state == FAILED) & retry_failed))
             arrays = tuple(name for name in table.names() if "alpha" in table.axes(name)[1:])
             runs = len(table.read("run")) if "run" in table.axes("diverged_at") else None
-            task = Task(solve if executor is None else _in_one_thread(solve), alphas, kept, arrays, runs)
+            solve_here, groups = solve if executor is None else _in_one_thread(solve), there.sizes.get("group", 0)
+            task = Task(solve_here, alphas, kept, arrays, runs, groups)
 
             def work(index: int) -> tuple[Task, Problem | Callable[[], Problem], np.random.Generator | None]:
                 problem = problems.recipe(index) if isinstance(problems, Variations) else problems[index]

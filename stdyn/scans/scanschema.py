@@ -31,6 +31,7 @@ from stdyn.model.rules import NAMES
 from stdyn.model.trajectoryfile import state_axes
 from stdyn.scans.parameters import SCHEDULED, stored_names
 from stdyn.scans.quantities import axis_values, is_sampled
+from stdyn.scans.spectra import COLUMNS
 from stdyn.text import shown
 
 KEEP = ("all", "curves", "summary")
@@ -50,6 +51,7 @@ _AXES = {
     **{f"{name}_start": axes for name, axes in _STATE.items()},
     "T": ("teacher", "teacher_2"), "v_teacher": ("teacher", "output"), "b": _STATE["v"],
     "activation_values": ("function", "probe"), "activation_teacher_values": ("function", "probe"),
+    **COLUMNS,
 }  # fmt: skip  # of a problem's arrays
 _NOT_NEGATIVE: dict[str, Any] = {"least": 0.0, "nan": True, "inf": True}
 _COSINE: dict[str, Any] = {"least": -1 - 1e-9, "most": 1 + 1e-9, "nan": True}
@@ -131,6 +133,11 @@ def _schema(table: Table, coordinates: tuple[str, ...], by_number: Sequence[str]
     for name in _STATE:
         needed = keep not in ("curves", "summary")
         expected[name] = Expected("number", ("point", *run, "alpha", *_AXES[name]), needed, -1e20, 1e20, nan=True)
+    if "group" in there:
+        expected["group"] = counted("group")
+        for name in ("R_group", "Q_group"):
+            axes, needed = COLUMNS[f"{name}_start"], keep not in ("curves", "summary")
+            expected[name] = Expected("number", ("point", *run, "alpha", *axes), needed, -1e20, 1e20, nan=True)
     if by_number:
         in_file = table.names()
         expected |= {name: _of_problem(name, name in in_file and table.dtype(name).kind == "O") for name in by_number}
@@ -165,7 +172,7 @@ def _of_problem(name: str, text: bool) -> Expected:
         return Expected("integer", ("point",), least=0, most=1)
     if name in SCHEDULED:
         return Expected("number", ("point",), least=0, nan=name == "mixture")
-    return Expected("number", ("point", *_AXES[name]), least=-1e30, most=1e30, nan=name == "b")
+    return Expected("number", ("point", *_AXES[name]), least=-1e30, most=1e30, nan=name == "b" or name in COLUMNS)
 
 
 # ---------------------------------------------------------------------------------------------------------------------

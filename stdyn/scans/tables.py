@@ -1,4 +1,4 @@
-"""Numbers within a schedule or tasks, which vary by names such as "eta.scale", "eta.at[1]" and "tasks.similarity"."""
+"""Numbers within tables, of schedules, tasks and inputs, which vary by names such as "eta.scale" and "eta.at[1]"."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ from stdyn.text import shown
 Path = tuple[str | int, ...]  # where in a table: keys and positions
 
 _ENTRY = r"\[\s*\d+(?:\s*,\s*\d+)*\s*\]"
-_NAME = re.compile(rf"({'|'.join(RATES)}|mixture|tasks)(\.\w+(?:\.\w+|{_ENTRY})*)")
+_NAME = re.compile(rf"({'|'.join(RATES)}|mixture|tasks|inputs)(\.\w+(?:\.\w+|{_ENTRY})*)")
 _STEP = re.compile(r"\.(\w+)|\[([\d,\s]+)\]")
 
 
@@ -40,13 +40,13 @@ def changed(table: Any, path: Path, value: Any) -> Any:
 
 
 def check_place(experiment: Experiment, name: str) -> None:
-    """Refuse the name of what is no number of the experiment's schedules and tasks."""
+    """Refuse the name of what is no number of the experiment's schedules, tasks and inputs."""
     parsed = parse(name)
     assert parsed is not None
     field, path = parsed
     there: Any = getattr(experiment, field)
     if not isinstance(there, Mapping):
-        kind = "tasks" if field == "tasks" else "a schedule"
+        kind = field if field in ("tasks", "inputs") else "a schedule"
         raise InputError(f"{name} cannot vary: {field} must be the table of {kind}, but is {shown(there)}")
     if path == ("heads",):
         raise InputError(f"{name} cannot vary: all points of a scan have the same shapes and alphas")

@@ -12,11 +12,11 @@ import numpy as np
 
 from stdyn.checks import Array, choice, integer
 from stdyn.errors import InputError
+from stdyn.files.format import FORMAT, PROTOCOLS, STRUCTURED
 from stdyn.model.activations import BUILT_IN, Activation, find, known
 from stdyn.model.experiment import Experiment
 from stdyn.model.problem import RATES, Problem
 from stdyn.model.rules import WITH_FEEDBACK
-from stdyn.model.state import OrderParameters
 from stdyn.scans import tables
 from stdyn.scans.quantities import (
     ACTIVATIONS,
@@ -31,9 +31,10 @@ from stdyn.scans.quantities import (
     of_activations,
     parts,
     plain,
-    refuse_schedules,
+    refuse_tables,
     spread,
 )
+from stdyn.scans.spectra import check_tables, most_groups, with_changes
 from stdyn.settings import from_values
 from stdyn.text import shown
 from stdyn.values import Frozen, frozen
@@ -55,8 +56,10 @@ class Variations(Frozen, Sequence[Problem]):
         For each quantity either the values it takes (a list, or {"from", "to", "number", "spacing"}): an axis of a
         grid; or {"from", "to", "spacing"} without a number: it is sampled. Spacing is "linear" (the default) or "log".
         Quantities are the keys of `quantities.NUMBERS` and `TEXTS`, single entries such as "R[0,1]", "v[2]" or
-        "b[0,1]", numbers within schedules and tasks, such as "eta.scale", "eta.at[1]" or "tasks.similarity", and
-        several that take the same value, such as "eta=eta_v". {"draw": "each"} gives each sample a draw of its own,
+        "b[0,1]", numbers within tables, such as "eta.scale", "eta.at[1]", "tasks.similarity" or "inputs.exponent", and
+        several that take the same value, such as "eta=eta_v". "inputs" take Inputs or tables, as of `Inputs.of`: the
+        start is that of these inputs. Of R, Q and T, factors act on every group, and what changes by a single entry is
+        spread over the groups. {"draw": "each"} gives each sample a draw of its own,
         {"draw": {"from": 1, "number": 100}} an axis of 100 draws.
     sample : {"random", "sobol"}
         How the sampled quantities are drawn: independently, or a scrambled Sobol sequence (scipy.stats.qmc).
@@ -81,8 +84,10 @@ class Variations(Frozen, Sequence[Problem]):
             raise InputError(f"experiment must be an Experiment, but is {type(self.experiment).__name__}")
         if not isinstance(self.vary, Mapping):
             raise InputError(f"vary must be a mapping of quantities to values, but is {shown(self.vary)}")
-        object.__setattr__(self, "vary", dict(self.vary))
+        given = {name: plain(each) if name == "inputs" else each for name, each in self.vary.items()}
+        object.__setattr__(self, "vary", given)
         super().__post_init__()
+        check_tables(self._tables_of_inputs)
         choice("sample", self.sample, ("random", "sobol"))
         base: dict[str, Any] = {name: find(each, name) for name, each in self._named.items()}
         if any("mixture" in parts(str(name)) for name in self.vary):  # it need not be given where it varies
@@ -94,6 +99,12 @@ class Variations(Frozen, Sequence[Problem]):
         if prod(self.shape) > MOST:
             sizes = " x ".join(str(size) for size in self.shape if size > 1)
             raise InputError(f"vary must make at most {MOST} points, but makes {sizes} = {prod(self.shape)}")
+
+    @property
+    def _tables_of_inputs(self) -> list[Any]:
+        """What the experiment and the values say of inputs."""
+        varied = self.vary.get("inputs", ())
+        return [self.experiment.inputs, *(varied if isinstance(varied, list) else ())]
 
     @property
     def _named(self) -> dict[str, Any]:
@@ -115,7 +126,7 @@ class Variations(Frozen, Sequence[Problem]):
         for name, values in self.vary.items():
             self._check_name(name)
             named += parts(name)
-            refuse_schedules(name, values)
+            refuse_tables(name, values)
             if isinstance(values, Mapping):
                 check_keys(name, values, KEYS)
             if not is_sampled(name, values):
@@ -171,10 +182,10 @@ class Variations(Frozen, Sequence[Problem]):
 
     @property
     def coordinates(self) -> dict[str, np.ndarray]:
-        """The values of all varied quantities: {quantity: (points,) values}; activations by their names."""
+        """The values of all varied quantities: {quantity: (points,) values}; activations and inputs by their names."""
         values = self.values(np.arange(len(self)))
-        named = {name: np.array(plain([*each]), dtype=object) for name, each in values.items() if of_activations(name)}
-        return values | named
+        by_name = [name for name in values if name == "inputs" or of_activations(name)]
+        return values | {name: np.array(plain([*values[name]]), dtype=object) for name in by_name}
 
     @overload
     def __getitem__(self, index: int) -> Problem: ...
@@ -238,7 +249,22 @@ class Variations(Frozen, Sequence[Problem]):
         }
 
     @property
-    def needs_protocols(self) -> bool:
+    def groups(self) -> int:
+        """How many groups of directions the inputs of a point can have at most; 0 if all are isotropic."""
+        N = max([self.experiment.N, *map(int, self.axes.get("N", ())), *map(int, self.samples.get("N", ()))])
+        tables_of = [self.experiment.inputs, *(each.table for each in self.axes.get("inputs", ()))]
+        varied = [max(each) for name, each in (self.axes | self.samples).items() if "inputs.groups" in parts(name)]
+        return max([most_groups(table, N) for table in tables_of] + [int(each) for each in varied])
+
+    @property
+    def format_version(self) -> int:
+        """The least version of the format that a file of these points has, so that older versions refuse it."""
+        if self.groups or self.experiment.teacher == "random":
+            return STRUCTURED
+        return PROTOCOLS if self._needs_protocols else FORMAT
+
+    @property
+    def _needs_protocols(self) -> bool:
         """Whether versions of before schedules, tasks and further rules cannot make these points."""
         experiment = self.description["experiment"]
         varied = [part for name in self.vary for part in parts(str(name))]
@@ -269,6 +295,8 @@ class Variations(Frozen, Sequence[Problem]):
             name: [known_here(each) for each in values] if of_activations(name) and isinstance(values, list) else values
             for name, values in rest.pop("vary", {}).items()
         }
+        varied = vary.get("inputs", ())
+        check_tables([experiment.inputs, *(varied if isinstance(varied, list) else ())], experiment.N)
         return cls(replace(experiment, **named), vary, **rest)
 
     # -----------------------------------------------------------------------------------------------------------------
@@ -283,12 +311,17 @@ class Variations(Frozen, Sequence[Problem]):
         if experiment.sphere:
             check_lengths(values)
         starts = [(of, path[0]) for of, path in places.values()]
+        rule = "mixed" if "mixed" in self._rules else self._rules[0]
+        for n, label in enumerate(values.get("inputs", ())):
+            try:
+                replace(experiment, inputs=label.table).problem(rule)
+            except InputError as error:
+                raise InputError(f"inputs[{n}]: {str(error).removeprefix('inputs: ')}") from None
         for name, (of, path) in places.items():
             if of in values:
-                raise InputError(f"{of} and {name} cannot both vary: a number takes the place of the table")
+                raise InputError(f"{of} and {name} cannot both vary: one takes the place of the table of the other")
             if path[0] == "at" and starts.count((of, "at")) > 1:
                 continue  # their order is that of the values of all of them
-            rule = "mixed" if "mixed" in self._rules else self._rules[0]
             tables.check_values(experiment, rule, name, [values[name].min(), values[name].max()])
 
     def _check_name(self, name: str) -> None:
@@ -315,6 +348,8 @@ def problem_at(experiment: Experiment, values: Mapping[str, Any]) -> Problem:
     for name in ("v", "b"):
         if f"{name}_scale" in values and getattr(experiment, name) is None:
             changes[f"{name}_scale"] = float(values.pop(f"{name}_scale"))
+    if "inputs" in values:
+        changes["inputs"] = values["inputs"].table
     if "draw" in values:
         changes["seed"] = int(values["draw"])
     experiment = replace(experiment, **changes)
@@ -334,7 +369,7 @@ def problem_at(experiment: Experiment, values: Mapping[str, Any]) -> Problem:
                 arrays[array][place[::-1]] = value
     b = arrays.pop("b")
     if any(not np.array_equal(getattr(start, name), array) for name, array in arrays.items()):
-        start = OrderParameters(**arrays)
+        start = with_changes(start, arrays, {name: float(values.get(f"{name}_scale", 1.0)) for name in "RQ"})
     if rule not in WITH_FEEDBACK:
         return replace(problem, start=start, rule=rule, b=None)
     if "b_angle" in values:

@@ -9,6 +9,7 @@ import numpy as np
 from conftest import random_problem
 from own_activations import SHIFTED, specialising
 from protocols import PROBLEMS
+from structured import PROBLEMS as STRUCTURED
 
 import stdyn
 from stdyn import Experiment, InputError, Problem, Training, Variations
@@ -39,7 +40,15 @@ def specimens(folder, image_folder):
     stdyn.integrate(PROBLEMS["a task that comes back"], ALPHAS).save(folder / "tasks.h5")
     stdyn.simulate_reduced(PROBLEMS["kp with a schedule"], ALPHAS, 2, rng=rng).save(folder / "feedback.h5")
     stdyn.integrate(PROBLEMS["mixed with a schedule"], ALPHAS).save(folder / "mixed.h5")
+    stdyn.integrate(STRUCTURED["hidden"], ALPHAS).save(folder / "groups.h5")
+    X = rng.normal(size=(150, 60))
+    tested = stdyn.simulate_network(STRUCTURED["three groups"], ALPHAS, 2, rng=rng, examples=X, test=X[:9])
+    tested.save(folder / "tested.h5")
+    listed = [STRUCTURED["hidden"], STRUCTURED["spread"], random_problem(2, 2)]
+    stdyn.scan(listed, ALPHAS, folder / "spectra.h5")
     experiment = Experiment(K=2, M=2, N=20, alpha_max=5, points=6)
+    tables = [{"kind": "power_law", "exponent": 1, "groups": 3}, {"kind": "isotropic"}]
+    stdyn.scan(Variations(experiment, {"inputs": tables}), ALPHAS, folder / "varied.h5")
     vary = Variations(experiment, {"eta": [0.2, 0.4]})
     stdyn.scan(vary, experiment.alphas(), folder / "scan.h5")
     reduced = partial(stdyn.simulate_reduced, runs=2)

@@ -67,6 +67,25 @@ REFUSED = {
         "error_R, error_eps_g": "text, complex, one longer, negative, infinite",
         "@quadrature": "a text, a number, -1, 0, an integer",
     },
+    "groups": {
+        "inputs_variances, inputs_fractions, R_group, Q_group, R_group_start, Q_group_start, T_group, T_hidden":
+            f"{ALL}, one shorter, last axis longer, NaN, one NaN, huge, one huge, infinite",
+        "inputs_variances, inputs_fractions, Q_group, T_group": "negative", "group": "text, NaN, reversed, one longer",
+        "@order_parameters": "a number, 0, -1",
+    },
+    "tested": {
+        "eps_g_test": "text, complex, one more axis, one longer, scalar, NaN, one NaN, negative, one -infinite",
+        "R_group, Q_group, inputs_fractions": f"{ALL}, {STATE}",
+    },
+    "spectra": {
+        "inputs_variances, inputs_fractions, R_group_start, Q_group_start, T_group, T_hidden":
+            f"{ALL}, NaN, one NaN, one shorter, one huge, negative",
+        "R_group, Q_group": f"{ALL}, NaN, negative, one shorter, huge",
+    },
+    "varied": {
+        "inputs": "deleted, one longer, empty, reversed, a path, code, control, one shorter, nothing",
+        "R_group, Q_group": f"{ALL}, NaN, negative, one shorter, huge",
+    },
     "fluctuations": {
         "std_R, std_Q, std_v, std_F, std_eps_g": f"{ALL}, negative, NaN, one NaN, one shorter",
         "bias_R, bias_eps_g, covariance": f"{ALL}, NaN, one NaN, one shorter, last axis longer",

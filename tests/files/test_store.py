@@ -202,7 +202,7 @@ REFUSED = {
     "cut after a half": (_cut(0.5), "truncated"),
     "cut after 99 %": (_cut(0.99), "truncated"),
     "foreign HDF5": (_foreign, "not written by stdyn"),
-    "another format": (_newer, "format 99, but this version of stdyn reads formats 1 and 2"),
+    "another format": (_newer, "format 99, but this version of stdyn reads formats 1, 2 and 3"),
     "no version": (_without("format_version"), "format None"),
     "no R": (_without("R"), "holds no 'R'"),
     "no start": (_without("Q_start"), "holds no 'Q_start'"),

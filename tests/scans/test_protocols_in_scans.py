@@ -183,8 +183,8 @@ def test_files_without_anything_of_this_are_what_they_were(tmp_path):
     points = Variations(Experiment(rule="fa", K=2, M=2), {"sigma": [0.1]})
     assert not {"drift", "mixture", "tasks", "batch", "flow", "sphere"} & set(points.description["experiment"])
     assert points.description["experiment"]["eta"] == 0.5
-    for vary, new in (({"eta": [1]}, False), ({"drift": [0]}, True), ({"rule": ["fa", "kp"]}, True)):
-        assert Variations(Experiment(K=2, M=2), vary).needs_protocols is new
+    for vary, version in (({"eta": [1]}, 1), ({"drift": [0]}, 2), ({"rule": ["fa", "kp"]}, 2)):
+        assert Variations(Experiment(K=2, M=2), vary).format_version == version
 
 
 def test_a_coordinate_of_the_name_of_a_parameter_is_not_taken_for_it(tmp_path):
