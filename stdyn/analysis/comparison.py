@@ -20,6 +20,7 @@ from stdyn.values import Frozen, frozen
 
 _ROUNDING = 1e-12  # a deviation this small (relative to 1 + |theory|) is none: all runs start at the same point,
 _TOLERANCES = 100  # and so is one of this many tolerances of the ODE solver
+_HELD_TO = {"eps_g_test": "eps_g"}  # quantities of runs that the theory has under another name
 _FINEST = 1e-8  # which count up to this if there is an error of quadrature, of which that of the solver is a part then
 
 
@@ -257,7 +258,7 @@ def _with_quadrature(
     factor = max(1.0, float(student_t.isf(tail, SETS - 1) / allowed))
     shares = [0.0]
     for name, measured in errors.items():
-        error = ode.error[_of_theory(name)]
+        error = ode.error[_HELD_TO.get(name, name)]
         added = factor * _moved(error, ode.alphas, runs.alphas, len(runs.alphas), _breaks(ode))[there]
         whole = np.hypot(measured, added)
         shares.append(float(np.max(added / np.where(whole > 0, whole, 1), initial=0, where=whole > 0)))
@@ -293,21 +294,13 @@ def z_scores(runs: Trajectory, predicted: Fluctuations) -> dict[str, Array]:
 
 
 def _names(runs: Trajectory, theory: Trajectory, predicted: Fluctuations | None) -> list[str]:
-    """What both sides have; of eps_g of each task there is no prediction, and none to compare if tasks differ.
-
-    The error on test examples of runs, which is none of Gaussian inputs, is held to eps_g.
-    """
+    """What both sides have; of eps_g of each task there is no prediction, and none to compare if tasks differ."""
     names = [name for name in runs.names if name in theory.names]
     mine, theirs = runs.problem.tasks, theory.problem.tasks
     apart = predicted is not None or mine is None or theirs is None or len(mine) != len(theirs)
     unknown = theory.error is not None and "eps_g_per_task" not in theory.error  # of parts that were joined
     names = [name for name in names if name != "eps_g_per_task" or not (apart or unknown)]
     return names + ["eps_g_test"] * (runs.eps_g_test is not None and predicted is None)
-
-
-def _of_theory(name: str) -> str:
-    """What runs' errors on test examples are held to is eps_g; all else is what it is."""
-    return "eps_g" if name == "eps_g_test" else name
 
 
 def _prediction(predicted: Fluctuations, runs: Trajectory, A: int) -> dict[str, tuple[Array, Array]]:
@@ -361,6 +354,8 @@ def check_sides(runs: Trajectory, theory: Trajectory) -> int:
 
 def _notes(runs: Trajectory, theory: Trajectory, A: int) -> tuple[str, ...]:
     notes = [f"runs learn from examples, {runs.attributes['examples']}"] if "examples" in runs.attributes else []
+    if runs.eps_g_test is not None:
+        notes.append("the error on one set of test examples, eps_g_test, is off by its chance, too, and held to eps_g")
     longest = max(runs.alphas[-1], theory.alphas[-1])
     if longest > runs.alphas[A - 1] + 0.5 / runs.problem.N:
         notes.append(f"compared to alpha = {runs.alphas[A - 1]:g} only, of {longest:g}: one side ends there")
@@ -402,7 +397,7 @@ def _breaks(theory: Trajectory) -> list[float]:
 
 def _curve(name: str, theory: Trajectory, runs: Trajectory, A: int) -> Array:
     """The theory's curve at the runs' first A alphas; eps_g, which jumps, is that of the task that the runs learn."""
-    name = _of_theory(name)
+    name = _HELD_TO.get(name, name)
     tasks, breaks = theory.problem.tasks, _breaks(theory)
     if name != "eps_g" or tasks is None:
         return _moved(getattr(theory, name), theory.alphas, runs.alphas, A, breaks)

@@ -5,6 +5,7 @@ from typing import Annotated
 import numpy as np
 from matplotlib.axes import Axes
 
+from stdyn.analysis.onexamples import errors_of, mean_and_error
 from stdyn.analysis.summary import flat_stretches
 from stdyn.checks import Array
 from stdyn.errors import InputError
@@ -17,12 +18,14 @@ from stdyn.figures.plot import markers_at
 from stdyn.figures.scales import error_axis, floored, level, logarithmic, positive, time_axis
 from stdyn.model.trajectory import Trajectory
 
+_AFTER = 1 + 1e-9  # times the first alpha a plateau begins, or it is the start
+_LOWEST = 1e-6  # eps_g that is drawn of curves with a plateau
 _DRAWN = 5  # values across whose curves eps_g(alpha) are drawn
 _PERCENT = 100.0
 _SERIES = {  # of runs: what it is called, and how it looks
     "test": ("test examples", style.Look(style.COLOURS[1], "o", "-")),
-    "fields": ("their overlaps", style.Look(style.COLOURS[2], "s", "--")),
-    "gaussian": ("Gaussian inputs", style.Look("0.45", "^", ":")),
+    "overlaps": ("their overlaps", style.Look(style.COLOURS[2], "s", "--")),
+    "Gaussian": ("Gaussian inputs", style.Look("0.45", "^", ":")),
 }
 _AXES = {
     "exponent": r"exponent $a$ of the spectrum, $\omega_j \propto j^{-a}$",
@@ -84,11 +87,14 @@ def examples_figure(results: list[tuple[str, Trajectory, Trajectory, Trajectory 
         deviations_on_examples(right, result)
         for letter, ax in zip("abcdefghijkl"[2 * row :], (left, right), strict=False):
             ax.set_title(f"({letter})  {result[0]}", loc="left", fontsize=9)
-    theories, runs = [theory for _, theory, *_ in results], [each for _, _, each, _ in results]
-    counts = " or ".join(dict.fromkeys(style.counted(each.runs or 0, "run") for each in runs))
-    sizes = " or ".join(dict.fromkeys(f"{each.problem.N}" for each in runs))
-    said = f"lines: ODEs; markers: mean ± standard error of {counts} at N = {sizes}"
-    return finished(figure, f"{common([each.problem for each in theories])}\n{said}")
+    runs = [(each, " on given examples") for _, _, each, _ in results]
+    runs += [(each, " on Gaussian inputs") for *_, each in results if each is not None]
+    said = " and ".join(
+        dict.fromkeys(f"{style.counted(each.runs or 0, f'{each.method} run')}{on}" for each, on in runs)
+    )
+    sizes = " or ".join(dict.fromkeys(f"{each.problem.N}" for each, _ in runs))
+    same = common([theory.problem for _, theory, *_ in results])
+    return finished(figure, f"{same}\nlines: ODEs; markers: mean ± standard error of {said}, N = {sizes}")
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -106,7 +112,7 @@ def errors_of_spectra(ax: Axes, results: list[tuple[str, float, Trajectory]], ac
                 label=rf"${_NAMED[across]} = {value:.3g}$")  # fmt: skip
         time_axis(ax, theory.alphas, theory.problem)
     error_axis(ax)
-    floored([ax])
+    floored([ax], _LOWEST)
     legend(ax)
     return ax
 
@@ -127,6 +133,9 @@ def lengths(ax: Axes, results: list[tuple[str, float, Trajectory]], across: Acro
         points = sorted(points, key=lambda each: each[0])
         x, y = np.array([value for value, _ in points]), np.array([_length(theory) for _, theory in points])
         ax.plot(x, y, look.dash, color=look.colour, marker=look.marker, ms=4, mfc="white", label=name)
+    every = np.array([value for _, value, _ in results])  # also those without a plateau
+    ax.update_datalim(np.column_stack([every, every]), updatey=False)
+    ax.autoscale_view()
     if across == "condition":
         logarithmic(ax.xaxis)
     ax.set_ylim(bottom=0)
@@ -142,7 +151,7 @@ def _length(theory: Trajectory) -> float:
         raise InputError(f"results must be solutions of the ODEs, but one is an ensemble of {theory.runs} runs")
     first = theory.alphas[theory.alphas > 0].min(initial=np.inf)
     found = flat_stretches(theory.alphas, theory.eps_g)
-    left = [each for each in found if each.start > first and np.isfinite(each.end)]
+    left = [each for each in found if each.start > first * _AFTER and np.isfinite(each.end)]
     if not left:
         return np.nan
     flattest = min(left, key=lambda each: each.slope)
@@ -155,7 +164,7 @@ def errors_on_examples(ax: Axes, result: tuple[str, Trajectory, Trajectory, Traj
     _, theory, *_ = result
     ax.plot(theory.alphas, positive(theory.eps_g), color="k", lw=1.2, label="theory")
     for (called, look), alphas, errors in _measured(result):
-        mean, spread = _mean_and_error(errors)
+        mean, spread = mean_and_error(errors)
         ax.errorbar(alphas, positive(mean), spread, fmt=look.marker, color=look.colour, ms=3.6, lw=0.8, mfc="white",
                     mew=0.8, label=called)  # fmt: skip
     error_axis(ax)
@@ -171,7 +180,7 @@ def deviations_on_examples(ax: Axes, result: tuple[str, Trajectory, Trajectory, 
     _, theory, *_ = result
     level(ax, 0)
     for (called, look), alphas, errors in _measured(result):
-        mean, spread = _mean_and_error(errors)
+        mean, spread = mean_and_error(errors)
         expected = np.interp(alphas, theory.alphas, theory.eps_g)
         scale = _PERCENT / np.where(expected > 0, expected, np.nan)
         ax.errorbar(alphas, (mean - expected) * scale, spread * scale, fmt=look.marker, ls=look.dash,
@@ -185,23 +194,8 @@ def deviations_on_examples(ax: Axes, result: tuple[str, Trajectory, Trajectory, 
 def _measured(result: Held) -> list[tuple[tuple[str, style.Look], Array, Array]]:
     """Name and look, alphas and errors (runs, A) of all that was measured, at the alphas of markers."""
     _, _, runs, gaussian = result
-    for each in (runs, gaussian):
-        if each is not None and each.runs is None:
-            raise InputError("results must have runs beside the theory, but one has a solution of the ODEs there")
-    there = [("test", runs, runs.eps_g_test), ("fields", runs, runs.eps_g)]
-    there += [] if gaussian is None else [("gaussian", gaussian, gaussian.eps_g)]
     found = []
-    for name, trajectory, errors in there:
-        if errors is not None:
-            shown = markers_at(trajectory.alphas)
-            found.append((_SERIES[name], trajectory.alphas[shown], errors[:, shown]))
+    for name, (alphas, errors) in errors_of(runs, gaussian).items():
+        shown = markers_at(alphas)
+        found.append((_SERIES[name], alphas[shown], errors[:, shown]))
     return found
-
-
-def _mean_and_error(values: Array) -> tuple[Array, Array]:
-    """Mean over the first axis of what is finite and its standard error, which one run has not."""
-    there = np.isfinite(values)
-    count = there.sum(axis=0)
-    mean = np.where(there, values, 0).sum(axis=0) / np.where(count, count, np.nan)
-    squares = np.where(there, (values - mean) ** 2, 0).sum(axis=0)
-    return mean, np.sqrt(squares / np.where(count > 1, count * (count - 1), np.nan))
