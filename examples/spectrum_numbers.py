@@ -26,7 +26,7 @@ CURVES = {  # rule, eta_v, v at the start
 
 
 def problem(curve, inputs):
-    """Two students that are alike but for an overlap of 0.001 with a teacher unit each, in every direction as in all."""
+    """Two students that are alike but for an overlap of 0.001 with a teacher unit each, spread over all directions."""
     rule, eta_v, v = CURVES[curve]
     start = stdyn.initial.prepared(2, 2, q=0.2, r=0.001, v=v, inputs=inputs)
     return stdyn.Problem(start, rule=rule, b=FEEDBACK if rule == "fa" else None, eta=ETA, eta_v=eta_v)

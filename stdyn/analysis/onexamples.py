@@ -72,10 +72,12 @@ def _verdict(name: str, alphas: Array, errors: Array, theory: Trajectory) -> str
     if runs < 2:
         return f"{name}: {far}; a single run has no standard error"
     allowed = float(student_t.isf(_FALSE_ALARM / (2 * len(alphas)), runs - 1))
-    beyond = np.flatnonzero((np.abs(apart) > allowed * error) & (np.abs(relative) > _NOTHING))
-    within = f"within {allowed:.1f} s.e. of {runs} runs"
+    nothing = np.abs(relative) <= _NOTHING
+    beyond = np.flatnonzero((np.abs(apart) > allowed * error) & ~nothing)
+    near = np.mean((np.abs(apart) <= 2 * error) | nothing)
     if not beyond.size:
-        return f"{name}: {within} everywhere; {far}"
-    share = len(beyond) / len(alphas)
-    until = "" if beyond[0] == 0 else f" up to alpha = {alphas[beyond[0] - 1]:.4g}"
-    return f"{name}: {within}{until or ' not even at alpha = 0'}, beyond it at {share:.0%} of alphas; {far}"
+        where = "everywhere"
+    else:
+        first = "not even at alpha = 0" if beyond[0] == 0 else f"up to alpha = {alphas[beyond[0] - 1]:.4g}"
+        where = f"{first}, and at {1 - len(beyond) / len(alphas):.0%} of all alphas"
+    return f"{name}: within {allowed:.1f} s.e. of {runs} runs {where}; within 2 s.e. at {near:.0%}; {far}"

@@ -109,8 +109,8 @@ class OnImages(Job):
         batch, last = self.problem.batch, self.alphas[-1]
         if not self.images.repeat and round(last * N) * batch > P:
             raise InputError(
-                f"alpha_max must be at most {P // batch / N:.6g}, at which each of the {P} images has been taken once, but"
-                f" is {last:.6g} (--repeat takes them again and again)"
+                f"alpha_max must be at most {P // batch / N:.6g}, when each of the {P} images has been taken, but is"
+                f" {last:.6g} (--repeat takes them again and again)"
             )
 
     def _settings(self) -> dict[str, Any]:
@@ -134,11 +134,11 @@ class OnImages(Job):
 
 def compare_images(experiment: Experiment, images: Shown, output: Output) -> None:
     """Lay networks on images, and on Gaussian inputs of their spectrum, on the theory."""
-    if experiment.N != images.train.shape[1] or experiment.inputs != images.inputs.described:
+    if images.train.shape[1] != experiment.N or experiment.inputs != images.inputs.described:
         raise InputError("N and inputs cannot be given with --images, of which they are")
     experiment.check(fewest_runs=2)
     from stdyn.analysis import onexamples
-    from stdyn.figures import inputplot, plot
+    from stdyn.figures import inputplot, plot, style
     from stdyn.figures.pairs import pair_up
 
     rules, solved = experiment.rules, ("ode", "images", *experiment.methods)
@@ -165,7 +165,7 @@ def compare_images(experiment: Experiment, images: Shown, output: Output) -> Non
             f"{rule}_order_parameters": plot.order_parameters_figure(pair_up(some[:2])[0])
             for rule, some in results.items()
         }
-        held = [(rule.upper(), *some[:3]) for rule, some in results.items()]
+        held = [(style.rule(rule), some[0], some[1], some[2]) for rule, some in results.items()]
         return drawn | {"examples": inputplot.examples_figure(held)}
 
     output.draw(draw, [target.path for target in targets.values()])

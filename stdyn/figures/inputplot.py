@@ -23,8 +23,8 @@ _LOWEST = 1e-6  # eps_g that is drawn of curves with a plateau
 _DRAWN = 5  # values across whose curves eps_g(alpha) are drawn
 _PERCENT = 100.0
 _SERIES = {  # of runs: what it is called, and how it looks
-    "test": ("test examples", style.Look(style.COLOURS[1], "o", "-")),
-    "overlaps": ("their overlaps", style.Look(style.COLOURS[2], "s", "--")),
+    "test": ("examples: test error", style.Look(style.COLOURS[1], "o", "-")),
+    "overlaps": ("examples: of overlaps", style.Look(style.COLOURS[2], "s", "--")),
     "Gaussian": ("Gaussian inputs", style.Look("0.45", "^", ":")),
 }
 _AXES = {
@@ -87,14 +87,12 @@ def examples_figure(results: list[tuple[str, Trajectory, Trajectory, Trajectory 
         deviations_on_examples(right, result)
         for letter, ax in zip("abcdefghijkl"[2 * row :], (left, right), strict=False):
             ax.set_title(f"({letter})  {result[0]}", loc="left", fontsize=9)
-    runs = [(each, " on given examples") for _, _, each, _ in results]
-    runs += [(each, " on Gaussian inputs") for *_, each in results if each is not None]
-    said = " and ".join(
-        dict.fromkeys(f"{style.counted(each.runs or 0, f'{each.method} run')}{on}" for each, on in runs)
-    )
+    runs = [(each, "on examples") for _, _, each, _ in results]
+    runs += [(each, "on Gaussian inputs") for *_, each in results if each is not None]
+    said = ", ".join(dict.fromkeys(f"{each.runs} {each.method} runs {on}" for each, on in runs))
     sizes = " or ".join(dict.fromkeys(f"{each.problem.N}" for each, _ in runs))
     same = common([theory.problem for _, theory, *_ in results])
-    return finished(figure, f"{same}\nlines: ODEs; markers: mean ± standard error of {said}, N = {sizes}")
+    return finished(figure, f"{same}\nlines: ODEs; markers: mean ± s.e. of {said}, N = {sizes}")
 
 
 # ---------------------------------------------------------------------------------------------------------------------
