@@ -61,12 +61,13 @@ mnist: .venv/installed
 	$(BIN)/stdyn plot data/student_fa.h5 data/student_fa_runs.h5 data/mnist_1000.h5 --name mnist --force
 	$(BIN)/python examples/mnist_numbers.py
 
-# What a contributor waits for; test-all runs the long statistical, kill and cluster tests after it.
+# What a contributor waits for; test-all runs the long statistical, kill and cluster tests among them. Each worker takes
+# files one after the other, so that two seldom compile the same functions, or make the same fixtures, at once.
 test: .venv/installed-test
-	$(BIN)/python -m pytest -n auto --durations=15 -m "not slow"
+	$(BIN)/python -m pytest -n auto --dist worksteal --durations=15 -m "not slow"
 
-test-all: test
-	$(BIN)/python -m pytest -n auto --dist worksteal --durations=30 -m slow
+test-all: .venv/installed-test
+	$(BIN)/python -m pytest -n auto --dist worksteal --durations=45
 
 # Every test with the oldest versions that pyproject.toml allows: make PYTHON=python3.11 test-oldest
 test-oldest: export NUMBA_CACHE_DIR = $(CURDIR)/.venv-oldest/compiled

@@ -17,7 +17,7 @@ from stdyn.stopping import stoppable
 from stdyn.text import columns
 from stdyn.theory.expansion import Expansion
 from stdyn.theory.fixedpoints import FixedPoint, fixed_point
-from stdyn.theory.fluctuations import OF_SPECTRUM, fluctuations
+from stdyn.theory.fluctuations import fluctuations
 from stdyn.theory.ode import integrate
 from stdyn.values import Frozen
 
@@ -242,15 +242,16 @@ def escape_times(problem: Problem, *, draws: int = 400, rng: np.random.Generator
     Raises
     ------
     InputError
-        If the problem changes with alpha, inputs are not isotropic, or the start does not end on a saddle of positive eps_g, gets there so slowly
-        that even runs of a million inputs leave before, or runs that leave do not reach half its eps_g.
+        If the problem changes with alpha, inputs are not isotropic, or the start does not end on a saddle of positive
+        eps_g, gets there so slowly that even runs of a million inputs leave before, or runs that leave do not reach
+        half its eps_g.
     """
     draws = integer("draws", draws, 1)
     check_rng(rng)
     check_type("problem", problem, Problem)
     check_constant(problem, "escape times")
     if problem.start.inputs is not None:
-        raise InputError(f"inputs must be isotropic for escape times, but are {problem.inputs}: {OF_SPECTRUM}")
+        raise InputError(f"inputs must be isotropic for escape times, but are {problem.inputs}")
     if problem.flow:
         raise InputError("flow must be False for escape times: gradient flow has no runs that leave")
     saddle, settled = _symmetric_saddle(problem)

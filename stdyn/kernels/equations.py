@@ -1,14 +1,18 @@
 """The ODEs (docs/theory.md, section 3), in the order parameters and in the coordinates in which they are solved.
 
-Those of inputs with a spectrum are in kernels/groups.py.
+Those of inputs with a spectrum are in kernels/groups.py. Which of them a kernel holds is decided by the types of its
+arguments, before it is compiled.
 """
 
+from typing import Any
+
 import numpy as np
+from numba.extending import overload
 
 from stdyn.kernels.algebra import covariance, output_weights, overlaps
 from stdyn.kernels.averages import averages
 from stdyn.kernels.compile import compiled
-from stdyn.kernels.groups import drift_by_group, right_hand_side_by_group
+from stdyn.kernels.groups import drift_by_group
 from stdyn.kernels.parameters import backward, named
 from stdyn.kernels.state import pack, unpack
 
@@ -49,10 +53,8 @@ def _keep_norms(R, Q, dR, dQ):
 
 @compiled
 def right_hand_side(y, parameters):
-    """dy/dalpha of the packed state y = (R, Q, v)."""
+    """dy/dalpha of the packed state y = (R, Q, v), of isotropic inputs."""
     p = named(parameters)
-    if p.groups.shape[1] > 0:
-        return right_hand_side_by_group(p, y)
     (K, O), M = p.b.shape, p.T.shape[0]
     R, Q, v = unpack(y, K, M, O)
     dR, dQ, dv = _changes(p, R, Q, v)
@@ -61,14 +63,30 @@ def right_hand_side(y, parameters):
 
 @compiled
 def drift(w, parameters):
-    """dw/dalpha: `right_hand_side` in the coordinates w = (R, Q_across, v), packed as y is.
+    """dw/dalpha: `right_hand_side` in the coordinates w = (R, Q_across, v), or (r, q_across, v) by group.
 
     Q_across = Q - R T^+ R^T are the overlaps of what the students have across the teacher's space. Near perfect
     learning it is as small as eps_g, where in Q it is the difference of numbers of order 1.
     """
-    p = named(parameters)
-    if p.groups.shape[1] > 0:
-        return drift_by_group(p, w)
+    return _drift(named(parameters), w)
+
+
+def by_group(p: Any) -> bool:
+    """Whether parameters of this type are those of inputs with a spectrum, for the compiler."""
+    return bool(p[p.fields.index("groups")].ndim == 2)
+
+
+def _drift(p, w):
+    """That of the kind of p."""
+
+
+@overload(_drift)
+def _of_drift(p, w):
+    return (drift_by_group if by_group(p) else _isotropic_drift).py_func
+
+
+@compiled
+def _isotropic_drift(p, w):
     (K, O), M = p.b.shape, p.T.shape[0]
     R, Q, v = unpack(w, K, M, O)
     along = overlaps(R, p.T_inverse)

@@ -3,13 +3,14 @@
 from math import sqrt
 
 import numpy as np
+from numba.extending import overload
 
 from stdyn.kernels.activation import activate
 from stdyn.kernels.algebra import covariance, largest, minus, output_weights, overlaps, plus, power
 from stdyn.kernels.averages import analytic, averages
 from stdyn.kernels.compile import compiled
 from stdyn.kernels.deltas import errors
-from stdyn.kernels.equations import drift
+from stdyn.kernels.equations import by_group, drift
 from stdyn.kernels.groups import VARIANCE, across_by_group, place_q
 from stdyn.kernels.parameters import backward, named
 from stdyn.kernels.state import pack, place_Q, place_R, place_v, unpack
@@ -32,11 +33,36 @@ def step_inside(w, step, least, parameters):
     p = named(parameters)
     if analytic(p) or not largest(w) < np.inf:
         return step
-    if p.groups.shape[1] > 0:
-        most = largest(p.groups[VARIANCE])
-        return max(least, min(step, _INSIDE * np.linalg.eigvalsh(across_by_group(p, w))[0] / most))
+    return max(least, min(step, _INSIDE * _to_the_border(p, w)))
+
+
+def _to_the_border(p, w):
+    """How far Q_across may change before it is singular: its least eigenvalue, for the largest variance of inputs."""
+
+
+@compiled
+def _isotropic_to_the_border(p, w):
     _, Q_across, _ = unpack(w, p.b.shape[0], p.T.shape[0], p.b.shape[1])
-    return max(least, min(step, _INSIDE * np.linalg.eigvalsh(Q_across)[0]))
+    return np.linalg.eigvalsh(Q_across)[0]
+
+
+@compiled
+def _to_the_border_by_group(p, w):
+    return np.linalg.eigvalsh(across_by_group(p, w))[0] / largest(p.groups[VARIANCE])
+
+
+@overload(_to_the_border)
+def _of_to_the_border(p, w):
+    return (_to_the_border_by_group if by_group(p) else _isotropic_to_the_border).py_func
+
+
+def _groups(p):
+    """The number of groups of the inputs' directions."""
+
+
+@overload(_groups)
+def _of_groups(p):
+    return (lambda p: p.groups.shape[1]) if by_group(p) else (lambda p: 1)
 
 
 @compiled
@@ -49,8 +75,7 @@ def jacobian(w, parameters):
     (K, O), M, L = p.b.shape, p.T.shape[0], len(w)
     J = np.zeros((L, L))
     moved, inside = w.copy(), step_inside(w, _STEP, 0.0, parameters)
-    groups = max(1, p.groups.shape[1])
-    first, last = place_q(0, 0, 0, K, M, groups), L - K * O  # Q_across, which alone is bounded
+    first, last = place_q(0, 0, 0, K, M, _groups(p)), L - K * O  # Q_across, which alone is bounded
     for j in range(L):
         if first <= j < last and inside < _BORDER:
             continue
@@ -73,7 +98,7 @@ def _one_sided(J, w, parameters):
     From f(h) and f(4h): what f - f(0) has of order h^3/2 (ReLU) cancels.
     """
     p = named(parameters)
-    K, M, L = p.b.shape[0], p.T.shape[0], max(1, p.groups.shape[1])
+    K, M, L = p.b.shape[0], p.T.shape[0], _groups(p)
     here = drift(w, parameters)
     for group in range(L):
         for i in range(K):

@@ -69,7 +69,7 @@ def pack_groups(r, q, v):
 
 
 @compiled
-def _along(p, r):
+def along_of(p, r):
     """r t^+ (K, M, L): the students' components along the teacher's vectors."""
     K, M, L = r.shape
     first = OVERLAPS + M * M
@@ -83,7 +83,7 @@ def _along(p, r):
 
 
 @compiled
-def _covariances(p, r, q_across, along):
+def covariances(p, r, q_across, along):
     """R (K, M) and Q (K, K) of the fields."""
     K, M, L = r.shape
     omega, columns, all_r = p.groups[VARIANCE], M * L, r.reshape(K, M * L)
@@ -125,7 +125,7 @@ def _products(Gamma, of_students, of_teachers):
 def _changes(p, r, q_across, v, along):
     """dr/dalpha (K, M, L), dq_across/dalpha (K, K, L), symmetric, and dv/dalpha (K, O)."""
     (K, M, L), O, P = r.shape, v.shape[1], r.shape[0] + r.shape[1]
-    R, Q = _covariances(p, r, q_across, along)
+    R, Q = covariances(p, r, q_across, along)
     one = np.zeros((P, P))
     for a in range(P):
         one[a, a] = 1.0
@@ -180,28 +180,7 @@ def drift_by_group(p, w):
     """dw/dalpha of a state w = (r, q_across, v)."""
     (K, O), L, M = p.b.shape, p.groups.shape[1], p.T.shape[0]
     r, q_across, v = unpack_groups(w, L, K, M, O)
-    dr, dq, dv = _changes(p, r, q_across, v, _along(p, r))
-    return pack_groups(dr, dq, dv)
-
-
-@compiled
-def right_hand_side_by_group(p, y):
-    """dy/dalpha of a state y = (r, q, v)."""
-    (K, O), L, M = p.b.shape, p.groups.shape[1], p.T.shape[0]
-    r, q, v = unpack_groups(y, L, K, M, O)
-    along = _along(p, r)
-    for i in range(K):
-        for k in range(K):
-            for n in range(M):
-                for group in range(L):
-                    q[i, k, group] -= along[i, n, group] * r[k, n, group]
-    dr, dq, dv = _changes(p, r, q, v, along)
-    for i in range(K):
-        for k in range(i, K):
-            for n in range(M):
-                for group in range(L):
-                    change = along[i, n, group] * dr[k, n, group] + dr[i, n, group] * along[k, n, group]
-                    dq[i, k, group] += change
+    dr, dq, dv = _changes(p, r, q_across, v, along_of(p, r))
     return pack_groups(dr, dq, dv)
 
 
@@ -214,7 +193,7 @@ def across_by_group(p, w):
     """
     (K, O), L, M = p.b.shape, p.groups.shape[1], p.T.shape[0]
     r, q_across, _ = unpack_groups(w, L, K, M, O)
-    along, omega = _along(p, r), p.groups[VARIANCE]
+    along, omega = along_of(p, r), p.groups[VARIANCE]
     R, across, hidden = np.zeros((K, M)), np.zeros((K, K)), np.empty((M, M))
     for n in range(M):
         for m in range(M):

@@ -16,7 +16,7 @@ WEIGHTS = len(COLUMNS)  # from here on the weights m of the outputs' losses
 # How the parameters cross from Python: a plain tuple of few arrays, which numba takes apart in half of the time of a
 # named one: (T and T^+, v_teacher, b, rates, codes, table, groups). The rates are of one alpha, or in simulations a row
 # for a step. `groups` (2 + 2 M^2, L) has of each group of the inputs' directions the variance, the fraction, t row by
-# row and t^+; of isotropic inputs there are none, L = 0.
+# row and t^+. Of isotropic inputs it is (0,): by its type it is decided which equations are compiled.
 Plain = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
 
@@ -39,7 +39,7 @@ class Parameters(NamedTuple):
     square: float  # the factor of eta^2 H: 1/(examples a step), 0 for gradient flow
     sphere: float  # 1: the first layer's weights keep their norms
     codes: np.ndarray  # how g and g' are evaluated (activation.py)
-    groups: np.ndarray  # (2 + 2 M^2, L), of inputs with a spectrum; see Plain
+    groups: np.ndarray  # (2 + 2 M^2, L) of inputs with a spectrum, else (0,); see Plain
     table: np.ndarray  # what the law of the averages needs: terms of g, or points; its axes tell the law (averages/)
 
 

@@ -34,6 +34,9 @@ def teacher_overlaps(M: int, teacher: str | ArrayLike = "isotropic", *others: st
     return TEACHERS[teacher](M)
 
 
+Coordinates = tuple[Array, Array, Array]  # L, A, S
+
+
 def _second_layer(name: str, units: int, value: ArrayLike) -> Array:
     array = frozen_array(name, value, (0, 1, 2))
     return np.full(units, array) if array.ndim == 0 else array
@@ -193,7 +196,7 @@ def root(C: Array) -> Array:
     return (vectors * np.sqrt(np.maximum(eigenvalues, 0))) @ vectors.T
 
 
-def coordinates(state: OrderParameters, N: int | None = None) -> tuple[Array, Array, Array]:
+def coordinates(state: OrderParameters, N: int | None = None) -> Coordinates:
     """Coordinates (L, A, S) of vectors that have these overlaps; the first M directions hold the teacher.
 
     Teacher L (M, M) and students [A S], A (K, M) and S (K, K); L and S are lower triangular: T = L L^T, R = A L^T,
@@ -267,11 +270,16 @@ def weights(state: OrderParameters | Problem, N: int, rng: np.random.Generator) 
     return start.inputs.unrotated(W), start.inputs.unrotated(W_teacher)
 
 
-def aligned_weights(start: OrderParameters, N: int, rng: np.random.Generator) -> tuple[Array, Array]:
-    """Those of `weights`, along the directions in the order of the groups: of isotropic inputs the same."""
+def aligned_weights(
+    start: OrderParameters, N: int, rng: np.random.Generator, known: Coordinates | None = None
+) -> tuple[Array, Array]:
+    """Those of `weights`, along the directions in the order of the groups: of isotropic inputs the same.
+
+    `known` are the `coordinates` of the start, for whoever makes many.
+    """
     N = integer("N", N, 1)
     check_rng(rng)
-    coordinates_of = coordinates(start, N)
+    coordinates_of = coordinates(start, N) if known is None else known
     if start.inputs is None:
         return _in_frame(*coordinates_of, N, rng)
     sizes = start.inputs.directions(N).tolist()

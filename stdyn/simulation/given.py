@@ -34,12 +34,15 @@ class Given:
         Whether they are taken again and again.
     fields : bool
         Whether the teacher's fields are given.
+    needed : int
+        How many of them all steps take.
     test : TestSet, or None
     """
 
     rows: Array | None = None
     repeat: bool = False
     fields: bool = False
+    needed: int = 0
     test: TestSet | None = None
 
     @property
@@ -82,9 +85,9 @@ def given(
         )
     if teacher_fields is None:
         _check_hidden("teacher_fields", "with examples", problem)
-        return Given(_rotated(X, problem), repeat, False, test_set)
+        return Given(_rotated(X, problem), repeat, False, needed, test_set)
     fields = _fields("teacher_fields", teacher_fields, len(X), M)
-    return Given(_rotated(X, problem, fields), repeat, True, test_set)
+    return Given(_rotated(X, problem, fields), repeat, True, needed, test_set)
 
 
 def _test(problem: Problem, test: ArrayLike | tuple[ArrayLike, ArrayLike], needs_fields: bool) -> TestSet:

@@ -104,10 +104,10 @@ class Reduced:
         for run, (normals, lengths, turn_normals, turn_lengths) in enumerate(self.generators):
             numbers = normals.standard_normal((steps, used + n * (n - 1) // 2))
             g[..., run] = numbers[:, :used]
-            bartlett(rest[..., run], numbers[:, used:], lengths, beyond)
+            _bartlett(rest[..., run], numbers[:, used:], lengths, beyond)
             numbers = turn_normals.standard_normal((turning, M * K + M * (M - 1) // 2))
             across[..., run] = numbers[:, : M * K].reshape(turning, M, K)
-            bartlett(triangles[..., run], numbers[:, M * K :], turn_lengths, beyond)
+            _bartlett(triangles[..., run], numbers[:, M * K :], turn_lengths, beyond)
         across[:, :, max(self.N - M, 0) :] = 0
         g.reshape(steps, batch, self.width, self.runs)[:, :, self.N : K + M] = 0
         state = self.A, self.S, self.v, self.L, self.alive, self.taken, self.N
@@ -115,7 +115,7 @@ class Reduced:
         reduced_regime_steps(*state, *what, parameters, 0)
 
 
-def bartlett(triangles: np.ndarray, below: np.ndarray, lengths: np.random.Generator, degrees: int) -> None:
+def _bartlett(triangles: np.ndarray, below: np.ndarray, lengths: np.random.Generator, degrees: int) -> None:
     """Fill triangles (steps, n, n), zero at first, as `kernels.reduced_regimes.bartlett` does."""
     steps, n, _ = triangles.shape
     i, j = np.tril_indices(n, -1)

@@ -6,7 +6,7 @@ from stdyn.kernels.parameters import Plain
 from stdyn.kernels.reduced_groups import in_groups, reduced_groups_record, reduced_groups_run, reduced_groups_steps
 from stdyn.model.initial import root
 from stdyn.model.problem import Problem
-from stdyn.simulation.reduced import Reduced, bartlett
+from stdyn.simulation.reduced import Reduced
 from stdyn.simulation.streams import Records
 
 
@@ -40,9 +40,16 @@ class ReducedGroups(Reduced):
         for run, (normals, lengths, *_) in enumerate(self.generators):
             numbers = normals.standard_normal((steps, used + groups * (n * (n - 1) // 2)))
             g[..., run] = numbers[:, :used]
-            below = numbers[:, used:].reshape(steps, groups, -1)
-            for group, size in enumerate(self.sizes.tolist()):
-                bartlett(rest[:, group, ..., run], below[:, group], lengths, max(size - self.units, 0))
+            self._bartlett(rest[..., run], numbers[:, used:], lengths)
         in_groups(self.variances, self.sizes, self.units, batch, self.width, g, rest)
         state = self.A, self.S, self.v, self.L, self.hidden, self.alive, self.taken, self.N
         reduced_groups_steps(*state, self.course.lengths, batch, self.width, g, rest, parameters, 0)
+
+    def _bartlett(self, rest: np.ndarray, below: np.ndarray, lengths: np.random.Generator) -> None:
+        """Fill the triangles of all groups (steps, groups, n, n), zero at first; step by step, whatever the block."""
+        steps, groups, n, _ = rest.shape
+        degrees = (self.sizes - self.units)[:, None] - np.arange(n)
+        i, j = np.tril_indices(n, -1)
+        rest[:, :, i, j] = np.where(degrees[:, j] > 0, below.reshape(steps, groups, -1), 0)
+        group, k = np.nonzero(degrees > 0)
+        rest[:, group, k, k] = lengths.chisquare(degrees[group, k], (steps, len(k)))

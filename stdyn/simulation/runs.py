@@ -14,6 +14,7 @@ from stdyn.errors import DivergenceWarning, InputError, Interrupted, warn
 from stdyn.executors import cores
 from stdyn.files.provenance import provenance
 from stdyn.kernels import Stopwatch
+from stdyn.model.initial import coordinates
 from stdyn.model.problem import Problem
 from stdyn.model.schedule import Schedule, text
 from stdyn.model.trajectory import Trajectory
@@ -113,7 +114,8 @@ def simulate_network(
         fast = normals == "fast"
         if data is None:
             return [Network(problem, generator, fast, start) for generator in generators], {}
-        structured = (StructuredNetwork(problem, generator, fast, start, data) for generator in generators)
+        known = coordinates(problem.start, problem.N)
+        structured = (StructuredNetwork(problem, generator, fast, start, data, known) for generator in generators)
         return [*structured], data.attributes
 
     return _simulate("network", make, problem, alphas, runs, rng, normals, workers, progress, test is not None)

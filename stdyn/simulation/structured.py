@@ -8,6 +8,7 @@ from stdyn.kernels.network_regimes import network_regime_steps
 from stdyn.kernels.parameters import Plain
 from stdyn.kernels.random import normals
 from stdyn.model import initial
+from stdyn.model.initial import Coordinates
 from stdyn.model.problem import Problem
 from stdyn.simulation import streams
 from stdyn.simulation.course import Course
@@ -26,12 +27,13 @@ class StructuredNetwork:
     runs = 1
 
     def __init__(
-        self, problem: Problem, rng: np.random.Generator, fast: bool, weights: tuple[Array, Array] | None, given: Given
-    ) -> None:
+        self, problem: Problem, rng: np.random.Generator, fast: bool, weights: tuple[Array, Array] | None, given: Given,
+        known: Coordinates,
+    ) -> None:  # fmt: skip
         frame, self.inputs, self.noise, _ = rng.spawn(4)
         start, N, batch = problem.start, problem.N, problem.batch
         if weights is None:
-            weights = initial.aligned_weights(start, N, frame)
+            weights = initial.aligned_weights(start, N, frame, known)
         self.W, self.W_teacher = (np.array(array, order="C") for array in weights)
         self.v = np.array(start.v.reshape(start.K, -1))
         self.problem, self.given, self.course = problem, given, Course(problem)
@@ -90,7 +92,8 @@ class StructuredNetwork:
         while count:
             if self.used == len(self.order):
                 assert self.given.rows is not None
-                self.order, self.used = self.inputs.permutation(len(self.given.rows)), 0
+                order = self.inputs.permutation(len(self.given.rows))
+                self.order, self.used = order[: self.given.needed].copy(), 0  # many runs need not hold the others
             part = self.order[self.used : self.used + count]
             parts.append(part)
             self.used, count = self.used + len(part), count - len(part)

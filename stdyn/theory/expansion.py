@@ -12,7 +12,7 @@ import scipy.integrate
 
 from stdyn.checks import Array
 from stdyn.errors import InputError
-from stdyn.kernels import equations
+from stdyn.kernels import equations, groupnoise
 from stdyn.kernels import expansion as kernels
 from stdyn.kernels.parameters import DECAY_V, DRIFT, OF_B, SPHERE, WEIGHTS, Plain
 from stdyn.model import averages
@@ -148,7 +148,7 @@ class Expansion:
         return OrderParameters.by_group(start.inputs, R, Q, start.T_group, *second, start.T_hidden)
 
     def slopes(self, w: Array) -> Array:
-        """The derivatives of R, Q, v, as `parts` has them, and of eps_g by w at states (A, L): (A, L + 1, L)."""
+        """The derivatives of R, Q, v as `parts` has them, and of eps_g, by w at states (A, L): (A, L + 1, L)."""
         along = self.parts(w)[0] @ self.T_inverse  # Q = Q_across + R T^+ R^T
         A, L = w.shape
         dR, dQ, dv = self.parts(np.eye(L))  # of a change in each of the entries of w
@@ -167,17 +167,30 @@ class Expansion:
         rows, columns = np.triu_indices(self.K)
         return np.r_[self.layout.places["Q"]][rows == columns]
 
-    def second_order(self, w: Array, covariance: Array) -> tuple[Array, Array]:
-        """What the curvature of R, Q, v and eps_g adds, if w (A, L) scatters with `covariance` (A, L, L).
+    @cached_property
+    def of_fields(self) -> Array:
+        """The matrix that makes R, Q and v of the fields of those by group, rows of `problem.layout`, columns of w."""
+        if self.isotropic:
+            return np.eye(self.size)
+        R, Q, v = self.parts(np.eye(self.size))
+        R, Q = (np.einsum("t,...tij->...ij", self.problem.inputs.variances, each) for each in (R, Q))
+        return self.problem.layout.pack({"R": R, "Q": Q, "v": v}).T
 
-        Returns what it adds to their means (A, L + 1), and to the variance of eps_g (A,).
+    def second_order(self, w: Array, covariance: Array) -> tuple[Array, Array]:
+        """What the curvature of R, Q, v of the fields and eps_g adds, if w (A, L) scatters with `covariance` (A, L, L).
+
+        Returns what it adds to their means (A, rows of `of_fields` + 1), and to the variance of eps_g (A,).
         """
-        A, L = w.shape
-        there = self.layout.places["R"]
-        of_R = covariance[:, there, there].reshape(A, self.K, self.M, self.K, self.M)
-        Q = np.einsum("ainkm,nm->aik", of_R, self.T_inverse)
-        means = np.zeros((A, L + 1))
-        means[:, :L] = self.pack(np.zeros((A, self.K, self.M)), Q, np.zeros((A, self.K, self.O)))
+        A, _ = w.shape
+        there = self.layout.places[self.layout.blocks[0].name]
+        groups = self.problem.inputs.groups
+        of_R = covariance[:, there, there].reshape(A, groups, self.K, self.M, groups, self.K, self.M)
+        T_inverse = self.T_inverse[None] if self.isotropic else self.T_inverse
+        Q = np.einsum("atintkm,tnm->atik", of_R, T_inverse)
+        Q = Q[:, 0] if self.isotropic else Q
+        R, _, v = self.parts(np.zeros_like(w))
+        means = np.zeros((A, len(self.of_fields) + 1))
+        means[:, :-1] = self.pack(R, Q, v) @ self.of_fields.T
         curvatures = [self._eps_g_curvature(*each) for each in zip(w, covariance, strict=True)]
         means[:, -1] = [np.trace(curved) / 2 for curved in curvatures]
         return means, np.array([np.sum(curved**2) / 2 for curved in curvatures])
@@ -195,12 +208,31 @@ class Expansion:
 
         That of the whole step is `of_step`.
         """
-        return kernels.diffusion(w, (*self._roots, root(self.parts(w)[1])), points, self._student)
+        Q_across = self.parts(w)[1]
+        if self.isotropic:
+            return kernels.diffusion(w, (*self._roots, root(Q_across)), points, self._student)
+        roots = np.array([root(each) for each in Q_across])
+        return groupnoise.diffusion_by_group(w, self._roots[0], roots, self._roots[1], points, self._student)
 
     @cached_property
     def _roots(self) -> tuple[Array, Array]:
-        """T^1/2 and T^+1/2."""
-        return root(self.T), root(self.T_inverse)
+        """T^1/2 and T^+1/2; by group t^1/2 (L, M, M) and a root (M, H) of T_hidden."""
+        if self.isotropic:
+            return root(self.T), root(self.T_inverse)
+        hidden = root(self.problem.start.T_hidden)[:, : self.hidden_fields]
+        return np.array([root(each) for each in self.problem.start.T_group]), np.ascontiguousarray(hidden)
+
+    @property
+    def hidden_fields(self) -> int:
+        """How many normal numbers an example has of what the inputs do not explain."""
+        start = self.problem.start
+        return self.M if not self.isotropic and start.T_hidden.any() else 0
+
+    @property
+    def normals(self) -> int:
+        """How many normal numbers an example has, of the label noise too: rows of the points of `diffusion`."""
+        noise = 0 if self.problem.sigma == 0 else self.O
+        return self.problem.inputs.groups * (self.K + self.M) + self.hidden_fields + noise
 
     def of_step(self, w: Array, D: Array) -> Array:
         """The covariance of the change of w in a step, from that in the student's step alone, (…, L, L)."""
@@ -241,7 +273,8 @@ class Expansion:
         A step is that of the student, then the way back to the sphere, then the turn of the teacher.
         """
         moved = equations.drift(w, self._student)
-        more = kernels.finite_size_drift(w, self._student) + self._by_shift_of_b(w)
+        of_kind = kernels.finite_size_drift if self.isotropic else groupnoise.finite_size_drift_by_group
+        more = of_kind(w, self._student) + self._by_shift_of_b(w)
         if self._row[SPHERE]:
             spread = D + np.outer(moved, moved)
             kept = self.on_sphere(w)

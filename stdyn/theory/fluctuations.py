@@ -34,8 +34,6 @@ if TYPE_CHECKING:
 
 LIMIT = 0.02  # relative change of a predicted standard deviation by what linear noise leaves out: up to it, it is valid
 
-OF_SPECTRUM = "a step would scatter the overlaps in every group, which is not worked out; reduced runs show how they do"
-
 _RTOL = 1e-12  # of the ODEs, where the theory is smaller than the tolerance that it is asked for with
 _POINTS = 2**11  # at most, of averages by quadrature, and the tolerance then: as good as D, in a tenth of the time
 _RTOL_OF_POINTS = 1e-9
@@ -213,8 +211,8 @@ def fluctuations(
         raise InputError(f"points must be a power of 2, but is {points}")
     check_settings(method, rtol, None)
     check_smooth(problem)
-    if problem.start.inputs is not None:
-        raise InputError(f"inputs must be isotropic for fluctuations, but are {problem.inputs}: {OF_SPECTRUM}")
+    if problem.start.inputs is not None and problem.sphere:
+        raise InputError("sphere must be False for fluctuations of inputs that are not isotropic, but is True")
     if problem.flow:
         raise InputError("flow must be False for fluctuations: gradient flow has none, and no N")
     with stoppable():
@@ -314,13 +312,13 @@ def _schema(table: Table) -> Schema:
 
 def _results(theory: Trajectory, expansion: Expansion, w: Array, found: list[Moments]) -> Fluctuations:
     """Covariance, bias and validity of the order parameters from the moments of w at the theory's first alphas."""
-    N, L, w = theory.problem.N, expansion.size, w[: len(found)]
-    Sigma = np.array([now.Sigma for now in found]).reshape(-1, 3, L, L)
-    mean = np.array([now.mean.sum(axis=1) for now in found]).reshape(-1, L)
+    N, S, L, w = theory.problem.N, expansion.size, theory.problem.layout.size, w[: len(found)]
+    Sigma = np.array([now.Sigma for now in found]).reshape(-1, 3, S, S)
+    mean = np.array([now.mean.sum(axis=1) for now in found]).reshape(-1, S)
     slopes, second, spread = _local(theory, expansion, w, Sigma[:, :2].mean(axis=1) / N)
     along = slopes
     if theory.problem.sphere:  # runs scatter along it, exactly, and the solution but for rounding
-        along = slopes @ np.array([expansion.on_sphere(each) for each in w]).reshape(-1, L, L)
+        along = slopes @ np.array([expansion.on_sphere(each) for each in w]).reshape(-1, S, S)
         along[:, expansion.norms] = 0.0
     carried = along[:, None] @ Sigma @ np.swapaxes(along, -1, -2)[:, None] / N
     half, other, change = np.moveaxis(np.diagonal(carried, axis1=2, axis2=3), 1, 0)  # variances, (A, L + 2)
@@ -351,15 +349,16 @@ def _results(theory: Trajectory, expansion: Expansion, w: Array, found: list[Mom
 def _local(theory: Trajectory, expansion: Expansion, w: Array, covariance: Array) -> tuple[Array, Array, Array]:
     """What R, Q, v, F and eps_g are of w, to second order, at the first alphas, where w has this covariance.
 
-    Their derivatives (A, L + 2, L), what curvature adds to their means (A, L + 2), and to the variance of eps_g (A,).
+    Their derivatives (A, L + 2, S), what curvature adds to their means (A, L + 2), and to the variance of eps_g (A,).
     The rows of F are zero for backpropagation; with rule "kp" b moves with v.
     """
-    A, L, second_layer = len(w), expansion.size, expansion.layout.places["v"]
-    slopes, means, spread = np.zeros((A, L + 2, L)), np.zeros((A, L + 2)), np.zeros(A)
+    A, L, second_layer = len(w), len(expansion.of_fields), expansion.layout.places["v"]
+    slopes, means, spread = np.zeros((A, L + 2, expansion.size)), np.zeros((A, L + 2)), np.zeros(A)
     both = [*range(L), L + 1]
     for at, alpha in enumerate(theory.alphas[:A].tolist()):
         there, one = expansion.at(alpha), slice(at, at + 1)
-        slopes[one, both] = there.slopes(w[one])
+        by_group = there.slopes(w[one])
+        slopes[one, :L], slopes[one, -1] = expansion.of_fields @ by_group[:, :-1], by_group[:, -1]
         means[one, both], spread[one] = there.second_order(w[one], covariance[one])
     if theory.problem.rule == "kp":
         slopes[:, L, second_layer] = (theory.b + theory.v)[:A].reshape(A, -1)
@@ -374,7 +373,7 @@ def _local(theory: Trajectory, expansion: Expansion, w: Array, covariance: Array
 def _per_order_parameter(theory: Trajectory, expansion: Expansion, rows: Array) -> PerOrderParameter:
     """Rows of R, Q, v, F, eps_g (A, L + 2), each in its shape."""
     F = None if theory.problem.b is None else rows[:, -2]
-    found: dict[str, Any] = expansion.layout.unpack(rows[:, :-2])
+    found: dict[str, Any] = theory.problem.layout.unpack(rows[:, :-2])
     return PerOrderParameter(**found, F=F, eps_g=rows[:, -1])
 
 

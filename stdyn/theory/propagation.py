@@ -104,8 +104,7 @@ def _diffusion_along(
 
 def quadrature_points(expansion: Expansion, points: int) -> Array:
     """Standard normal numbers (sets, rows, points) of the kernel `diffusion`: scrambled Sobol points, the same ever."""
-    rows = expansion.K + expansion.M + (0 if expansion.problem.sigma == 0 else expansion.O)
-    return np.array([normal_points(rows, points, which) for which in range(SETS)])
+    return np.array([normal_points(expansion.normals, points, which) for which in range(SETS)])
 
 
 def _weights(x: Array) -> Array:

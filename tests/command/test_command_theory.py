@@ -1,5 +1,7 @@
 """stdyn theory: what it prints, writes and refuses."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 from command_helpers import assert_refused, contents
@@ -78,8 +80,11 @@ def test_theory_against_n_goes_on(run, tmp_path, monkeypatch):
 
     What is complete is taken over after an interruption, and another experiment's files are refused.
     """
+    from stdyn.analysis import escape
     from stdyn.simulation import runs
 
+    # Thirty draws of the law will do: tests/analysis/test_escape.py has what it predicts.
+    monkeypatch.setattr(escape, "escape_times", partial(escape.escape_times, draws=30))
     reduced, sizes = runs.simulate_reduced, []
 
     def stops(problem, *arguments, **keywords):

@@ -163,10 +163,15 @@ def test_what_cannot_be_is_refused(whole_files, tmp_path):
 
 @pytest.mark.slow
 def test_everything_that_cannot_be_is_refused(whole_files, tmp_path):
-    """With an InputError in one printable line that has the name of the file, which stays as it is."""
+    """With an InputError in one printable line that has the name of the file, which stays as it is.
+
+    All but every fourth, which the test above has.
+    """
     path = tmp_path / "file.h5"
     every = {name: _listed(whole_files[name], path, name) for name in REFUSED}
-    assert sum(_refused(whole_files[name], path, listed) for name, listed in every.items()) >= 1200
+    for listed in every.values():
+        del listed[::4]
+    assert sum(_refused(whole_files[name], path, listed) for name, listed in every.items()) >= 900
 
 
 @pytest.mark.slow

@@ -166,7 +166,7 @@ def test_killed_at_random_moments_it_loses_at_most_the_epochs_under_way(tmp_path
     for _ in range(5):
         process, target = start_process(command, tmp_path), seen + int(rng.integers(4, 12))
         while process.poll() is None and seen < target:
-            time.sleep(0.01)
+            time.sleep(0.05)
             seen = int(open_training(path).epochs_done.sum()) if path.exists() else 0
         time.sleep(rng.uniform(0, 0.1))
         os.killpg(process.pid, signal.SIGKILL)
