@@ -270,6 +270,13 @@ FUNCTIONS = [
                 (stdyn.schedule.function(abs), "is a Python function, and a file holds named schedules only"),
             ],
             "tasks": [(3, "table"), ([1], "table"), (Odd(), "table")],
+            "inputs": [
+                (3, "table"),
+                ([1], "table"),
+                (Odd(), "table"),
+                ({"kind": "spectrum", "variances": [1, Odd()], "fractions": [0.5, 0.5]}, "variances must be"),
+                ({"kind": "power_law", "exponent": lambda x: x}, "exponent must be a number"),
+            ],
             "flow": [(1, "True or False")],
             "batch": [*INTEGER[:1], *INTEGER[2:], (0, "at least")],
             "v": NOT_NUMBERS[1:9],

@@ -1,7 +1,7 @@
 """Options and files that the command must refuse: what is given, and words of the answer beside the option's name."""
 
 import bad_tables
-from bad_tables import SCHEDULE, TASKS
+from bad_tables import INPUTS, SCHEDULE, TASKS
 
 SMALL = ("--N", "30", "--K", "2", "--M", "2", "--alpha-max", "5", "--points", "11")
 LONG = "x" * 100_000
@@ -74,6 +74,7 @@ EXPERIMENT = {  # option: [(value, words of the answer)]
     "drift": [*_RATE, *_NOT_A_RATE[:2], SCHEDULE[15]],
     "mixture": [("0.5", "no use with rule"), ("x", "not a number or a table")],
     "tasks": TASKS,
+    "inputs": INPUTS,
     "batch": _integer("0"),
     "flow": [("1", "does not take a value")],
     "sphere": [("true", "does not take a value")],

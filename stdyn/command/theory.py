@@ -51,11 +51,13 @@ def theory_command(experiment: Experiment, vary: tuple[str, ...], starts: int | 
     from stdyn.analysis.escape import check_constant
     from stdyn.checks import number
     from stdyn.theory.expansion import check_smooth
+    from stdyn.theory.fixedpoints import autonomous
 
     experiment.check()
     check_smooth(experiment.problem(experiment.rules[0]))
     if not vary:
         check_constant(experiment.problem(experiment.rules[0]), "plateaus")
+        autonomous(experiment.problem(experiment.rules[0]), "fixed points")
         number("eta", experiment.eta, 1e-300)
         refuse_options(("runs",), "theory, unless N varies")
         _study_one(experiment, 200 if starts is None else starts, output)

@@ -61,13 +61,15 @@ def start_of(experiment: Experiment) -> tuple[OrderParameters, Tasks | None]:
     if experiment.start == "prepared":
         return initial.prepared(K, M, experiment.q, experiment.r, T, *second, inputs), tasks
     rng = np.random.default_rng(stream(experiment.seed, "start"))
+    teacher = T if experiment.T is not None or of_similar else experiment.teacher  # by its name, for messages
     try:
-        return initial.random_weights(K, M, experiment.N, experiment.q, rng, T, *second, inputs), tasks
+        return initial.random_weights(K, M, experiment.N, experiment.q, rng, teacher, *second, inputs), tasks
     except InputError as error:
-        text = str(error)
-        if text.startswith(("N must be at least the rank", "N must let every group")):
-            text += ': the random start is drawn at N (start = "prepared" needs none)'
-        raise InputError(text) from None
+        of_rank, of_groups = (str(error).startswith(f"N must {rest}") for rest in ("be at least the rank", "let every"))
+        if not of_rank and not of_groups:
+            raise
+        at_N = 'the random start is drawn at N (start = "prepared" needs none)'
+        raise InputError(f"{'inputs: ' * of_groups}{error}: {at_N}") from None
 
 
 def drawn(experiment: Experiment, name: str, given: Any, units: int, scale: float) -> Array:

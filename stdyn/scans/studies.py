@@ -16,7 +16,7 @@ from stdyn.scans.variations import Variations
 from stdyn.stopping import stoppable
 from stdyn.text import columns
 from stdyn.theory.critical import critical_eta
-from stdyn.theory.fixedpoints import FixedPoint, fixed_point, perfect_learning
+from stdyn.theory.fixedpoints import FixedPoint, autonomous, fixed_point, perfect_learning
 from stdyn.theory.ode import integrate
 from stdyn.values import Frozen
 
@@ -151,6 +151,7 @@ def studied(variations: Variations) -> tuple[str, list[Problem]]:
         raise InputError("eta must be positive in a study, but is 0: nothing moves")
     for problem in problems:
         check_constant(problem, "a study")
+        autonomous(problem, "a study")
     return quantity, problems
 
 
