@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import wraps
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -82,7 +81,7 @@ def of_images(options: dict[str, Any]) -> dict[str, Any]:
     from stdyn.model.inputs import Inputs
 
     given = options["images"]
-    folder = mnist.folder_of(None if given == _SHOWN else Path(given), progress=interactive(), name="--images")
+    folder = mnist.folder_of(None if given == _SHOWN else given, progress=interactive(), name="--images")
     found = mnist.read(folder, options["other_data"])
     train, test = found.principal()
     inputs = Inputs.from_eigenvalues(train.var(axis=0), options["groups"])
@@ -165,7 +164,7 @@ def compare_images(experiment: Experiment, images: Shown, output: Output) -> Non
             f"{rule}_order_parameters": plot.order_parameters_figure(pair_up(some[:2])[0])
             for rule, some in results.items()
         }
-        held = [(style.rule(rule), some[0], some[1], some[2]) for rule, some in results.items()]
+        held: list[Any] = [(style.rule(rule), some[0], some[1], some[2]) for rule, some in results.items()]
         return drawn | {"examples": inputplot.examples_figure(held)}
 
     output.draw(draw, [target.path for target in targets.values()])

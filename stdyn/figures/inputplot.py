@@ -102,6 +102,7 @@ def examples_figure(results: list[tuple[str, Trajectory, Trajectory, Trajectory 
 @checked
 def errors_of_spectra(ax: Axes, results: list[tuple[str, float, Trajectory]], across: Across) -> Axes:
     """eps_g against alpha for some of the values, of the first name."""
+    _check_theories(results)
     first = sorted((each for each in results if each[0] == results[0][0]), key=lambda each: each[1])
     shown = [first[at] for at in np.unique(np.linspace(0, len(first) - 1, _DRAWN).round().astype(int))]
     for number, (colour, (_, value, theory)) in enumerate(zip(_shades(len(shown)), shown, strict=True)):
@@ -115,6 +116,13 @@ def errors_of_spectra(ax: Axes, results: list[tuple[str, float, Trajectory]], ac
     return ax
 
 
+def _check_theories(results: list[tuple[str, float, Trajectory]]) -> None:
+    """Refuse runs."""
+    for *_, theory in results:
+        if theory.runs is not None:
+            raise InputError(f"results must be solutions of the ODEs, but one is an ensemble of {theory.runs} runs")
+
+
 def _shades(number: int) -> list[str]:
     """From dark to light."""
     return style.colours(max(number, 8))[:: max(8 // max(number, 1), 1)][:number]
@@ -123,6 +131,7 @@ def _shades(number: int) -> list[str]:
 @checked
 def lengths(ax: Axes, results: list[tuple[str, float, Trajectory]], across: Across) -> Axes:
     """The length of the plateau of eps_g for every value and name; none where there is no plateau that is left."""
+    _check_theories(results)
     curves: dict[str, list[tuple[float, Trajectory]]] = {}
     for name, value, theory in results:
         curves.setdefault(name, []).append((value, theory))
@@ -145,8 +154,6 @@ def lengths(ax: Axes, results: list[tuple[str, float, Trajectory]], across: Acro
 
 def _length(theory: Trajectory) -> float:
     """That of the flattest plateau that begins after a fall and is left; NaN without one."""
-    if theory.runs is not None:
-        raise InputError(f"results must be solutions of the ODEs, but one is an ensemble of {theory.runs} runs")
     first = theory.alphas[theory.alphas > 0].min(initial=np.inf)
     found = flat_stretches(theory.alphas, theory.eps_g)
     left = [each for each in found if each.start > first * _AFTER and np.isfinite(each.end)]
