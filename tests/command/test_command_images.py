@@ -41,6 +41,7 @@ def test_theory_networks_on_images_and_on_gaussian_inputs(images_run, image_fold
             assert f"\n{name}: " in out
 
 
+@pytest.mark.slow
 def test_the_same_command_takes_over_what_is_there(images_run, tmp_path):
     """Another way to take the images is another experiment; --force begins anew."""
     assert images_run(*IMAGES, "--rule", "bp")[0] == 0
@@ -57,6 +58,7 @@ def test_the_same_command_takes_over_what_is_there(images_run, tmp_path):
     assert found.attributes["examples"].startswith("300 that were given, again and again")
 
 
+@pytest.mark.slow
 def test_options_win_over_what_is_usual(images_run, image_folder, tmp_path):
     """Of options and of a file; a folder may be named instead of mnist."""
     (tmp_path / "c.toml").write_text('K = 3\nrule = "kp"\ndecay_v = 0.1\n')
