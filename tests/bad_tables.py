@@ -95,7 +95,10 @@ INPUTS = [
     ('{kind="spiked", spikes=[20, 5], variance=0}', "variance must be positive"),
     ('{kind="hidden_manifold", f="erf"}', "has no 'latent'"),
     ('{kind="hidden_manifold", f="x", latent=10, groups=4}', "f must be one of erf"),
-    ('{kind="hidden_manifold", f="linear", latent=10, groups=4}', "f must not be linear where features have a rank below N"),
+    (
+        '{kind="hidden_manifold", f="linear", latent=10, groups=4}',
+        "f must not be linear where features have a rank below N",
+    ),
     ('{kind="hidden_manifold", f="erf", latent=0}', "latent must be at least 1"),
     ('{kind="hidden_manifold", f="erf", latent=1, groups=2}', "latent must be at least M = 2"),
 ]
@@ -198,7 +201,10 @@ OTHERS = [
         ["T[0,1] cannot vary: T is that of tasks with a similarity"],
     ),
     (["integrate", *_POWER, "--drift", "0.1"], ["drift must be 0 where inputs are not isotropic, but is 0.1"]),
-    (["integrate", "--teacher", "random", "--start", "prepared"], ['teacher must be "isotropic" or "graded" with start']),
+    (
+        ["integrate", "--teacher", "random", "--start", "prepared"],
+        ['teacher must be "isotropic" or "graded" with start'],
+    ),
     (
         ["integrate", "--teacher", "random", "--R", "[[0, 0], [0, 0]]", "--Q", "[[1, 0], [0, 1]]"],
         ['teacher must be "isotropic" or "graded" with R and Q that are given'],
@@ -210,13 +216,16 @@ OTHERS = [
     ),
     (["simulate", *_SPIKED, "--start", "prepared"], ["directions", "group 0"]),
     (["compare", *_SPIKED, "--start", "prepared"], ["directions", "group 0"]),
-    (["simulate", *_POWER, "--N", "2", "--start", "prepared"], ["groups must be at most the number of directions, N = 2"]),
+    (
+        ["simulate", *_POWER, "--N", "2", "--start", "prepared"],
+        ["groups must be at most the number of directions, N = 2"],
+    ),
     (["sizes", *_SPIKED, "--start", "prepared", "--sizes", "[100, 200, 300]"], ["N must let every group"]),
     (["theory", *_POWER, "--sphere"], ["sphere must be False", "inputs that are not isotropic"]),
     (["theory", *_POWER, "--sphere", "--vary", "eta=[0.1]"], ["sphere must be False for a study of inputs"]),
     (
         ["integrate", *_SPIKED],
-        ['teacher must be "random" where a group has fewer directions than the rank of T, 2, but is \'isotropic\''],
+        ["teacher must be \"random\" where a group has fewer directions than the rank of T, 2, but is 'isotropic'"],
     ),
     (["scan", "--vary", "inputs.exponent=[1]"], ["inputs.exponent cannot vary: inputs must be the table of inputs"]),
     (["scan", *_POWER, "--vary", "inputs.exponent=[1, -1]"], ["inputs.exponent = -1: inputs: exponent must be finite"]),

@@ -164,11 +164,14 @@ def test_examples_of_the_page_on_files_run(tmp_path, monkeypatch):
     alphas = np.linspace(0, 2, 5)
     stdyn.simulate_network(experiment.problem("fa"), alphas, runs=3, rng=np.random.default_rng(1)).save("runs.h5")
     stdyn.scan(stdyn.Variations(experiment, {"eta": [0.1, 0.2]}), alphas, "scan.h5")
+    structured = stdyn.Experiment(K=2, M=2, N=20, inputs={"kind": "power_law", "exponent": 1, "groups": 3})
+    stdyn.integrate(structured.problem("fa"), alphas).save("power_law.h5")
     namespace = run(text_of("docs/format.md").partition("## Trainings")[0], "format.md")
     assert namespace["axes"] == ["/run", "/alpha", "/student", "/teacher"]
     assert namespace["mean"].shape == (5,)
     assert dict(namespace["grid"].sizes) == {"eta": 2, "rule": 2}
     assert dict(namespace["fa"].sizes)["point"] == 2
+    np.testing.assert_allclose(namespace["shares"].sum("group"), 1, rtol=1e-12)
 
 
 def test_examples_of_the_page_on_activations_run():

@@ -180,7 +180,7 @@ def _other_problem(there: "Problem", here: "Problem") -> str | None:
 def unpredicted(problem: "Problem") -> str | None:
     """Why fluctuations of a problem are not predicted, in words; None if they are."""
     if problem.start.inputs is not None:
-        return "a step would scatter the overlaps in every group, which is not worked out; reduced runs show how they do"
+        return "how a step scatters the overlaps in every group is not worked out; reduced runs show it"
     return None if problem.smooth else "g' of the students jumps, and averages are by quadrature"
 
 

@@ -114,7 +114,7 @@ def simulate_network(
         fast = normals == "fast"
         if data is None:
             return [Network(problem, generator, fast, start) for generator in generators], {}
-        known = coordinates(problem.start, problem.N)
+        known = coordinates(problem.start, problem.N) if start is None else None
         structured = (StructuredNetwork(problem, generator, fast, start, data, known) for generator in generators)
         return [*structured], data.attributes
 
@@ -266,7 +266,12 @@ def _said_of_divergence(problem: Problem, diverged_at: Array) -> dict[str, str]:
 
 
 def _record(
-    problem: Problem, walkers: Sequence[_Walker], steps: np.ndarray, workers: int, bar: Bar, tested: bool
+    problem: Problem,
+    walkers: Sequence[_Walker],
+    steps: np.ndarray,
+    workers: int,
+    bar: Bar,
+    tested: bool = False,
 ) -> tuple[dict[str, Array], int, bool]:
     """The order parameters of all runs (runs, A, …) after each number of steps, how many rows are done, and whether
     this is all that there will be as it was interrupted.

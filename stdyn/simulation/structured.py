@@ -28,7 +28,7 @@ class StructuredNetwork:
 
     def __init__(
         self, problem: Problem, rng: np.random.Generator, fast: bool, weights: tuple[Array, Array] | None, given: Given,
-        known: Coordinates,
+        known: Coordinates | None,
     ) -> None:  # fmt: skip
         frame, self.inputs, self.noise, _ = rng.spawn(4)
         start, N, batch = problem.start, problem.N, problem.batch

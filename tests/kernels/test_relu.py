@@ -22,7 +22,7 @@ def gram(W):
 def rhs_averages(C, u, b, sigma=0.0):
     """G, H, h by the kernels."""
     beta = b @ u.T
-    G, H = relu_kernels._G_relu(C, beta), relu_kernels._H_relu(C, beta, b @ b.T, sigma)
+    G, H = relu_kernels._G_relu(C, C, beta), relu_kernels._H_relu(C, beta, b @ b.T, sigma)
     return G, H, relu_kernels._h_relu(C, u, len(b))
 
 
