@@ -131,6 +131,18 @@ class OnImages(Job):
         )  # fmt: skip
 
 
+def _say_binning(job: Job) -> None:
+    """Say what half as many groups change, where several eigenvalues are in one."""
+    if not 1 < job.problem.inputs.groups < job.problem.N:
+        return
+    from stdyn.theory.binning import binning_error
+
+    change = binning_error(job.problem, job.alphas, method=job.experiment.ode_method, rtol=job.experiment.rtol)["eps_g"]
+    furthest = int(change.argmax())
+    at = f"{change[furthest]:.2g}, at alpha = {job.alphas[furthest]:.4g}"
+    click.echo(f"{job.problem.rule}: half as many groups change eps_g by up to {at}")
+
+
 def compare_images(experiment: Experiment, images: Shown, output: Output) -> None:
     """Lay networks on images, and on Gaussian inputs of their spectrum, on the theory."""
     if images.train.shape[1] != experiment.N or experiment.inputs != images.inputs.described:
@@ -154,6 +166,7 @@ def compare_images(experiment: Experiment, images: Shown, output: Output) -> Non
     results: dict[str, list[Trajectory]] = {}
     with going_on():
         for rule in rules:
+            _say_binning(jobs[rule, "ode"])
             results[rule] = [jobs[rule, kind].solved(targets[rule, kind]) for kind in solved]
             say_comparisons(results[rule][1:], results[rule][0])
             click.echo(f"{onexamples.table(*results[rule][:3])}\n")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from command_helpers import assert_refused, contents
 
-from stdyn import Inputs, load, mnist
+from stdyn import Inputs, binning_error, load, mnist
 
 IMAGES = ("compare", "--images", "mnist", "--runs", "3", "--points", "7", "--name", "r")
 KINDS = ("images", "network", "ode")
@@ -53,7 +53,9 @@ def test_the_same_command_takes_over_what_is_there(images_run, tmp_path):
     code, out, _ = images_run(*IMAGES, "--rule", "bp", "--repeat", "--alpha-max", "20", "--groups", "4", "--force")
     assert code == 0
     assert "300 images in N = 36 directions in 4 groups, again and again; 100 to test with" in out
-    found = load(tmp_path / "data" / "r_bp_images.h5")
+    found, theory = (load(tmp_path / "data" / f"r_bp_{kind}.h5") for kind in ("images", "ode"))
+    changed = binning_error(theory.problem, theory.alphas)["eps_g"]
+    assert f"half as many groups change eps_g by up to {changed.max():.2g}, at alpha" in out
     assert (found.problem.inputs.groups, found.alphas[-1]) == (4, 20)
     assert found.attributes["examples"].startswith("300 that were given, again and again")
 
