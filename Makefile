@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: reproduce figures fluctuations symmetric sizes scan theory outputs activations protocols mnist \
+.PHONY: reproduce figures fluctuations symmetric sizes scan theory outputs activations protocols inputs mnist \
         test test-all test-oldest lint bench clean
 .NOTPARALLEL:
 
@@ -11,7 +11,7 @@ reproduce: .venv/installed
 	$(BIN)/stdyn compare --alpha-max 1000 --runs 8 --reduced-runs 64 --no-fluctuations --force
 
 # Every other picture; each part is a target of its own.
-figures: reproduce fluctuations symmetric sizes scan theory outputs activations protocols mnist
+figures: reproduce fluctuations symmetric sizes scan theory outputs activations protocols inputs mnist
 
 fluctuations: .venv/installed
 	$(BIN)/stdyn compare --name fluctuations --force
@@ -51,6 +51,11 @@ protocols: .venv/installed
 	$(BIN)/python examples/schedules_numbers.py
 
 # $STDYN_MNIST says where MNIST is; without it, it is fetched once.
+inputs: .venv/installed
+	$(BIN)/python examples/spectrum_numbers.py
+	$(BIN)/python examples/manifold_numbers.py
+	$(BIN)/stdyn compare --images mnist --name mnist_theory --force
+
 mnist: .venv/installed
 	$(BIN)/stdyn mnist --seeds 1 2 3 4 5
 	$(BIN)/stdyn mnist --seeds 1 2 3 4 5 --lr 0.1 -o data/mnist_200-80_lr0.1.h5

@@ -20,7 +20,7 @@ from .errors import (
     TrainingStopped,
 )
 from .executors import ClusterExecutor, processes
-from .figures import layerplot, outputplot, plot, protocolplot, scanplot, theoryplot
+from .figures import inputplot, layerplot, outputplot, plot, protocolplot, scanplot, theoryplot
 from .layered import mnist
 from .layered.history import History
 from .layered.runs import train
@@ -105,6 +105,7 @@ __all__ = [
     "outputplot",
     "theoryplot",
     "protocolplot",
+    "inputplot",
     "InputError",
     "Interrupted",
     "NotWritten",

@@ -14,25 +14,22 @@ import stdyn
 from stdyn.figures.arguments import parts
 
 MODULES = [
-    getattr(stdyn, name) for name in ("plot", "scanplot", "layerplot", "outputplot", "theoryplot", "protocolplot")
+    getattr(stdyn, name)
+    for name in ("plot", "scanplot", "layerplot", "outputplot", "theoryplot", "protocolplot", "inputplot")
 ]
 FUNCTIONS = [
     getattr(module, name) for module in MODULES for name in module.__all__ if inspect.isfunction(getattr(module, name))
 ]
 _TEXTS = {"name": "nothing", "rule": "hebb", "colour": "no colour", "marker": "no marker", "dash": "no dash"}
-_TEXTS["quantity"] = "nothing"
-_CHOICES = ("R", "fa", "red", "o", "-", "weight_angle", "escape_rate", "forgetting")  # one of them is right
+_TEXTS |= {"quantity": "nothing", "across": "nothing"}
+_CHOICES = ("R", "fa", "red", "o", "-", "weight_angle", "escape_rate", "forgetting", "exponent")  # one is right
 
 
 def right(hint: Any) -> Any:
     """A value of the kind that an annotation says: it is looked at before anything is drawn."""
     origin, of = parts(hint)
     if origin is Annotated:
-        return next(
-            each
-            for each in ("R", "fa", "red", "o", "-", "weight_angle", "escape_rate", "forgetting")
-            if of[1].are(each)
-        )
+        return next(each for each in _CHOICES if of[1].are(each))
     if origin in (UnionType, Union):
         return right(of[0])
     if origin in (list, Sequence):

@@ -104,6 +104,16 @@ def test_examples_of_the_page_on_protocols_run(capsys):
     assert len(capsys.readouterr().out.splitlines()) == 3
 
 
+def test_examples_of_the_page_on_inputs_run(image_folder, capsys):
+    """Its Python: theory and networks are near each other; its function gives the spectrum of images."""
+    namespace = run(text_of("docs/inputs.md"), "inputs.md")
+    assert len(capsys.readouterr().out.splitlines()) > 8
+    theory, networks = namespace["theory"], namespace["networks"]
+    np.testing.assert_allclose(networks.eps_g.mean(axis=0)[-1], theory.eps_g[-1], rtol=0.2)
+    assert networks.attributes["examples"].startswith("2400 that were given")
+    assert namespace["spectrum_of_images"](image_folder).mean_variance == pytest.approx(1, rel=1e-12)
+
+
 def test_configurations_of_the_page_on_protocols_are_those_of_experiments(tmp_path):
     """As it says, the first task, numbered 0, comes back at 120."""
     (config,) = blocks(text_of("docs/protocols.md"), "toml")

@@ -20,6 +20,7 @@ from stdyn.values import Frozen, frozen
 
 _ROUNDING = 1e-12  # a deviation this small (relative to 1 + |theory|) is none: all runs start at the same point,
 _TOLERANCES = 100  # and so is one of this many tolerances of the ODE solver
+_HELD_TO = {"eps_g_test": "eps_g"}  # quantities of runs that the theory has under another name
 _FINEST = 1e-8  # which count up to this if there is an error of quadrature, of which that of the solver is a part then
 
 
@@ -34,8 +35,9 @@ class Comparison(Frozen):
     ----------
     alphas : ndarray, shape (A,)
     mean, standard_error, theory, deviation, in_errors : dict of ndarray, shapes (A, …)
-        For "R", "Q", "v", "eps_g", with feedback weights "F", with tasks "eps_g_per_task" (not if it is held to
-        fluctuations): the mean over runs, its standard error, the ODEs, mean - theory, and that in standard errors.
+        For "R", "Q", "v", "eps_g", with feedback weights "F", with tasks "eps_g_per_task" and with test examples
+        "eps_g_test" (neither if it is held to fluctuations): the mean over runs, its standard error, the ODEs, mean -
+        theory, and that in standard errors.
     entries : int
         The number of deviations: of all order parameters at all alphas.
     bias : float
@@ -256,7 +258,8 @@ def _with_quadrature(
     factor = max(1.0, float(student_t.isf(tail, SETS - 1) / allowed))
     shares = [0.0]
     for name, measured in errors.items():
-        added = factor * _moved(ode.error[name], ode.alphas, runs.alphas, len(runs.alphas), _breaks(ode))[there]
+        error = ode.error[_HELD_TO.get(name, name)]
+        added = factor * _moved(error, ode.alphas, runs.alphas, len(runs.alphas), _breaks(ode))[there]
         whole = np.hypot(measured, added)
         shares.append(float(np.max(added / np.where(whole > 0, whole, 1), initial=0, where=whole > 0)))
         errors[name] = whole
@@ -296,7 +299,8 @@ def _names(runs: Trajectory, theory: Trajectory, predicted: Fluctuations | None)
     mine, theirs = runs.problem.tasks, theory.problem.tasks
     apart = predicted is not None or mine is None or theirs is None or len(mine) != len(theirs)
     unknown = theory.error is not None and "eps_g_per_task" not in theory.error  # of parts that were joined
-    return [name for name in names if name != "eps_g_per_task" or not (apart or unknown)]
+    names = [name for name in names if name != "eps_g_per_task" or not (apart or unknown)]
+    return names + ["eps_g_test"] * (runs.eps_g_test is not None and predicted is None)
 
 
 def _prediction(predicted: Fluctuations, runs: Trajectory, A: int) -> dict[str, tuple[Array, Array]]:
@@ -349,7 +353,9 @@ def check_sides(runs: Trajectory, theory: Trajectory) -> int:
 
 
 def _notes(runs: Trajectory, theory: Trajectory, A: int) -> tuple[str, ...]:
-    notes = []
+    notes = [f"runs learn from examples, {runs.attributes['examples']}"] if "examples" in runs.attributes else []
+    if runs.eps_g_test is not None:
+        notes.append("the error on one set of test examples, eps_g_test, is off by its chance, too, and held to eps_g")
     longest = max(runs.alphas[-1], theory.alphas[-1])
     if longest > runs.alphas[A - 1] + 0.5 / runs.problem.N:
         notes.append(f"compared to alpha = {runs.alphas[A - 1]:g} only, of {longest:g}: one side ends there")
@@ -391,6 +397,7 @@ def _breaks(theory: Trajectory) -> list[float]:
 
 def _curve(name: str, theory: Trajectory, runs: Trajectory, A: int) -> Array:
     """The theory's curve at the runs' first A alphas; eps_g, which jumps, is that of the task that the runs learn."""
+    name = _HELD_TO.get(name, name)
     tasks, breaks = theory.problem.tasks, _breaks(theory)
     if name != "eps_g" or tasks is None:
         return _moved(getattr(theory, name), theory.alphas, runs.alphas, A, breaks)

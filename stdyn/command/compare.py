@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import click
 
 from stdyn.command.group import cli
+from stdyn.command.images import Shown, compare_images, images_options, of_images
 from stdyn.command.options import experiment_options, force_option, output_options, write_config_option
 from stdyn.command.output import Output, Target
-from stdyn.command.solving import Job, check_recorded, going_on, say_beyond, unpredicted
-from stdyn.errors import InputError
+from stdyn.command.solving import Job, check_recorded, going_on, say_beyond, say_comparisons, unpredicted
 from stdyn.model.experiment import Experiment
 from stdyn.settings import to_toml
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @cli.command("compare")
-@experiment_options()
+@experiment_options(usual=of_images)
 @output_options("reference")
 @write_config_option("experiment")
 @click.option(
@@ -29,8 +29,12 @@ if TYPE_CHECKING:
     default=True,
     help="Predict how runs scatter: seconds at K = M = 5, hours at 20.  [--fluctuations]",
 )
+@images_options
 @force_option
-def compare_command(experiment: Experiment, output: Output, write_config: Path | None, predict: bool) -> None:
+def compare_command(
+    experiment: Experiment, output: Output, write_config: Path | None, predict: bool, images: Shown | None,
+    groups: int | None, repeat: bool, other_data: bool,
+) -> None:  # fmt: skip
     """Lay simulation on theory, with table and figures.
 
     Network runs, reduced runs, the ODEs and the fluctuations that linear noise predicts, of the same problem: tables
@@ -38,8 +42,13 @@ def compare_command(experiment: Experiment, output: Output, write_config: Path |
 
     Without options this is the reference experiment. FA and BP start from the same weights and see the same examples.
 
+    With --images networks learn from images beside the theory of their spectrum: stdyn compare --images mnist
+
     The same command again goes on after an interruption: files that are complete are taken over.
     """
+    if images is not None:
+        compare_images(experiment, images, output)
+        return
     experiment.check(fewest_runs=2)
     if write_config:
         written = to_toml(replace(experiment, alpha_min=experiment.first_alpha), experiment.not_given)
@@ -62,7 +71,7 @@ def compare_command(experiment: Experiment, output: Output, write_config: Path |
     with going_on():
         for rule in rules:
             results[rule] = [jobs[rule, kind].solved(targets[rule, kind]) for kind in solved]
-            _say_comparisons(results[rule][1:], results[rule][0])
+            say_comparisons(results[rule][1:], results[rule][0])
     everything = [each for rule in rules for each in results[rule]]
     check_recorded(everything, [targets[rule, kind].path for rule in rules for kind in solved])
     if predict and why is not None:
@@ -71,19 +80,8 @@ def compare_command(experiment: Experiment, output: Output, write_config: Path |
         for rule in rules if "fluctuations" in kinds else ():
             found = jobs[rule, "fluctuations"].solved(targets[rule, "fluctuations"])
             predictions.append(found)
-            _say_comparisons(results[rule][1:] if found.valid[found.alphas > 0].any() else [], found)
+            say_comparisons(results[rule][1:] if found.valid[found.alphas > 0].any() else [], found)
     output.draw(
         lambda: plot.figures(everything) | theoryplot.fluctuations_figures(predictions, everything),
         [target.path for target in targets.values()],
     )
-
-
-def _say_comparisons(simulated: "list[Trajectory]", theory: "Trajectory | Fluctuations") -> None:
-    from stdyn.analysis.comparison import compare
-
-    for runs in simulated:
-        try:
-            click.echo(f"\n{compare(runs, theory)}")
-        except InputError as error:  # as one has diverged too early; the others are compared
-            click.echo(f"\n{runs.problem.rule}: {runs.method} runs: {error}")
-    click.echo()

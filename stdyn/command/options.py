@@ -93,12 +93,14 @@ class TomlOrText(TomlValue):
 def experiment_options(
     without: tuple[str, ...] = (),
     tables: tuple[str, ...] = (),
+    usual: "Callable[[dict[str, Any]], dict[str, Any]] | None" = None,
     of: "type[DataclassInstance]" = Experiment,
     **defaults: Any,
 ) -> Decorator:
     """Give a command the fields of Experiment (or `of`) as options, and --config; it gets the Experiment they make.
 
-    If the file may have tables, it is an argument, and the command gets them as a dict too.
+    If the file may have tables, it is an argument, and the command gets them as a dict too. `usual` says, of the other
+    options of the command, which values are usual instead of the defaults.
     """
 
     def decorate(function: Function) -> Function:
@@ -110,7 +112,8 @@ def experiment_options(
             in_tables = {name: in_file.pop(name, {}) for name in tables}
             if "vary" in in_tables:
                 in_tables["vary"] = _named(in_tables["vary"])
-            experiment = from_values(defaults | in_file | given, of)
+            more = {} if usual is None else usual(options)
+            experiment = from_values(defaults | more | in_file | given, of)
             if isinstance(experiment, Experiment):
                 experiment.check_given(in_file | given)
             varied = set(in_tables.get("vary", ()))

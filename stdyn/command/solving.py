@@ -227,6 +227,18 @@ def check_recorded(found: "Iterable[Trajectory]", files: Iterable[Path]) -> None
         raise Stopped(f"only the start was recorded, everything ended before the next alpha; it is in {listed(files)}")
 
 
+def say_comparisons(simulated: "list[Trajectory]", theory: "Trajectory | Fluctuations") -> None:
+    """A table for every ensemble of runs that can be compared with the theory."""
+    from stdyn.analysis.comparison import compare
+
+    for runs in simulated:
+        try:
+            click.echo(f"\n{compare(runs, theory)}")
+        except InputError as error:  # as one has diverged too early; the others are compared
+            click.echo(f"\n{runs.problem.rule}: {runs.method} runs: {error}")
+    click.echo()
+
+
 def solve_only_rule(kind: str, experiment: Experiment, path: Path, force: bool) -> None:
     """Solve an experiment of one rule into a file that holds nothing else; a complete one is refused."""
     if len(experiment.rules) > 1:

@@ -15,7 +15,7 @@ from stdyn.model.trajectory import Trajectory
 _FEWEST_SIZES = 3  # of one problem, to be drawn against N
 _FEWEST_RUNS = 8  # at each of them
 _CALLED = {"activations_text": "activation"}
-_REGIME = ("mixture", "tasks", "batch", "flow", "sphere")
+_REGIME = ("mixture", "inputs", "tasks", "batch", "flow", "sphere")
 _NAMES = ("K", "M", "O", "N", "activations_text", *RATES, *_REGIME)  # parameters that problems are told apart by
 _YES = {"flow": ("gradient flow", "online learning"), "sphere": ("on the sphere", "not on the sphere")}
 
@@ -183,8 +183,8 @@ def _text(name: str, value: object, digits: int) -> str:
     """A parameter and its value; nothing if it has none."""
     if name in _YES:
         return _YES[name][not value]
-    if name == "tasks":
-        return style.tasks(value)  # type: ignore[arg-type]
+    if name in ("tasks", "inputs"):
+        return getattr(style, name)(value)
     if value is None:
         return ""
     if name == "batch":
@@ -214,6 +214,7 @@ def _ensembles(found: Sequence[Trajectory], kind: str, word: str, markers: str) 
     counts, sizes = {runs.runs or 0 for runs in found}, {runs.problem.N for runs in found}
     of = "reduced run" if kind == "reduced" else "run"
     number = style.counted(counts.pop(), of) if len(counts) == 1 else f"{of}s"
+    number += " on given examples" if all("examples" in runs.attributes for runs in found) else ""
     at = f" at N = {sizes.pop()}" if len(sizes) == 1 and kind == "runs" else ""
     if all(runs.runs == 1 for runs in found):
         return f"{'thin line' if kind == 'reduced' else word}{'s' * (kind == 'reduced')}: {number}{at}"

@@ -11,6 +11,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.colors import to_hex
 
+from stdyn.model.inputs import Inputs
 from stdyn.model.problem import SCHEDULED, Problem
 from stdyn.model.schedule import Schedule
 from stdyn.model.tasks import Tasks
@@ -103,6 +104,8 @@ def label(name: str) -> str:
     rate, _, part = name.partition(".")
     if rate == "tasks" and part:
         return _OF_TASKS.get(part) or f"{named(part)} of the tasks"
+    if rate == "inputs" and part:
+        return f"{named(part)} of the inputs' spectrum"
     return f"{named(part)} of {label(rate)}" if rate in SCHEDULED and part else named(name)
 
 
@@ -170,15 +173,31 @@ def varies(names: Sequence[str]) -> str:
     return f"{' and '.join(map(named, names))} var{'ies' if len(names) == 1 else 'y'}"
 
 
+def inputs(found: Inputs) -> str:
+    """The spectrum of the inputs in few words: its law, or between which variances it is."""
+    if found.is_isotropic:
+        return "isotropic inputs"
+    if found.manifold is not None:
+        return f"hidden manifold (D = {found.manifold.latent}, {counted(found.groups, 'group')})"
+    if found.described["kind"] == "power_law":
+        groups = counted(found.groups, "group")
+        return rf"inputs $\omega_j \propto j^{{-{found.described['exponent']:g}}}$ ({groups})"
+    low, high = (f"{limit(found.variances):.3g}" for limit in (min, max))
+    if found.groups == 1:
+        return f"inputs of variance {low}"
+    return f"inputs of variances {low} to {high} ({found.groups} groups)"
+
+
 def batch(size: int) -> str:
     """How many examples a step has."""
     return "one example a step" if size == 1 else f"batches of {size}"
 
 
 def regime(problem: Problem, without: Container[str] = ()) -> list[str]:
-    """What is not plain online learning: the mixture of a rule, tasks, batches, gradient flow, the sphere."""
+    """What is not plain online learning: mixture of a rule, inputs, tasks, batches, gradient flow, the sphere."""
     there = {
         "mixture": problem.mixture is not None and f"{label('mixture')} = {rate(problem.mixture)}",
+        "inputs": not problem.inputs.is_isotropic and inputs(problem.inputs),
         "tasks": problem.tasks is not None and tasks(problem.tasks),
         "batch": problem.batch > 1 and batch(problem.batch),
         "flow": problem.flow and "gradient flow",

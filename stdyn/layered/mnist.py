@@ -46,6 +46,7 @@ FILES = {  # of the uncompressed files: (shape, SHA-256)
         "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
     ),
 }
+_ROUNDING = 1e-12  # relative to the largest eigenvalue of a covariance: one below it is zero
 _TIMEOUT = 30  # seconds without a byte
 
 Bytes = NDArray[np.uint8]
@@ -110,6 +111,34 @@ class Images(Frozen):
         """The first `size` examples to train with, and all to test with."""
         size = integer("train_size", size, 1, len(self.train_images))
         return Images(self.train_images[:size], self.train_labels[:size], self.test_images, self.test_labels)
+
+    def principal(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The images as inputs with a spectrum: training images (P, N) and test images (P', N) along principal axes.
+
+        Both are centred by the mean of the training images and scaled so that these have a mean variance of 1. The axes
+        are the eigenvectors of the training images' covariance, those of the largest eigenvalues first; directions in
+        which no training image varies, such as constant pixels, are left out.
+
+        Returns
+        -------
+        train, test : ndarray
+            `Inputs.from_data(train, groups=None)` has a group for every direction.
+
+        Raises
+        ------
+        InputError
+            If all training images are alike.
+        """
+        varies = self.train_images.min(axis=0) < self.train_images.max(axis=0)
+        if not varies.any():
+            raise InputError("train_images must not be all alike")
+        train, test = (images[:, varies].astype(float) for images in (self.train_images, self.test_images))
+        mean = train.mean(axis=0)
+        train -= mean
+        eigenvalues, axes = np.linalg.eigh(train.T @ train / len(train))
+        there = eigenvalues > _ROUNDING * eigenvalues[-1]
+        axes = axes[:, there][:, ::-1] / np.sqrt(eigenvalues[there].mean())
+        return train @ axes, (test - mean) @ axes
 
     @cached_property
     def sha256(self) -> str:

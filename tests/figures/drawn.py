@@ -34,8 +34,8 @@ def made(problem, runs=None, method="ode", alphas=ALPHAS, values=None):
         return found if values is None else np.full(found.shape, values)
 
     eps_g = fall * (1 + 0.3 * rng.random((*shape, A))) if values is None else np.full((*shape, A), values)
-    R, Q, v = entries(start.R), entries(start.Q), entries(start.v)
-    return Trajectory(problem, np.asarray(alphas, dtype=float), R, Q, v, method, eps_g_read=eps_g)
+    state = {name: entries(first) for name, first in start.state.items()}
+    return Trajectory.of(problem, np.asarray(alphas, dtype=float), state, method, eps_g_read=eps_g)
 
 
 def results(K, M, O, rule, alphas=ALPHAS, runs=3, N=20, values=None, **changes):

@@ -12,7 +12,7 @@ from conftest import random_problem
 from drawn import Made, made, results, scattered, trained
 from matplotlib.figure import Figure
 
-from stdyn import InputError, layerplot, outputplot, plot, scanplot, theoryplot
+from stdyn import InputError, inputplot, layerplot, outputplot, plot, scanplot, theoryplot
 from stdyn.figures.pages import Page, ready
 
 SETTINGS = {
@@ -117,7 +117,7 @@ def test_arguments_of_a_wrong_kind_are_named(words):
 
 def test_all_public_functions_hold_their_arguments_to_the_annotations():
     """Each one that is defined in a module of figures refuses an object that is nothing."""
-    for module in (plot, outputplot, scanplot, layerplot, theoryplot):
+    for module in (plot, outputplot, scanplot, layerplot, theoryplot, inputplot):
         for name, function in vars(module).items():
             if name.startswith("_") or getattr(function, "__module__", "") != module.__name__:
                 continue

@@ -52,6 +52,33 @@ def test_the_variable_says_where_the_images_are(folder, monkeypatch):
         mnist.load("elsewhere")
 
 
+def test_principal_axes_of_images():
+    """Uncorrelated, of mean variance 1, the largest first; without constant pixels and copies; test images likewise."""
+    rng = np.random.default_rng(1)
+    train, test = (rng.integers(0, 256, (number, 7)).astype(np.uint8) for number in (50, 20))
+    for images in (train, test):
+        images[:, 2] = images[:, 5]
+    train[:, 4] = 9
+    labels = [np.zeros(number, np.uint8) for number in (50, 20)]
+    X, X_test = mnist.Images(train, labels[0], test, labels[1]).principal()
+    assert (X.shape, X_test.shape) == ((50, 5), (20, 5))
+    covariance = X.T @ X / 50
+    variances = np.diag(covariance)
+    np.testing.assert_allclose(X.mean(axis=0), 0, atol=1e-13)
+    np.testing.assert_allclose(covariance, np.diag(variances), atol=1e-13)
+    assert variances.mean() == pytest.approx(1, rel=1e-13)
+    assert (np.diff(variances) < 0).all()
+    kept = [0, 1, 3, 5, 6]  # pixel 5 counts twice, as its copy does
+    weights = np.sqrt([1, 1, 1, 2, 1])
+    centred = ((images - train.mean(axis=0))[:, kept] * weights for images in (train.astype(float), test.astype(float)))
+    C, C_test = centred
+    scale = np.sqrt(np.mean(C**2))
+    for one, other in ((X, C), (X_test, C_test)):  # distances and angles are those of the images, up to a factor
+        np.testing.assert_allclose(one @ X.T, other @ C.T / scale**2, atol=1e-11)
+    with pytest.raises(InputError, match="must not be all alike"):
+        mnist.Images(np.full_like(train, 3), labels[0], test, labels[1]).principal()
+
+
 @pytest.mark.parametrize("compressed", [True, False])
 @pytest.mark.parametrize("below", ["", "MNIST/raw"])
 def test_the_folder_may_be_that_of_torchvision_and_below_the_home(tmp_path, monkeypatch, compressed, below):
