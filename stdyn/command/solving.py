@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from stdyn.theory.fluctuations import Fluctuations
 
 
+_PREDICTED = 64  # numbers of a state by group at most, of which fluctuations are predicted without being asked for
+
+
 @dataclass(frozen=True)
 class Job:
     """A problem, the alphas at which it is to be solved, and how: "ode", "network", "reduced" or "fluctuations".
@@ -179,8 +182,13 @@ def _other_problem(there: "Problem", here: "Problem") -> str | None:
 
 def unpredicted(problem: "Problem") -> str | None:
     """Why fluctuations of a problem are not predicted, in words; None if they are."""
-    if problem.start.inputs is not None:
-        return "how a step scatters the overlaps in every group is not worked out; reduced runs show it"
+    if problem.start.inputs is not None and problem.sphere:
+        return "inputs are not isotropic, and the student's vectors keep their lengths"
+    if problem.start.inputs is not None and problem.state_layout.size > _PREDICTED:
+        return (
+            f"the state has {problem.state_layout.size} overlaps, in {problem.inputs.groups} groups, whose covariance"
+            " takes minutes (stdyn.fluctuations computes it)"
+        )
     return None if problem.smooth else "g' of the students jumps, and averages are by quadrature"
 
 

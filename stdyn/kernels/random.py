@@ -73,6 +73,15 @@ def normals(stream, out):
             out[row + 1, lane] = second
 
 
+@ordered
+def scaled_normals(stream, scales, out):
+    """Fill the rows of out (rows, columns), an even number of draws of all lanes; the first columns are scaled."""
+    for row in range(len(out)):
+        normals(stream, out[row].reshape(-1, stream.shape[1]))
+        for column in range(len(scales)):
+            out[row, column] *= scales[column]
+
+
 @inlined
 def _chi_square(d, normal, uniform):
     """Marsaglia and Tsang's candidate for chi^2 of 2 d + 2/3 degrees of freedom; negative if it is rejected."""

@@ -6,7 +6,7 @@ from stdyn.checks import Array
 from stdyn.kernels.network import network_record, network_steps
 from stdyn.kernels.network_regimes import network_regime_steps
 from stdyn.kernels.parameters import Plain
-from stdyn.kernels.random import normals
+from stdyn.kernels.random import normals, scaled_normals
 from stdyn.model import initial
 from stdyn.model.initial import Coordinates
 from stdyn.model.problem import Problem
@@ -78,12 +78,10 @@ class StructuredNetwork:
         """The next examples: those that are given, or Gaussian ones."""
         if self.given.rows is not None:
             return self.given.rows[self._next(count)]
-        width = len(self.scales)
         if self.fast is None:
-            return self.inputs.standard_normal((count, width)) * self.scales
+            return self.inputs.standard_normal((count, len(self.scales))) * self.scales
         xi = self.drawn[:count]
-        normals(self.fast[0], xi.reshape(-1, LANES))
-        xi[:, :width] *= self.scales
+        scaled_normals(self.fast[0], self.scales, xi)
         return xi
 
     def _next(self, count: int) -> np.ndarray:

@@ -58,8 +58,8 @@ def test_isotropic_inputs_are_what_there_always_was(run, tmp_path):
 
 
 def test_compare_takes_inputs_and_recognises_its_files(run, tmp_path):
-    """Fluctuations are not predicted, in one line; the same command has nothing left to do, another is refused."""
-    command = ("compare", *SMALL, *NETWORK, "--inputs", POWER, "--name", "p")
+    """On the sphere no fluctuations are, in one line; the same command has nothing left to do, another is refused."""
+    command = ("compare", *SMALL, *NETWORK, "--inputs", POWER, "--sphere", "--name", "p")
     code, out, err = run(*command)
     assert (code, err) == (0, "")
     assert out.count("no fluctuations are predicted: ") == 1

@@ -9,7 +9,7 @@ import numpy as np
 from conftest import random_problem
 from own_activations import SHIFTED, specialising
 from protocols import PROBLEMS
-from structured import PROBLEMS as STRUCTURED
+from structured_problems import PROBLEMS as STRUCTURED
 
 import stdyn
 from stdyn import Experiment, InputError, Problem, Training, Variations

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import xarray
 from conftest import random_problem
-from structured import ALPHAS, PROBLEMS, THREE
+from structured_problems import ALPHAS, PROBLEMS, THREE
 
-from stdyn import DivergenceWarning, InputError, Inputs, integrate, load, simulate_network
+from stdyn import DivergenceWarning, InputError, Inputs, integrate, load, simulate_network, simulate_reduced
 
 ADDED = {"inputs_variances", "inputs_fractions", "R_group", "Q_group", "R_group_start", "Q_group_start", "T_group",
          "T_hidden", "group"}  # fmt: skip
@@ -84,6 +84,14 @@ def test_runs_come_back(tmp_path, tested):
     assert data.Q_group.dims == ("run", "alpha", "group", "student", "student_2")
     assert data.eps_g_test.dims == ("run", "alpha")
     assert back != replace(back, eps_g_test=None)
+
+
+@pytest.mark.parametrize("name", ["three groups", "hidden"])
+def test_reduced_runs_come_back(tmp_path, name):
+    """Of a teacher that the inputs explain, or not."""
+    runs = simulate_reduced(PROBLEMS[name], ALPHAS, 2, rng=np.random.default_rng(1))
+    assert load(runs.save(tmp_path / "a.h5")) == runs
+    assert runs.R_group.shape == (2, len(ALPHAS), 3, 2, 2)
 
 
 def test_test_examples_of_isotropic_inputs_come_back(tmp_path):

@@ -9,7 +9,7 @@ import h5py
 import numpy as np
 import pytest
 from conftest import random_problem
-from structured import ALPHAS, PROBLEMS
+from structured_problems import ALPHAS, PROBLEMS
 
 import stdyn
 from stdyn import Experiment, InputError, Inputs, Variations, initial, integrate, open_scan, scan, simulate_network
