@@ -305,7 +305,8 @@ class Problem(Frozen):
         if start.inputs is None:
             return np.empty(0)  # of another type: the equations by group are not compiled
         overlaps = (each.reshape(-1, M * M).T for each in (start.T_group, start.T_inverse))
-        return np.vstack([start.inputs.variances, start.inputs.fractions, *overlaps])
+        rows = np.vstack([start.inputs.variances, start.inputs.fractions, *overlaps])
+        return np.ascontiguousarray(rows)  # else kernels are compiled once more, for arrays in another order
 
     @property
     def needs_protocols(self) -> bool:

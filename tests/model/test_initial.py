@@ -107,6 +107,15 @@ def test_coordinates_are_those_of_every_group():
             np.testing.assert_allclose(found, expected[group], atol=1e-14)
 
 
+@pytest.mark.parametrize("inputs", [None, Inputs([2.0], [1.0]), Inputs(*THREE)], ids=["isotropic", "one", "three"])
+def test_kernels_are_compiled_once_for_all_inputs(inputs):
+    """Their parameters are arrays of the same kind, whatever the inputs and their groups."""
+    problem = Problem(initial.prepared(2, 2, inputs=inputs), eta=1, eta_v=1)
+    assert [(each.flags.c_contiguous, each.dtype) for each in problem.parameters] == [
+        (True, each.dtype) for each in Problem(initial.prepared(2, 2), eta=1, eta_v=1).parameters
+    ]
+
+
 RNG = np.random.default_rng(1)
 
 
