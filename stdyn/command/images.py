@@ -61,7 +61,8 @@ def images_options(function: Callable[..., None]) -> Callable[..., None]:
                 "--images",
                 help="Learn from images with a teacher drawn in input space: mnist ($STDYN_MNIST, or else fetched"
                 " once), or a folder with such IDX files. N, --inputs and, without --repeat, the largest --alpha-max"
-                " are theirs. Usual are K = M = 2, eta = eta_v = 0.2, teacher random, method network, points 61.",
+                " are theirs. No fluctuations are predicted. Usual are K = M = 2, eta = eta_v = 0.2, teacher random,"
+                " method network, points 61.",
             ),
             click.option("--repeat", is_flag=True, help="Take the images again and again.  [each at most once]"),
             click.option("--groups", type=int, help="Groups of the spectrum of the images.  [one for every direction]"),

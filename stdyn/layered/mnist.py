@@ -203,7 +203,9 @@ def find(folder: Path) -> dict[str, Path]:
     except PermissionError:
         raise InputError(f"the folder {folder} with MNIST cannot be searched: permission denied") from None
     if not found:
-        raise InputError(f"the folder {folder} with MNIST does not exist ({VARIABLE} or --data says where it is)")
+        raise InputError(
+            f"the folder {folder} with MNIST does not exist ({VARIABLE}, --data or --images says where it is)"
+        )
     return {name: _find(folder, name) for name in FILES}
 
 
@@ -339,7 +341,7 @@ def _from_a_mirror(name: str, mirrors: tuple[str, ...], folder: Path, progress: 
             failures.append(f"{url}: {error}")
     raise InputError(
         f"MNIST could not be fetched ({'; '.join(failures)})."
-        f" If it is on this machine, ${VARIABLE} or --data says where"
+        f" If it is on this machine, ${VARIABLE}, --data or --images says where"
     )
 
 

@@ -320,7 +320,7 @@ def test_without_a_network_the_way_out_is_named(tmp_path, serve):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"http://127.0.0.1:{free.getsockname()[1]}/"
-    with pytest.raises(InputError, match=r"no connection \(.*refused.*\$STDYN_MNIST or --data says where"):
+    with pytest.raises(InputError, match=r"no connection \(.*refused.*\$STDYN_MNIST, --data or --images says where"):
         mnist.fetch(tmp_path / "cache", (address, "http://nowhere.invalid/"))
     assert not list((tmp_path / "cache").iterdir())
 
