@@ -65,7 +65,7 @@ def images_options(function: Callable[..., None]) -> Callable[..., None]:
                 " method network, points 61.",
             ),
             click.option("--repeat", is_flag=True, help="Take the images again and again.  [each at most once]"),
-            click.option("--groups", type=int, help="Groups of the spectrum of the images.  [one for every direction]"),
+            click.option("--groups", type=int, help="Groups of the spectrum of the images, even in its logarithm.  [one for every direction]"),
             click.option("--other-data", is_flag=True, help="Take images of MNIST's size that are not MNIST."),
         )
     ):
@@ -85,7 +85,7 @@ def of_images(options: dict[str, Any]) -> dict[str, Any]:
     folder = mnist.folder_of(None if given == _SHOWN else given, progress=interactive(), name="--images")
     found = mnist.read(folder, options["other_data"])
     train, test = found.principal()
-    inputs = Inputs.from_eigenvalues(train.var(axis=0), options["groups"])
+    inputs = Inputs.from_eigenvalues(train.var(axis=0), options["groups"], "log")
     options["images"] = Shown(train, test, inputs, options["repeat"])
     P, N = train.shape
     return _USUAL | {"N": N, "inputs": inputs.described, "alpha_max": P / N}

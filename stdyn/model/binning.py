@@ -5,7 +5,7 @@ import numpy as np
 from stdyn.checks import Array, choice, integer
 from stdyn.errors import InputError
 
-BINS = ("number", "variance")
+BINS = ("number", "variance", "log")
 _LEAST = 1e-100  # of variances
 
 
@@ -18,8 +18,8 @@ def sizes_of_groups(eigenvalues: Array, groups: int | None, bins: str, rounding:
         Positive, each at most as large as the one before.
     groups : int or None
         At most as many groups as these; None: one for every different eigenvalue.
-    bins : {"number", "variance"}
-        What the groups have equal shares of: the number of eigenvalues, or their sum.
+    bins : {"number", "variance", "log"}
+        What the groups have equal shares of: the number of eigenvalues, their sum, or the range of their logarithm.
     rounding : float
         Neighbours are equal if they differ by no more than that.
 
@@ -39,9 +39,20 @@ def sizes_of_groups(eigenvalues: Array, groups: int | None, bins: str, rounding:
         count = integer("groups", groups, 1)
         if count > len(eigenvalues):
             raise InputError(f"groups must be at most the number of directions, N = {len(eigenvalues)}, but is {count}")
-        shares = np.ones(len(eigenvalues)) if bins == "number" else eigenvalues
-        begins = begins[_first_levels(np.add.reduceat(shares, begins), count)]
+        if bins == "log":
+            weights = _ranges(np.log(eigenvalues[begins]))
+        else:
+            weights = np.add.reduceat(np.ones(len(eigenvalues)) if bins == "number" else eigenvalues, begins)
+        begins = begins[_first_levels(weights, count)]
     return np.diff(np.append(begins, len(eigenvalues)))
+
+
+def _ranges(levels: Array) -> Array:
+    """What of the range of decreasing levels is nearest to each, a positive number; 1 of a single one."""
+    if len(levels) == 1:
+        return np.ones(1)
+    edges = np.concatenate([levels[:1], (levels[:-1] + levels[1:]) / 2, levels[-1:]])
+    return np.asarray(edges[:-1] - edges[1:])
 
 
 def means(eigenvalues: Array, sizes: np.ndarray) -> Array:

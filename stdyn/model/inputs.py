@@ -191,8 +191,9 @@ class Inputs(Frozen):
             Positive.
         groups : int, optional
             At most N; a group for every different eigenvalue unless given.
-        bins : {"number", "variance"}
-            What the groups have equal shares of. Equal eigenvalues stay together.
+        bins : {"number", "variance", "log"}
+            What the groups have equal shares of: the number of directions, the total variance, or the range of the
+            logarithm of the variances. Equal eigenvalues stay together.
 
         Raises
         ------

@@ -84,7 +84,7 @@ def test_rotating_data_and_weights_together_changes_nothing():
 # Groups
 
 
-@pytest.mark.parametrize("bins", ["number", "variance"])
+@pytest.mark.parametrize("bins", ["number", "variance", "log"])
 @pytest.mark.parametrize("groups", [1, 2, 5, 16, 60])
 def test_binning_keeps_the_trace_and_what_is_equal_together(groups, bins):
     """Of 60 spectra with eigenvalues of any multiplicity; as many groups as asked for, or as there are eigenvalues."""
@@ -114,6 +114,10 @@ def test_groups_have_equal_shares():
     assert np.abs(shares - 0.1).max() < even.eigenvalues[0] / 1000
     steep = Inputs.power_law(1, 1000, 16, bins="variance")
     assert steep.variances[0] == steep.eigenvalues[0] > 1000 / 16
+    wide = Inputs.from_eigenvalues(np.geomspace(1e-8, 1, 901), 9, bins="log")
+    np.testing.assert_allclose(wide.directions(901), 100, atol=1)
+    gap = Inputs.from_eigenvalues([1e-6, 2e-6, 1.0, 2.0, 3.0, 4.0], 2, bins="log")
+    np.testing.assert_array_equal(gap.directions(6), [4, 2])
     many = Inputs.from_eigenvalues([1] * 800 + np.linspace(2, 3, 400).tolist(), 17)
     np.testing.assert_array_equal(many.directions(1200), [25] * 16 + [800])
 
