@@ -65,7 +65,9 @@ def images_options(function: Callable[..., None]) -> Callable[..., None]:
                 " method network, points 61.",
             ),
             click.option("--repeat", is_flag=True, help="Take the images again and again.  [each at most once]"),
-            click.option("--groups", type=int, help="Groups of the spectrum of the images, even in its logarithm.  [one for every direction]"),
+            click.option(
+                "--groups", type=int, help="Groups of the images' spectrum, even in its logarithm.  [one a direction]"
+            ),
             click.option("--other-data", is_flag=True, help="Take images of MNIST's size that are not MNIST."),
         )
     ):
