@@ -77,7 +77,7 @@ class Table(TomlValue):
     """A table, written as in a TOML file."""
 
     name = "table"
-    wanted = "a table such as '{similarity=0.5, at=[0, 60]}'"
+    wanted = "a table such as '{key=0.5, other=[0, 60]}', as in TOML"
 
 
 _KINDS = {"rate": Rate(), "table": Table()}  # of parameters of an experiment

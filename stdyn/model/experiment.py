@@ -327,6 +327,11 @@ _TABLES = tuple(f.name for f in fields(Experiment) if f.metadata.get("kind") in 
 def _described(name: str, value: Any) -> Any:
     """The table of a schedule, of tasks or of inputs that are given as such."""
     if name == "inputs":
+        if value.manifold is not None:  # groups alone would be of a teacher that sees the inputs
+            raise InputError(
+                'inputs must be the table {kind = "hidden_manifold", …} where they are a hidden manifold, whose teacher'
+                " is in latent space, but are Inputs"
+            )
         return value.described
     try:
         return value.description

@@ -215,3 +215,18 @@ def test_help_says_the_kinds(run):
     said = " ".join(run("integrate", "--help")[1].split())
     for words in ('{kind="power_law", exponent=1, groups=16}', "hidden_manifold", "with a random start, random"):
         assert words in said
+
+
+def test_inputs_of_a_hidden_manifold_are_given_as_their_table():
+    """Their groups alone would be another problem, of a teacher that sees the inputs."""
+    manifold = Inputs.hidden_manifold("erf", 10, 30, 4, rng=np.random.default_rng(1))
+    with pytest.raises(stdyn.InputError, match=r"inputs must be the table .*hidden_manifold"):
+        Experiment(K=2, M=2, N=30, inputs=manifold)
+
+
+def test_what_is_no_table_is_answered_in_general_words(run):
+    """.5 is no number in TOML; an example of tasks' keys would be of no help with inputs."""
+    code, _, error = run("integrate", "--inputs", '{kind="spectrum", variances=[3, .5], fractions=[0.2, 0.8]}')
+    assert code == 2
+    assert "is not a table such as '{key=" in error
+    assert "similarity" not in error
