@@ -16,7 +16,7 @@ from stdyn.model.trajectory import Trajectory
 from stdyn.stopping import stoppable
 from stdyn.text import columns
 from stdyn.theory.expansion import Expansion
-from stdyn.theory.fixedpoints import FixedPoint, fixed_point
+from stdyn.theory.fixedpoints import MOST_OVERLAPS, FixedPoint, fixed_point
 from stdyn.theory.fluctuations import fluctuations
 from stdyn.theory.ode import integrate
 from stdyn.values import Frozen
@@ -70,7 +70,7 @@ class Plateau(Frozen):
 def plateaus(trajectory: Trajectory) -> list[Plateau]:
     """The plateaus of a solution of the ODEs, in order, each with its saddle.
 
-    What a plateau is, is defined in docs/scans.md.
+    What a plateau is, is defined in docs/scans.md. No saddle is looked for among more than 1000 overlaps by group.
 
     Raises
     ------
@@ -110,7 +110,10 @@ def check_constant(problem: Problem, of: str) -> None:
 
 def _saddle(trajectory: Trajectory, inside: np.ndarray, height: float) -> tuple[FixedPoint | None, float, int]:
     """The saddle nearest to the trajectory at the positions `inside`, the distance, and where it is nearest."""
-    problem, expansion = trajectory.problem, Expansion(trajectory.problem)
+    problem = trajectory.problem
+    if problem.start.inputs is not None and problem.state_layout.size > MOST_OVERLAPS:
+        return None, np.nan, -1
+    expansion = Expansion(problem)
     w = expansion.to_w(problem.state_layout.pack(trajectory.arrays))[inside]
     best: tuple[FixedPoint | None, float, int] = (None, np.nan, -1)
     for position in np.unique(inside[np.linspace(0, len(inside) - 1, _TRIED).astype(int)]):

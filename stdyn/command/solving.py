@@ -187,7 +187,7 @@ def unpredicted(problem: "Problem") -> str | None:
     if problem.start.inputs is not None and problem.state_layout.size > _PREDICTED:
         return (
             f"the state has {problem.state_layout.size} overlaps, in {problem.inputs.groups} groups, whose covariance"
-            " takes minutes (stdyn.fluctuations computes it)"
+            " takes long (stdyn.fluctuations computes it of up to 300)"
         )
     return None if problem.smooth else "g' of the students jumps, and averages are by quadrature"
 

@@ -137,7 +137,7 @@ def _teacher_in(teacher: object, group: int, size: int, N: int, inputs: Inputs |
     name = shown(teacher) if isinstance(teacher, str) else "an array"
     return (
         'teacher must be "random" where a group has fewer directions than the rank of T, {rank}, but is'
-        f" {name}, and of N = {N} directions group {group} has {size}"
+        f" {name}, and of N = {N} directions group {group} has {size} (or take fewer groups)"
     )
 
 

@@ -18,6 +18,7 @@ from stdyn.model.manifold import HiddenManifold, features_of
 from stdyn.values import Frozen
 
 _MOST = 2**24  # directions
+_GROUPS = 16  # unless said otherwise; fewer, where there are fewer directions
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -66,6 +67,7 @@ class Inputs(Frozen):
     eigenvalues: Array | Any = field(default=None, compare=False)
     manifold: HiddenManifold | Any = field(default=None, compare=False)
     _table: Mapping[str, Any] | None = field(default=None, init=False, compare=False)  # of a named constructor
+    _lost: bool = field(default=False, init=False, compare=False)  # there were axes, which no file holds
 
     if TYPE_CHECKING:
 
@@ -348,8 +350,30 @@ class Inputs(Frozen):
         manifold: HiddenManifold | None = None,
     ) -> "Inputs":  # fmt: skip
         """Of eigenvalues that decrease; those that differ by no more than rounding are one."""
+        groups = min(_GROUPS, len(eigenvalues)) if groups == _GROUPS else groups
         sizes = sizes_of_groups(eigenvalues, groups, bins, rounding)
         return cls(means(eigenvalues, sizes), sizes / len(eigenvalues), axes, eigenvalues, manifold)
+
+    @property
+    def along_coordinates(self) -> bool:
+        """Whether the directions are the coordinates of the input space, the first of them the first group."""
+        return self.axes is None and not self._lost
+
+    @property
+    def turned(self) -> bool:
+        """Whether there are axes of their own, known or lost: a file says so, but does not hold them."""
+        return not self.along_coordinates
+
+    def without_axes(self) -> "Inputs":
+        """The same, but that their axes are not known: what needs them is refused."""
+        found = replace(self, axes=None, eigenvalues=None, manifold=None)
+        found._set(_lost=True)
+        return found
+
+    def contradicts(self, other: "Inputs") -> bool:
+        """Whether both are of the same groups, but of axes that are known and differ."""
+        mine, theirs = self.axes, other.axes
+        return self == other and mine is not None and theirs is not None and not np.array_equal(mine, theirs)
 
     def _made(self, table: Mapping[str, Any]) -> "Inputs":
         self._set(_table=dict(table))
@@ -363,7 +387,7 @@ class Inputs(Frozen):
     @property
     def is_isotropic(self) -> bool:
         """Whether all directions have the variance 1, in one group."""
-        return self.groups == 1 and self.variances[0] == 1
+        return bool(self.groups == 1 and self.variances[0] == 1)
 
     @property
     def mean_variance(self) -> float:
@@ -412,6 +436,11 @@ class Inputs(Frozen):
 
     def _turned(self, X: ArrayLike, axes: Array | None) -> Array:
         X = as_floats("X", X)
+        if self._lost:
+            raise InputError(
+                "inputs must have their axes, which are in no file: give them again, Problem(start, inputs=…) or"
+                " dataclasses.replace(problem, inputs=…)"
+            )
         if axes is None:
             return X
         if X.ndim == 0 or X.shape[-1] != len(axes):
@@ -445,4 +474,6 @@ class Inputs(Frozen):
         fractions = np.add.reduceat(self.fractions, begins)
         first = self.variances[begins]
         beyond = self.fractions * (self.variances - np.repeat(first, 2)[: self.groups])  # zero of equal ones
-        return replace(self, variances=first + np.add.reduceat(beyond, begins) / fractions, fractions=fractions)
+        found = replace(self, variances=first + np.add.reduceat(beyond, begins) / fractions, fractions=fractions)
+        found._set(_lost=self._lost)
+        return found

@@ -51,9 +51,10 @@ def joined(first: Trajectory, other: Trajectory) -> Trajectory:
     def both(mine: Array, theirs: Array) -> Array:
         return np.concatenate([mine, theirs.take(rest, axis)], axis)
 
-    arrays: dict[str, Any] = {
-        name: both(each, other.arrays[name]) if name in other.arrays else None for name, each in first.arrays.items()
-    }
+    arrays: dict[str, Any] = {}
+    for name in {**first.arrays, **other.arrays}:  # eps_g_test may be of one of them, NaN where it is not known
+        mine, theirs = (each.arrays.get(name, np.full_like(each.eps_g, np.nan)) for each in (first, other))
+        arrays[name] = both(mine, theirs)
     read: dict[str, Any] = {
         name: both(getattr(first, name), getattr(other, name))
         for name in ("eps_g_read", *(["eps_g_per_task_read"] if _same_tasks(first.problem, other.problem) else []))
@@ -113,7 +114,7 @@ def check_other(first: Trajectory, other: Trajectory) -> None:
         here, there = getattr(mine.start, name).shape, getattr(theirs.start, name).shape
         if here != there:
             raise InputError(f"other must have {name} of the shape {here}, but has {there}")
-    if mine.inputs != theirs.inputs:
+    if mine.inputs != theirs.inputs or mine.inputs.contradicts(theirs.inputs):
         raise InputError(f"other must have the same inputs, {mine.inputs}, but has {theirs.inputs}")
     if not same(mine.start.T, theirs.start.T) or not same(mine.start.T_group, theirs.start.T_group):
         raise InputError("other must have the same T, the overlaps of all teacher units, but has another one")

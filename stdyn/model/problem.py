@@ -176,7 +176,11 @@ class Problem(Frozen):
             check_type("inputs", self.inputs, Inputs)
             if start.inputs is None:
                 start = start.spread(self.inputs)
-            elif start.inputs != self.inputs:
+            elif self.inputs == start.inputs and not self.inputs.contradicts(start.inputs):
+                start = start if self.inputs.axes is None else replace(start, inputs=self.inputs)
+            elif self.inputs == start.inputs:
+                raise InputError("inputs must have the axes of the start's, but have others of the same variances")
+            elif not self.inputs.is_isotropic:  # which a problem has of which nothing was said
                 raise InputError(
                     f"inputs must be those of the start, by whose groups its overlaps are, {start.inputs}, but are"
                     f" {self.inputs}"

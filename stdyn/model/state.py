@@ -28,6 +28,15 @@ def _symmetric(name: str, A: Array, rounding: float) -> Array:
     return A / 2 + A.T / 2  # without an overflow
 
 
+def _possible(r: Array, q: Array, t: Array, rounding: float) -> tuple[Array, Array]:
+    """q and t of every group, given in few digits, with what they lack to be overlaps of vectors within rounding."""
+    q, t = (np.array([_symmetric(name, each, rounding) for each in A]) for name, A in (("Q_group", q), ("T_group", t)))
+    C = np.concatenate([np.concatenate([q, r], 2), np.concatenate([np.swapaxes(r, 1, 2), t], 2)], 1)
+    values = np.linalg.eigvalsh(C)
+    lacking = np.where(values[:, 0] >= -rounding * values[:, -1], np.maximum(-values[:, 0], 0), 0)[:, None, None]
+    return q + lacking * np.eye(q.shape[1]), t + lacking * np.eye(t.shape[1])
+
+
 @dataclass(frozen=True, eq=False)
 class OrderParameters(Frozen):
     """The overlaps of a student and its teacher, and their second layers.
@@ -129,11 +138,15 @@ class OrderParameters(Frozen):
         for name, each in (("R_group", r), ("Q_group", q), ("T_group", t)):
             if len(each) != inputs.groups:
                 raise InputError(f"{name} must have {inputs.groups} groups, as inputs have, but has shape {each.shape}")
+        coarse = 8 * (r.shape[1] + r.shape[2]) * precision(R_group, Q_group, T_group)
+        if coarse > ROUNDING and q.shape[1:] == r.shape[1:2] * 2 and t.shape[1:] == r.shape[2:] * 2:
+            q, t = _possible(r, q, t, coarse)
         R, Q, T = (np.tensordot(inputs.variances, each, 1) for each in (r, q, t))
         if T_hidden is not None:
             hidden = frozen_array("T_hidden", T_hidden, (2,))
             if hidden.shape != T.shape:
                 raise InputError(f"T_hidden must have shape {T.shape}, as T has, but has shape {hidden.shape}")
+            _symmetric("T_hidden", hidden, max(ROUNDING, 8 * precision(T_hidden)))
             T = T + hidden
         if inputs.is_isotropic and T_hidden is None:
             return cls(r[0], q[0], t[0], v, v_teacher)

@@ -33,7 +33,7 @@ ATTRIBUTES = {
     **_RATES,
     "mixture": Expected("rate", needed=False, least=0, most=1),
     "batch": Expected("integer", needed=False, least=1, most=2**31 - 1),
-    **{name: Expected("integer", needed=False, least=0, most=1) for name in ("flow", "sphere")},
+    **{name: Expected("integer", needed=False, least=0, most=1) for name in ("flow", "sphere", "inputs_turned")},
     "activation": Expected("text"),
     "activation_teacher": Expected("text", needed=False),
     "quadrature": Expected("integer", needed=False, least=2**11, most=2**24),

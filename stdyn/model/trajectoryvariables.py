@@ -131,6 +131,8 @@ def attributes(trajectory: Trajectory) -> dict[str, Any]:
         found["activation_teacher"] = str(problem.activation_teacher)
     if problem.by_quadrature:
         found["quadrature"] = problem.quadrature
+    if problem.inputs.turned:
+        found["inputs_turned"] = 1
     version = STRUCTURED if trajectory.eps_g_test is not None else format_version(problem)
     if version != FORMAT:
         found["format_version"] = version
@@ -166,7 +168,8 @@ def problem_of(path: AnyPath, arrays: dict[str, np.ndarray], said: dict[str, Any
     """The problem that these arrays and attributes of a file describe; its attributes are taken out of those."""
     with refusing(path):
         start = OrderParameters(
-            *(arrays[name] for name in ("R_start", "Q_start", "T", "v_start", "v_teacher")), **_groups_of(arrays)
+            *(arrays[name] for name in ("R_start", "Q_start", "T", "v_start", "v_teacher")),
+            **_groups_of(arrays, bool(said.pop("inputs_turned", 0))),
         )
         given: dict[str, Any] = {name: said.pop(name) for name in ("N", "rule", "batch", "quadrature") if name in said}
         given |= {name: _rate_of(name, said.pop(name)) for name in SCHEDULED if name in said}
@@ -190,12 +193,13 @@ def _rate_of(name: str, value: Any) -> Any:
     return rate(name, json.loads(value)) if isinstance(value, str) else value
 
 
-def _groups_of(arrays: dict[str, np.ndarray]) -> dict[str, Any]:
+def _groups_of(arrays: dict[str, np.ndarray], turned: bool) -> dict[str, Any]:
     """The inputs of a file and the overlaps by group at the start; nothing of isotropic ones."""
     if "inputs_variances" not in arrays:
         return {}
     try:
         inputs = Inputs(arrays["inputs_variances"], arrays["inputs_fractions"])
+        inputs = inputs.without_axes() if turned else inputs
     except InputError as error:
         raise InputError(f"inputs_{error}") from None
     found = {name.removesuffix("_start"): arrays[name] for name in ("R_group_start", "Q_group_start")}

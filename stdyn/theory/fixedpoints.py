@@ -34,6 +34,7 @@ _LARGEST = 100.0  # a Q_ik above this, in units of T, counts as infinite: nothin
 _SAME = 1e-6  # order parameters of one fixed point, found twice
 ZERO = 1e-7  # an eigenvalue that is no more than this, relative to the largest, counts as zero
 IMPOSSIBLE = "ended at overlaps that no weights have"  # why nothing is found from a start; others: roots.py
+MOST_OVERLAPS = 1000  # in a state by group: a Jacobian takes a second
 _LONGEST = 1000.0  # alpha (eta alpha, if eta < 1) up to which the ODEs may lead a random start
 
 
@@ -204,6 +205,11 @@ def autonomous(problem: Problem, of: str) -> Problem:
     """
     if problem.sphere and problem.start.inputs is not None:
         raise InputError(f"sphere must be False for {of} of inputs that are not isotropic, but is True")
+    if problem.start.inputs is not None and problem.state_layout.size > MOST_OVERLAPS:
+        raise InputError(
+            f"inputs must be of fewer groups for {of} than {problem.inputs.groups}: the state has"
+            f" {problem.state_layout.size} overlaps, and at most {MOST_OVERLAPS} are followed"
+        )
     changes: dict[str, Any] = {}
     if problem.protocol.constant:
         return problem

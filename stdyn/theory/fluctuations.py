@@ -32,6 +32,7 @@ from stdyn.values import Frozen
 if TYPE_CHECKING:
     import xarray
 
+MOST_OVERLAPS = 300  # in a state by group: a few minutes for each unit of alpha
 LIMIT = 0.02  # relative change of a predicted standard deviation by what linear noise leaves out: up to it, it is valid
 
 _RTOL = 1e-12  # of the ODEs, where the theory is smaller than the tolerance that it is asked for with
@@ -213,6 +214,11 @@ def fluctuations(
     check_smooth(problem)
     if problem.start.inputs is not None and problem.sphere:
         raise InputError("sphere must be False for fluctuations of inputs that are not isotropic, but is True")
+    if problem.start.inputs is not None and problem.state_layout.size > MOST_OVERLAPS:
+        raise InputError(
+            f"inputs must be of fewer groups for fluctuations than {problem.inputs.groups}: the state has"
+            f" {problem.state_layout.size} overlaps, of at most {MOST_OVERLAPS} whose covariance can be followed"
+        )
     if problem.flow:
         raise InputError("flow must be False for fluctuations: gradient flow has none, and no N")
     with stoppable():
