@@ -92,7 +92,7 @@ def of_images(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def _rounded(variances: "Array") -> "Array":
-    """To 6 digits: the last ones are those of a machine and of its threads, and files are taken over on another one."""
+    """To 6 digits: the last ones depend on the threads of BLAS, and files made with others are to be taken over."""
     import numpy as np
 
     return np.array([float(f"{each:.5e}") for each in variances])

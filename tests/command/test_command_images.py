@@ -60,16 +60,16 @@ def test_the_same_command_takes_over_what_is_there(images_run, tmp_path):
     assert found.attributes["examples"].startswith("300 that were given, again and again")
 
 
-def test_another_machine_goes_on(images_run, monkeypatch):
-    """There the last digits of principal components are others, as of 1 and 2 threads of BLAS (1e-13)."""
+def test_other_threads_go_on(images_run, monkeypatch):
+    """Of BLAS: 1 and 2 of them give principal components that differ by 1e-13."""
     assert images_run(*IMAGES, "--rule", "bp")[0] == 0
     principal = mnist.Images.principal
 
-    def of_another_machine(images):
+    def by_other_threads(images):
         train, test = principal(images)
         return train * (1 + 1e-13 * np.arange(train.shape[1]) / train.shape[1]), test
 
-    monkeypatch.setattr(mnist.Images, "principal", of_another_machine)
+    monkeypatch.setattr(mnist.Images, "principal", by_other_threads)
     code, out, err = images_run(*IMAGES, "--rule", "bp")
     assert (code, out.count("is there already")) == (0, 5), err
 
