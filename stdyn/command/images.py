@@ -87,10 +87,17 @@ def of_images(options: dict[str, Any]) -> dict[str, Any]:
     folder = mnist.folder_of(None if given == _SHOWN else given, progress=interactive(), name="--images")
     found = mnist.read(folder, options["other_data"])
     train, test = found.principal()
-    inputs = Inputs.from_eigenvalues(train.var(axis=0), options["groups"], "log")
+    inputs = Inputs.from_eigenvalues(_rounded(train.var(axis=0)), options["groups"], "log")
     options["images"] = Shown(train, test, inputs, options["repeat"])
     P, N = train.shape
     return _USUAL | {"N": N, "inputs": inputs.described, "alpha_max": P / N}
+
+
+def _rounded(variances: "Array") -> "Array":
+    """To 6 digits: the last ones depend on the threads of BLAS, and files made with others are to be taken over."""
+    import numpy as np
+
+    return np.array([float(f"{each:.5e}") for each in variances])
 
 
 @dataclass(frozen=True)

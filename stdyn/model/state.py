@@ -28,6 +28,11 @@ def _symmetric(name: str, A: Array, rounding: float) -> Array:
     return A / 2 + A.T / 2  # without an overflow
 
 
+def _weighted(variances: Array, overlaps: Array) -> Array:
+    """sum_t omega_t of overlaps (L, rows, columns); not by BLAS, whose last bits depend on the processor."""
+    return np.asarray((variances[:, None, None] * overlaps).sum(axis=0))
+
+
 def _possible(r: Array, q: Array, t: Array, rounding: float) -> tuple[Array, Array]:
     """q and t of every group, given in few digits, with what they lack to be overlaps of vectors within rounding."""
     q, t = (np.array([_symmetric(name, each, rounding) for each in A]) for name, A in (("Q_group", q), ("T_group", t)))
@@ -141,7 +146,7 @@ class OrderParameters(Frozen):
         coarse = 8 * (r.shape[1] + r.shape[2]) * precision(R_group, Q_group, T_group)
         if coarse > ROUNDING and q.shape[1:] == r.shape[1:2] * 2 and t.shape[1:] == r.shape[2:] * 2:
             q, t = _possible(r, q, t, coarse)
-        R, Q, T = (np.tensordot(inputs.variances, each, 1) for each in (r, q, t))
+        R, Q, T = (_weighted(inputs.variances, each) for each in (r, q, t))
         if T_hidden is not None:
             hidden = frozen_array("T_hidden", T_hidden, (2,))
             if hidden.shape != T.shape:
@@ -248,7 +253,7 @@ class OrderParameters(Frozen):
         if np.linalg.eigvalsh(hidden)[0] < -ROUNDING * largest:
             raise InputError("T_hidden must have no negative eigenvalue, as a covariance, but has one")
         for name, more in (("R", 0.0), ("Q", 0.0), ("T", hidden)):
-            sums = np.tensordot(self.inputs.variances, arrays[f"{name}_group"], 1) + more
+            sums = _weighted(self.inputs.variances, arrays[f"{name}_group"]) + more
             apart = np.abs(sums - getattr(self, name)).max()
             if not apart <= _SUM * max(1e-300, np.abs(self.C).max()):
                 raise InputError(

@@ -73,6 +73,9 @@ def given(
         for name, value in (("teacher_fields", teacher_fields), ("repeat", repeat or None)):
             if value is not None:
                 raise InputError(f"{name} needs examples, to which it belongs")
+    if problem.drift != 0 and (examples is not None or test is not None):
+        name = "test" if examples is None else "examples"
+        raise InputError(f"drift must be 0 with {name}, whose labels are those of a teacher that does not turn")
     test_set = None if test is None else _test(problem, test, teacher_fields is not None)
     if examples is None:
         return Given(test=test_set) if problem.start.inputs is not None or test_set is not None else None

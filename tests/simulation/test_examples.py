@@ -238,3 +238,11 @@ def test_given_weights_are_those_of_the_problem_by_group():
     simulate_network(problem, [0, 1.0], rng=generator(), weights=(W, W_teacher))
     with pytest.raises(InputError, match=r"but have Q_group\[0,0,0\] = "):
         simulate_network(problem, [0, 1.0], rng=generator(), weights=(W[:, ::-1], W_teacher[:, ::-1]))
+
+
+@pytest.mark.parametrize("name", ["examples", "test"])
+def test_a_teacher_that_turns_is_refused(name):
+    """Its vectors would stay as they are, though inputs are isotropic and it turns without examples."""
+    problem = Problem(initial.prepared(2, 2, 0.2), N=20, eta=0.1, eta_v=0.0, drift=0.1)
+    with pytest.raises(InputError, match=f"drift must be 0 with {name}"):
+        simulate_network(problem, [0, 1.0], rng=generator(), **{name: BAD})
