@@ -1,4 +1,4 @@
-"""The state vector of the ODEs as kernels see it: `stdyn.model.state.Layout` for everybody else.
+"""The state vector of the ODEs as kernels see it: `stdyn.model.layout.Layout` for everybody else.
 
 It is R row by row, the upper triangle of Q row by row, v row by row. The state w of the expansions has Q_across = Q -
 R T^+ R^T in the place of Q. Of inputs with a spectrum R and Q stand for those of one group of directions after the

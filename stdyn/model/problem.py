@@ -15,9 +15,10 @@ from stdyn.kernels.parameters import COLUMNS, RATES, Plain
 from stdyn.model import rules
 from stdyn.model.activations import Activation, codes, find, law_of
 from stdyn.model.inputs import Inputs
+from stdyn.model.layout import Layout
 from stdyn.model.protocol import Protocol
 from stdyn.model.schedule import RateLike, Schedule, rate, value_at
-from stdyn.model.state import Layout, OrderParameters
+from stdyn.model.state import OrderParameters
 from stdyn.model.tasks import Tasks
 from stdyn.text import shown
 from stdyn.values import Frozen, same

@@ -13,7 +13,7 @@ from stdyn.files.schema import INTEGERS, PROVENANCE, Expected, Schema, counted, 
 from stdyn.files.table import Table
 from stdyn.kernels.parameters import RATES
 from stdyn.model import rules
-from stdyn.model.state import Layout
+from stdyn.model.layout import Layout
 from stdyn.text import shown
 
 Arrays = dict[str, np.ndarray]

@@ -22,8 +22,9 @@ from stdyn.files.provenance import provenance
 from stdyn.files.reading import Points
 from stdyn.files.schema import checked_values, read, refusing
 from stdyn.files.table import Columns, Table, create_table, look, writing
+from stdyn.model.layout import Layout
 from stdyn.model.problem import Problem
-from stdyn.model.state import Layout, OrderParameters
+from stdyn.model.state import OrderParameters
 from stdyn.model.trajectory import Trajectory, nearest
 from stdyn.model.trajectoryfile import check_groups, check_states
 from stdyn.model.trajectoryvariables import format_version

@@ -8,7 +8,7 @@ is so in every group of directions: q - r t^+ r^T.
 import numpy as np
 
 from stdyn.checks import Array
-from stdyn.model.state import Layout
+from stdyn.model.layout import Layout
 
 
 def across(y: Array, layout: Layout, T_inverse: Array) -> Array:

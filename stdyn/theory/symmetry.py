@@ -25,7 +25,7 @@ KINDS = ("student", "teacher", "output")  # of vertices, in their order; then co
 class Orbits:
     """For each order parameter of the packed state: the number of its orbit and its sign (0: zero by symmetry).
 
-    The state is that of `stdyn.model.state.Layout`.
+    The state is that of `stdyn.model.layout.Layout`.
     """
 
     orbit: np.ndarray

@@ -5,7 +5,7 @@ import pytest
 from conftest import random_overlaps
 
 from stdyn.kernels import state
-from stdyn.model.state import Block, Layout
+from stdyn.model.layout import Block, Layout
 
 SHAPES = [(1, 1, None), (2, 3, None), (5, 4, None), (3, 2, 2), (2, 2, 1)]
 
