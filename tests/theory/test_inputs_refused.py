@@ -1,4 +1,4 @@
-"""What is refused of inputs with a spectrum: states that are none, axes that are not known, sizes, what has no meaning."""
+"""What is refused of inputs with a spectrum: states that are none, axes that are not known, sizes, and no meaning."""
 
 from dataclasses import replace
 
