@@ -161,8 +161,11 @@ def _option_of(f: Field[Any], default: Any) -> Decorator:
     return click.option(f.name, flag, type=kind, help=text, multiple=bool(many), metavar=metavar)
 
 
-def output_options(name: str) -> Decorator:
-    """Give a command --name, --data, --figures and --format; with its `force_option` they make the Output it gets."""
+def output_options(name: str, said: str | None = None) -> Decorator:
+    """Give a command --name, --data, --figures and --format; with its `force_option` they make the Output it gets.
+
+    What the usual name is may be `said` otherwise.
+    """
 
     def decorate(function: Function) -> Function:
         @figure_options
@@ -171,7 +174,9 @@ def output_options(name: str) -> Decorator:
             function(*arguments, output=Output(name, data, figures, force), **options)
 
         command = click.option("--data", type=FOLDER, default="data", help="Folder of the results.  [data]")(command)
-        return click.option("--name", default=name, help=f"What the names of the files begin with.  [{name}]")(command)
+        return click.option("--name", default=name, help=f"What the names of the files begin with.  [{said or name}]")(
+            command
+        )
 
     return decorate
 

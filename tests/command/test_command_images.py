@@ -125,10 +125,20 @@ def test_images_that_are_not_there_are_refused(run, tmp_path, monkeypatch):
         assert_refused(run("compare", *option), option[0][2:].replace("-", "_"), "without --images")
 
 
+def test_files_have_a_name_of_their_own(images_run, tmp_path):
+    """That of `stdyn compare` without images is another, unless --name says it."""
+    arguments = ("compare", "--images", "mnist", "--runs", "2", "--points", "3", "--alpha-max", "1", "--rule", "bp")
+    for name, more in (("images", ()), ("reference", ("--name", "reference"))):
+        code, _, err = images_run(*arguments, *more)
+        assert code == 0, err
+        assert (tmp_path / f"data/{name}_bp_ode.h5").is_file()
+        assert len(list((tmp_path / "data").iterdir())) == (3 if name == "images" else 6)
+
+
 @pytest.mark.parametrize(
     ("text", "name"),
-    [("N = 40", "N"), ('inputs = {kind = "power_law", exponent = 1, groups = 4}', "inputs"), ("T = [[1, 0], [0, 1]]", "T"),
-     ('start = "prepared"', "start"), ("tasks = {similarity = 0.5}", "tasks")],
+    [("N = 40", "N"), ('inputs = {kind = "power_law", exponent = 1, groups = 4}', "inputs"),
+     ("T = [[1, 0], [0, 1]]", "T"), ('start = "prepared"', "start"), ("tasks = {similarity = 0.5}", "tasks")],
 )  # fmt: skip
 def test_what_a_file_says_otherwise_is_refused(images_run, tmp_path, text, name):
     (tmp_path / "c.toml").write_text(f"{text}\n")
