@@ -89,8 +89,11 @@ def of_images(options: dict[str, Any], in_file: dict[str, Any]) -> dict[str, Any
 
     given = options["images"]
     folder = mnist.folder_of(None if given == _SHOWN else given, progress=interactive(), name="--images")
-    found = mnist.read(folder, options["other_data"])
-    train, test = found.principal()
+    found = mnist.read(folder, options["other_data"], "--images")
+    try:
+        train, test = found.principal()
+    except InputError as error:
+        raise InputError(f"--images {folder}: {error}") from None
     P, N = train.shape
     if P < _FEWEST * N:
         raise InputError(

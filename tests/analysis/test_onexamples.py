@@ -40,7 +40,7 @@ def test_a_verdict_says_up_to_where_means_agree():
 
 @pytest.mark.parametrize(("runs", "decide"), [(2, False), (4, False), (5, True)])
 def test_too_few_runs_decide_nothing(runs, decide):
-    """At 11 alphas t at 0.001/22 on either side is 7003 for 2 runs, 28.9 for 4, 15.9 for 5 (tables of t)."""
+    """At 11 alphas t at 0.001/22 on either side is 7003 for 2 runs, 28.9 for 4, 15.9 for 5."""
     said = onexamples.table(trajectory(EPS_G), trajectory(scattered(0.001 + 0 * ALPHAS, runs))).splitlines()[-1]
     assert said.startswith("overlaps: within 15.9 s.e. of 5 runs everywhere; within 2 s.e. at 100%; ") == decide
     few = f"overlaps: {runs} runs are too few to decide, 5 would be enough; within 2 s.e. at 100%; furthest"

@@ -125,6 +125,16 @@ def test_images_that_are_not_there_are_refused(run, tmp_path, monkeypatch):
         assert_refused(run("compare", *option), option[0][2:].replace("-", "_"), "without --images")
 
 
+def test_a_file_is_no_folder_and_images_must_differ(run, tmp_path):
+    """A message says what was expected, and names --images, not another command's option."""
+    folder = write_images(tmp_path / "images", train=100, noise=0, classes=1)
+    assert_refused(run("compare", "--images", str(folder)), "--images", "train_images must not be all alike")
+    file = str(folder / "train-images-idx3-ubyte.gz")
+    words = "must be a folder, but is a file ($STDYN_MNIST or"
+    assert_refused(run("compare", "--images", file), file, f"{words} --images says")
+    assert_refused(run("mnist", "--data", file), file, f"{words} --data says")
+
+
 def test_files_have_a_name_of_their_own(images_run, tmp_path):
     """That of `stdyn compare` without images is another, unless --name says it."""
     arguments = ("compare", "--images", "mnist", "--runs", "2", "--points", "3", "--alpha-max", "1", "--rule", "bp")
