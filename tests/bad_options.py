@@ -319,6 +319,7 @@ PLAIN = [  # commands that are complete
     ),
     (["compare", "--images", "{folder}/images", "--groups", "x"], ["--groups", "'x'"]),
     (["compare", "--images", "{folder}/images", "--groups", "0"], ["groups must be at least 1"]),
+    (["compare", "--images", "{folder}/images"], ["--images", "at least 2 times", "6 vary in 5"]),
     (["compare", "--images", "{folder}/images", "--groups", DIGITS], ["--groups", "not a valid integer"]),
     (["compare", "--images", "{folder}/images", "--repeat=1"], ["--repeat", "does not take a value"]),
     (["compare", "--groups", "4"], ["groups is of no use without --images"]),

@@ -84,9 +84,12 @@ def of_images(options: dict[str, Any], in_file: dict[str, Any]) -> dict[str, Any
         return {}
     refuse_options(("N", "inputs", "write_config"), "--images")
     _check_not_given(in_file)
+    from stdyn.checks import integer
     from stdyn.layered import mnist
     from stdyn.model.inputs import Inputs
 
+    if options["groups"] is not None:
+        integer("groups", options["groups"], 1)
     given = options["images"]
     folder = mnist.folder_of(None if given == _SHOWN else given, progress=interactive(), name="--images")
     found = mnist.read(folder, options["other_data"], "--images")
