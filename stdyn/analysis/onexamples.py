@@ -1,5 +1,7 @@
 """How far theory and networks on given examples agree, in a table: errors on test examples, and of Gaussian inputs."""
 
+from itertools import count
+
 import numpy as np
 from scipy.stats import t as student_t
 
@@ -11,6 +13,7 @@ from stdyn.text import columns
 
 _ROWS = 12  # of the table
 _FALSE_ALARM = 1e-3
+_MOST_ALLOWED = 20.0  # standard errors, within which a mean says little
 _NOTHING = 1e-9  # relative to eps_g: a deviation that is rounding or the solver's
 
 
@@ -31,17 +34,18 @@ def errors_of(runs: Trajectory, gaussian: Trajectory | None = None) -> dict[str,
 def mean_and_error(values: Array) -> tuple[Array, Array]:
     """Mean over the first axis of what is finite and its standard error, which one run has not."""
     there = np.isfinite(values)
-    count = there.sum(axis=0)
-    mean = np.where(there, values, 0).sum(axis=0) / np.where(count, count, np.nan)
+    number = there.sum(axis=0)
+    mean = np.where(there, values, 0).sum(axis=0) / np.where(number, number, np.nan)
     squares = np.where(there, (values - mean) ** 2, 0).sum(axis=0)
-    return mean, np.sqrt(squares / np.where(count > 1, count * (count - 1), np.nan))
+    return mean, np.sqrt(squares / np.where(number > 1, number * (number - 1), np.nan))
 
 
 def table(theory: Trajectory, runs: Trajectory, gaussian: Trajectory | None = None) -> str:
     """eps_g of theory, of networks on examples and of networks on Gaussian inputs at some alphas, and verdicts.
 
     A verdict says up to which alpha a mean is within what its standard error allows: Student's t, Bonferroni over the
-    alphas, with a probability of 0.001 that it is not though the two are equal.
+    alphas, with a probability of 0.001 that it is not though the two are equal. Runs so few that this allows more than
+    20 standard errors decide nothing, and how many would is said.
     """
     check_sides(runs, theory)
     found = errors_of(runs, gaussian)
@@ -71,13 +75,21 @@ def _verdict(name: str, alphas: Array, errors: Array, theory: Trajectory) -> str
     far = f"furthest {100 * relative[furthest]:+.2g} % at alpha = {alphas[furthest]:.4g}"
     if runs < 2:
         return f"{name}: {far}; a single run has no standard error"
-    allowed = float(student_t.isf(_FALSE_ALARM / (2 * len(alphas)), runs - 1))
+    allowed = _allowed(runs, len(alphas))
     nothing = np.abs(relative) <= _NOTHING
     beyond = np.flatnonzero((np.abs(apart) > allowed * error) & ~nothing)
-    near = np.mean((np.abs(apart) <= 2 * error) | nothing)
+    near = f"within 2 s.e. at {np.mean((np.abs(apart) <= 2 * error) | nothing):.0%}"
+    if allowed > _MOST_ALLOWED:
+        enough = next(n for n in count(runs + 1) if _allowed(n, len(alphas)) <= _MOST_ALLOWED)
+        return f"{name}: {runs} runs are too few to decide, {enough} would be enough; {near}; {far}"
     if not beyond.size:
         where = "everywhere"
     else:
         first = "not even at alpha = 0" if beyond[0] == 0 else f"up to alpha = {alphas[beyond[0] - 1]:.4g}"
         where = f"{first}, and at {1 - len(beyond) / len(alphas):.0%} of all alphas"
-    return f"{name}: within {allowed:.1f} s.e. of {runs} runs {where}; within 2 s.e. at {near:.0%}; {far}"
+    return f"{name}: within {allowed:.1f} s.e. of {runs} runs {where}; {near}; {far}"
+
+
+def _allowed(runs: int, alphas: int) -> float:
+    """Standard errors by which a mean of so many runs may be off at one of so many alphas."""
+    return float(student_t.isf(_FALSE_ALARM / (2 * alphas), runs - 1))

@@ -8,7 +8,13 @@ import click
 
 from stdyn.command.group import cli
 from stdyn.command.images import Shown, compare_images, images_options, of_images
-from stdyn.command.options import experiment_options, force_option, output_options, write_config_option
+from stdyn.command.options import (
+    experiment_options,
+    force_option,
+    on_command_line,
+    output_options,
+    write_config_option,
+)
 from stdyn.command.output import Output, Target
 from stdyn.command.solving import Job, check_recorded, going_on, say_beyond, say_comparisons, unpredicted
 from stdyn.model.experiment import Experiment
@@ -21,7 +27,7 @@ if TYPE_CHECKING:
 
 @cli.command("compare")
 @experiment_options(usual=of_images)
-@output_options("reference")
+@output_options("reference", "reference, with --images images")
 @write_config_option("experiment")
 @click.option(
     "--fluctuations/--no-fluctuations",
@@ -47,7 +53,8 @@ def compare_command(
     The same command again goes on after an interruption: files that are complete are taken over.
     """
     if images is not None:
-        compare_images(experiment, images, output)
+        named = output if on_command_line("name") else replace(output, name="images")
+        compare_images(experiment, images, named)
         return
     experiment.check(fewest_runs=2)
     if write_config:

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from stdyn.command.options import refuse_options
+from stdyn.command.options import on_command_line, refuse_options
 from stdyn.command.output import Output
 from stdyn.command.solving import Job, check_recorded, going_on, say_comparisons
 from stdyn.errors import InputError
 from stdyn.model.experiment import Experiment
 from stdyn.progress import interactive
+from stdyn.text import shown
 
 if TYPE_CHECKING:
     from stdyn.checks import Array
@@ -24,6 +25,8 @@ _USUAL = {
 }  # fmt: skip
 _OF_IMAGES = ("repeat", "groups", "other_data")
 _SHOWN = "mnist"
+_OTHER_TEACHERS = {"tasks": None, "T": None, "R": None, "Q": None, "start": "random"}  # and what says nothing
+_FEWEST = 2  # images a direction: variances of P < N of them are those of the set, and N is P - 1
 
 
 @dataclass(frozen=True)
@@ -75,22 +78,52 @@ def images_options(function: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-def of_images(options: dict[str, Any]) -> dict[str, Any]:
+def of_images(options: dict[str, Any], in_file: dict[str, Any]) -> dict[str, Any]:
     """What is usual where images are learned from; reads them, and puts them in the place of the option."""
     if options["images"] is None:
         return {}
     refuse_options(("N", "inputs", "write_config"), "--images")
+    _check_not_given(in_file)
+    from stdyn.checks import integer
     from stdyn.layered import mnist
     from stdyn.model.inputs import Inputs
 
+    if options["groups"] is not None:
+        integer("groups", options["groups"], 1)
     given = options["images"]
     folder = mnist.folder_of(None if given == _SHOWN else given, progress=interactive(), name="--images")
-    found = mnist.read(folder, options["other_data"])
-    train, test = found.principal()
+    found = mnist.read(folder, options["other_data"], "--images")
+    try:
+        train, test = found.principal()
+    except InputError as error:
+        raise InputError(f"--images {folder}: {error}") from None
+    P, N = train.shape
+    if P < _FEWEST * N:
+        raise InputError(
+            f"--images {folder}: images must be at least {_FEWEST} times as many as the directions they vary in, but"
+            f" {P} vary in {N}"
+        )
     inputs = Inputs.from_eigenvalues(_rounded(train.var(axis=0)), options["groups"], "log")
     options["images"] = Shown(train, test, inputs, options["repeat"])
-    P, N = train.shape
-    return _USUAL | {"N": N, "inputs": inputs.described, "alpha_max": P / N}
+    of_them: dict[str, Any] = {"N": N, "inputs": inputs.described}
+    for name, value in of_them.items():
+        if name in in_file and in_file[name] != value:
+            raise InputError(f"{name} cannot be given with --images, of which it is, but is {shown(in_file[name])}")
+    return _USUAL | of_them | {"alpha_max": P / N}
+
+
+def _check_not_given(in_file: dict[str, Any]) -> None:
+    """Refuse what is of no use beside images, whose random teacher has the overlaps that it is drawn with."""
+    given = click.get_current_context().params
+    for name, usual in _OTHER_TEACHERS.items():
+        value = in_file.get(name) if given[name] is None else given[name]
+        if value not in (None, usual):
+            raise InputError(
+                f"{name} cannot be given with --images, whose student and teacher are drawn at random in input space,"
+                f" but is {shown(value)}"
+            )
+    if given["predict"] and on_command_line("predict"):
+        raise InputError("--fluctuations is of no use with --images: none are predicted for given examples")
 
 
 def _rounded(variances: "Array") -> "Array":
@@ -155,8 +188,6 @@ def _say_binning(job: Job) -> None:
 
 def compare_images(experiment: Experiment, images: Shown, output: Output) -> None:
     """Lay networks on images, and on Gaussian inputs of their spectrum, on the theory."""
-    if images.train.shape[1] != experiment.N or experiment.inputs != images.inputs.described:
-        raise InputError("N and inputs cannot be given with --images, of which they are")
     experiment.check(fewest_runs=2)
     from stdyn.analysis import onexamples
     from stdyn.figures import inputplot, plot, style

@@ -56,7 +56,7 @@ def mnist_command(
     from stdyn.layered.runs import check_room, train
 
     data = mnist.folder_of(data, progress=interactive(), name="--data")
-    check_room(training, mnist.read(data, other_data))  # before any folder is made
+    check_room(training, mnist.read(data, other_data, "--data"))  # before any folder is made
     given = output or Path(f"data/mnist_{'-'.join(map(str, training.widths)) or 'none'}.h5")
     check_resumable(given)
     names = ["errors", "angles", *(f"{rule}_outputs" for rule in training.rule)]

@@ -93,14 +93,14 @@ class TomlOrText(TomlValue):
 def experiment_options(
     without: tuple[str, ...] = (),
     tables: tuple[str, ...] = (),
-    usual: "Callable[[dict[str, Any]], dict[str, Any]] | None" = None,
+    usual: "Callable[[dict[str, Any], dict[str, Any]], dict[str, Any]] | None" = None,
     of: "type[DataclassInstance]" = Experiment,
     **defaults: Any,
 ) -> Decorator:
     """Give a command the fields of Experiment (or `of`) as options, and --config; it gets the Experiment they make.
 
     If the file may have tables, it is an argument, and the command gets them as a dict too. `usual` says, of the other
-    options of the command, which values are usual instead of the defaults.
+    options of the command and of what is in the file, which values are usual instead of the defaults.
     """
 
     def decorate(function: Function) -> Function:
@@ -112,7 +112,7 @@ def experiment_options(
             in_tables = {name: in_file.pop(name, {}) for name in tables}
             if "vary" in in_tables:
                 in_tables["vary"] = _named(in_tables["vary"])
-            more = {} if usual is None else usual(options)
+            more = {} if usual is None else usual(options, in_file)
             experiment = from_values(defaults | more | in_file | given, of)
             if isinstance(experiment, Experiment):
                 experiment.check_given(in_file | given)
@@ -161,8 +161,11 @@ def _option_of(f: Field[Any], default: Any) -> Decorator:
     return click.option(f.name, flag, type=kind, help=text, multiple=bool(many), metavar=metavar)
 
 
-def output_options(name: str) -> Decorator:
-    """Give a command --name, --data, --figures and --format; with its `force_option` they make the Output it gets."""
+def output_options(name: str, said: str | None = None) -> Decorator:
+    """Give a command --name, --data, --figures and --format; with its `force_option` they make the Output it gets.
+
+    What the usual name is may be `said` otherwise.
+    """
 
     def decorate(function: Function) -> Function:
         @figure_options
@@ -171,7 +174,9 @@ def output_options(name: str) -> Decorator:
             function(*arguments, output=Output(name, data, figures, force), **options)
 
         command = click.option("--data", type=FOLDER, default="data", help="Folder of the results.  [data]")(command)
-        return click.option("--name", default=name, help=f"What the names of the files begin with.  [{name}]")(command)
+        return click.option("--name", default=name, help=f"What the names of the files begin with.  [{said or name}]")(
+            command
+        )
 
     return decorate
 
@@ -196,10 +201,16 @@ workers_option = click.option("--workers", type=int, help="Number of worker proc
 
 def refuse_options(names: Iterable[str], why: str) -> None:
     """Refuse options of this command that something else leaves without use."""
-    context = click.get_current_context()
     for name in names:
-        if context.get_parameter_source(name) == ParameterSource.COMMANDLINE:
-            raise InputError(f"{name} is of no use with {why}, but is {shown(context.params[name])}")
+        if on_command_line(name):
+            value = click.get_current_context().params[name]
+            said = shown(str(value) if isinstance(value, Path) else value)
+            raise InputError(f"{name} is of no use with {why}, but is {said}")
+
+
+def on_command_line(name: str) -> bool:
+    """Whether an option of this command was given."""
+    return click.get_current_context().get_parameter_source(name) == ParameterSource.COMMANDLINE
 
 
 def write_config_option(what: str) -> Decorator:

@@ -65,7 +65,7 @@ def symmetry_figure(pairs: list[Pair]) -> Page:
         for pair in pairs:
             time_axis(ax, pair.either.alphas, pair.problem)
             jumps.mark(ax, pair.all)
-    error_axis(left)
+    error_axis(left, [each for pair in pairs for each in pair.all])
     floored([left])
     legend(left)
     logarithmic(right.yaxis)

@@ -266,7 +266,7 @@ def _all_errors(ax: Axes, entries: Sequence[Entry], brief: bool = False) -> None
     for pair, *_ in entries:
         time_axis(ax, pair.either.alphas, pair.problem)
         jumps.mark(ax, pair.all)
-    error_axis(ax)
+    error_axis(ax, [each for pair, *_ in entries for each in pair.all])
     floored([ax])
 
 

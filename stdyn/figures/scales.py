@@ -70,10 +70,11 @@ def size_axis(ax: Axes) -> None:
     ax.set_xlabel("input dimension $N$")
 
 
-def error_axis(ax: Axes) -> None:
-    """Label and scale of the axis of eps_g."""
+def error_axis(ax: Axes, drawn: Iterable[Trajectory] = ()) -> None:
+    """Label and scale of the axis of eps_g, which of runs on given examples is not that on test examples."""
     logarithmic(ax.yaxis)
-    ax.set_ylabel(label("eps_g"))
+    given = any(each.runs is not None and "examples" in each.attributes for each in drawn)
+    ax.set_ylabel(label("eps_g_of_overlaps" if given else "eps_g"))
 
 
 def wide(alphas: Array) -> bool:

@@ -54,6 +54,7 @@ LABELS = {
     "alpha_of_flow": r"$\alpha$ = time (gradient flow)",
     "alpha_of_flow_and_steps": r"$\alpha$ = steps / $N$ or time (gradient flow)",
     "eps_g": r"generalization error $\epsilon_g$",
+    "eps_g_of_overlaps": "generalization error $\\epsilon_g$\nof the overlaps",
     "eps_g_start": r"$\epsilon_g$ at $\alpha = 0$",
     "eps_g_final": r"final $\epsilon_g$",
     "eps_g_infinity": r"$\epsilon_g$ at $\alpha \to \infty$",

@@ -178,9 +178,13 @@ def load(folder: str | os.PathLike[str] | None = None, other: bool = False) -> I
 
 def folder_of(folder: str | os.PathLike[str] | None = None, progress: bool = False, name: str = "folder") -> Path:
     """This folder, or that of $STDYN_MNIST, or else the one into which `fetch` has put MNIST."""
+    argument = name
     given, name = (folder, name) if folder is not None else (os.environ.get(VARIABLE) or None, f"${VARIABLE}")
     if given is None:
-        return fetch(progress=progress)
+        try:
+            return fetch(progress=progress)
+        except InputError as error:
+            raise InputError(f"{error}. If it is on this machine, {_says_where(argument)}") from None
     path = check_path(name, given)
     try:
         path = path.expanduser()
@@ -190,29 +194,37 @@ def folder_of(folder: str | os.PathLike[str] | None = None, progress: bool = Fal
     return of_torchvision if os.path.isdir(of_torchvision) and not _holds(path) else path
 
 
+def _says_where(argument: str) -> str:
+    """How MNIST that is here already is named."""
+    return f"${VARIABLE} or {argument} says where"
+
+
 def _holds(folder: Path) -> bool:
     """Whether a file of MNIST is in a folder."""
     return any(os.path.exists(folder / each) for name in FILES for each in _names(name))
 
 
-def find(folder: Path) -> dict[str, Path]:
-    """The files in a folder, by name; refuses a folder that lacks one."""
+def find(folder: Path, argument: str = "folder") -> dict[str, Path]:
+    """The files in a folder, by name; refuses a folder that lacks one, and says which argument names it."""
     folder = check_path("folder", folder)
     try:
         found = folder.is_dir()
     except PermissionError:
         raise InputError(f"the folder {folder} with MNIST cannot be searched: permission denied") from None
     if not found:
-        raise InputError(
-            f"the folder {folder} with MNIST does not exist ({VARIABLE}, --data or --images says where it is)"
-        )
+        raise InputError(f"the folder {folder} with MNIST {_what_is_there(folder)} ({_says_where(argument)} it is)")
     return {name: _find(folder, name) for name in FILES}
 
 
-def read(folder: Path, other: bool = False) -> Images:
-    """The images in a folder; see `load`."""
+def _what_is_there(path: Path) -> str:
+    """Why this is no folder."""
+    return "must be a folder, but is a file" if os.path.exists(path) else "does not exist"
+
+
+def read(folder: Path, other: bool = False, argument: str = "folder") -> Images:
+    """The images in a folder, which an argument of this name has; see `load`."""
     arrays = []
-    for name, path in find(folder).items():
+    for name, path in find(folder, argument).items():
         shape, digest = FILES[name]
         content = _content(path, len(shape))
         array = _idx(path, content, len(shape))
@@ -339,10 +351,7 @@ def _from_a_mirror(name: str, mirrors: tuple[str, ...], folder: Path, progress: 
             return _download(url, name, folder, progress)
         except InputError as error:
             failures.append(f"{url}: {error}")
-    raise InputError(
-        f"MNIST could not be fetched ({'; '.join(failures)})."
-        f" If it is on this machine, ${VARIABLE}, --data or --images says where"
-    )
+    raise InputError(f"MNIST could not be fetched ({'; '.join(failures)})")
 
 
 def _download(url: str, name: str, folder: Path, progress: bool) -> Path:

@@ -133,7 +133,7 @@ def _train(
 
 
 def _read(folder: str, other: bool, size: int | None) -> Images:
-    images = mnist.read(Path(folder), other)
+    images = mnist.read(Path(folder), other, "data")
     return images if size is None else images.first(size)
 
 

@@ -1,6 +1,7 @@
 """What network runs are given besides a problem: weights, examples, fields of the teacher, test examples."""
 
 from dataclasses import dataclass
+from typing import TypeGuard
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -95,13 +96,24 @@ def given(
 
 def _test(problem: Problem, test: ArrayLike | tuple[ArrayLike, ArrayLike], needs_fields: bool) -> TestSet:
     """The test examples; fields must be given with them where the teacher's weights are not what labels are made by."""
-    if isinstance(test, tuple) and len(test) == 2:
-        X = _rows("test[0]", test[0], problem.N)
-        return TestSet(_rotated(X, problem), _fields("test[1]", test[1], len(X), problem.start.M))
+    if _is_pair(test):
+        inputs, fields = test
+        X = _rows("test[0]", inputs, problem.N)
+        return TestSet(_rotated(X, problem), _fields("test[1]", fields, len(X), problem.start.M))
     if needs_fields:
         raise InputError("test must be a pair (X, fields of the teacher) where teacher_fields are given")
     _check_hidden("test", "as a pair (X, fields of the teacher)", problem)
     return TestSet(_rotated(_rows("test", test, problem.N), problem), None)
+
+
+def _is_pair(test: object) -> TypeGuard[tuple[ArrayLike, ArrayLike]]:
+    """Whether it is (X, fields) or [X, fields], two tables; a list of two examples is no pair."""
+    if not isinstance(test, tuple | list) or len(test) != 2:
+        return False
+    try:
+        return isinstance(test, tuple) or all(np.ndim(each) == 2 for each in test)
+    except ValueError:  # rows of several lengths
+        return False
 
 
 def _check_hidden(name: str, how: str, problem: Problem) -> None:

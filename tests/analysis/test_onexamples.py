@@ -38,10 +38,19 @@ def test_a_verdict_says_up_to_where_means_agree():
     )
 
 
+@pytest.mark.parametrize(("runs", "decide"), [(2, False), (4, False), (5, True)])
+def test_too_few_runs_decide_nothing(runs, decide):
+    """At 11 alphas t at 0.001/22 on either side is 7003 for 2 runs, 28.9 for 4, 15.9 for 5."""
+    said = onexamples.table(trajectory(EPS_G), trajectory(scattered(0.001 + 0 * ALPHAS, runs))).splitlines()[-1]
+    assert said.startswith("overlaps: within 15.9 s.e. of 5 runs everywhere; within 2 s.e. at 100%; ") == decide
+    few = f"overlaps: {runs} runs are too few to decide, 5 would be enough; within 2 s.e. at 100%; furthest"
+    assert said.startswith(few) != decide
+
+
 def test_the_table_has_means_and_standard_errors():
     """On test examples, of overlaps and of Gaussian inputs; what is within rounding is within."""
     runs = trajectory(scattered(0.1), test=scattered(1.0))
-    text = onexamples.table(trajectory(EPS_G), runs, trajectory(np.tile(EPS_G, (3, 1)) * (1 + 1e-12))).splitlines()
+    text = onexamples.table(trajectory(EPS_G), runs, trajectory(np.tile(EPS_G, (5, 1)) * (1 + 1e-12))).splitlines()
     assert text[1].split() == ["alpha", "theory", "test", "±", "s.e.", "overlaps", "±", "s.e.", "Gaussian", "±", "s.e."]
     assert text[2].split() == ["0", "1.0000", "2.0000", "±", "0.0026", "1.1000", "±", "0.0026", "1.0000", "±", "0.0000"]
     assert "not even at alpha = 0, and at 0% of all alphas" in text[-3]

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from command_helpers import assert_refused, contents
+from conftest import write_images
 
 from stdyn import binning_error, load, mnist
 
@@ -94,7 +95,12 @@ def test_options_win_over_what_is_usual(images_run, image_folder, tmp_path):
         (("--batch", "2", "--alpha-max", "5"), ("alpha_max must be at most 4.16667", "is 5")),
         (("--N", "36"), ("N is of no use with --images",)),
         (("--inputs", '{kind="isotropic"}'), ("inputs is of no use with --images",)),
-        (("--write-config", "c.toml"), ("write_config is of no use with --images",)),
+        (("--write-config", "c.toml"), ("write_config is of no use with --images, but is 'c.toml'",)),
+        (("--fluctuations",), ("--fluctuations is of no use with --images",)),
+        (("--tasks", "{similarity=0.5}"), ("tasks cannot be given with --images", "similarity")),
+        (("--T", "[[1, 0], [0, 1]]"), ("T cannot be given with --images", "[[1, 0], [0, 1]]")),
+        (("--start", "prepared"), ("start cannot be given with --images", "'prepared'")),
+        (("--R", "[[0, 0], [0, 0]]", "--Q", "[[1, 0], [0, 1]]"), ("R cannot be given with --images",)),
         (("--groups", "37"), ("groups must be", "36", "37")),
         (("--groups", "0"), ("groups must be", "0")),
         (("--teacher", "isotropic"), ("teacher must be",)),
@@ -119,6 +125,39 @@ def test_images_that_are_not_there_are_refused(run, tmp_path, monkeypatch):
         assert_refused(run("compare", *option), option[0][2:].replace("-", "_"), "without --images")
 
 
-def test_an_n_of_a_file_is_refused(images_run, tmp_path):
-    (tmp_path / "c.toml").write_text("N = 40\n")
-    assert_refused(images_run(*IMAGES, "--config", "c.toml"), "N", "--images")
+def test_a_file_is_no_folder_and_images_must_differ(run, tmp_path):
+    """A message says what was expected, and names --images, not another command's option."""
+    folder = write_images(tmp_path / "images", train=100, noise=0, classes=1)
+    assert_refused(run("compare", "--images", str(folder)), "--images", "train_images must not be all alike")
+    file = str(folder / "train-images-idx3-ubyte.gz")
+    words = "must be a folder, but is a file ($STDYN_MNIST or"
+    assert_refused(run("compare", "--images", file), file, f"{words} --images says")
+    assert_refused(run("mnist", "--data", file), file, f"{words} --data says")
+
+
+def test_files_have_a_name_of_their_own(images_run, tmp_path):
+    """That of `stdyn compare` without images is another, unless --name says it."""
+    arguments = ("compare", "--images", "mnist", "--runs", "2", "--points", "3", "--alpha-max", "1", "--rule", "bp")
+    for name, more in (("images", ()), ("reference", ("--name", "reference"))):
+        code, _, err = images_run(*arguments, *more)
+        assert code == 0, err
+        assert (tmp_path / f"data/{name}_bp_ode.h5").is_file()
+        assert len(list((tmp_path / "data").iterdir())) == (3 if name == "images" else 6)
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [("N = 40", "N"), ('inputs = {kind = "power_law", exponent = 1, groups = 4}', "inputs"),
+     ("T = [[1, 0], [0, 1]]", "T"), ('start = "prepared"', "start"), ("tasks = {similarity = 0.5}", "tasks")],
+)  # fmt: skip
+def test_what_a_file_says_otherwise_is_refused(images_run, tmp_path, text, name):
+    (tmp_path / "c.toml").write_text(f"{text}\n")
+    assert_refused(images_run(*IMAGES, "--config", "c.toml"), f"{name} cannot be given with --images")
+
+
+def test_fewer_images_than_twice_the_directions_are_refused(run, tmp_path):
+    """40 of 64 pixels vary in 39 directions, which are those of the set, and 100 of 64 in 64."""
+    for train, directions in ((40, 39), (100, 64)):
+        folder = write_images(tmp_path / f"images{train}", train=train, side=8)
+        refused = run("compare", "--images", str(folder), "--runs", "2", "--points", "3")
+        assert_refused(refused, "--images", f"images{train}", f"{train} vary in {directions}")

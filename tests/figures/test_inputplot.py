@@ -57,9 +57,9 @@ def test_lengths_are_those_of_the_plateaus():
     np.testing.assert_array_equal(figure.axes[0].lines[0].get_ydata(), curves[4][2].eps_g)
 
 
-def held(runs=5, tested=True, gaussian=True, values=None):
+def held(runs=5, tested=True, gaussian=True, values=None, rule="fa"):
     """Theory and runs of one problem with two groups."""
-    problem = random_problem(2, 2, inputs=TWO, N=20)
+    problem = random_problem(2, 2, inputs=TWO, N=20, rule=rule)
     eps_g = 1 / (1 + ALPHAS)
     rng = np.random.default_rng(1)
 
@@ -155,6 +155,17 @@ def test_captions_say_that_examples_are_given():
     title = plot.order_parameters_figure(pair_up([line, runs])[0]).get_suptitle()
     assert "of 5 runs on given examples at N = 20" in title
     assert "examples" not in plot.order_parameters_figure(pair_up([line, other])[0]).get_suptitle()
+
+
+def test_the_error_that_is_drawn_of_examples_is_that_of_the_overlaps():
+    """Its axis says so where runs on examples are drawn; of other runs it does not."""
+    _, line, runs, other = held(rule="bp")
+    for some, said in (([line, runs], True), ([runs], True), ([line, other], False)):
+        pairs = pair_up(some)
+        for figure in (plot.generalization_figure(pairs), plot.order_parameters_figure(pairs[0])):
+            assert not unreadable(figure)
+            labels = [ax.get_ylabel() for ax in figure.axes if "generalization error" in ax.get_ylabel()]
+            assert ["of the overlaps" in each for each in labels] == [said]
 
 
 def test_scans_name_numbers_of_inputs():

@@ -315,13 +315,19 @@ def test_a_bad_file_is_refused_and_not_kept(small_mnist, serve, tmp_path, what, 
     assert f"/{NAMES[0]}.gz" not in asked
 
 
-def test_without_a_network_the_way_out_is_named(tmp_path, serve):
+def test_without_a_network_the_way_out_is_named(tmp_path, monkeypatch):
     """A port at which nobody listens, and a name that does not exist; nothing is left behind."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"http://127.0.0.1:{free.getsockname()[1]}/"
-    with pytest.raises(InputError, match=r"no connection \(.*refused.*\$STDYN_MNIST, --data or --images says where"):
-        mnist.fetch(tmp_path / "cache", (address, "http://nowhere.invalid/"))
+    fetch = mnist.fetch
+    monkeypatch.setattr(
+        mnist, "fetch", lambda progress: fetch(tmp_path / "cache", (address, "http://nowhere.invalid/"))
+    )
+    monkeypatch.delenv("STDYN_MNIST", raising=False)
+    for name in ("folder", "--data", "--images"):
+        with pytest.raises(InputError, match=rf"no connection \(.*refused.*\$STDYN_MNIST or {name} says where$"):
+            mnist.folder_of(name=name)
     assert not list((tmp_path / "cache").iterdir())
 
 

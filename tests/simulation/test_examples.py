@@ -141,9 +141,10 @@ def test_the_error_on_test_examples_is_that_of_the_network(problem):
     W, W_teacher = weights(problem, 20, rng)
     X, start = rng.normal(size=(50, 20)), problem.start
     g = NUMPY_FUNCTIONS["erf"][0]
-    for test, y in ((X, X @ W_teacher.T), ((X, X[:, :3]), X[:, :3])):
+    fields, two = X[:, :3], list(X[:2])
+    for test, y in ((X, X @ W_teacher.T), ((X, fields), fields), ([X, fields], fields), (two, two @ W_teacher.T)):
         runs = simulate_network(problem, [0, 1.0], 2, rng=generator(), weights=(W, W_teacher), test=test)
-        Delta = g(X @ W.T) @ start.v - g(y) @ start.v_teacher
+        Delta = g((X[:2] if test is two else X) @ W.T) @ start.v - g(y) @ start.v_teacher
         np.testing.assert_allclose(runs.eps_g_test[:, 0], np.mean(Delta**2) / 2, rtol=1e-12)
         assert runs.eps_g_test.shape == (2, 2)
         without = simulate_network(problem, [0, 1.0], 2, rng=generator(), weights=(W, W_teacher))
