@@ -98,8 +98,6 @@ def inputs_of(experiment: Experiment) -> Inputs | None:
     if not isinstance(table, Mapping):
         raise InputError(f'inputs must be a table such as {{kind = "power_law", exponent = 1}}, but is {shown(table)}')
     N, drawn_by = integer("N", experiment.N, 1), None
-    if table.get("N", N) != N and table.get("kind") != "spectrum":
-        raise InputError(f"inputs: N must be that of the experiment, {N}, but is {shown(table['N'])}")
     if table.get("kind") == "hidden_manifold":
         drawn_by = integer("seed", experiment.seed, 0, 2**128)
     try:
@@ -108,6 +106,8 @@ def inputs_of(experiment: Experiment) -> Inputs | None:
         found = _made(table, N, drawn_by)
     else:
         found = _kept(key, N, drawn_by)
+    if table.get("N", N) != N:
+        raise InputError(f"inputs: N must be that of the experiment, {N}, but is {shown(table['N'])}")
     return None if found.is_isotropic else found
 
 
