@@ -143,10 +143,6 @@ FUNCTIONS = [
             "bins": BINS,
         },
     ),
-    (
-        partial(call, Inputs.power_law, {"exponent": 1}),
-        {"N": [(10, "groups must be at most the number of directions, N = 10, but is 16")]},
-    ),
     (partial(call, Inputs.power_law, {"N": 10**4}), {"exponent": [(50, "above 1e-100, but is 50")]}),
     (
         partial(call, Inputs.spiked, {"spikes": [3, 2], "N": 10}),

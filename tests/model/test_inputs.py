@@ -129,6 +129,7 @@ def test_a_power_law_is_one():
     np.testing.assert_allclose(inputs.variances * j**1.5, inputs.variances[0], rtol=1e-13)
     assert inputs.mean_variance == pytest.approx(1, rel=1e-14)
     assert Inputs.power_law(1.5, 200, 8).mean_variance == pytest.approx(1, rel=1e-14)
+    assert Inputs.power_law(1, 10).groups == 10  # 16 unless said otherwise, or as many as there are
     assert Inputs.power_law(0, 200) == Inputs.isotropic()
     assert Inputs.power_law(0, 200).is_isotropic
     assert not Inputs.spectrum([2], [1]).is_isotropic
