@@ -66,6 +66,24 @@ def test_axes_are_not_mistaken():
     assert replace(lost, inputs=one).inputs.axes is not None
 
 
+def test_a_file_says_that_there_were_axes(tmp_path):
+    """What comes of it is equal, but does not take examples along coordinates; the axes can be given again."""
+    rng = np.random.default_rng(3)
+    Omega = rng.normal(size=(12, 12))
+    inputs = Inputs.from_covariance(Omega @ Omega.T + np.eye(12), groups=3)
+    start = stdyn.initial.from_weights(*rng.normal(size=(2, 2, 12)) / 3, inputs=inputs)
+    theory = integrate(Problem(start, N=12, eta=0.3, eta_v=0.3), [0, 1])
+    theory.save(tmp_path / "a.h5")
+    again = stdyn.load(tmp_path / "a.h5")
+    assert again == theory
+    again.save(tmp_path / "b.h5")
+    for problem in (again.problem, stdyn.load(tmp_path / "b.h5").problem, again.problem_at(-1)):
+        with pytest.raises(InputError, match="inputs must have their axes"):
+            stdyn.simulate_network(problem, [0, 1], rng=rng, examples=rng.normal(size=(20, 12)))
+    whole = replace(again.problem, inputs=inputs)
+    assert stdyn.weights(whole, 12, rng)[0].shape == (2, 12)
+
+
 def test_a_start_by_group_brings_its_inputs():
     """In the place of isotropic ones of which nothing was said; overlaps of few digits are taken as what they are."""
     problem, start = random_problem(2, 2), structured(2, 2).start
