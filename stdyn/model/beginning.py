@@ -106,8 +106,6 @@ def inputs_of(experiment: Experiment) -> Inputs | None:
         found = _made(table, N, drawn_by)
     else:
         found = _kept(key, N, drawn_by)
-    if table.get("N", N) != N:
-        raise InputError(f"inputs: N must be that of the experiment, {N}, but is {shown(table['N'])}")
     return None if found.is_isotropic else found
 
 
