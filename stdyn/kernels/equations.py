@@ -68,7 +68,7 @@ def drift(w, parameters):
     Q_across = Q - R T^+ R^T are the overlaps of what the students have across the teacher's space. Near perfect
     learning it is as small as eps_g, where in Q it is the difference of numbers of order 1.
     """
-    return _drift(named(parameters), w)
+    return _drift(w, parameters)
 
 
 def by_group(p: Any) -> bool:
@@ -76,17 +76,23 @@ def by_group(p: Any) -> bool:
     return bool(p[p.fields.index("groups")].ndim == 2)
 
 
-def _drift(p, w):
-    """That of the kind of p."""
+def _drift(w, parameters):
+    """That of the kind of parameters."""
 
 
 @overload(_drift)
-def _of_drift(p, w):
-    return (drift_by_group if by_group(p) else _isotropic_drift).py_func
+def _of_drift(w, parameters):
+    return (_drift_by_group if parameters[-1].ndim == 2 else _isotropic_drift).py_func
 
 
 @compiled
-def _isotropic_drift(p, w):
+def _drift_by_group(w, parameters):
+    return drift_by_group(named(parameters), w)
+
+
+@compiled
+def _isotropic_drift(w, parameters):
+    p = named(parameters)
     (K, O), M = p.b.shape, p.T.shape[0]
     R, Q, v = unpack(w, K, M, O)
     along = overlaps(R, p.T_inverse)
