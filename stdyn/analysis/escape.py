@@ -15,7 +15,7 @@ from stdyn.model.state import OrderParameters
 from stdyn.model.trajectory import Trajectory
 from stdyn.stopping import stoppable
 from stdyn.text import columns
-from stdyn.theory.expansion import Expansion
+from stdyn.theory.expansion import Expansion, too_many
 from stdyn.theory.fixedpoints import MOST_OVERLAPS, FixedPoint, fixed_point
 from stdyn.theory.fluctuations import fluctuations
 from stdyn.theory.ode import integrate
@@ -111,7 +111,7 @@ def check_constant(problem: Problem, of: str) -> None:
 def _saddle(trajectory: Trajectory, inside: np.ndarray, height: float) -> tuple[FixedPoint | None, float, int]:
     """The saddle nearest to the trajectory at the positions `inside`, the distance, and where it is nearest."""
     problem = trajectory.problem
-    if problem.start.inputs is not None and problem.state_layout.size > MOST_OVERLAPS:
+    if too_many(problem, MOST_OVERLAPS):
         return None, np.nan, -1
     expansion = Expansion(problem)
     w = expansion.to_w(problem.state_layout.pack(trajectory.arrays))[inside]

@@ -6,6 +6,7 @@ import numpy as np
 from scipy.stats import t as student_t
 
 from stdyn.analysis.comparison import check_sides
+from stdyn.analysis.moments import mean_and_error
 from stdyn.checks import Array
 from stdyn.errors import InputError
 from stdyn.model.trajectory import Trajectory
@@ -29,15 +30,6 @@ def errors_of(runs: Trajectory, gaussian: Trajectory | None = None) -> dict[str,
     found = {} if runs.eps_g_test is None else {"test": (runs.alphas, runs.eps_g_test)}
     found["overlaps"] = runs.alphas, runs.eps_g
     return found if gaussian is None else found | {"Gaussian": (gaussian.alphas, gaussian.eps_g)}
-
-
-def mean_and_error(values: Array) -> tuple[Array, Array]:
-    """Mean over the first axis of what is finite and its standard error, which one run has not."""
-    there = np.isfinite(values)
-    number = there.sum(axis=0)
-    mean = np.where(there, values, 0).sum(axis=0) / np.where(number, number, np.nan)
-    squares = np.where(there, (values - mean) ** 2, 0).sum(axis=0)
-    return mean, np.sqrt(squares / np.where(number > 1, number * (number - 1), np.nan))
 
 
 def table(theory: Trajectory, runs: Trajectory, gaussian: Trajectory | None = None) -> str:

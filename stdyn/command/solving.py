@@ -182,9 +182,11 @@ def _other_problem(there: "Problem", here: "Problem") -> str | None:
 
 def unpredicted(problem: "Problem") -> str | None:
     """Why fluctuations of a problem are not predicted, in words; None if they are."""
+    from stdyn.theory.expansion import too_many
+
     if problem.start.inputs is not None and problem.sphere:
         return "inputs are not isotropic, and the student's vectors keep their lengths"
-    if problem.start.inputs is not None and problem.state_layout.size > _PREDICTED:
+    if too_many(problem, _PREDICTED):
         return (
             f"the state has {problem.state_layout.size} overlaps, in {problem.inputs.groups} groups, whose covariance"
             " takes long (stdyn.fluctuations computes it of up to 300)"

@@ -5,7 +5,8 @@ from typing import Annotated
 import numpy as np
 from matplotlib.axes import Axes
 
-from stdyn.analysis.onexamples import errors_of, mean_and_error
+from stdyn.analysis.moments import mean_and_error
+from stdyn.analysis.onexamples import errors_of
 from stdyn.analysis.summary import flat_stretches
 from stdyn.checks import Array
 from stdyn.errors import InputError

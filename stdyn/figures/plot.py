@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from stdyn.analysis.moments import mean_and_spread
 from stdyn.checks import Array
 from stdyn.figures import jumps, style
 from stdyn.figures.arguments import Colour, Curve, LineStyle, Marker, checked
@@ -23,7 +24,6 @@ from stdyn.figures.scales import (
     error_axis,
     floored,
     level,
-    mean_and_spread,
     percentiles,
     positive,
     single_run,

@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
+from stdyn.analysis.moments import mean_and_spread
 from stdyn.checks import Array
 from stdyn.errors import InputError
 from stdyn.figures import style
@@ -14,7 +15,7 @@ from stdyn.figures.layout import finished, legend
 from stdyn.figures.pages import Page, page, styled
 from stdyn.figures.pairs import Pair, caption, check_not_empty, common, names, with_feedback
 from stdyn.figures.plot import feedback_cosine, generalization, labelled, markers_at, second_layer
-from stdyn.figures.scales import band, floored, level, logarithmic, mean_and_spread, positive, single_run
+from stdyn.figures.scales import band, floored, level, logarithmic, positive, single_run
 from stdyn.model.schedule import Schedule
 from stdyn.model.trajectory import Trajectory
 

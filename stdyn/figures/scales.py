@@ -253,14 +253,6 @@ def level(ax: Axes, height: float) -> None:
 # Over runs
 
 
-def mean_and_spread(values: Array) -> tuple[Array, Array]:
-    """Mean and standard deviation over the first axis of what is finite; NaN where nothing is."""
-    there = np.isfinite(values)
-    count = np.where(there.any(axis=0), there.sum(axis=0), np.nan)
-    mean = np.where(there, values, 0).sum(axis=0) / count
-    return mean, np.sqrt(np.where(there, (values - mean) ** 2, 0).sum(axis=0) / count)
-
-
 def percentiles(values: Array, which: Sequence[float]) -> Array:
     """Percentiles over the first axis of what is finite, shape (len(which), …); NaN where nothing is."""
     values = np.where(np.isfinite(values), values, np.nan)

@@ -18,7 +18,7 @@ from stdyn.model.manifold import HiddenManifold, features_of
 from stdyn.values import Frozen
 
 _MOST = 2**24  # directions
-_GROUPS = 16  # unless said otherwise; fewer, where there are fewer directions
+GROUPS = 16  # unless said otherwise; fewer, where there are fewer directions
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -350,19 +350,17 @@ class Inputs(Frozen):
         manifold: HiddenManifold | None = None,
     ) -> "Inputs":  # fmt: skip
         """Of eigenvalues that decrease; those that differ by no more than rounding are one."""
-        groups = min(_GROUPS, len(eigenvalues)) if groups == _GROUPS else groups
+        groups = min(GROUPS, len(eigenvalues)) if groups == GROUPS else groups
         sizes = sizes_of_groups(eigenvalues, groups, bins, rounding)
         return cls(means(eigenvalues, sizes), sizes / len(eigenvalues), axes, eigenvalues, manifold)
 
     @property
-    def along_coordinates(self) -> bool:
-        """Whether the directions are the coordinates of the input space, the first of them the first group."""
-        return self.axes is None and not self._lost
-
-    @property
     def turned(self) -> bool:
-        """Whether there are axes of their own, known or lost: a file says so, but does not hold them."""
-        return not self.along_coordinates
+        """Whether there are axes of their own, known or lost: a file says so, but does not hold them.
+
+        Else the directions are the coordinates of the input space, the first of them the first group.
+        """
+        return self.axes is not None or self._lost
 
     def without_axes(self) -> "Inputs":
         """The same, but that their axes are not known: what needs them is refused."""
@@ -393,6 +391,21 @@ class Inputs(Frozen):
     def mean_variance(self) -> float:
         """The variance of a direction, on average: sum p omega."""
         return float(self.fractions @ self.variances)
+
+    @property
+    def shares(self) -> Array:
+        """What each group has of an overlap of the fields, where vectors are spread evenly: (L,), p / sum p omega."""
+        return self.fractions / self.mean_variance
+
+    def summed(self, overlaps: Array) -> Array:
+        """The covariances of the fields (…, P, P'), sum omega times overlaps by group (…, L, P, P').
+
+        Not by BLAS, nor in one instruction with the products: the same bits on every processor.
+        """
+        total = self.variances[0] * overlaps[..., 0, :, :]
+        for group in range(1, self.groups):
+            total = total + self.variances[group] * overlaps[..., group, :, :]
+        return np.asarray(total)
 
     @property
     def described(self) -> dict[str, Any]:

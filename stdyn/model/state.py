@@ -27,16 +27,16 @@ def _symmetric(name: str, A: Array, rounding: float) -> Array:
     return A / 2 + A.T / 2  # without an overflow
 
 
-def _weighted(variances: Array, overlaps: Array) -> Array:
-    """sum_t omega_t of overlaps (L, rows, columns); not by BLAS, whose last bits depend on the processor."""
-    return np.asarray((variances[:, None, None] * overlaps).sum(axis=0))
+def _blocks(r: Array, q: Array, t: Array) -> Array:
+    """[[q, r], [r^T, t]] of every group."""
+    above, below = np.concatenate([q, r], axis=2), np.concatenate([np.swapaxes(r, 1, 2), t], axis=2)
+    return np.concatenate([above, below], axis=1)
 
 
 def _possible(r: Array, q: Array, t: Array, rounding: float) -> tuple[Array, Array]:
     """q and t of every group, given in few digits, with what they lack to be overlaps of vectors within rounding."""
     q, t = (np.array([_symmetric(name, each, rounding) for each in A]) for name, A in (("Q_group", q), ("T_group", t)))
-    C = np.concatenate([np.concatenate([q, r], 2), np.concatenate([np.swapaxes(r, 1, 2), t], 2)], 1)
-    values = np.linalg.eigvalsh(C)
+    values = np.linalg.eigvalsh(_blocks(r, q, t))
     lacking = np.where(values[:, 0] >= -rounding * values[:, -1], np.maximum(-values[:, 0], 0), 0)[:, None, None]
     return q + lacking * np.eye(q.shape[1]), t + lacking * np.eye(t.shape[1])
 
@@ -145,7 +145,7 @@ class OrderParameters(Frozen):
         coarse = 8 * (r.shape[1] + r.shape[2]) * precision(R_group, Q_group, T_group)
         if coarse > ROUNDING and q.shape[1:] == r.shape[1:2] * 2 and t.shape[1:] == r.shape[2:] * 2:
             q, t = _possible(r, q, t, coarse)
-        R, Q, T = (_weighted(inputs.variances, each) for each in (r, q, t))
+        R, Q, T = (inputs.summed(each) for each in (r, q, t))
         if T_hidden is not None:
             hidden = frozen_array("T_hidden", T_hidden, (2,))
             if hidden.shape != T.shape:
@@ -168,7 +168,7 @@ class OrderParameters(Frozen):
             raise InputError("inputs are given, but the state has overlaps by group of its own")
         if inputs.is_isotropic:
             return self
-        parts = (inputs.fractions / inputs.mean_variance)[:, None, None]
+        parts = inputs.shares[:, None, None]
         return type(self).by_group(
             inputs, parts * self.R, parts * self.Q, parts * self.T, self.v, self.v_teacher
         )  # fmt: skip
@@ -252,7 +252,7 @@ class OrderParameters(Frozen):
         if np.linalg.eigvalsh(hidden)[0] < -ROUNDING * largest:
             raise InputError("T_hidden must have no negative eigenvalue, as a covariance, but has one")
         for name, more in (("R", 0.0), ("Q", 0.0), ("T", hidden)):
-            sums = _weighted(self.inputs.variances, arrays[f"{name}_group"]) + more
+            sums = self.inputs.summed(arrays[f"{name}_group"]) + more
             apart = np.abs(sums - getattr(self, name)).max()
             if not apart <= _SUM * max(1e-300, np.abs(self.C).max()):
                 raise InputError(
@@ -285,9 +285,7 @@ class OrderParameters(Frozen):
     @property
     def C_group(self) -> Array:
         """The overlaps [[q, r], [r.T, t]] of every group, shape (L, K+M, K+M)."""
-        r, q, t = self.groups
-        above, below = np.concatenate([q, r], axis=2), np.concatenate([np.swapaxes(r, 1, 2), t], axis=2)
-        return frozen(np.concatenate([above, below], axis=1))
+        return frozen(_blocks(*self.groups))
 
     @cached_property
     def T_inverse(self) -> Array:

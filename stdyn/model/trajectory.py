@@ -108,10 +108,10 @@ class Trajectory(Frozen):
         cls, problem: Problem, alphas: Array, order_parameters: Mapping[str, Any], method: str, **more: Any
     ) -> "Trajectory":
         """The trajectory of what the ODEs solve, by name (`problem.state_layout`); R and Q are made of it."""
-        found, variances = dict(order_parameters), problem.inputs.variances
+        found = dict(order_parameters)
         for name in ("R", "Q"):
             if name not in found:
-                found[name] = np.einsum("t,...tij->...ij", variances, found[f"{name}_group"])
+                found[name] = problem.inputs.summed(found[f"{name}_group"])
         return cls(problem, alphas, method=method, **found, **more)
 
     @property
@@ -264,15 +264,14 @@ class Trajectory(Frozen):
             raise InputError(f"position must be one that run {run} has reached, but is {position}: it diverged before")
         isotropic = start.inputs is None
         r, q = (self.R[where][None], self.Q[where][None]) if isotropic else (self.R_group[where], self.Q_group[where])
-        t = start.groups[2]
-        along = r @ np.linalg.pinv(t, hermitian=True) @ np.swapaxes(r, -1, -2)
+        along = r @ start.T_inverse @ np.swapaxes(r, -1, -2)
         eigenvalues, vectors = np.linalg.eigh(q - along)
         q = q + (vectors * np.maximum(-eigenvalues, 0)[:, None]) @ np.swapaxes(vectors, -1, -2)
         v_teacher, _ = self.problem.protocol.task(float(self.alphas[where[-1]]))
         second = self.v[where], v_teacher.reshape(start.v_teacher.shape)
         if isotropic:
             return OrderParameters(r[0], q[0], start.T, *second)
-        return OrderParameters.by_group(start.inputs, r, q, t, *second, start.T_hidden)
+        return OrderParameters.by_group(start.inputs, r, q, start.T_group, *second, start.T_hidden)
 
     def problem_at(self, position: int, run: int | None = None) -> Problem:
         """The problem that goes on from alphas[position] (of one run of an ensemble), where its own alpha is 0.

@@ -8,7 +8,7 @@ import numpy as np
 from stdyn.checks import Array
 from stdyn.errors import InputError
 from stdyn.model.activations import BUILT_IN, Activation
-from stdyn.model.inputs import Inputs
+from stdyn.model.inputs import GROUPS, Inputs
 from stdyn.model.problem import Problem
 from stdyn.model.state import OrderParameters
 from stdyn.text import shown
@@ -72,7 +72,7 @@ def most_groups(table: Mapping[str, Any] | None, N: int) -> int:
     for name, more in (("variances", 0), ("spikes", 1)):
         if name in table:
             return np.size(table[name]) + more
-    groups = table.get("groups", 16)
+    groups = table.get("groups", GROUPS)
     return int(N if groups is None else groups)
 
 
@@ -138,7 +138,7 @@ def with_changes(start: OrderParameters, arrays: Mapping[str, Array], factors: M
     R, Q, T, v, v_teacher = (arrays[name] for name in ("R", "Q", "T", "v", "v_teacher"))
     if start.inputs is None:
         return OrderParameters(R, Q, T, v, v_teacher)
-    parts = (start.inputs.fractions / start.inputs.mean_variance)[:, None, None]
+    parts = start.inputs.shares[:, None, None]
     groups = {}
     for name in "RQT":
         factor = factors.get(name, 1.0)

@@ -149,7 +149,7 @@ def _finite(name: str, array: Array) -> Array:
 def _rotated(X: Array, problem: Problem, fields: Array | None = None) -> Array:
     """Along the directions in the order of the groups, and then the fields; X itself if that is the same."""
     start = problem.start
-    if fields is None and (start.inputs is None or start.inputs.along_coordinates):
+    if fields is None and (start.inputs is None or not start.inputs.turned):
         return X
     P, N = X.shape
     width = N if fields is None else N + start.M

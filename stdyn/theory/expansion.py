@@ -42,6 +42,20 @@ def late(alpha: float, N: int) -> float:
     return float(np.ceil(steps * (1 - 1e-13)) - steps)
 
 
+def check_size(problem: Problem, of: str, most: int) -> None:
+    """Refuse what grows with the square of the overlaps by group, where these are more than `most`."""
+    if too_many(problem, most):
+        raise InputError(
+            f"inputs must be of fewer groups for {of} than {problem.inputs.groups}: the state has"
+            f" {problem.state_layout.size} overlaps, and at most {most} are followed"
+        )
+
+
+def too_many(problem: Problem, most: int) -> bool:
+    """Whether inputs are not isotropic, and the state has more overlaps than that."""
+    return problem.start.inputs is not None and problem.state_layout.size > most
+
+
 class Expansion:
     """Functions of a state w (L,), for one problem at one alpha; it holds no state itself.
 
@@ -128,7 +142,7 @@ class Expansion:
         """R, Q and v of states (..., L): covariances of the fields, not by group."""
         R, Q, v = self.parts(whole(w, self.layout, self.T_inverse))
         if not self.isotropic:
-            R, Q = (np.einsum("t,...tij->...ij", self.problem.inputs.variances, each) for each in (R, Q))
+            R, Q = map(self.problem.inputs.summed, (R, Q))
         return R, Q, v
 
     def coordinates(self, state: OrderParameters) -> Array:
@@ -173,8 +187,8 @@ class Expansion:
         if self.isotropic:
             return np.eye(self.size)
         R, Q, v = self.parts(np.eye(self.size))
-        R, Q = (np.einsum("t,...tij->...ij", self.problem.inputs.variances, each) for each in (R, Q))
-        return self.problem.layout.pack({"R": R, "Q": Q, "v": v}).T
+        summed = self.problem.inputs.summed
+        return self.problem.layout.pack({"R": summed(R), "Q": summed(Q), "v": v}).T
 
     def second_order(self, w: Array, covariance: Array) -> tuple[Array, Array]:
         """What the curvature of R, Q, v of the fields and eps_g adds, if w (A, L) scatters with `covariance` (A, L, L).

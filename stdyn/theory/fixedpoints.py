@@ -22,7 +22,7 @@ from stdyn.model.problem import SCHEDULED, Problem
 from stdyn.model.schedule import Schedule
 from stdyn.model.state import OrderParameters
 from stdyn.stopping import stoppable
-from stdyn.theory.expansion import Expansion
+from stdyn.theory.expansion import Expansion, check_size
 from stdyn.theory.roots import FAR, free_places, frozen, root_near
 from stdyn.theory.stepping import solve
 from stdyn.theory.symmetry import equivalent, find_orbits
@@ -205,11 +205,7 @@ def autonomous(problem: Problem, of: str) -> Problem:
     """
     if problem.sphere and problem.start.inputs is not None:
         raise InputError(f"sphere must be False for {of} of inputs that are not isotropic, but is True")
-    if problem.start.inputs is not None and problem.state_layout.size > MOST_OVERLAPS:
-        raise InputError(
-            f"inputs must be of fewer groups for {of} than {problem.inputs.groups}: the state has"
-            f" {problem.state_layout.size} overlaps, and at most {MOST_OVERLAPS} are followed"
-        )
+    check_size(problem, of, MOST_OVERLAPS)
     changes: dict[str, Any] = {}
     if problem.protocol.constant:
         return problem
@@ -344,7 +340,7 @@ def _of_weights(start: OrderParameters, W: Array, v: Array, rng: np.random.Gener
         return OrderParameters(W[:, :M] @ root(start.T), W @ W.T, start.T, v, start.v_teacher)
     inputs = start.inputs
     apart = W + np.abs(W).mean() / 3 * rng.standard_normal((inputs.groups, *W.shape))
-    each = np.sqrt(inputs.fractions / inputs.mean_variance)[:, None, None] * apart
+    each = np.sqrt(inputs.shares)[:, None, None] * apart
     r = np.array([W_t[:, :M] @ root(t_t) for W_t, t_t in zip(each, t, strict=True)])
     q = each @ np.swapaxes(each, 1, 2)
     return OrderParameters.by_group(inputs, r, q, t, v, start.v_teacher, start.T_hidden)
@@ -392,7 +388,7 @@ def alike(problem: Problem) -> list[OrderParameters]:
     inputs, t = start.inputs, start.T_group
     r = length / np.sqrt(squared) * sign[:, None] * (t @ direction)[:, None, :]
     q = length**2 / squared * np.outer(sign, sign) * (t @ direction @ direction)[:, None, None]
-    parts = (inputs.fractions / inputs.mean_variance)[:, None, None] * np.eye(K)
+    parts = inputs.shares[:, None, None] * np.eye(K)
     return [
         OrderParameters.by_group(inputs, r, q + across * parts, t, weights, start.v_teacher, start.T_hidden)
         for across in squares

@@ -23,7 +23,7 @@ from stdyn.model.problem import Problem
 from stdyn.model.trajectory import Trajectory, from_arrays
 from stdyn.model.trajectoryvariables import check_writable
 from stdyn.stopping import stoppable
-from stdyn.theory.expansion import Expansion, check_smooth
+from stdyn.theory.expansion import Expansion, check_size, check_smooth
 from stdyn.theory.ode import integrate
 from stdyn.theory.propagation import Moments, propagate
 from stdyn.theory.stepping import solve
@@ -214,11 +214,7 @@ def fluctuations(
     check_smooth(problem)
     if problem.start.inputs is not None and problem.sphere:
         raise InputError("sphere must be False for fluctuations of inputs that are not isotropic, but is True")
-    if problem.start.inputs is not None and problem.state_layout.size > MOST_OVERLAPS:
-        raise InputError(
-            f"inputs must be of fewer groups for fluctuations than {problem.inputs.groups}: the state has"
-            f" {problem.state_layout.size} overlaps, of at most {MOST_OVERLAPS} whose covariance can be followed"
-        )
+    check_size(problem, "fluctuations", MOST_OVERLAPS)
     if problem.flow:
         raise InputError("flow must be False for fluctuations: gradient flow has none, and no N")
     with stoppable():
