@@ -13,6 +13,7 @@ from dataclasses import replace
 from time import process_time
 
 import numpy as np
+from run import in_turns
 
 import stdyn
 from stdyn import schedule
@@ -29,19 +30,6 @@ def problem(K, rule="fa", M=None, **more):
     start = stdyn.initial.random_weights(K, M or K, 500, 0.2, rng, v=0.1 * rng.standard_normal(K))
     b = None if rule == "bp" else rng.standard_normal(K)
     return stdyn.Problem(start, rule=rule, b=b, **{"eta": 0.5, "eta_v": 0.5} | more)
-
-
-def in_turns(calls):
-    """CPU seconds (repeats, calls): each is called once, then all in turns."""
-    for call in calls:
-        call()
-    seconds = np.empty((REPEATS, len(calls)))
-    for row in seconds:
-        for j, call in enumerate(calls):
-            began = process_time()
-            call()
-            row[j] = process_time() - began
-    return seconds
 
 
 def right_hand_sides(problem, alphas):
@@ -75,11 +63,19 @@ def integration(K):
         replace(constant, eta=schedule.hyperbolic(0.5, 1e30), eta_v=schedule.exponential(0.5, 1e30)),
     ]
     calls = [lambda each=each: stdyn.integrate(each, ALPHAS) for each in (constant, *same)]
-    row(f"integrate, K = M = {K}: constant; eta hyperbolic; eta and eta_v", in_turns(calls), "the same steps")
+    row(
+        f"integrate, K = M = {K}: constant; eta hyperbolic; eta and eta_v",
+        in_turns(calls, REPEATS, process_time),
+        "the same steps",
+    )
     annealed = replace(constant, eta=schedule.hyperbolic(1.0, 50.0))
     calls = [lambda each=each: stdyn.integrate(each, ALPHAS) for each in (constant, annealed)]
     counts = [right_hand_sides(each, ALPHAS) for each in (constant, annealed)]
-    row(f"integrate, K = M = {K}: constant; 1/(1 + alpha/50)", in_turns(calls), f"right-hand sides: {counts}")
+    row(
+        f"integrate, K = M = {K}: constant; 1/(1 + alpha/50)",
+        in_turns(calls, REPEATS, process_time),
+        f"right-hand sides: {counts}",
+    )
 
 
 def switch():
@@ -89,7 +85,11 @@ def switch():
     again = replace(plain, tasks=stdyn.Tasks([v_teacher, v_teacher.copy()], [0, 60]))
     calls = [lambda each=each: stdyn.integrate(each, ALPHAS) for each in (plain, again)]
     counts = [right_hand_sides(each, ALPHAS) for each in (plain, again)]
-    row("integrate, K = M = 4: one task; a switch to the same one", in_turns(calls), f"right-hand sides: {counts}")
+    row(
+        "integrate, K = M = 4: one task; a switch to the same one",
+        in_turns(calls, REPEATS, process_time),
+        f"right-hand sides: {counts}",
+    )
 
 
 def simulation():
@@ -110,7 +110,9 @@ def simulation():
             for each in cases
         ]
         row(
-            f"{name}, N = 500, K = M = 5: constant; hyperbolic; batch 4; sphere; drift", in_turns(calls), f"{runs} runs"
+            f"{name}, N = 500, K = M = 5: constant; hyperbolic; batch 4; sphere; drift",
+            in_turns(calls, REPEATS, process_time),
+            f"{runs} runs",
         )
 
 

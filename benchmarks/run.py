@@ -56,18 +56,18 @@ def cores(n):
             os.sched_setaffinity(0, ALL_CORES)
 
 
-def seconds(function):
+def seconds(function, clock=perf_counter):
     """The seconds one call takes."""
-    began = perf_counter()
+    began = clock()
     function()
-    return perf_counter() - began
+    return clock() - began
 
 
-def in_turns(functions, repeats):
+def in_turns(functions, repeats, clock=perf_counter):
     """Seconds of each function, shape (repeats, functions): all are called once, then in turns."""
     for function in functions:
         function()
-    return np.array([[seconds(function) for function in functions] for _ in range(repeats)])
+    return np.array([[seconds(function, clock) for function in functions] for _ in range(repeats)])
 
 
 def median(function, repeats):

@@ -12,6 +12,7 @@ import sys
 from time import process_time
 
 import numpy as np
+from run import in_turns
 
 import stdyn
 from stdyn.kernels.equations import drift
@@ -30,19 +31,6 @@ def problem(K, L, N):
     return stdyn.Problem(start, N=N, rule="fa", b=rng.standard_normal(K), eta=0.5, eta_v=0.5)
 
 
-def in_turns(calls):
-    """CPU seconds (repeats, calls): each is called once, then all in turns."""
-    for call in calls:
-        call()
-    seconds = np.empty((REPEATS, len(calls)))
-    for row in seconds:
-        for j, call in enumerate(calls):
-            began = process_time()
-            call()
-            row[j] = process_time() - began
-    return seconds
-
-
 def runs_of(simulate, problem, runs, steps, **more):
     """A call that takes so many steps."""
     return lambda: simulate(problem, [steps / problem.N], runs, rng=np.random.default_rng(1), workers=1, **more)
@@ -50,7 +38,7 @@ def runs_of(simulate, problem, runs, steps, **more):
 
 def row(name, cases, calls, of_each):
     """A line of the table for every case: microseconds a step of a run, and the ratio to the first."""
-    seconds = in_turns(calls)
+    seconds = in_turns(calls, REPEATS, process_time)
     ratios = np.median(seconds / seconds[:, :1], axis=0)
     for case, time, ratio in zip(cases, np.median(seconds, axis=0), ratios, strict=True):
         print(f"| {name} | {case} | {1e6 * time / of_each:.3f} | {ratio:.2f} |", flush=True)
