@@ -20,6 +20,15 @@ def overlaps(A, B):
 
 
 @compiled
+def identity(P):
+    """The identity (P, P)."""
+    one = np.zeros((P, P))
+    for a in range(P):
+        one[a, a] = 1.0
+    return one
+
+
+@compiled
 def transposed(A):
     """A^T, its rows one after the other: `overlaps` runs along them."""
     turned = np.empty((A.shape[1], A.shape[0]))

@@ -20,7 +20,7 @@ _WIDE = 3e-3  # of second differences, in which an error of 1e-5 is of no accoun
 _BORDER = 1e-6  # a step inside that would be smaller: differences are taken to one side
 _ACROSS = 1e-7  # their step
 _INSIDE = 0.1  # of the way to where Q_across is singular: no difference steps further, if averages end there
-_TOGETHER = 256  # points at a time: what is computed of all of them stays in the cache
+TOGETHER = 256  # points at a time: what is computed of all of them stays in the cache
 
 
 @compiled
@@ -200,21 +200,21 @@ def diffusion(w, roots, g, parameters):
     mean = unpack(drift(w, parameters), K, M, O)
     u, back = output_weights(v, p.v_teacher), backward(p, v)
     along = overlaps(R, roots[1])
-    z, g_z, g_prime = np.empty((K + M, _TOGETHER)), np.empty((K + M, _TOGETHER)), np.empty((K + M, _TOGETHER))
-    across, delta, Delta = np.empty((K, _TOGETHER)), np.empty((K, _TOGETHER)), np.empty((O, _TOGETHER))
-    f = np.empty((L, _TOGETHER))
+    z, g_z, g_prime = np.empty((K + M, TOGETHER)), np.empty((K + M, TOGETHER)), np.empty((K + M, TOGETHER))
+    across, delta, Delta = np.empty((K, TOGETHER)), np.empty((K, TOGETHER)), np.empty((O, TOGETHER))
+    f = np.empty((L, TOGETHER))
     D = np.zeros((len(g), L, L))
     for which in range(len(g)):
-        for first in range(0, g.shape[2], _TOGETHER):
-            points = g[which, :, first : first + _TOGETHER]
+        for first in range(0, g.shape[2], TOGETHER):
+            points = g[which, :, first : first + TOGETHER]
             _fields(along, roots, points, across, z)
-            activate(p.codes, K * _TOGETHER, z.ravel(), g_z.ravel(), g_prime.ravel())
+            activate(p.codes, K * TOGETHER, z.ravel(), g_z.ravel(), g_prime.ravel())
             for o in range(O):
-                for r in range(_TOGETHER):
+                for r in range(TOGETHER):
                     Delta[o, r] = -p.sigma * points[K + M + o, r] if p.sigma > 0 else 0.0
             errors(g_z, g_prime, u, back, Delta, delta)
             _changes(p, (R, Q_across, v), mean, across, z, g_z, delta, Delta, f)
-            _add_covariance(f, D[which])
+            add_covariance(f, D[which])
         for a in range(L):
             for c in range(a + 1):
                 D[which, a, c] *= p.square / g.shape[2]
@@ -227,21 +227,21 @@ def _fields(along, roots, points, across, z):
     """Fill z (K+M, points) with the fields, and across (K, points) with those across the teacher's space."""
     K, M = along.shape
     for i in range(K):
-        for r in range(_TOGETHER):
+        for r in range(TOGETHER):
             across[i, r] = 0.0
         for k in range(K):
-            for r in range(_TOGETHER):
+            for r in range(TOGETHER):
                 across[i, r] += roots[2][i, k] * points[M + k, r]
-        for r in range(_TOGETHER):
+        for r in range(TOGETHER):
             z[i, r] = across[i, r]
         for n in range(M):
-            for r in range(_TOGETHER):
+            for r in range(TOGETHER):
                 z[i, r] += along[i, n] * points[n, r]
     for n in range(M):
-        for r in range(_TOGETHER):
+        for r in range(TOGETHER):
             z[K + n, r] = 0.0
         for m in range(M):
-            for r in range(_TOGETHER):
+            for r in range(TOGETHER):
                 z[K + n, r] += roots[0][n, m] * points[m, r]
 
 
@@ -253,22 +253,22 @@ def _changes(p, state, mean, across, z, g_z, delta, Delta, f):
     for i in range(K):
         for n in range(M):
             rest = p.decay * R[i, n] + mean_R[i, n]
-            for r in range(_TOGETHER):
+            for r in range(TOGETHER):
                 f[place_R(i, n, K, M), r] = -p.eta * delta[i, r] * z[K + n, r] - rest
         for k in range(i, K):
             rest = 2 * p.decay * Q_across[i, k] + mean_Q[i, k]
-            for r in range(_TOGETHER):
+            for r in range(TOGETHER):
                 change = delta[i, r] * across[k, r] + delta[k, r] * across[i, r]
                 square = p.eta**2 * p.square * delta[i, r] * delta[k, r]
                 f[place_Q(i, k, K, M), r] = square - p.eta * change - rest
         for o in range(O):
             rest = p.decay_v * v[i, o] + mean_v[i, o]
-            for r in range(_TOGETHER):
+            for r in range(TOGETHER):
                 f[place_v(i, o, K, M, O), r] = -p.eta_v * p.m[o] * Delta[o, r] * g_z[i, r] - rest
 
 
 @compiled
-def _add_covariance(f, D):
+def add_covariance(f, D):
     """Add sum_r f_ar f_cr to D_ac, a >= c."""
     for a in range(len(f)):
         for c in range(a + 1):

@@ -8,10 +8,11 @@ from math import sqrt
 import numpy as np
 
 from stdyn.kernels.activation import activate
-from stdyn.kernels.algebra import covariance, output_weights
+from stdyn.kernels.algebra import covariance, identity, output_weights
 from stdyn.kernels.averages import averages
 from stdyn.kernels.compile import compiled
 from stdyn.kernels.deltas import errors
+from stdyn.kernels.expansion import TOGETHER, add_covariance
 from stdyn.kernels.groups import (
     FRACTION,
     OVERLAPS,
@@ -27,7 +28,6 @@ from stdyn.kernels.groups import (
 from stdyn.kernels.parameters import backward, named
 
 _STEP = 3e-4  # of differences
-_TOGETHER = 256  # points at a time: what is computed of all of them stays in the cache
 
 
 @compiled
@@ -42,9 +42,7 @@ def finite_size_drift_by_group(w, parameters):
     r, q_across, v = unpack_groups(w, L, K, M, O)
     R, Q = covariances(p, r, q_across, along_of(p, r))
     u, b = output_weights(v, p.v_teacher), backward(p, v)
-    one = np.zeros((P, P))
-    for a in range(P):
-        one[a, a] = 1.0
+    one = identity(P)
     Gamma, H, _ = averages(p, covariance(R, Q, p.T), one, u, b)
     dq, moved = np.empty((K, K, L)), Q.copy()
     for group in range(L):
@@ -94,30 +92,25 @@ def diffusion_by_group(w, roots_t, roots_q, hidden, g, parameters):
     r, q_across, v = unpack_groups(w, L, K, M, O)
     along, mean = along_of(p, r), drift_by_group(p, w)
     u, back = output_weights(v, p.v_teacher), backward(p, v)
-    z, g_z, g_prime = np.empty((K + M, _TOGETHER)), np.empty((K + M, _TOGETHER)), np.empty((K + M, _TOGETHER))
-    y, across = np.empty((L, M, _TOGETHER)), np.empty((L, K, _TOGETHER))
-    delta, Delta, f = np.empty((K, _TOGETHER)), np.empty((O, _TOGETHER)), np.empty((S, _TOGETHER))
+    z, g_z, g_prime = np.empty((K + M, TOGETHER)), np.empty((K + M, TOGETHER)), np.empty((K + M, TOGETHER))
+    y, across = np.empty((L, M, TOGETHER)), np.empty((L, K, TOGETHER))
+    delta, Delta, f = np.empty((K, TOGETHER)), np.empty((O, TOGETHER)), np.empty((S, TOGETHER))
     D, rest = np.zeros((len(g), S, S)), L * (K + M)
     for which in range(len(g)):
-        for first in range(0, g.shape[2], _TOGETHER):
-            points = g[which, :, first : first + _TOGETHER]
+        for first in range(0, g.shape[2], TOGETHER):
+            points = g[which, :, first : first + TOGETHER]
             _parts(p, along, roots_t, roots_q, points, y, across, z)
             for n in range(M):
                 for h in range(hidden.shape[1]):
-                    for s in range(_TOGETHER):
+                    for s in range(TOGETHER):
                         z[K + n, s] += hidden[n, h] * points[rest + h, s]
-            activate(p.codes, K * _TOGETHER, z.ravel(), g_z.ravel(), g_prime.ravel())
+            activate(p.codes, K * TOGETHER, z.ravel(), g_z.ravel(), g_prime.ravel())
             for o in range(O):
-                for s in range(_TOGETHER):
+                for s in range(TOGETHER):
                     Delta[o, s] = -p.sigma * points[rest + hidden.shape[1] + o, s] if p.sigma > 0 else 0.0
             errors(g_z, g_prime, u, back, Delta, delta)
             _changes(p, r, q_across, v, mean, y, across, g_z, delta, Delta, f)
-            for a in range(S):
-                for c in range(a + 1):
-                    total = 0.0
-                    for s in range(_TOGETHER):
-                        total += f[a, s] * f[c, s]
-                    D[which, a, c] += total
+            add_covariance(f, D[which])
         for a in range(S):
             for c in range(a + 1):
                 D[which, a, c] *= p.square / g.shape[2]
@@ -130,28 +123,28 @@ def _parts(p, along, roots_t, roots_q, points, y, across, z):
     """Fill y (L, M, points) and across (L, K, points), the parts of fields in each group, and z, their sums."""
     K, M, L = along.shape
     for a in range(K + M):
-        for s in range(_TOGETHER):
+        for s in range(TOGETHER):
             z[a, s] = 0.0
     for group in range(L):
         first, scale = group * (K + M), sqrt(p.groups[VARIANCE, group])
         for n in range(M):
-            for s in range(_TOGETHER):
+            for s in range(TOGETHER):
                 y[group, n, s] = 0.0
             for m in range(M):
-                for s in range(_TOGETHER):
+                for s in range(TOGETHER):
                     y[group, n, s] += scale * roots_t[group, n, m] * points[first + m, s]
-            for s in range(_TOGETHER):
+            for s in range(TOGETHER):
                 z[K + n, s] += y[group, n, s]
         for i in range(K):
-            for s in range(_TOGETHER):
+            for s in range(TOGETHER):
                 across[group, i, s] = 0.0
             for k in range(K):
-                for s in range(_TOGETHER):
+                for s in range(TOGETHER):
                     across[group, i, s] += scale * roots_q[group, i, k] * points[first + M + k, s]
-            for s in range(_TOGETHER):
+            for s in range(TOGETHER):
                 z[i, s] += across[group, i, s]
             for n in range(M):
-                for s in range(_TOGETHER):
+                for s in range(TOGETHER):
                     z[i, s] += along[i, n, group] * y[group, n, s]
 
 
@@ -165,12 +158,12 @@ def _changes(p, r, q_across, v, mean, y, across, g_z, delta, Delta, f):
             for n in range(M):
                 place = place_r(group, i, n, K, M)
                 rest = p.decay * r[i, n, group] + mean[place]
-                for s in range(_TOGETHER):
+                for s in range(TOGETHER):
                     f[place, s] = -p.eta * delta[i, s] * y[group, n, s] - rest
             for k in range(i, K):
                 place = place_q(group, i, k, K, M, L)
                 rest = 2 * p.decay * q_across[i, k, group] + mean[place]
-                for s in range(_TOGETHER):
+                for s in range(TOGETHER):
                     change = delta[i, s] * across[group, k, s] + delta[k, s] * across[group, i, s]
                     square = p.eta**2 * p.square * length * delta[i, s] * delta[k, s]
                     f[place, s] = square - p.eta * change - rest
@@ -179,5 +172,5 @@ def _changes(p, r, q_across, v, mean, y, across, g_z, delta, Delta, f):
         for o in range(O):
             place = last + i * O + o
             rest = p.decay_v * v[i, o] + mean[place]
-            for s in range(_TOGETHER):
+            for s in range(TOGETHER):
                 f[place, s] = -p.eta_v * p.m[o] * Delta[o, s] * g_z[i, s] - rest

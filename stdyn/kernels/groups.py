@@ -12,7 +12,7 @@ with Gamma = [Gamma_x, Gamma_y]. In the latter what has to do with the teacher c
 
 import numpy as np
 
-from stdyn.kernels.algebra import covariance, minus, output_weights, overlaps, plus, power
+from stdyn.kernels.algebra import covariance, identity, minus, output_weights, overlaps, plus, power
 from stdyn.kernels.averages import averages
 from stdyn.kernels.compile import compiled, inlined
 from stdyn.kernels.parameters import backward
@@ -126,10 +126,7 @@ def _changes(p, r, q_across, v, along):
     """dr/dalpha (K, M, L), dq_across/dalpha (K, K, L), symmetric, and dv/dalpha (K, O)."""
     (K, M, L), O, P = r.shape, v.shape[1], r.shape[0] + r.shape[1]
     R, Q = covariances(p, r, q_across, along)
-    one = np.zeros((P, P))
-    for a in range(P):
-        one[a, a] = 1.0
-    Gamma, H, h = averages(p, covariance(R, Q, p.T), one, output_weights(v, p.v_teacher), backward(p, v))
+    Gamma, H, h = averages(p, covariance(R, Q, p.T), identity(P), output_weights(v, p.v_teacher), backward(p, v))
     dr, dq, dv = np.empty((K, M, L)), np.empty((K, K, L)), np.empty((K, O))
     t = p.groups.ravel()[OVERLAPS * L : (OVERLAPS + M * M) * L]
     to_r = _products(Gamma, r.reshape(K, M * L), t)
@@ -194,16 +191,14 @@ def across_by_group(p, w):
     (K, O), L, M = p.b.shape, p.groups.shape[1], p.T.shape[0]
     r, q_across, _ = unpack_groups(w, L, K, M, O)
     along, omega = along_of(p, r), p.groups[VARIANCE]
-    R, across, hidden = np.zeros((K, M)), np.zeros((K, K)), np.empty((M, M))
+    R, _ = covariances(p, r, q_across, along)
+    across, hidden = np.zeros((K, K)), np.empty((M, M))
     for n in range(M):
         for m in range(M):
             hidden[n, m] = p.T[n, m]
             for group in range(L):
                 hidden[n, m] -= omega[group] * p.groups[OVERLAPS + n * M + m, group]
     for i in range(K):
-        for n in range(M):
-            for group in range(L):
-                R[i, n] += omega[group] * r[i, n, group]
         for k in range(K):
             for group in range(L):
                 across[i, k] += omega[group] * q_across[i, k, group]
