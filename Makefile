@@ -55,6 +55,7 @@ inputs: .venv/installed
 	$(BIN)/python examples/spectrum_numbers.py
 	$(BIN)/python examples/manifold_numbers.py
 	$(BIN)/stdyn compare --images mnist --name mnist_theory --force
+	$(BIN)/python examples/images_numbers.py
 
 mnist: .venv/installed
 	$(BIN)/stdyn mnist --seeds 1 2 3 4 5
