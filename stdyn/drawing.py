@@ -1,0 +1,9 @@
+"""Values draw themselves by functions of the wing `figures`, which stands above them and is looked up when needed."""
+
+from importlib import import_module
+from typing import Any
+
+
+def draw(kind: str, *arguments: Any, **options: Any) -> Any:
+    """What the function `kind` of stdyn/figures/ofvalues.py draws, and returns."""
+    return getattr(import_module("stdyn.figures.ofvalues"), kind)(*arguments, **options)
