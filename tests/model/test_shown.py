@@ -11,7 +11,17 @@ from protocols import PROBLEMS as PROTOCOLS
 from structured_problems import PROBLEMS as STRUCTURED
 
 import stdyn
-from stdyn import DivergenceWarning, Inputs, OrderParameters, Problem, Tasks, Trajectory, integrate, schedule
+from stdyn import (
+    DivergenceWarning,
+    Inputs,
+    NoAverageWarning,
+    OrderParameters,
+    Problem,
+    Tasks,
+    Trajectory,
+    integrate,
+    schedule,
+)
 from stdyn.model import averages
 from stdyn.model.activations import Activation, Code
 from stdyn.model.pieces import Function
@@ -199,6 +209,16 @@ def test_what_cannot_be_computed_is_left_out():
     for text in (repr(unknown), unknown._repr_html_()):
         assert "far away" in text
         assert "4 alphas from 0 to 2" in text
+
+
+def test_nothing_is_warned_of():
+    """Of averages that an activation does not have, which `eps_g` warns of where it is asked for."""
+    g = stdyn.activation(lambda x: x if x < 31 else np.nan, lambda x: 1.0, "ends there")
+    problem = Problem(stdyn.initial.prepared(2, 2, q=30.0), activation=g, eta=0.1, eta_v=0.1)
+    theory = integrate(problem, ALPHAS)
+    check(theory, "ends there", "eps_g nan")
+    with pytest.warns(NoAverageWarning):
+        assert np.isnan(theory.eps_g[0])
 
 
 def test_what_is_half_made_does_not_raise():
