@@ -44,6 +44,7 @@ from .simulation.runs import simulate_network, simulate_reduced
 from .theory.binning import binning_error
 from .theory.critical import critical_eta
 from .theory.fixedpoints import FixedPoint, fixed_points
+from .theory.flow import Flow, flow
 from .theory.fluctuations import Fluctuations, fluctuations, load_fluctuations
 from .theory.ode import integrate
 
@@ -67,6 +68,7 @@ __all__ = [
     "load_fluctuations",
     "z_scores",
     "fixed_points",
+    "flow",
     "critical_eta",
     "binning_error",
     "plateaus",
@@ -85,6 +87,7 @@ __all__ = [
     "Comparison",
     "Fluctuations",
     "FixedPoint",
+    "Flow",
     "Plateau",
     "EscapeTimes",
     "Study",
