@@ -228,7 +228,8 @@ def test_methods_are_called_in_an_example(name):
 def test_see_also_names_what_is_public(name):
     """In full, or as Sphinx finds it from there: in the same class, or the same module."""
     linked = [each for entry in NumpyDocString(NAMES[name].doc)["See Also"] for each, _ in entry[0]]
-    places = ["", *(name.rsplit(".", n)[0] + "." for n in (1, 2))]
+    depths = (1,) if NAMES[name].owner is None else (1, 2)
+    places = ["", *(name.rsplit(".", depth)[0] + "." for depth in depths)]
     owners = {f"{each.rpartition('.')[0]}" for each in NAMES}
     for each in linked:
         assert any(place + each in NAMES or place + each in owners for place in places), each
