@@ -5,7 +5,6 @@ from typing import Annotated
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from stdyn.analysis.comparison import z_scores
 from stdyn.analysis.escape import EscapeTimes, Plateau
@@ -13,7 +12,7 @@ from stdyn.checks import Array
 from stdyn.figures import jumps, style
 from stdyn.figures.arguments import checked, one_of
 from stdyn.figures.layout import finished, legend
-from stdyn.figures.pages import Page, page, styled
+from stdyn.figures.pages import Page, Pages, page, styled
 from stdyn.figures.pairs import Pair, common, names
 from stdyn.figures.scales import (
     around_zero,
@@ -51,9 +50,9 @@ _NO_SPREAD = 0.1  # the limit of an axis of deviations where none is predicted
 
 @checked
 @styled
-def fluctuations_figures(found: Sequence[Fluctuations], trajectories: Sequence[Trajectory]) -> dict[str, Figure]:
+def fluctuations_figures(found: Sequence[Fluctuations], trajectories: Sequence[Trajectory]) -> Pages:
     """For each of the fluctuations a figure with those of the trajectories that are runs of its problem."""
-    drawn: dict[str, Figure] = {}
+    drawn = Pages()
     for each in found:
         runs = [t for t in trajectories if t.runs is not None and t.problem.difference(each.problem) is None]
         drawn[style.free_name(f"{each.problem.rule}_fluctuations", drawn)] = fluctuations_figure(each, runs)
@@ -287,9 +286,10 @@ def _written(errors: Sequence[float]) -> list[str]:
 
 @checked
 @styled
-def study_figures(study: Study) -> dict[str, Figure]:
+def study_figures(study: Study) -> Pages:
     """A figure each for the escape rate, the length of the plateau and the final error, against what varies."""
-    return {f"{name}_against_{study.quantity.replace('=', '_')}": study_figure(study, name) for name in _DRAWN}
+    of = study.quantity.replace("=", "_")
+    return Pages({f"{name}_against_{of}": study_figure(study, name) for name in _DRAWN})
 
 
 @checked
