@@ -28,6 +28,7 @@ from .layered.training import Training
 from .layered.trainingfile import Histories, open_training
 from .model import averages, initial, schedule
 from .model.activations import Activation, activation
+from .model.concatenating import concat
 from .model.experiment import Experiment
 from .model.initial import weights
 from .model.inputs import Inputs
@@ -79,6 +80,7 @@ __all__ = [
     "open_training",
     "ClusterExecutor",
     "load",
+    "concat",
     "weights",
     "Activation",
     "Trajectory",
