@@ -42,7 +42,7 @@ _AXIS = {
     "eps_g_test": r"$\epsilon_g$ on test examples",
 }  # fmt: skip
 _SHORT = {
-    "R": "$R$", "Q": "$Q$", "v": "$v$", "F": "$F$", "eps_g": r"$\epsilon_g$", 
+    "R": "$R$", "Q": "$Q$", "v": "$v$", "F": "$F$", "eps_g": r"$\epsilon_g$",
     "eps_g_per_task": r"$\epsilon_g$ of tasks",
     "eps_g_test": r"$\epsilon_g$ on test examples",
 }  # fmt: skip

@@ -26,8 +26,8 @@ def study(s: Study, what: str | None = None, ax: Axes | None = None, **options: 
     label = styled.pop("label", None)
     for (rule, numbers), colour in zip(s.rules.items(), colours, strict=True):
         look = style.RULES[rule]
-        own: dict[str, Any] = {"marker": look.marker, "linestyle": look.dash, "color": look.colour, "markersize": 4, "mfc": "white"}
-        own = {key: value for key, value in own.items() if key != "mfc" or "markerfacecolor" not in styled} | styled
+        own: dict[str, Any] = {"marker": look.marker, "linestyle": look.dash, "color": look.colour}
+        own |= {"markersize": 4, "markerfacecolor": "white"} | styled
         own |= {} if colour is None else {"color": colour}
         said = style.rule(rule) if label is None else f"{label}, {style.rule(rule)}"
         values = np.where(np.isfinite(numbers[name]), numbers[name], np.nan)

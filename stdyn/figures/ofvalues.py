@@ -84,7 +84,8 @@ def problem(
     label = styled.pop("label", None)
     for n, ((each, rate), colour) in enumerate(zip(rates.items(), colours, strict=True)):
         values = rate(at) if isinstance(rate, Schedule) else np.full(len(at), float(rate))
-        look: dict[str, Any] = {"color": f"C{n}" if colour is None else colour, "linestyle": style.DASHES[n % len(style.DASHES)]}
+        look: dict[str, Any] = {"color": f"C{n}" if colour is None else colour}
+        look["linestyle"] = style.DASHES[n % len(style.DASHES)]
         said = style.label(each) if label is None else f"{label}, {style.label(each)}"
         ax.plot(at, values, **(look | styled), label=said)
     ax.set_xlabel(style.label("alpha_of_flow" if p.flow else "alpha_of_batches" if p.batch > 1 else "alpha"))
