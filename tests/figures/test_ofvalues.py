@@ -10,10 +10,10 @@ from conftest import random_overlaps, random_problem
 from drawn import ALPHAS, Made, escaping, made, plateau, saddle, scattered
 from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
-from structured_problems import structured
+from structured_problems import PROBLEMS
 
 import stdyn
-from stdyn import InputError, Tasks, Variations
+from stdyn import Tasks, Variations
 from stdyn.drawing import draw
 from stdyn.figures import ofvalues, style
 from stdyn.scans.studies import STUDIED, Study
@@ -45,9 +45,7 @@ def bands(ax):
 # Trajectories
 
 FA = random_problem(2, 3, 2)
-TASKS = (
-    replace(random_problem(2, 2), tasks=Tasks.at([0, 5], [[1.0, 1.0], [1.0, -1.0]])) if hasattr(Tasks, "at") else None
-)
+TASKS = replace(random_problem(2, 2), tasks=Tasks([[1.0, 0.5], [-1.0, 0.5]], at=[0, 10]))
 EVERY = ["R", "Q", "v", "F", "alignment", "cosines", "F_per_output", "alignment_per_output", "eps_g"]
 
 
@@ -72,9 +70,24 @@ def test_lines_of_a_theory_are_its_arrays(ax, name):
     assert (ax.get_xscale(), ax.get_yscale()) == ("log", "log" if name == "eps_g" else "linear")
 
 
+def test_errors_of_tasks_and_on_test_examples_are_drawn(ax):
+    """A line for each task, with a line upright where the task changes."""
+    theory = made(TASKS)
+    ofvalues.trajectory(theory, "eps_g_per_task", ax)
+    for line, errors in zip(curves(ax), theory.eps_g_per_task.T, strict=True):
+        np.testing.assert_array_equal(line.get_ydata(), np.where(errors > 0, errors, np.nan))
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["task 1", "task 2"]
+    assert [line.get_xdata()[0] for line in ax.lines if line.get_gid() == "jump"] == [10]
+    runs = made(FA, 3, "network")
+    tested = replace(runs, eps_g_test=2 * runs.eps_g)
+    at = ofvalues.trajectory(tested, "eps_g_test", Figure().add_subplot())
+    np.testing.assert_allclose(curves(at)[0].get_ydata(), np.median(2 * runs.eps_g, axis=0))
+    assert at.get_yscale() == "log"
+
+
 @pytest.mark.parametrize("name", ["R_group", "Q_group"])
 def test_overlaps_by_group_are_drawn(ax, name):
-    theory = made(structured(2, 2, "fa", "erf"))
+    theory = made(PROBLEMS["three groups"])
     ofvalues.trajectory(theory, name, ax)
     values = getattr(theory, name)
     entries = expected_entries(name, values.shape[1:])
@@ -230,10 +243,12 @@ def test_rates_are_those_of_the_schedules(ax):
 def test_eigenvalues_of_a_fixed_point_are_drawn(ax):
     point = saddle(random_problem(2, 2))
     draw("fixed_point", point, None, ax, color="red", ms=9)
-    drawn = [line for line in ax.lines if line.get_marker() != "None"]
-    found = np.sort(np.concatenate([line.get_xdata() for line in drawn]))
-    np.testing.assert_allclose(found, np.sort(point.eigenvalues.real))
-    assert {(line.get_color(), line.get_markersize()) for line in drawn} == {("red", 9)}
+    others, grows = (line for line in ax.lines if line.get_marker() != "None")
+    np.testing.assert_array_equal(grows.get_xdata(), point.eigenvalues.real[: point.unstable])
+    np.testing.assert_array_equal(others.get_xdata(), point.eigenvalues.real[point.unstable :])
+    np.testing.assert_array_equal(grows.get_ydata(), point.eigenvalues.imag[: point.unstable])
+    assert {(line.get_color(), line.get_markersize()) for line in (others, grows)} == {("red", 9)}
+    assert others.get_marker() != grows.get_marker()
 
 
 def test_a_plateau_is_a_line_from_its_start_to_its_end_at_its_height(ax):
