@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from stdyn.errors import gathering
 from stdyn.html import card, heat_map, listing
 from stdyn.model import problemtext
 from stdyn.model.shapes import short
@@ -19,7 +20,7 @@ _UNITS = 24  # on a side of a map
 def shown(value: object, make: Callable[[Any], str]) -> str:
     """The card of a value, or if it cannot be made its line."""
     try:
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"), gathering():
             return make(value)
     except Exception:  # as of a repr: of something half made, or that somebody has filled with what is not meant
         return card(repr(value))
