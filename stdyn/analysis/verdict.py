@@ -28,21 +28,43 @@ class Comparison(Frozen):
     Attributes
     ----------
     alphas : ndarray, shape (A,)
+        Those at which runs are held to the theory.
     mean, standard_error, theory, deviation, in_errors : dict of ndarray, shapes (A, …)
         For "R", "Q", "v", "eps_g", with feedback weights "F", with tasks "eps_g_per_task" and with test examples
         "eps_g_test" (neither if it is held to fluctuations): the mean over runs, its standard error, the ODEs, mean -
         theory, and that in standard errors.
     entries : int
         The number of deviations: of all order parameters at all alphas.
+    false_alarm : float
+        The probability with which `agrees` is False although the mean of the runs is the theory.
     bias : float
         A deviation of bias / N is granted beside it.
     negligible : float
         A deviation below negligible (1 + |theory|) is none: the accuracy of rounding and of the ODE solver.
     runs, N : int
+        How many runs, and of how many inputs.
+    rule, method : str
+        Of the runs.
     predicted : bool
         Whether the standard errors are those of linear noise.
     notes : tuple of str
         What else the reader of the table must know: parameters that differ, runs that diverged.
+
+    See Also
+    --------
+    compare : Makes it.
+    Fluctuations : What runs of finite N are held to.
+
+    Examples
+    --------
+    >>> verdict = stdyn.compare(runs, theory)
+    >>> verdict
+    <Comparison FA: 8 network runs at N = 200 agree with the ODEs>
+    >>> if verdict:
+    ...     print(f"no deviation exceeds {verdict.allowed:.1f} standard errors")
+    no deviation exceeds 15.5 standard errors
+    >>> verdict.deviation["R"].shape, bool(verdict.within("R").all())
+    ((81, 2, 2), True)
     """
 
     alphas: Array
@@ -86,7 +108,18 @@ class Comparison(Frozen):
         return frozen({name: _ratio(deviation, self, name) for name, deviation in self.deviation.items()})
 
     def within(self, name: str) -> np.ndarray:
-        """At each alpha, whether all entries of the order parameter `name` deviate by no more than allowed."""
+        """At each alpha, whether all entries of an order parameter deviate by no more than allowed.
+
+        Parameters
+        ----------
+        name : str
+            One of the names of `mean`.
+
+        Returns
+        -------
+        ndarray of bool, shape (A,)
+            True where they do not.
+        """
         room = np.maximum(np.abs(self.deviation[name]) - self.bias / self.N, 0)
         return np.all(~(_ratio(room, self, name) > self.allowed).reshape(len(self.alphas), -1), axis=1)
 

@@ -52,7 +52,9 @@ class History(Frozen):
     Attributes
     ----------
     rule : {"bp", "fa", "dfa"}
+        What errors went back through.
     lr, batch : float, int
+        The learning rate, and the number of images of a step.
     network : Network
         After the last epoch.
     epochs : ndarray, shape (E+1,)
@@ -77,6 +79,19 @@ class History(Frozen):
         Epoch and batch, from 1, in which the cross-entropy grew without bound. The history ends with the epoch before.
     seed : int, optional
         Of the training, if `stdyn.Training` made it.
+
+    See Also
+    --------
+    train : Trains many networks into a file.
+    layered.train : Trains one.
+
+    Examples
+    --------
+    >>> trained = stdyn.train(stdyn.Training(widths=5, epochs=2, seeds=1), "few.h5", data="images")
+    >>> trained.histories[0]
+    <History fa, 36-5-4, seed 1: 2 epochs, 72.00 % of the test images wrong>
+    >>> trained.histories[0].weight_angle.shape
+    (3, 1)
     """
 
     rule: str

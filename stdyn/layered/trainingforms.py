@@ -77,7 +77,13 @@ class Forms:
         return html.shown(self, _card)
 
     def text(self) -> str:
-        """What it is, how far it is and what came out, in lines."""
+        """What it is, how far it is and what came out, in lines.
+
+        Returns
+        -------
+        str
+            What `print` shows.
+        """
         return listing(self._lines()) + f"\n\n{results(self.histories)}"
 
     def _lines(self) -> dict[str, str]:
