@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from stdyn import html
+from stdyn import html, showing
 from stdyn.checks import Array, number
 from stdyn.drawing import Axes, draw
 from stdyn.model import cards
-from stdyn.text import columns, one_line
+from stdyn.text import columns
 from stdyn.theory.fixedpoint import FixedPoint
 from stdyn.values import Frozen
 
@@ -91,10 +91,10 @@ class Plateau(Frozen):
         return draw("plateau", self, None, ax, **kwargs)
 
     def __repr__(self) -> str:
-        return one_line(self, _line_of_plateau)
+        return showing.line(self, _line_of_plateau)
 
     def _repr_html_(self) -> str:
-        return cards.shown(self, _card_of_plateau)
+        return showing.in_notebook(self, _card_of_plateau)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -201,10 +201,10 @@ class EscapeTimes(Frozen):
         return columns(rows)
 
     def __repr__(self) -> str:
-        return one_line(self, _line_of_times)
+        return showing.line(self, _line_of_times)
 
     def _repr_html_(self) -> str:
-        return cards.shown(self, _card_of_times)
+        return showing.in_notebook(self, _card_of_times)
 
 
 def _line_of_plateau(plateau: Plateau) -> str:

@@ -7,11 +7,11 @@ import numpy as np
 from scipy.stats import norm
 from scipy.stats import t as student_t
 
-from stdyn import html
+from stdyn import html, showing
 from stdyn.checks import Array
 from stdyn.drawing import Axes, draw
-from stdyn.model import cards, longform
-from stdyn.text import columns, message, one_line
+from stdyn.model import longform
+from stdyn.text import columns, message
 from stdyn.values import Frozen, frozen
 
 if TYPE_CHECKING:
@@ -204,13 +204,13 @@ class Comparison(Frozen):
         return first.assign(**{number: frame[number] for number, frame in zip(numbers[1:], rest, strict=True)})
 
     def __repr__(self) -> str:
-        return one_line(self, _line)
+        return showing.line(self, _line)
 
     def __str__(self) -> str:
         return "\n".join([self._title(), columns(self._rows()), self._allowed_in_words(), *self.notes])
 
     def _repr_html_(self) -> str:
-        return cards.shown(self, _card)
+        return showing.in_notebook(self, _card)
 
     def _title(self) -> str:
         return (

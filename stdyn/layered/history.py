@@ -6,11 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from stdyn import html
+from stdyn import html, showing
 from stdyn.checks import check_type
 from stdyn.layered.blas import Array
 from stdyn.layered.network import Network, check_rule
-from stdyn.text import one_line
 from stdyn.values import Frozen
 
 RECORDS = {  # at the end of every epoch: name -> (axes after the epoch, what it is)
@@ -124,10 +123,10 @@ class History(Frozen):
         return self.network.widths
 
     def __repr__(self) -> str:
-        return one_line(self, _line)
+        return showing.line(self, _line)
 
     def _repr_html_(self) -> str:
-        return html.shown(self, _card)
+        return showing.in_notebook(self, _card)
 
 
 def _line(history: History) -> str:

@@ -7,19 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stdyn import html
+from stdyn import html, showing
 from stdyn.analysis.escape import check_constant, plateaus
 from stdyn.analysis.leaving import Plateau
 from stdyn.checks import Array, check_type, time_grid
 from stdyn.drawing import Axes, draw
 from stdyn.errors import InputError
-from stdyn.model import cards
 from stdyn.model.problem import Problem
 from stdyn.model.trajectory import Trajectory
 from stdyn.progress import bar
 from stdyn.scans.variations import Variations
 from stdyn.stopping import stoppable
-from stdyn.text import columns, one_line
+from stdyn.text import columns
 from stdyn.theory.critical import critical_eta
 from stdyn.theory.fixedpoint import FixedPoint
 from stdyn.theory.fixedpoints import autonomous, fixed_point, perfect_learning
@@ -160,13 +159,13 @@ class Study(Frozen):
         )
 
     def __repr__(self) -> str:
-        return one_line(self, _line)
+        return showing.line(self, _line)
 
     def __str__(self) -> str:
         return columns(self._in_short())
 
     def _repr_html_(self) -> str:
-        return cards.shown(self, _card)
+        return showing.in_notebook(self, _card)
 
     def _in_short(self) -> list[tuple[str, ...]]:
         return self._rows(lambda value: f"{value:.4g}")

@@ -6,13 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from stdyn import html
+from stdyn import html, showing
 from stdyn.checks import Array, integer, number
 from stdyn.drawing import Axes, draw
 from stdyn.model import cards, problemtext
 from stdyn.model.problem import Problem
 from stdyn.model.state import OrderParameters
-from stdyn.text import one_line
 from stdyn.values import Frozen
 
 _SHOWN = 6  # eigenvalues on a card
@@ -165,10 +164,10 @@ class FixedPoint(Frozen):
         return draw("fixed_point", self, what, ax, **kwargs)
 
     def __repr__(self) -> str:
-        return one_line(self, _line)
+        return showing.line(self, _line)
 
     def _repr_html_(self) -> str:
-        return cards.shown(self, _card)
+        return showing.in_notebook(self, _card)
 
 
 def _line(point: FixedPoint) -> str:

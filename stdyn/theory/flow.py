@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike
 
-from stdyn import html
+from stdyn import html, showing
 from stdyn.checks import Array, check_type, floats, number
 from stdyn.errors import InputError
 from stdyn.kernels import equations
@@ -20,7 +20,7 @@ from stdyn.model.problem import Problem
 from stdyn.model.state import OrderParameters
 from stdyn.model.trajectory import Trajectory
 from stdyn.stopping import stoppable
-from stdyn.text import one_line, shown
+from stdyn.text import shown
 from stdyn.theory import quadrature
 from stdyn.theory.coordinates import across, across_change, whole_change
 from stdyn.theory.expansion import check_size, check_smooth
@@ -121,10 +121,10 @@ class Flow(Frozen):
         self.problem.protocol.check(np.array([self.alpha]))
 
     def __repr__(self) -> str:
-        return one_line(self, _line)
+        return showing.line(self, _line)
 
     def _repr_html_(self) -> str:
-        return cards.shown(self, _card)
+        return showing.in_notebook(self, _card)
 
     @property
     def _layout(self) -> Layout:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stdyn import html
+from stdyn import html, showing
 from stdyn.checks import Array, check_path
 from stdyn.drawing import Axes, draw
 from stdyn.files import store
@@ -16,7 +16,6 @@ from stdyn.model import cards, longform, problemtext
 from stdyn.model.problem import Problem
 from stdyn.model.trajectory import Trajectory
 from stdyn.model.trajectoryvariables import check_writable
-from stdyn.text import one_line
 from stdyn.values import Frozen
 
 if TYPE_CHECKING:
@@ -253,13 +252,13 @@ class Fluctuations(Frozen):
         return [(name, std) for name, std in pairs if std is not None]
 
     def __repr__(self) -> str:
-        return one_line(self, _line)
+        return showing.line(self, _line)
 
     def __str__(self) -> str:
         return self.summary()
 
     def _repr_html_(self) -> str:
-        return cards.shown(self, _card)
+        return showing.in_notebook(self, _card)
 
     def summary(self) -> str:
         """What it is, in lines.
