@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from stdyn import showing
 from stdyn.checks import Array, check_type, frozen_array, precision
 from stdyn.drawing import Axes, draw
 from stdyn.errors import InputError
@@ -14,7 +15,7 @@ from stdyn.model import averages, cards
 from stdyn.model.activations import Activation, find
 from stdyn.model.inputs import Inputs
 from stdyn.model.layout import Layout
-from stdyn.model.problemtext import arrays, of_state, one_line
+from stdyn.model.problemtext import arrays, of_state
 from stdyn.values import Frozen, frozen
 
 ROUNDING = 1e-10  # relative to the largest eigenvalue: what counts as rounding in a symmetry or a negative eigenvalue
@@ -395,13 +396,13 @@ class OrderParameters(Frozen):
         return float(averages.eps_g(self.R, self.Q, self.T, v, v_teacher, pair))
 
     def __repr__(self) -> str:
-        return one_line(self, of_state)
+        return showing.line(self, of_state)
 
     def __str__(self) -> str:
         return arrays(self)
 
     def _repr_html_(self) -> str:
-        return cards.shown(self, cards.of_state)
+        return showing.in_notebook(self, cards.of_state)
 
     @property
     def groups(self) -> tuple[Array, Array, Array]:
