@@ -22,6 +22,7 @@ FUNCTIONS = [
 ]
 _TEXTS = {"name": "nothing", "rule": "hebb", "colour": "no colour", "marker": "no marker", "dash": "no dash"}
 _TEXTS |= {"quantity": "nothing", "across": "nothing", "eigenvalues": "nothing"}
+# One of these is right wherever there is a choice.
 _CHOICES = (
     "R",
     "fa",
