@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stdyn import showing
 from stdyn.checks import check_path
 from stdyn.drawing import Axes, draw
 from stdyn.files import store
 from stdyn.files.format import Variables, to_dataset
-from stdyn.model import cards, longform, trajectorycard, trajectorytext, trajectoryvariables
-from stdyn.model.problemtext import one_line
+from stdyn.model import longform, trajectorycard, trajectorytext, trajectoryvariables
 from stdyn.model.readings import Readings
 
 if TYPE_CHECKING:
@@ -22,13 +22,13 @@ class Forms(Readings):
     """What a trajectory can be made into; the class that it is of has the fields."""
 
     def __repr__(self) -> str:
-        return one_line(self, trajectorytext.line)
+        return showing.line(self, trajectorytext.line)
 
     def __str__(self) -> str:
         return f"<stdyn.Trajectory>\n{self.summary()}"
 
     def _repr_html_(self) -> str:
-        return cards.shown(self, trajectorycard.of_trajectory)
+        return showing.in_notebook(self, trajectorycard.of_trajectory)
 
     def summary(self) -> str:
         """What it is and where it comes from, in lines.

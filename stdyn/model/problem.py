@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from stdyn import showing
 from stdyn.checks import Array, check_type, frozen_array, integer, truth
 from stdyn.drawing import Axes, draw
 from stdyn.errors import InputError, NoGradientWarning, SameRuleWarning, outside, warn
@@ -16,7 +17,7 @@ from stdyn.model import cards, rules
 from stdyn.model.activations import Activation, codes, find, law_of
 from stdyn.model.inputs import Inputs
 from stdyn.model.layout import Layout
-from stdyn.model.problemtext import of_problem, one_line, summary
+from stdyn.model.problemtext import of_problem, summary
 from stdyn.model.protocol import Protocol
 from stdyn.model.schedule import RateLike, Schedule, rate, value_at
 from stdyn.model.state import OrderParameters
@@ -406,13 +407,13 @@ class Problem(Frozen):
         return draw("problem", self, what, ax, **kwargs)
 
     def __repr__(self) -> str:
-        return one_line(self, of_problem)
+        return showing.line(self, of_problem)
 
     def __str__(self) -> str:
         return summary(self)
 
     def _repr_html_(self) -> str:
-        return cards.shown(self, cards.of_problem)
+        return showing.in_notebook(self, cards.of_problem)
 
     def _compared(self) -> dict[str, Any]:
         """Not the points of a quadrature that is not made, of which files say nothing either."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from stdyn import showing
 from stdyn.checks import Array, check_type, frozen_array, precision
 from stdyn.drawing import Axes, draw
 from stdyn.errors import InputError
@@ -15,7 +16,7 @@ from stdyn.model.activations import Activation, find
 from stdyn.model.inputs import Inputs
 from stdyn.model.layout import Layout
 from stdyn.model.overlaps import ROUNDING, blocks, cosines, possible, symmetric
-from stdyn.model.problemtext import arrays, of_state, one_line
+from stdyn.model.problemtext import arrays, of_state
 from stdyn.values import Frozen, frozen
 
 _SUM = 1e-9  # relative to the largest: by what R, Q, T may differ from the sums over the groups
@@ -364,13 +365,13 @@ class OrderParameters(Frozen):
         return float(averages.eps_g(self.R, self.Q, self.T, v, v_teacher, pair))
 
     def __repr__(self) -> str:
-        return one_line(self, of_state)
+        return showing.line(self, of_state)
 
     def __str__(self) -> str:
         return arrays(self)
 
     def _repr_html_(self) -> str:
-        return cards.shown(self, cards.of_state)
+        return showing.in_notebook(self, cards.of_state)
 
     @property
     def groups(self) -> tuple[Array, Array, Array]:
