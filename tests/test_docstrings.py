@@ -43,9 +43,6 @@ RULES = {  # of a method: it is called in an example of its own or of its class,
 }
 ELSEWHERE = {"stdyn.mnist.fetch", "stdyn.ClusterExecutor"}  # an example of them needs the network, a cluster
 PENDING = {
-    "model.concatenating",
-    "model.forms",
-    "model.readings",
     "figures.views",
     "figures.inputplot",
     "figures.layerplot",
@@ -54,9 +51,6 @@ PENDING = {
     "figures.protocolplot",
     "figures.scanplot",
     "figures.theoryplot",
-    "model.problem",
-    "model.state",
-    "model.trajectory",
 }  # modules whose docstrings are being written; "pytest --runxfail" says what they lack
 
 
