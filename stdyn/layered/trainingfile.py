@@ -33,9 +33,9 @@ from stdyn.layered.history import (
 from stdyn.layered.mnist import Images
 from stdyn.layered.network import Network
 from stdyn.layered.training import Training
+from stdyn.layered.trainingforms import Forms
 from stdyn.layered.trainingschema import Checked
 from stdyn.stopping import uninterrupted
-from stdyn.text import columns, listing
 from stdyn.values import Frozen
 
 if TYPE_CHECKING:
@@ -44,23 +44,56 @@ if TYPE_CHECKING:
 _PAUSE = 0.2  # seconds between two commits, at least; epochs of real images take longer
 
 
-class Histories(Frozen):
+class Histories(Forms, Frozen):
     """The trainings in a file, finished or not.
 
     Attributes
     ----------
-    path : Path
-    rules, seeds : lists
+    path : pathlib.Path
+        Of the file.
+    rules, seeds : list
         Rule and seed of every network.
+    widths : tuple of int
+        Those of the layers, inputs and outputs with them.
     epochs : int
         How many there are to be.
     epochs_done : ndarray, shape (runs,)
+        How many are done of each network.
     training : Training
         The parameters; if rules and seeds were added later, not all of their combinations may be there.
     description : dict
         Those that are the same for all networks.
+    attributes : dict
+        Of the file: versions, when it was made.
+    wall_time : ndarray, shape (runs,)
+        Seconds that the epochs took.
+    diverged : list
+        For each network None, or epoch and batch in which it diverged.
 
+    See Also
+    --------
+    train : Makes it.
+    open_training : Reads it.
+    layerplot.figures : All of its figures.
+
+    Notes
+    -----
     Two are equal if what was trained is, and what came out of it.
+
+    Examples
+    --------
+    >>> trained = stdyn.train(stdyn.Training(widths=5, epochs=2, seeds=1), "few.h5", data="images")
+    >>> trained
+    <Histories few.h5: 2 networks 36-5-4 by fa, bp, 4 of 4 epochs>
+    >>> trained.histories[0].test_error.shape
+    (3,)
+    >>> [B.shape for B in trained.feedback(0)], trained.feedback(1)
+    ([(5, 4)], None)
+    >>> trained.to_xarray()["test_error"].dims
+    ('run', 'epoch')
+    >>> print(trained.text())
+    what             2 networks 36-5-4, 4 of 4 epochs
+    ...
     """
 
     path: Path
@@ -118,71 +151,67 @@ class Histories(Frozen):
         ]  # fmt: skip
 
     def feedback(self, run: int) -> tuple[Array, ...] | None:
-        """The feedback matrices of a network; None for backpropagation."""
+        """The feedback matrices of a network.
+
+        Parameters
+        ----------
+        run : int
+            The number of the network, from the end if it is negative.
+
+        Returns
+        -------
+        tuple of ndarray, or None
+            One for each hidden layer; None for backpropagation.
+        """
         run = range(len(self))[integer("run", run, -len(self), len(self) - 1)]
         return self.training.feedback(self.rules[run], self.seeds[run], self.widths)
 
     def to_xarray(self) -> "xarray.Dataset":
-        """Everything in the file as an xarray.Dataset; rule and seed are coordinates of `run`."""
+        """Everything in the file with named axes.
+
+        Returns
+        -------
+        xarray.Dataset
+            In which rule and seed are coordinates of `run`.
+
+        See Also
+        --------
+        to_dataframe : What was recorded, as a table.
+        """
         made = look(self.path, lambda table: to_dataset(table.variables(), table.attributes))
         return made.set_coords(["rule", "seed"])
-
-    def __repr__(self) -> str:
-        return f"<stdyn.Histories>\n{self.text()}"
-
-    def text(self) -> str:
-        """What it is, how far it is and what came out, in lines."""
-        parameters = {name: value for name, value in self.description.items() if name not in ("images", "widths")}
-        lines = {
-            "what": f"{len(self)} networks {'-'.join(map(str, self.widths))}, {self.epochs_done.sum()} of"
-            f" {len(self) * self.epochs} epochs",
-            "parameters": ", ".join(f"{name} = {value}" for name, value in parameters.items() if value is not None),
-            "images": f"{self.attributes['training_examples']} to train with",
-            "sha256": str(self.description["images"]),
-            "wall_time": f"{np.nansum(self.wall_time):.0f} s",
-        } | {name: str(self.attributes[name]) for name in ("created", "versions")}  # fmt: skip
-        return listing(lines) + f"\n\n{results(self.histories)}"
 
 
 def open_training(path: str | os.PathLike[str]) -> Histories:
     """The trainings in a file, finished or not.
 
+    Parameters
+    ----------
+    path : str or os.PathLike
+        Of the file.
+
+    Returns
+    -------
+    Histories
+        What is in it is read when asked for.
+
     Raises
     ------
     InputError
         If there is no such file, or it is damaged, not from stdyn, or holds something else.
+
+    See Also
+    --------
+    train : Makes the file, or goes on with it.
+    load : Reads trajectories.
+
+    Examples
+    --------
+    >>> trained = stdyn.train(stdyn.Training(widths=5, epochs=1, seeds=1), "again.h5", data="images")
+    >>> stdyn.open_training("again.h5") == trained
+    True
     """
     return Histories(path)
-
-
-def results(histories: list[History]) -> str:
-    """A table of the errors in per cent after the last epoch: mean and standard deviation over networks of a rule."""
-    errors = (f"{name:>13}" for name in ("training", "test", "test - training", "lowest test"))
-    rows = [("rule  ", "networks", "epochs", *errors)]
-    for rule in dict.fromkeys(each.rule for each in histories):
-        some = [each for each in histories if each.rule == rule and each.diverged is None]
-        if some:
-            rows.append((f"{rule:<6}", str(len(some)), *_results_of(some)))
-    diverged = [
-        f"{each.rule:<6}seed {each.seed}: diverged at epoch {each.diverged[0]}, batch {each.diverged[1]}"
-        for each in histories
-        if each.diverged is not None
-    ]
-    return "\n".join([columns(rows), *diverged, "errors in %; of several networks: mean ± standard deviation"])
-
-
-def _results_of(histories: list[History]) -> list[str]:
-    """The numbers of epochs and the errors of some networks in words."""
-    epochs = {len(each.epochs) - 1 for each in histories}
-    train = 100 * np.array([each.train_error[-1] for each in histories])
-    test = 100 * np.array([each.test_error[-1] for each in histories])
-    lowest = 100 * np.array([each.test_error.min() for each in histories])
-    said = "–".join(map(str, sorted({min(epochs), max(epochs)})))
-    return [said, *(_spread(values) for values in (train, test, test - train, lowest))]
-
-
-def _spread(values: Array) -> str:
-    return f"{values.mean():.2f}" + (f" ± {values.std(ddof=1):.2f}" if len(values) > 1 else "")
 
 
 # ---------------------------------------------------------------------------------------------------------------------

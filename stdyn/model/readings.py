@@ -163,7 +163,7 @@ class Readings(Frozen):
         Examples
         --------
         >>> round(theory.alpha_below(0.05), 1)
-        4.1
+        4.9
         >>> runs.alpha_below(1e-9)
         array([inf, inf, inf, inf, inf, inf, inf, inf])
         """
@@ -200,8 +200,8 @@ class Readings(Frozen):
 
         Examples
         --------
-        >>> round(theory.decay_rate(), 2)
-        0.06
+        >>> round(stdyn.integrate(problem, np.linspace(0, 800, 81)).decay_rate(), 3)
+        0.03
         """
         last = number("last", last, 0.0, 1.0)
         return _number(slope_at_end(self.alphas, self._errors(what), last))

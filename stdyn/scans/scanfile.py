@@ -13,9 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from stdyn.analysis import summary
-from stdyn.analysis.summary import censored
 from stdyn.checks import Array, check_path, integer, time_grid
-from stdyn.drawing import Axes, draw
 from stdyn.errors import InputError
 from stdyn.files.format import FORMAT, Variables, check_kind, to_dataset
 from stdyn.files.paths import exists
@@ -40,11 +38,12 @@ from stdyn.scans.parameters import (
     stored_names,
     texts_as_objects,
 )
-from stdyn.scans.points import DONE, FAILED, STATES, Solve, counted
-from stdyn.scans.quantities import NUMBERS, plain
+from stdyn.scans.points import DONE, STATES, Solve
+from stdyn.scans.quantities import NUMBERS
+from stdyn.scans.scanforms import Forms
 from stdyn.scans.scanschema import CURVES, KEEP, Checked, check_coordinates, check_summary, summary_columns
 from stdyn.scans.variations import Variations
-from stdyn.text import listing, shown
+from stdyn.text import shown
 from stdyn.values import Frozen, frozen
 
 if TYPE_CHECKING:
@@ -152,14 +151,17 @@ def _coordinates(
     return {name.replace(" ", ""): texts_as_objects(values) for name, values in named.items()}
 
 
-class Scan(Frozen):
+class Scan(Forms, Frozen):
     """A scan in a file, finished or not; what is in it is read when asked for.
 
     Attributes
     ----------
-    path : Path
+    path : pathlib.Path
+        Of the file.
     description : dict
         What is scanned: problems, alphas, solver, seed, what is kept.
+    attributes : dict
+        Of the file: versions, when it was made, by which names the quantities vary.
     alphas : ndarray, shape (A,)
         Where the points were solved; those that were kept are the variable "alpha".
     axes : tuple of str
@@ -167,11 +169,41 @@ class Scan(Frozen):
     names : tuple of str
         The variables in the file, which `read` reads.
     state : ndarray, shape (points,)
-        0: todo, 1: done, 2: failed (`stdyn.scans.points.STATES`).
+        0: todo, 1: done, 2: failed.
     coordinates, summary : dict of ndarray
         The varied quantities, and what came out of each point, by name.
 
-    Two are equal if these are, wherever their files are.
+    See Also
+    --------
+    scan : Makes it.
+    open_scan : Reads it.
+    scanplot.figures : All of its figures.
+
+    Notes
+    -----
+    Two are equal if description, state, coordinates and summary are, wherever their files are.
+
+    Examples
+    --------
+    >>> table = stdyn.open_scan("eta.h5")
+    >>> table
+    <Scan eta.h5: 2 points over eta, 2 done>
+    >>> len(table), table.coordinates["eta"]
+    (2, array([0.2, 0.4]))
+    >>> bool((table.summary["eps_g_final"] < table.summary["eps_g_start"]).all())
+    True
+    >>> table.problem(0).eta
+    0.2
+    >>> table.trajectory(-1)
+    <Trajectory BP, ODEs, K = M = 2, erf, 81 alphas from 0 to 40, eps_g 0.0138 at the end>
+    >>> table.read("eps_g", 0).shape
+    (81,)
+    >>> table.to_xarray()["eps_g_final"].dims
+    ('point',)
+    >>> print(table.text())
+    what             scan of 2 points: 2 done
+    varied           eta (2 values)
+    ...
     """
 
     path: Path
@@ -242,7 +274,25 @@ class Scan(Frozen):
         return frozen(self.read("message"))
 
     def read(self, name: str, points: Points = ()) -> np.ndarray:
-        """A variable of the file (docs/format.md), or some points of it."""
+        """A variable of the file (docs/format.md), or some points of it.
+
+        Parameters
+        ----------
+        name : str
+            One of `names`.
+        points : int, slice or array_like of int, optional
+            The numbers of the points; all unless given.
+
+        Returns
+        -------
+        ndarray
+            With an axis of points, unless that is one number.
+
+        Raises
+        ------
+        InputError
+            If the file holds no such variable, or there are no such points.
+        """
         if not isinstance(name, str) or name not in self.names:
             raise InputError(f"name: {self.path} holds no {shown(name)}, but {', '.join(self.names)}")
         self._check_points(points)
@@ -270,7 +320,18 @@ class Scan(Frozen):
             raise InputError(f"points must be numbers of some of the {len(self)} points, but is {shown(points)}")
 
     def problem(self, index: int) -> Problem:
-        """The problem of a point."""
+        """The problem of a point.
+
+        Parameters
+        ----------
+        index : int
+            The number of the point, from the end if it is negative.
+
+        Returns
+        -------
+        Problem
+            What was solved there, or will be.
+        """
         index = self._position(index)
         with refusing(self.path):
             if self._problems is not None:
@@ -280,6 +341,16 @@ class Scan(Frozen):
 
     def trajectory(self, index: int) -> Trajectory:
         """The trajectory of a point that is done, at the alphas that were kept.
+
+        Parameters
+        ----------
+        index : int
+            The number of the point, from the end if it is negative.
+
+        Returns
+        -------
+        Trajectory
+            Of the theory, or of runs.
 
         Raises
         ------
@@ -339,48 +410,20 @@ class Scan(Frozen):
             return "ode"
         return "reduced" if self.description["solve"]["function"].endswith("simulate_reduced") else "network"
 
-    def plot(
-        self, what: str = "plateau_length", ax: Axes | None = None, *, x: str | None = None, y: str | None = None,
-        rule: str | None = None, color: Any = None, **kwargs: Any,
-    ) -> Axes:  # fmt: skip
-        """Draw a number of every point that is done against what varies, or as colours over two quantities.
-
-        Parameters
-        ----------
-        what : str, default "plateau_length"
-            A number of `summary`.
-        ax : matplotlib Axes, optional
-            Where to draw; a new figure of pyplot unless given.
-        x : str, optional
-            The quantity along the axis: one of `coordinates` or `summary`; the first that varies unless given.
-        y : str, optional
-            A second one: then `what` is shown by colours.
-        rule : str, optional
-            Draw the points of this rule only.
-        color : color or list of colors, optional
-            Of all points, or one for each rule.
-        **kwargs
-            What matplotlib's `Axes.plot` takes for the points.
+    def to_xarray(self) -> "xarray.Dataset":
+        """Everything in the file with named axes, in memory.
 
         Returns
         -------
-        matplotlib.axes.Axes
-            Those that were drawn in.
+        xarray.Dataset
+            In which the varied quantities are coordinates of `point`.
 
-        Raises
-        ------
-        InputError
-            If there is no such quantity, no point is done, or a map is of more than one rule.
-
-        Examples
+        See Also
         --------
-        >>> ax = table.plot("eps_g_final", x="eta")
-        """
-        return draw("scan", self, what, ax, x=x, y=y, rule=rule, color=color, **kwargs)
+        to_dataframe : What came out of the points, as a table.
 
-    def to_xarray(self) -> "xarray.Dataset":
-        """Everything in the file as an xarray.Dataset, in memory; the varied quantities are coordinates of `point`.
-
+        Notes
+        -----
         xarray.open_dataset(path, engine="h5netcdf") gives the same without reading it all.
         """
         return self._look(self._dataset).set_coords(list(self.coordinates))
@@ -391,42 +434,33 @@ class Scan(Frozen):
             checked_values(self.path, name, found[name][1], self._expected[name])
         return to_dataset(found, table.attributes)
 
-    def __repr__(self) -> str:
-        return f"<stdyn.Scan>\n{self.text()}"
-
-    def text(self) -> str:
-        """What it is, how far it is and what came out, in lines."""
-        solve = dict(self.description["solve"])
-        alphas = self.description["alphas"]
-        lines = {
-            "what": f"scan of {len(self)} points: {counted(self.state)}",
-            "varied": ", ".join(
-                f"{name} ({len(set(plain(values)))} values)" for name, values in self.coordinates.items()
-            ),
-            "solver": ", ".join([solve.pop("function"), *(f"{name} = {value}" for name, value in solve.items())]),
-            "alpha": f"{len(alphas)} values from {alphas[0]:g} to {alphas[-1]:g}",
-            "kept": str(self.description["keep"]),
-        }
-        for name, values in self.summary.items():
-            there = values[~np.isnan(values)]
-            if there.size:
-                low, middle, high = np.percentile(there, [5, 50, 95], method="nearest")
-                lines[name] = f"median {middle:.4g}, 5 – 95 % {low:.4g} … {high:.4g}"
-                if name == "plateau_length":
-                    lines[name] += f", not left: {100 * censored(there)[1]:.3g} %"
-        wrong = np.flatnonzero(self.state == FAILED)
-        if wrong.size:
-            lines["first failure"] = f"point {wrong[0]}: {self.message[wrong[0]]}"
-        lines |= {name: str(self.attributes[name]) for name in ("created", "versions")}
-        return listing(lines)
-
 
 def open_scan(path: str | os.PathLike[str]) -> Scan:
     """The scan in a file, finished or not.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+        Of the file.
+
+    Returns
+    -------
+    Scan
+        What is in it is read when asked for.
 
     Raises
     ------
     InputError
         If there is no such file, or it is damaged, not from stdyn, or holds a trajectory.
+
+    See Also
+    --------
+    scan : Makes the file, or goes on with it.
+    load : Reads trajectories.
+
+    Examples
+    --------
+    >>> stdyn.open_scan("eta.h5").state
+    array([1, 1], dtype=uint8)
     """
     return Scan(path)

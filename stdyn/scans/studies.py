@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from stdyn import html, showing
 from stdyn.analysis.escape import check_constant, plateaus
 from stdyn.analysis.leaving import Plateau
 from stdyn.checks import Array, check_type, time_grid
@@ -24,7 +25,11 @@ from stdyn.theory.fixedpoints import autonomous, fixed_point, perfect_learning
 from stdyn.theory.ode import integrate
 from stdyn.values import Frozen
 
+if TYPE_CHECKING:
+    import pandas
+
 _SETTLED = 0.01  # relative difference of an eps_g that no longer changes
+_ROWS = 21  # of the table on a card, the heading with them
 _LEARNED = 1e-9  # and an eps_g that is zero but for the tolerance of the ODEs
 
 STUDIED = {
@@ -46,12 +51,31 @@ class Study(Frozen):
     variations : Variations
         What was varied, and around which experiment.
     quantity : str
+        The name of what varies.
     values : ndarray, shape (n,)
         Of the quantity.
     rules : dict
-        For each rule, {name: ndarray (n,)} with the names of `STUDIED`.
+        For each rule a dict with an ndarray (n,) for each of "plateau_length" (in alpha; infinite if it is not left,
+        NaN without a plateau), "plateau_predicted" (with the end that the saddle implies), "plateau_height",
+        "saddle_eps_g", "escape_rate" (of the saddle that it hangs on) and "eps_g_infinity".
     interrupted : bool
         Whether Ctrl-C has ended it before the last value.
+
+    See Also
+    --------
+    study : Makes it.
+    theoryplot.study_figures : Its figure.
+
+    Examples
+    --------
+    >>> found = stdyn.study(points, np.linspace(0, 100, 101))
+    >>> found
+    <Study 2 values of eta from 0.2 to 0.4, bp>
+    >>> found.rules["bp"]["escape_rate"].round(3)
+    array([0.013, 0.024])
+    >>> print(found.csv())
+    rule,eta,plateau_length,plateau_predicted,plateau_height,saddle_eps_g,escape_rate,eps_g_infinity
+    bp,0.2,inf,...
     """
 
     variations: Variations
@@ -89,7 +113,13 @@ class Study(Frozen):
         return draw("study", self, what, ax, **kwargs)
 
     def csv(self) -> str:
-        """All numbers in full, as comma-separated values."""
+        """All numbers in full, as comma-separated values.
+
+        Returns
+        -------
+        str
+            A line for every value and rule, after that of the names.
+        """
         return "".join(",".join(row) + "\n" for row in self._rows(repr))
 
     def _rows(self, written: Callable[[float], str]) -> list[tuple[str, ...]]:
@@ -99,8 +129,70 @@ class Study(Frozen):
                 rows.append((rule, written(float(value)), *(written(float(numbers[name][n])) for name in STUDIED)))
         return rows
 
+    def to_dataframe(self) -> "pandas.DataFrame":
+        """The study as a table with a row for every number.
+
+        Returns
+        -------
+        pandas.DataFrame
+            With the columns rule, the varied quantity by its name, quantity (those of `rules`) and value.
+
+        Examples
+        --------
+        >>> found = stdyn.study(points, np.linspace(0, 100, 101))
+        >>> found.to_dataframe().query("quantity == 'eps_g_infinity'")[["rule", "eta"]]
+           rule  eta
+        10   bp  0.2
+        11   bp  0.4
+        """
+        import pandas
+
+        rules, names, n = list(self.rules), list(STUDIED), len(self.values)
+        every = [self.rules[rule][name] for rule in rules for name in names]
+        return pandas.DataFrame(
+            {
+                "rule": np.repeat(np.array(rules, dtype=object), len(names) * n),
+                self.quantity: np.tile(self.values, len(rules) * len(names)),
+                "quantity": np.tile(np.repeat(np.array(names, dtype=object), n), len(rules)),
+                "value": np.concatenate(every) if every else np.empty(0),
+            }
+        )
+
     def __repr__(self) -> str:
-        return columns(self._rows(lambda value: f"{value:.4g}"))
+        return showing.line(self, _line)
+
+    def __str__(self) -> str:
+        return columns(self._in_short())
+
+    def _repr_html_(self) -> str:
+        return showing.in_notebook(self, _card)
+
+    def _in_short(self) -> list[tuple[str, ...]]:
+        return self._rows(lambda value: f"{value:.4g}")
+
+
+def _line(study: Study) -> str:
+    """In one line: what varies, and of which rules."""
+    ended = ", interrupted" if study.interrupted else ""
+    return f"{_varied(study)}, {', '.join(study.rules)}{ended}"
+
+
+def _varied(study: Study) -> str:
+    values = study.values
+    return f"{len(values)} values of {study.quantity}" + (f" from {values[0]:g} to {values[-1]:g}" * bool(len(values)))
+
+
+def _card(study: Study) -> str:
+    """For a notebook: the first lines of the table, and the length of the plateau as a curve for each rule."""
+    rows = study._in_short()
+    more = [f"… and {len(rows) - _ROWS} more lines"] if len(rows) > _ROWS else []
+    curves = {rule: numbers["plateau_length"] for rule, numbers in study.rules.items()}
+    said = f"length of the plateau against {study.quantity}, both logarithmic: {', '.join(curves)}"
+    finite = [np.where(np.isfinite(each) & (each > 0), each, np.nan).tolist() for each in curves.values()]
+    ended = [html.verdict("interrupted before the last value", False)] if study.interrupted else []
+    title = f"Study, {_varied(study)}"
+    curve = html.sparkline(study.values.tolist(), finite, said)
+    return html.card(title, *ended, html.table(rows[:_ROWS]), html.lines(more), curve)
 
 
 def report(theory: Trajectory, found: list[Plateau], points: list[FixedPoint]) -> str:
@@ -142,13 +234,28 @@ def study(variations: Variations, alphas: Array, *, progress: bool = False) -> S
     progress : bool, default False
         Show a progress bar.
 
+    Returns
+    -------
+    Study
+        Of the values that are done, if Ctrl-C has ended it.
+
     Raises
     ------
     InputError
         Before any work starts, if not exactly one quantity varies, or not in numbers, if eta is 0, or anything changes
         with alpha.
 
-    Ctrl-C ends the study with the values that are done.
+    See Also
+    --------
+    scan : Solves any number of problems into a file.
+    plateaus : The plateaus of one solution.
+
+    Examples
+    --------
+    >>> committee = stdyn.Experiment(K=2, M=2, rule="bp", eta_v=0, v=1, start="prepared", r=0.05)
+    >>> found = stdyn.study(stdyn.Variations(committee, {"eta": [0.2, 0.4]}), np.linspace(0, 400, 201))
+    >>> found.values, found.rules["bp"]["plateau_length"].round()
+    (array([0.2, 0.4]), array([244., 121.]))
     """
     check_type("variations", variations, Variations)
     alphas = time_grid(alphas)

@@ -37,6 +37,10 @@ def binning_error(problem: Problem, alphas: ArrayLike, **settings: Any) -> dict[
     InputError
         As `integrate`, and if there are no two groups to be merged.
 
+    See Also
+    --------
+    Inputs.merged : Inputs with groups twice as wide.
+
     Examples
     --------
     >>> inputs = stdyn.Inputs.power_law(exponent=1, N=1000, groups=32)

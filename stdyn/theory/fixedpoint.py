@@ -6,12 +6,15 @@ from typing import Any
 
 import numpy as np
 
+from stdyn import html, showing
 from stdyn.checks import Array, integer, number
 from stdyn.drawing import Axes, draw
+from stdyn.model import cards, problemtext
 from stdyn.model.problem import Problem
 from stdyn.model.state import OrderParameters
 from stdyn.values import Frozen
 
+_SHOWN = 6  # eigenvalues on a card
 ZERO = 1e-7  # an eigenvalue that is no more than this, relative to the largest, counts as zero
 
 
@@ -35,6 +38,22 @@ class FixedPoint(Frozen):
         that are not isotropic R and Q are those of one group after the other.
     found : int
         From how many starts it, or an image of it under the symmetries of the problem, was reached.
+
+    See Also
+    --------
+    fixed_points : Finds them.
+    Flow.spectrum : Eigenvalues along a solution.
+
+    Examples
+    --------
+    >>> committee = stdyn.Problem(stdyn.initial.prepared(2, 2, v=[1, 1]), eta=0.5, eta_v=0)
+    >>> saddle = stdyn.fixed_points(committee, number_of_starts=10, rng=1)[1]
+    >>> saddle
+    <FixedPoint eps_g = 0.0146448, saddle (1 unstable), largest eigenvalue 0.03162: ...>
+    >>> saddle.unstable, round(saddle.escape_rate, 4), round(saddle.escape_time(0.001))
+    (1, 0.0316, 218)
+    >>> saddle.moves(most=2)
+    '+0.50 R_... -0.50 R_...'
     """
 
     problem: Problem
@@ -72,17 +91,40 @@ class FixedPoint(Frozen):
         return float(self.eigenvalues.real[0])
 
     def escape_time(self, distance: float, to: float = 1.0) -> float:
-        """alpha in which a perturbation along the most unstable direction grows from `distance` to `to`.
+        """alpha in which a perturbation along the most unstable direction grows from one size to another.
 
-        Infinity if the point is not a saddle. Linear dynamics: right but for a constant of order 1 / escape_rate, which
-        `plateaus` and `escape_times` get from the ODEs.
+        Parameters
+        ----------
+        distance : float
+            Its size at first, positive.
+        to : float, default 1
+            Its size at the end, at least `distance`.
+
+        Returns
+        -------
+        float
+            Infinity if the point is not a saddle. Linear dynamics: right but for a constant of order 1 / escape_rate,
+            which `plateaus` and `escape_times` get from the ODEs.
         """
         number("distance", distance, np.nextafter(0, 1))
         number("to", to, distance)
         return float(np.log(to / distance)) / self.escape_rate if self.unstable else np.inf
 
     def moves(self, direction: int = 0, most: int = 4) -> str:
-        """What an eigenvector moves, largest first, as "+0.50 R_12 -0.50 R_11"; units are numbered from 1."""
+        """What an eigenvector moves, in words.
+
+        Parameters
+        ----------
+        direction : int, default 0
+            The number of the eigenvector, whose eigenvalues have the largest real part first.
+        most : int, default 4
+            So many order parameters at most.
+
+        Returns
+        -------
+        str
+            Such as "+0.50 R_12 -0.50 R_11", largest first; units are numbered from 1.
+        """
         most = integer("most", most, 1)
         vector = self.eigenvectors[:, integer("direction", direction, 0, len(self.eigenvalues) - 1)]
         vector = (vector / vector[np.abs(vector).argmax()]).real
@@ -115,16 +157,43 @@ class FixedPoint(Frozen):
 
         Examples
         --------
-        >>> (point,) = stdyn.fixed_points(problem, [stdyn.initial.prepared(2, 2, v=[1.0, 1.0])])
-        >>> ax = point.plot()
+        >>> committee = stdyn.Problem(stdyn.initial.prepared(2, 2, v=[1, 1]), eta=0.5, eta_v=0)
+        >>> saddle = stdyn.fixed_points(committee, number_of_starts=10, rng=1)[1]
+        >>> ax = saddle.plot()
         """
         return draw("fixed_point", self, what, ax, **kwargs)
 
     def __repr__(self) -> str:
-        directions = f" ({self.unstable} unstable)" if self.unstable else ""
-        family = f", one of a family ({self.zero_modes} zero modes)" if self.zero_modes else ""
-        moving = f": {self.moves()}" if self.unstable else ""
-        return (
-            f"<stdyn.FixedPoint eps_g = {self.eps_g:.6g}, {self.kind}{directions}{family},"
-            f" largest eigenvalue {self.escape_rate:.4g}{moving}>"
-        )
+        return showing.line(self, _line)
+
+    def _repr_html_(self) -> str:
+        return showing.in_notebook(self, _card)
+
+
+def _line(point: FixedPoint) -> str:
+    """In one line: what it is, and along what it is left."""
+    moving = f": {point.moves()}" if point.unstable else ""
+    return f"eps_g = {point.eps_g:.6g}, {_kind(point)}, largest eigenvalue {point.escape_rate:.4g}{moving}"
+
+
+def _kind(point: FixedPoint) -> str:
+    directions = f" ({point.unstable} unstable)" if point.unstable else ""
+    family = f", one of a family ({point.zero_modes} zero modes)" if point.zero_modes else ""
+    return f"{point.kind}{directions}{family}"
+
+
+def _card(point: FixedPoint) -> str:
+    """For a notebook: numbers, the largest eigenvalues and the cosines of its vectors."""
+    values = [
+        f"{value.real:.4g}" + f" {value.imag:+.2g}i" * (value.imag != 0)
+        for value in point.eigenvalues[:_SHOWN].tolist()
+    ]
+    more = len(point.eigenvalues) - len(values)
+    lines = {
+        "ε_g": f"{point.eps_g:.6g}",
+        "eigenvalues": ", ".join(values) + (f", … ({more} more)" if more else ""),
+        **({"is left along": point.moves()} if point.unstable else {}),
+        "reached from": f"{point.found} start{'s' * (point.found != 1)}",
+        "of": problemtext.of_problem(point.problem),
+    }
+    return html.card(f"FixedPoint, {_kind(point)}", cards.table_of(lines), cards.map_of(point.state))
