@@ -1,6 +1,5 @@
 """What is to be solved: the order parameters of a starting point, and the problem they are the start of."""
 
-import sys
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -11,7 +10,7 @@ from numpy.typing import ArrayLike
 from stdyn import showing
 from stdyn.checks import Array, check_type, frozen_array, integer, truth
 from stdyn.drawing import Axes, draw
-from stdyn.errors import InputError, NoGradientWarning, SameRuleWarning, warn
+from stdyn.errors import InputError, NoGradientWarning, SameRuleWarning, outside, warn
 from stdyn.kernels.averages import table
 from stdyn.kernels.parameters import COLUMNS, RATES, Plain
 from stdyn.model import cards, rules
@@ -31,17 +30,6 @@ SCHEDULED = (*RATES, "mixture")  # what may change with alpha: each a number or 
 OPTIONAL: dict[str, Any] = {
     "drift": 0.0, "mixture": None, "batch": 1, "flow": False, "sphere": False, "tasks": None
 }  # fmt: skip  # parameters that a file has only if they are not these
-
-
-def _outside() -> int:
-    """The stacklevel, of a warning of the function that calls this, of whoever called the package."""
-    level, frame = 1, sys._getframe(1)
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] in (
-        "stdyn",
-        "dataclasses",
-    ):
-        level, frame = level + 1, frame.f_back
-    return level
 
 
 @dataclass(frozen=True, eq=False)
@@ -232,14 +220,14 @@ class Problem(Frozen):
     def _say(self, given: object) -> None:
         """Warn of a rule that is taken for another one, and of what learns nothing."""
         if given == "dfa":
-            warn(rules.DFA, SameRuleWarning, stacklevel=_outside())
+            warn(rules.DFA, SameRuleWarning, stacklevel=outside())
         if self.eta != 0 and self.activation.flat:
             eta = self.eta if isinstance(self.eta, Schedule) else f"{self.eta:g}"
             warn(
                 f"no gradient reaches the first layer, which never learns: g' of {self.activation} is zero everywhere"
                 f" and eta = {eta} changes nothing (such a g is one for teachers; eta = 0 says it is meant)",
                 NoGradientWarning,
-                stacklevel=_outside(),
+                stacklevel=outside(),
             )
 
     @cached_property

@@ -9,9 +9,9 @@ import numpy as np
 from stdyn.checks import Array, choice, number
 from stdyn.errors import InputError
 from stdyn.model import averages, forgetting
+from stdyn.model.overlaps import cosines
 from stdyn.model.problem import Problem
 from stdyn.model.schedule import value_at
-from stdyn.model.state import cosines
 from stdyn.values import Frozen, frozen
 
 _LEAST = 1e-16  # an error below this is zero
@@ -201,7 +201,7 @@ class Readings(Frozen):
         Examples
         --------
         >>> round(stdyn.integrate(problem, np.linspace(0, 800, 81)).decay_rate(), 3)
-        0.03
+        0.008
         """
         last = number("last", last, 0.0, 1.0)
         return _number(slope_at_end(self.alphas, self._errors(what), last))

@@ -15,42 +15,11 @@ from stdyn.model import averages, cards
 from stdyn.model.activations import Activation, find
 from stdyn.model.inputs import Inputs
 from stdyn.model.layout import Layout
+from stdyn.model.overlaps import ROUNDING, blocks, cosines, possible, symmetric
 from stdyn.model.problemtext import arrays, of_state
 from stdyn.values import Frozen, frozen
 
-ROUNDING = 1e-10  # relative to the largest eigenvalue: what counts as rounding in a symmetry or a negative eigenvalue
 _SUM = 1e-9  # relative to the largest: by what R, Q, T may differ from the sums over the groups
-
-
-def _symmetric(name: str, A: Array, rounding: float) -> Array:
-    if A.shape[0] != A.shape[1]:
-        raise InputError(f"{name} must be square, but has shape {A.shape}")
-    gap = np.abs(A - A.T)
-    if gap.max() > rounding * np.abs(A).max():
-        i, k = np.unravel_index(np.argmax(gap), gap.shape)
-        raise InputError(f"{name} must be symmetric, but {name}[{i},{k}] = {A[i, k]} and {name}[{k},{i}] = {A[k, i]}")
-    return A / 2 + A.T / 2  # without an overflow
-
-
-def _blocks(r: Array, q: Array, t: Array) -> Array:
-    """[[q, r], [r^T, t]] of every group."""
-    above, below = np.concatenate([q, r], axis=2), np.concatenate([np.swapaxes(r, 1, 2), t], axis=2)
-    return np.concatenate([above, below], axis=1)
-
-
-def _possible(r: Array, q: Array, t: Array, rounding: float) -> tuple[Array, Array]:
-    """q and t of every group, given in few digits, with what they lack to be overlaps of vectors within rounding."""
-    q, t = (np.array([_symmetric(name, each, rounding) for each in A]) for name, A in (("Q_group", q), ("T_group", t)))
-    values = np.linalg.eigvalsh(_blocks(r, q, t))
-    lacking = np.where(values[:, 0] >= -rounding * values[:, -1], np.maximum(-values[:, 0], 0), 0)[:, None, None]
-    return q + lacking * np.eye(q.shape[1]), t + lacking * np.eye(t.shape[1])
-
-
-def cosines(R: Array, Q: Array, T: Array) -> Array:
-    """R_in / sqrt(Q_ii T_nn), shape (..., K, M); 0 where a vector has no length."""
-    squares = np.einsum("...ii->...i", Q)[..., :, None] * np.diag(T)
-    norms = np.sqrt(np.maximum(squares, 0.0))
-    return np.divide(R, norms, out=np.zeros_like(R), where=norms != 0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,13 +147,13 @@ class OrderParameters(Frozen):
                 raise InputError(f"{name} must have {inputs.groups} groups, as inputs have, but has shape {each.shape}")
         coarse = 8 * (r.shape[1] + r.shape[2]) * precision(R_group, Q_group, T_group)
         if coarse > ROUNDING and q.shape[1:] == r.shape[1:2] * 2 and t.shape[1:] == r.shape[2:] * 2:
-            q, t = _possible(r, q, t, coarse)
+            q, t = possible(r, q, t, coarse)
         R, Q, T = (inputs.summed(each) for each in (r, q, t))
         if T_hidden is not None:
             hidden = frozen_array("T_hidden", T_hidden, (2,))
             if hidden.shape != T.shape:
                 raise InputError(f"T_hidden must have shape {T.shape}, as T has, but has shape {hidden.shape}")
-            _symmetric("T_hidden", hidden, max(ROUNDING, 8 * precision(T_hidden)))
+            symmetric("T_hidden", hidden, max(ROUNDING, 8 * precision(T_hidden)))
             T = T + hidden
         if inputs.is_isotropic and T_hidden is None:
             return cls(r[0], q[0], t[0], v, v_teacher)
@@ -274,7 +243,7 @@ class OrderParameters(Frozen):
                 f"v and v_teacher must have the same number of outputs, but have shapes {v.shape} and {v_teacher.shape}"
             )
         rounding = max(ROUNDING, 8 * (K + M) * precision(self.R, self.Q, self.T))
-        self._hold(R, _symmetric("Q", Q, rounding), _symmetric("T", T, rounding), v, v_teacher)
+        self._hold(R, symmetric("Q", Q, rounding), symmetric("T", T, rounding), v, v_teacher)
         self._hold_groups()
         lowest, *_, highest = np.linalg.eigvalsh(self.C)
         if not lowest >= -rounding * max(highest, 1e-300):
@@ -309,10 +278,10 @@ class OrderParameters(Frozen):
         hidden = np.zeros((M, M)) if self.T_hidden is None else frozen_array("T_hidden", self.T_hidden, (2,))
         if hidden.shape != (M, M):
             raise InputError(f"T_hidden must have shape ({M}, {M}), but has shape {hidden.shape}")
-        arrays["T_hidden"] = hidden = _symmetric("T_hidden", hidden, ROUNDING)
+        arrays["T_hidden"] = hidden = symmetric("T_hidden", hidden, ROUNDING)
         for name in ("Q_group", "T_group"):
             for group, each in enumerate(arrays[name]):
-                _symmetric(f"{name}[{group}]", each, ROUNDING)
+                symmetric(f"{name}[{group}]", each, ROUNDING)
             arrays[name] = (arrays[name] + np.swapaxes(arrays[name], 1, 2)) / 2
         self._set(**arrays)
         largest = max(1e-300, float(np.abs(self.C_group).max()), float(np.abs(hidden).max()))
@@ -414,7 +383,7 @@ class OrderParameters(Frozen):
     @property
     def C_group(self) -> Array:
         """The overlaps [[q, r], [r.T, t]] of every group, shape (L, K+M, K+M)."""
-        return frozen(_blocks(*self.groups))
+        return frozen(blocks(*self.groups))
 
     @cached_property
     def T_inverse(self) -> Array:

@@ -14,7 +14,7 @@ from stdyn.files.schema import read_all
 from stdyn.model import joining, selecting, trajectoryfile, trajectoryvariables
 from stdyn.model.forms import Forms
 from stdyn.model.problem import Problem
-from stdyn.model.selecting import entry, nearest
+from stdyn.model.selecting import nearest
 from stdyn.model.state import OrderParameters
 from stdyn.text import shown
 from stdyn.values import frozen
@@ -240,26 +240,7 @@ class Trajectory(Forms):
         array([[0.74, 0.62],
                [0.58, 0.74]])
         """
-        if (run is None) != (self.runs is None):
-            raise InputError(
-                f"run must be {'None' if self.runs is None else 'the number of a run'}, but is {shown(run)}"
-            )
-        where: tuple[int, ...] = (entry("position", position, len(self.alphas)),)
-        if run is not None and self.runs is not None:
-            where = entry("run", run, self.runs), *where
-        start = self.problem.start
-        if np.isnan(self.R[where]).any():
-            raise InputError(f"position must be one that run {run} has reached, but is {position}: it diverged before")
-        isotropic = start.inputs is None
-        r, q = (self.R[where][None], self.Q[where][None]) if isotropic else (self.R_group[where], self.Q_group[where])
-        along = r @ start.T_inverse @ np.swapaxes(r, -1, -2)
-        eigenvalues, vectors = np.linalg.eigh(q - along)
-        q = q + (vectors * np.maximum(-eigenvalues, 0)[:, None]) @ np.swapaxes(vectors, -1, -2)
-        v_teacher, _ = self.problem.protocol.task(float(self.alphas[where[-1]]))
-        second = self.v[where], v_teacher.reshape(start.v_teacher.shape)
-        if isotropic:
-            return OrderParameters(r[0], q[0], start.T, *second)
-        return OrderParameters.by_group(start.inputs, r, q, start.T_group, *second, start.T_hidden)
+        return joining.state_at(self, position, run)
 
     def problem_at(self, position: int, run: int | None = None) -> Problem:
         """The problem that goes on from alphas[position] (of one run of an ensemble), where its own alpha is 0.
