@@ -73,7 +73,7 @@ def spectrum_figure(
 
     See Also
     --------
-    Inputs.power_law : Spectra with an exponent.
+    stdyn.Inputs.power_law : Spectra with an exponent.
 
     Examples
     --------
@@ -111,7 +111,7 @@ def examples_figure(results: list[tuple[str, Trajectory, Trajectory, Trajectory 
 
     See Also
     --------
-    simulate_network : Which takes examples.
+    stdyn.simulate_network : Which takes examples.
 
     Examples
     --------

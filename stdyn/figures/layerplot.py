@@ -54,7 +54,7 @@ def figures(histories: list[History]) -> Pages:
 
     See Also
     --------
-    Histories : Where they come from.
+    stdyn.Histories : Where they come from.
 
     Examples
     --------
@@ -210,7 +210,7 @@ def alignment_page(trajectories: list[Trajectory], histories: list[History]) -> 
 
     See Also
     --------
-    plot.alignment_figure : That of students alone.
+    stdyn.plot.alignment_figure : That of students alone.
 
     Examples
     --------

@@ -48,7 +48,7 @@ def figures(trajectories: list[Trajectory]) -> Pages:
 
     See Also
     --------
-    plot.figures : Of problems with one number of outputs.
+    stdyn.plot.figures : Of problems with one number of outputs.
 
     Examples
     --------
@@ -84,7 +84,7 @@ def outputs_page(trajectories: list[Trajectory]) -> Page:
 
     See Also
     --------
-    plot.figures : Of problems with one number of outputs.
+    stdyn.plot.figures : Of problems with one number of outputs.
 
     Examples
     --------

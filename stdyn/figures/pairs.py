@@ -82,7 +82,7 @@ def pair_up(trajectories: Sequence[Trajectory]) -> list[Pair]:
 
     See Also
     --------
-    match_teachers : Which numbers them.
+    stdyn.match_teachers : Which numbers them.
 
     Examples
     --------

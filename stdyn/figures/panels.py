@@ -42,7 +42,7 @@ def student_teacher_overlaps(ax: Axes, pair: Pair) -> Axes:
 
     See Also
     --------
-    Trajectory.plot : These, or some of them, as plain lines.
+    stdyn.Trajectory.plot : These, or some of them, as plain lines.
 
     Examples
     --------
@@ -77,7 +77,7 @@ def student_student_overlaps(ax: Axes, pair: Pair) -> Axes:
 
     See Also
     --------
-    Trajectory.plot : These, or some of them, as plain lines.
+    stdyn.Trajectory.plot : These, or some of them, as plain lines.
 
     Examples
     --------

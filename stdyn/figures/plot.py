@@ -56,8 +56,8 @@ def figures(trajectories: list[Trajectory]) -> Pages:
 
     See Also
     --------
-    Trajectory.plot : A single quantity, in own axes.
-    outputplot.figures : Of problems with different numbers of outputs.
+    stdyn.Trajectory.plot : A single quantity, in own axes.
+    stdyn.outputplot.figures : Of problems with different numbers of outputs.
 
     Examples
     --------

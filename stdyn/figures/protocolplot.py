@@ -109,7 +109,7 @@ def rules_figure(pairs: list[Pair]) -> Page:
 
     See Also
     --------
-    plot.alignment_figure : Only how v and b align.
+    stdyn.plot.alignment_figure : Only how v and b align.
 
     Examples
     --------

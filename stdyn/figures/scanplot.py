@@ -65,10 +65,24 @@ def figures(scan: Scan, value: str = "plateau_length", x: str | None = None, y: 
         one thing varies, the value is drawn against x; where nothing but the draw varies, against the alignment of v
         and b at the start.
 
+    Returns
+    -------
+    dict of Figure
+        By name, in the order in which they are shown; a notebook shows all of them.
+
     Raises
     ------
     InputError
         If there is no such quantity, or no point is done.
+
+    See Also
+    --------
+    stdyn.Scan.plot : A number of the points, in own axes.
+
+    Examples
+    --------
+    >>> list(stdyn.scanplot.figures(table, "eps_g_final"))
+    ['eps_g_final_against_eta', 'histograms', 'trajectories']
     """
     if not done(scan).any():
         raise InputError(f"no point of {scan.path} is done, there is nothing to draw")
@@ -119,7 +133,7 @@ def map_figure(scan: Scan, value: str, x: str, y: str) -> Page:
 
     See Also
     --------
-    Scan.plot : A map of one rule, in own axes.
+    stdyn.Scan.plot : A map of one rule, in own axes.
 
     Examples
     --------
@@ -181,7 +195,7 @@ def against_figure(scan: Scan, value: str, x: str) -> Page:
 
     See Also
     --------
-    Scan.plot : The points in own axes.
+    stdyn.Scan.plot : The points in own axes.
 
     Examples
     --------

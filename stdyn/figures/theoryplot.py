@@ -68,7 +68,6 @@ def fluctuations_figures(found: Sequence[Fluctuations], trajectories: Sequence[T
 
     Examples
     --------
-    >>> noise = stdyn.fluctuations(problem, [0, 5, 10], points=256)
     >>> list(stdyn.theoryplot.fluctuations_figures([noise], [runs]))
     ['fa_fluctuations']
     """
@@ -98,12 +97,11 @@ def fluctuations_figure(found: Fluctuations, runs: Sequence[Trajectory]) -> Page
 
     See Also
     --------
-    Fluctuations.plot : The theory with its band, in own axes.
-    views.ellipses : Two order parameters against each other.
+    stdyn.Fluctuations.plot : The theory with its band, in own axes.
+    stdyn.views.ellipses : Two order parameters against each other.
 
     Examples
     --------
-    >>> noise = stdyn.fluctuations(problem, [0, 5, 10], points=256)
     >>> figure = stdyn.theoryplot.fluctuations_figure(noise, [runs])
     """
     figure, axes = page(7.6, 6.2, 2, 2)
@@ -141,13 +139,14 @@ def plateaus_figure(results: list[tuple[Trajectory, list[Plateau], list[FixedPoi
 
     See Also
     --------
-    Plateau.plot : A single one, on own axes.
+    stdyn.Plateau.plot : A single one, on own axes.
 
     Examples
     --------
     >>> long = stdyn.integrate(problem, np.linspace(0, 300, 301))
     >>> found = stdyn.plateaus(long)
-    >>> figure = stdyn.theoryplot.plateaus_figure([(long, found, stdyn.fixed_points(problem, [problem.start]))])
+    >>> fixed = stdyn.fixed_points(problem, number_of_starts=10, rng=1)
+    >>> figure = stdyn.theoryplot.plateaus_figure([(long, found, fixed)])
     """
     figure = Page(figsize=(7.6, 3.0 + 0.6 * len(results)), layout="constrained")
     left, *right = figure.subplot_mosaic([["e", f"s{n}"] for n in range(len(results))]).values()
@@ -183,7 +182,7 @@ def study_figures(study: Study) -> Pages:
 
     See Also
     --------
-    Study.plot : One number, in own axes.
+    stdyn.Study.plot : One number, in own axes.
 
     Examples
     --------
@@ -221,7 +220,7 @@ def study_figure(study: Study, name: Annotated[str, one_of(STUDIED)]) -> Page:
 
     See Also
     --------
-    Study.plot : The same in own axes.
+    stdyn.Study.plot : The same in own axes.
 
     Examples
     --------
@@ -277,13 +276,10 @@ def escape_figure(results: list[tuple[Problem, EscapeTimes, dict[int, Array]]]) 
 
     See Also
     --------
-    EscapeTimes.plot : The law alone, in own axes.
+    stdyn.EscapeTimes.plot : The law alone, in own axes.
 
     Examples
     --------
-    >>> start = stdyn.initial.prepared(2, 2, q=0.2, r=0.0)
-    >>> symmetric = stdyn.Problem(start, eta=1.5, eta_v=0.0)
-    >>> times = stdyn.escape_times(symmetric, draws=20, rng=1)
     >>> figure = stdyn.theoryplot.escape_figure([(symmetric, times, {100: times.at(100)})])
     """
     figure = Page(figsize=(7.6, 3.8), layout="constrained")
