@@ -118,8 +118,6 @@ class EscapeTimes(Frozen):
 
     Examples
     --------
-    >>> symmetric = stdyn.Problem(stdyn.initial.prepared(2, 2, q=0.2, r=0), eta=1.5, eta_v=0)
-    >>> times = stdyn.escape_times(symmetric, draws=20, rng=1)
     >>> later = times.at(10**6) - times.at(10**4)  # in which noise grows a hundredfold less
     >>> np.allclose(later, np.log(100) / (2 * times.rate))
     True
@@ -172,8 +170,7 @@ class EscapeTimes(Frozen):
 
         Examples
         --------
-        >>> symmetric = stdyn.Problem(stdyn.initial.prepared(2, 2, q=0.2, r=0.0), eta=1.5, eta_v=0.0)
-        >>> ax = stdyn.escape_times(symmetric, draws=20, rng=1).plot(N=1000)
+        >>> ax = times.plot(N=1000)
         """
         return draw("escape_times", self, None, ax, N=N, **kwargs)
 

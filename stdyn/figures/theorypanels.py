@@ -61,7 +61,6 @@ def error_bands(ax: Axes, found: Fluctuations, runs: Sequence[Trajectory]) -> Ax
     Examples
     --------
     >>> import matplotlib.pyplot as plt
-    >>> noise = stdyn.fluctuations(problem, alphas, points=256)
     >>> ax = stdyn.theoryplot.error_bands(plt.figure().add_subplot(), noise, [runs])
     """
     theory, std = found.theory, np.where(found.valid_eps_g, found.std.eps_g, np.nan)
@@ -104,7 +103,6 @@ def deviation_bands(ax: Axes, found: Fluctuations, runs: Sequence[Trajectory]) -
     Examples
     --------
     >>> import matplotlib.pyplot as plt
-    >>> noise = stdyn.fluctuations(problem, alphas, points=256)
     >>> ax = stdyn.theoryplot.deviation_bands(plt.figure().add_subplot(), noise, [runs])
     """
     theory = found.theory
@@ -151,7 +149,6 @@ def deviations(ax: Axes, found: Fluctuations, runs: Sequence[Trajectory]) -> Axe
     Examples
     --------
     >>> import matplotlib.pyplot as plt
-    >>> noise = stdyn.fluctuations(problem, alphas, points=256)
     >>> ax = stdyn.theoryplot.deviations(plt.figure().add_subplot(), noise, [runs])
     """
     for name, text, colour, marker in zip(_NAMES, _NAMES.values(), style.COLOURS, style.MARKERS, strict=False):
@@ -196,7 +193,6 @@ def scores(ax: Axes, found: Fluctuations, runs: Sequence[Trajectory]) -> Axes:
     Examples
     --------
     >>> import matplotlib.pyplot as plt
-    >>> noise = stdyn.fluctuations(problem, alphas, points=256)
     >>> ax = stdyn.theoryplot.scores(plt.figure().add_subplot(), noise, [runs])
     """
     z = np.linspace(-5, 5, 201)
@@ -363,9 +359,6 @@ def escapes(ax: Axes, problem: Problem, times: EscapeTimes, seen: dict[int, Arra
     Examples
     --------
     >>> import matplotlib.pyplot as plt
-    >>> start = stdyn.initial.prepared(2, 2, q=0.2, r=0.0)
-    >>> symmetric = stdyn.Problem(start, eta=1.5, eta_v=0.0)
-    >>> times = stdyn.escape_times(symmetric, draws=20, rng=1)
     >>> ax = stdyn.theoryplot.escapes(plt.figure().add_subplot(), symmetric, times, {100: times.at(100)})
     """
     colour, marker, dash = style.RULES[problem.rule]
@@ -417,9 +410,6 @@ def escape_law(ax: Axes, problem: Problem, times: EscapeTimes, seen: dict[int, A
     Examples
     --------
     >>> import matplotlib.pyplot as plt
-    >>> start = stdyn.initial.prepared(2, 2, q=0.2, r=0.0)
-    >>> symmetric = stdyn.Problem(start, eta=1.5, eta_v=0.0)
-    >>> times = stdyn.escape_times(symmetric, draws=20, rng=1)
     >>> ax = stdyn.theoryplot.escape_law(plt.figure().add_subplot(), symmetric, times, {100: times.at(100)})
     """
     shares = (np.arange(len(times.offsets)) + 0.5) / len(times.offsets)

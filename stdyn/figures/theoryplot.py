@@ -68,7 +68,6 @@ def fluctuations_figures(found: Sequence[Fluctuations], trajectories: Sequence[T
 
     Examples
     --------
-    >>> noise = stdyn.fluctuations(problem, alphas, points=256)
     >>> list(stdyn.theoryplot.fluctuations_figures([noise], [runs]))
     ['fa_fluctuations']
     """
@@ -103,7 +102,6 @@ def fluctuations_figure(found: Fluctuations, runs: Sequence[Trajectory]) -> Page
 
     Examples
     --------
-    >>> noise = stdyn.fluctuations(problem, alphas, points=256)
     >>> figure = stdyn.theoryplot.fluctuations_figure(noise, [runs])
     """
     figure, axes = page(7.6, 6.2, 2, 2)
@@ -282,9 +280,6 @@ def escape_figure(results: list[tuple[Problem, EscapeTimes, dict[int, Array]]]) 
 
     Examples
     --------
-    >>> start = stdyn.initial.prepared(2, 2, q=0.2, r=0.0)
-    >>> symmetric = stdyn.Problem(start, eta=1.5, eta_v=0.0)
-    >>> times = stdyn.escape_times(symmetric, draws=20, rng=1)
     >>> figure = stdyn.theoryplot.escape_figure([(symmetric, times, {100: times.at(100)})])
     """
     figure = Page(figsize=(7.6, 3.8), layout="constrained")

@@ -377,7 +377,6 @@ def ellipses(
     --------
     >>> import matplotlib.pyplot as plt
     >>> fig, ax = plt.subplots()
-    >>> noise = stdyn.fluctuations(problem, [0, 1, 2])
     >>> ax = stdyn.views.ellipses(ax, noise, "R[0,0]", "Q[0,0]", alphas=[2])
     >>> ax.get_xlabel()
     '$R_{11}$'

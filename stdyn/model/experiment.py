@@ -302,37 +302,9 @@ class Experiment(Frozen):
         dict of str to tuple of str
             Empty if all are of use.
         """
-        from stdyn.model.beginning import is_similar
+        from stdyn.model.beginning import without_use
 
-        found: dict[str, tuple[str, ...]] = {}
-        if self.rule == "bp":
-            found |= dict.fromkeys(("b", "b_scale"), ("rule",))
-        if self.rule != "mixed":
-            found["mixture"] = ("rule",)
-        if self.flow is True:
-            found["sigma"] = ("flow",)
-        if self.sphere is True:
-            found["decay"] = ("sphere",)
-        for name in ("v", "b"):
-            if getattr(self, name) is not None:
-                found[f"{name}_scale"] = (name,)
-        if self.R is not None and self.Q is not None:
-            found |= dict.fromkeys(("start", "q", "r"), ("R", "Q"))
-        if self.T is not None:
-            found["teacher"] = ("T",)
-        if self.tasks is not None:
-            found |= dict.fromkeys(
-                ("T", "teacher", "v_teacher") if is_similar(self.tasks) else ("v_teacher",), ("tasks",)
-            )
-        if self.spacing == "linear":
-            found["alpha_min"] = ("spacing",)
-        if self.method == "network":
-            found["reduced_runs"] = ("method",)
-        elif self.method == "reduced" and self.reduced_runs is not None:
-            found["runs"] = ("method", "reduced_runs")
-        if self.quadrature != type(self).quadrature and not self.problem("bp").by_quadrature:
-            found["quadrature"] = ("activation", "activation_teacher") if self.activation_teacher else ("activation",)
-        return found
+        return without_use(self)
 
     @property
     def first_alpha(self) -> float:

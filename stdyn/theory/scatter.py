@@ -167,7 +167,7 @@ class Fluctuations(Frozen):
 
         Examples
         --------
-        >>> ax = stdyn.fluctuations(problem, [0, 5, 10], points=256).plot("F")
+        >>> ax = noise.plot("F")
         """
         return draw("fluctuations", self, what, ax, diagonal=diagonal, entries=entries, color=color, **kwargs)
 
