@@ -206,6 +206,33 @@ def test_see_also_names_what_is_public(name):
         assert name not in [place + each for place in places], "links to itself"
 
 
+MARKUP = (
+    r"\|\S[^|\n]*\|",
+    r"\w_(?=[\s.,;:!?)/-]|$)",
+    r"(?<![\w*])\*{1,2}\w[^*\n]*\w\*",
+)  # a substitution, a link, emphasis
+
+
+def markup(text):
+    """What in a docstring reStructuredText would read as markup: not in literals, types of arguments, examples."""
+    prose = re.sub(
+        r"``.*?``|`.*?`|^ *(>>>|\.\.\.) .*$|^\S.* : .*$", "", text.partition("\nExamples\n---")[0], flags=re.MULTILINE
+    )
+    return [found[0] for pattern in MARKUP for found in re.finditer(pattern, prose)]
+
+
+@pytest.mark.parametrize("name", names(lambda each: each.kind != "module"))
+def test_no_symbol_is_read_as_markup(name):
+    """Such as |v|, which Sphinx would look up."""
+    assert markup(NAMES[name].doc) == []
+
+
+def test_markup_is_seen():
+    """And what is literal is left alone."""
+    assert markup("The length |v| of g_ is *not* x*y.") == ["|v|", "g_", "*not*"]
+    assert markup("The length ``|v|`` of ``g_``, v_teacher, a * b and F^T.") == []
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # Examples
 

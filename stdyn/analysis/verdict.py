@@ -40,7 +40,7 @@ class Comparison(Frozen):
     bias : float
         A deviation of bias / N is granted beside it.
     negligible : float
-        A deviation below negligible (1 + |theory|) is none: the accuracy of rounding and of the ODE solver.
+        A deviation below ``negligible (1 + |theory|)`` is none: the accuracy of rounding and of the ODE solver.
     runs, N : int
         How many runs, and of how many inputs.
     rule, method : str
@@ -84,7 +84,7 @@ class Comparison(Frozen):
 
     @property
     def allowed(self) -> float:
-        """The number of standard errors that no |deviation| may exceed.
+        """The number of standard errors that no ``|deviation|`` may exceed.
 
         If the mean of the runs is the theory and they are normal, the largest of them exceeds it with a probability of
         at most `false_alarm`: Student's t with runs - 1 degrees of freedom, Bonferroni over all entries. At finite N

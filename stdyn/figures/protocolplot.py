@@ -90,7 +90,7 @@ def forgetting_figure(results: list[tuple[str, float, Trajectory, Trajectory | N
 def rules_figure(pairs: list[Pair]) -> Page:
     """Learning rules from one start: eps_g, the alignment of v and b, and how far b is from v.
 
-    With Kolen-Pollack |b - v| decays as e^(-decay_v alpha), which is dotted; v and b of it have a panel of their own.
+    With Kolen-Pollack ``|b - v|`` decays as e^(-decay_v alpha), which is dotted; v and b of it have their own panel.
 
     Parameters
     ----------
@@ -223,7 +223,7 @@ def of_tasks(trajectory: Trajectory, quantity: Quantity = "forgetting") -> Array
 
 @checked
 def distance(ax: Axes, pair: Pair, look: style.Look, name: str) -> Axes:
-    """|b - v| against alpha, logarithmic: theory as a line, runs as markers, reduced runs as a band."""
+    """``|b - v|`` against alpha, logarithmic: theory as a line, runs as markers, reduced runs as a band."""
     if pair.theory is not None:
         ax.plot(pair.theory.alphas, positive(_apart(pair.theory)), look.dash, color=look.colour, label=name)
     if pair.reduced is not None:

@@ -82,7 +82,7 @@ def teachers_plane(
     Notes
     -----
     With T = L L^T (Cholesky), teacher n is row n of L in an orthonormal basis of the plane whose first vector is along
-    teacher 1, and student i is row i of R L^-T. Outside the plane it has the length sqrt(Q_ii - |x_i|^2). Of inputs
+    teacher 1, and student i is row i of R L^-T. Outside the plane it has the length ``sqrt(Q_ii - |x_i|^2)``. Of inputs
     that are not isotropic, lengths and angles are those of the fields: their standard deviations and correlations.
 
     Examples
@@ -276,7 +276,7 @@ def spectrum(ax: Axes, trajectory: Trajectory, eigenvalues: ComplexArray, linear
     """Real parts of the eigenvalues of the Jacobian at every alpha of a trajectory.
 
     Directions that grow are triangles in colour, all others grey dots. A real part of less than 1e-7 of the largest
-    |eigenvalue| at its alpha counts as zero.
+    ``|eigenvalue|`` at its alpha counts as zero.
 
     Parameters
     ----------

@@ -59,7 +59,7 @@ class Readings(Frozen):
 
     @cached_property
     def alignment(self) -> Array | Any:
-        """Cosine of the angle between v and b, F / (|v| |b|), 0 where v or b is zero; None for rule "bp"."""
+        """Cosine of the angle between v and b, ``F / (|v| |b|)``, 0 where v or b is zero; None for rule "bp"."""
         if self.F is None:
             return None
         norms = np.sqrt(self._over_v(self.v**2)) * np.sqrt(self._over_v(self.b**2))
@@ -93,7 +93,7 @@ class Readings(Frozen):
 
     @cached_property
     def eps_g(self) -> Array:
-        """Generalization error 1/2 <|Delta|^2>, without label noise."""
+        """Generalization error ``1/2 <|Delta|^2>``, without label noise."""
         if self.eps_g_read is not None and self.eps_g_read.shape == self.R.shape[:-2]:
             return self.eps_g_read
         return frozen(self._in_hand(averages.eps_g))

@@ -328,7 +328,7 @@ class OrderParameters(Frozen):
     def eps_g(
         self, activation: str | Activation = "erf", activation_teacher: str | Activation | None = None
     ) -> float:  # fmt: skip
-        """The generalization error 1/2 <|Delta|^2>, without label noise.
+        """The generalization error ``1/2 <|Delta|^2>``, without label noise.
 
         Parameters
         ----------
@@ -392,7 +392,7 @@ class OrderParameters(Frozen):
 
     @property
     def lengths(self) -> Array:
-        """The lengths |w_i| of the student's vectors, shape (K,)."""
+        """The lengths ``|w_i|`` of the student's vectors, shape (K,)."""
         return frozen(np.sqrt(np.diag(self.Q if self.inputs is None else self.Q_group.sum(axis=0))))
 
     @cached_property

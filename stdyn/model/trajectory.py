@@ -38,12 +38,12 @@ class Trajectory(Forms):
     T : ndarray, shape (M, M)
         The teacher's overlaps, which do not change.
     F, alignment : ndarray, shape (A,), or None for rule "bp"
-        F = sum_io v_io b_io, and its cosine F / (|v| |b|), which is given as 0 where v = 0 and has no direction.
+        F = sum_io v_io b_io, and its cosine ``F / (|v| |b|)``, which is 0 where v = 0 and has no direction.
     F_per_output, alignment_per_output : ndarray, shape (A, O), or None for rule "bp"
-        The same of each output alone: F_o = sum_i v_io b_io, of which F is the sum, and F_o / (|v_o| |b_o|). O = 1
+        The same of each output alone: F_o = sum_i v_io b_io, of which F is the sum, and ``F_o / (|v_o| |b_o|)``. O = 1
         where v has shape (A, K).
     eps_g : ndarray, shape (A,)
-        Generalization error 1/2 <|Delta|^2>, without label noise.
+        Generalization error ``1/2 <|Delta|^2>``, without label noise.
     method : str
         "ode", "network" or "reduced".
     diverged_at : None, or ndarray of shape () or (runs,)
