@@ -125,7 +125,7 @@ SIMULATE = {
     "problem": kinds("Problem"),
     "alphas": [*TIMES, ([0, 1e300], "at most")],
     "runs": [*INTEGER, (0, "at least"), (10**12, "memory")],
-    "rng": [*GENERATOR, ("1", "Generator")],
+    "rng": GENERATOR,
     "normals": NAME,
     "workers": [*INTEGER[:1], *INTEGER[2:], (0, "at least")],
 }

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from stdyn.checks import Array, check_type, frozen_array, precision
+from stdyn.drawing import Axes, draw
 from stdyn.errors import InputError
 from stdyn.model.inputs import Inputs
 from stdyn.model.layout import Layout
@@ -318,3 +319,36 @@ class OrderParameters(Frozen):
     def state(self) -> dict[str, Array]:
         """What the ODEs solve, by name, in the order of `state_layout`."""
         return frozen({block.name: getattr(self, block.name) for block in self.state_layout.blocks})
+
+    def plot(self, what: str = "cosines", ax: Axes | None = None, **kwargs: Any) -> Axes:
+        """Draw the overlaps as a heat map, or as a graph of units.
+
+        Parameters
+        ----------
+        what : {"cosines", "R", "Q", "C", "graph"}
+            The cosines of student and teacher vectors, the overlaps themselves, or students and teachers as a graph
+            whose edges are as strong as their cosines.
+        ax : matplotlib Axes, optional
+            Where to draw; a new figure of pyplot unless given.
+        **kwargs
+            What matplotlib's `Axes.imshow` takes for the heat map, or `Axes.plot` for the edges.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+            Those that were drawn in.
+
+        Raises
+        ------
+        InputError
+            If `what` is none of these.
+
+        See Also
+        --------
+        Trajectory.plot : Overlaps against alpha.
+
+        Examples
+        --------
+        >>> ax = theory.at(-1).plot("cosines")
+        """
+        return draw("order_parameters", self, what, ax, **kwargs)

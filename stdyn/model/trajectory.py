@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stdyn.checks import Array, check_path, check_type, choice, integer
+from stdyn.drawing import Axes, draw
 from stdyn.errors import InputError
 from stdyn.files import store
 from stdyn.files.format import Variables, to_dataset
@@ -354,6 +355,52 @@ class Trajectory(Frozen):
         """
         trajectoryvariables.check_writable(self.problem)
         return store.write(check_path("path", path), self.variables(), self.all_attributes(), overwrite)
+
+    def plot(
+        self, what: str = "eps_g", ax: Axes | None = None, *, diagonal: bool = False, entries: Any = None,
+        color: Any = None, **kwargs: Any,
+    ) -> Axes:  # fmt: skip
+        """Draw one of its quantities against alpha.
+
+        Of an ensemble the median of eps_g with the range of the runs, else the mean with a band of one standard
+        deviation.
+
+        Parameters
+        ----------
+        what : str, default "eps_g"
+            "eps_g", "R", "Q", "v", "F", "alignment", "cosines", "F_per_output", "alignment_per_output",
+            "eps_g_per_task", "eps_g_test", "R_group" or "Q_group", as far as they are there.
+        ax : matplotlib Axes, optional
+            Where to draw; a new figure of pyplot unless given.
+        diagonal : bool, default False
+            Draw the entries on the diagonal only, of R, Q and cosines.
+        entries : list of tuple of int, optional
+            Draw these entries only, such as [(0, 0), (1, 2)].
+        color : color or list of colors, optional
+            Of all lines, or one for each.
+        **kwargs
+            What matplotlib's `Axes.plot` takes for the lines.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+            Those that were drawn in.
+
+        Raises
+        ------
+        InputError
+            If there is no such quantity or entry.
+
+        See Also
+        --------
+        OrderParameters.plot : The overlaps at one alpha.
+        stdyn.plot : The figures of the command line.
+
+        Examples
+        --------
+        >>> ax = theory.plot("R", diagonal=True, linewidth=1)
+        """
+        return draw("trajectory", self, what, ax, diagonal=diagonal, entries=entries, color=color, **kwargs)
 
     def to_xarray(self) -> "xarray.Dataset":
         """An xarray.Dataset with named axes: run, alpha, student, teacher, student_2, teacher_2, output, task, turn,
