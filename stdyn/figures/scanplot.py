@@ -6,7 +6,6 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.collections import QuadMesh
 from matplotlib.colors import LogNorm, Normalize
-from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
 from stdyn.checks import Array
@@ -14,7 +13,7 @@ from stdyn.errors import InputError
 from stdyn.figures import jumps, style
 from stdyn.figures.arguments import Colour, Rule, checked
 from stdyn.figures.layout import finished, legend, legend_below
-from stdyn.figures.pages import Page, page, styled
+from stdyn.figures.pages import Page, Pages, page, styled
 from stdyn.figures.scales import (
     edges_of_cells,
     floored,
@@ -57,7 +56,7 @@ _OUTCOMES = ("plateau_length", "plateau_height", "eps_g_final", "specialised")
 
 @checked
 @styled
-def figures(scan: Scan, value: str = "plateau_length", x: str | None = None, y: str | None = None) -> dict[str, Figure]:
+def figures(scan: Scan, value: str = "plateau_length", x: str | None = None, y: str | None = None) -> Pages:
     """All figures of a scan by name.
 
     Parameters
@@ -86,7 +85,7 @@ def figures(scan: Scan, value: str = "plateau_length", x: str | None = None, y: 
     if x is None:
         x, *more = varied(scan)[:2] or ["eps_g_start" if list(by_rule(scan)) == ["bp"] else "alignment_start"]
         y = more[0] if more else None
-    drawn: dict[str, Figure] = {}
+    drawn = Pages()
     if y is None:
         drawn[f"{value}_against_{_plain(x)}"] = against_figure(scan, value, x)
     else:
