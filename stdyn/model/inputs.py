@@ -13,7 +13,7 @@ from stdyn.errors import InputError
 from stdyn.model.activations import Activation, find
 from stdyn.model.binning import check_whole, means, power_law, sizes_of_groups, whole_numbers
 from stdyn.model.covariance import eigenspaces, of_data, of_matrix, orthonormal, positive
-from stdyn.model.inputtext import arguments, line, summary
+from stdyn.model.inputtext import arguments, html, line, summary
 from stdyn.model.manifold import HiddenManifold, features_of
 from stdyn.values import Frozen
 
@@ -417,6 +417,9 @@ class Inputs(Frozen):
     def __repr__(self) -> str:
         """One line."""
         return line(self)
+
+    def _repr_html_(self) -> str:
+        return html(self)
 
     def summary(self) -> str:
         """A few lines: the groups, and how many eigenvalues they stand for."""

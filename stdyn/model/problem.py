@@ -13,10 +13,11 @@ from stdyn.drawing import Axes, draw
 from stdyn.errors import InputError, NoGradientWarning, SameRuleWarning, warn
 from stdyn.kernels.averages import table
 from stdyn.kernels.parameters import COLUMNS, RATES, Plain
-from stdyn.model import rules
+from stdyn.model import cards, rules
 from stdyn.model.activations import Activation, codes, find, law_of
 from stdyn.model.inputs import Inputs
 from stdyn.model.layout import Layout
+from stdyn.model.problemtext import of_problem, one_line, summary
 from stdyn.model.protocol import Protocol
 from stdyn.model.schedule import RateLike, Schedule, rate, value_at
 from stdyn.model.state import OrderParameters
@@ -367,6 +368,15 @@ class Problem(Frozen):
         >>> ax = problem.plot("C")
         """
         return draw("problem", self, what, ax, **kwargs)
+
+    def __repr__(self) -> str:
+        return one_line(self, of_problem)
+
+    def __str__(self) -> str:
+        return summary(self)
+
+    def _repr_html_(self) -> str:
+        return cards.shown(self, cards.of_problem)
 
     def _compared(self) -> dict[str, Any]:
         """Not the points of a quadrature that is not made, of which files say nothing either."""

@@ -10,8 +10,11 @@ from numpy.typing import ArrayLike
 from stdyn.checks import Array, check_type, frozen_array, precision
 from stdyn.drawing import Axes, draw
 from stdyn.errors import InputError
+from stdyn.model import averages, cards
+from stdyn.model.activations import Activation, find
 from stdyn.model.inputs import Inputs
 from stdyn.model.layout import Layout
+from stdyn.model.problemtext import arrays, of_state, one_line
 from stdyn.values import Frozen, frozen
 
 ROUNDING = 1e-10  # relative to the largest eigenvalue: what counts as rounding in a symmetry or a negative eigenvalue
@@ -40,6 +43,13 @@ def _possible(r: Array, q: Array, t: Array, rounding: float) -> tuple[Array, Arr
     values = np.linalg.eigvalsh(_blocks(r, q, t))
     lacking = np.where(values[:, 0] >= -rounding * values[:, -1], np.maximum(-values[:, 0], 0), 0)[:, None, None]
     return q + lacking * np.eye(q.shape[1]), t + lacking * np.eye(t.shape[1])
+
+
+def cosines(R: Array, Q: Array, T: Array) -> Array:
+    """R_in / sqrt(Q_ii T_nn), shape (..., K, M); 0 where a vector has no length."""
+    squares = np.einsum("...ii->...i", Q)[..., :, None] * np.diag(T)
+    norms = np.sqrt(np.maximum(squares, 0.0))
+    return np.divide(R, norms, out=np.zeros_like(R), where=norms != 0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -275,6 +285,62 @@ class OrderParameters(Frozen):
     def C(self) -> Array:
         """The covariance [[Q, R], [R.T, T]] of the fields, shape (K+M, K+M)."""
         return frozen(np.block([[self.Q, self.R], [self.R.T, self.T]]))
+
+    @property
+    def cosines(self) -> Array:
+        """Cosines R_in / sqrt(Q_ii T_nn) of student and teacher vectors, shape (K, M); 0 where one has no length.
+
+        Where inputs are not isotropic they are the correlations of the fields.
+        """
+        return frozen(cosines(self.R, self.Q, self.T))
+
+    def eps_g(
+        self, activation: str | Activation = "erf", activation_teacher: str | Activation | None = None
+    ) -> float:  # fmt: skip
+        """The generalization error 1/2 <|Delta|^2>, without label noise.
+
+        Parameters
+        ----------
+        activation : str or Activation, default "erf"
+            That of the student, and of the teacher unless it has another one.
+        activation_teacher : str or Activation, optional
+            That of the teacher.
+
+        Returns
+        -------
+        float
+            It is not negative.
+
+        Raises
+        ------
+        InputError
+            If an activation is not known.
+
+        See Also
+        --------
+        Trajectory.eps_g : That against alpha.
+        stdyn.averages.eps_g : That of arrays of overlaps.
+
+        Examples
+        --------
+        >>> round(start.eps_g(), 3)
+        0.268
+        >>> theory.at(-1).eps_g() == theory.eps_g[-1]
+        True
+        """
+        teacher = activation if activation_teacher is None else activation_teacher
+        pair = find(activation), find(teacher, "activation_teacher")
+        v, v_teacher = (each.reshape(len(each), -1) for each in (self.v, self.v_teacher))
+        return float(averages.eps_g(self.R, self.Q, self.T, v, v_teacher, pair))
+
+    def __repr__(self) -> str:
+        return one_line(self, of_state)
+
+    def __str__(self) -> str:
+        return arrays(self)
+
+    def _repr_html_(self) -> str:
+        return cards.shown(self, cards.of_state)
 
     @property
     def groups(self) -> tuple[Array, Array, Array]:
