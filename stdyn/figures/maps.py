@@ -1,6 +1,6 @@
 """Overlaps as maps of numbers and as graphs of units; what their entries are called."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,17 +18,19 @@ _WIDEST = 6.0  # points, of a line of the graph: of a cosine of 1
 _DIGIT = 9  # the largest number of a unit that is written without a comma
 
 
-def heat_map(ax: Axes, values: Array, largest: float, digits: int = 2, **look: Any) -> None:
+def heat_map(ax: Axes, values: Array, largest: float, options: Mapping[str, Any] | None = None) -> None:
     """A map of numbers from -largest (blue) to largest (red), units counted from 1."""
     rows, columns = values.shape
-    look = {"cmap": "RdBu_r", "vmin": -largest, "vmax": largest, "aspect": "equal", **look}
+    look: dict[str, Any] = {"cmap": "RdBu_r", "aspect": "equal"} | dict(options or {})
+    if look.get("norm") is None:
+        look = {"vmin": -largest, "vmax": largest} | look
     look |= {"extent": (0.5, columns + 0.5, rows + 0.5, 0.5), "origin": "upper", "interpolation": "nearest"}
     image = ax.imshow(values, **look)
     small = max(rows, columns) <= _NUMBERED
     for (i, n), value in np.ndenumerate(values):
         if not np.isfinite(value) or not (small or value < -_NOTED * largest):
             continue
-        text = f"{value:.{digits}f}".replace("-", "−") if small else "−"
+        text = f"{value:.2f}".replace("-", "−") if small else "−"
         red, green, blue, _ = image.to_rgba(np.array([value]))[0]
         dark = 0.299 * red + 0.587 * green + 0.114 * blue < _DARK
         size = min(8.0, 60.0 / max(rows, columns)) if small else 8.0
