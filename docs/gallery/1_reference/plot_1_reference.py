@@ -20,7 +20,7 @@ for rule in ("fa", "bp"):
     found += [
         stdyn.integrate(problem, alphas),
         stdyn.simulate_network(problem, alphas, runs=2, rng=np.random.default_rng(1)),
-        stdyn.simulate_reduced(problem, alphas, runs=16, rng=np.random.default_rng(2)),
+        stdyn.simulate_reduced(problem, alphas, runs=8, rng=np.random.default_rng(2)),
     ]
 figures = stdyn.plot.figures(found)
 

@@ -23,7 +23,7 @@ for name, theory in zip(("FA with b", "FA with |b|", "BP"), theories, strict=Tru
     print(f"{name}: eps_g = {theory.eps_g[-1]:.2g} at alpha = {theory.alphas[-1]:g}, v = {theory.v[-1].round(2)}")
 
 # %%
-# FA with these feedback weights, FA with their absolute values, and BP.
+# FA with these feedback weights ("b 1"), FA with their absolute values ("b 2"), and BP.
 stdyn.plot.figures(theories)["generalization"]
 
 # %%

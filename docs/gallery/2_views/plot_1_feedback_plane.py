@@ -17,7 +17,7 @@ import stdyn
 
 problem = stdyn.Experiment(K=2, M=2, seed=1).problem("fa")
 alphas = np.concatenate([[0], np.geomspace(0.1, 1000, 61)])
-grid = np.linspace(-2, 2, 25)
+grid = np.linspace(-2, 2, 23)
 
 final, learned, partner = (np.empty((len(grid), len(grid))) for _ in range(3))
 for row, column in np.ndindex(final.shape):

@@ -102,7 +102,7 @@ ax.patch.set(hatch="////", facecolor="white", edgecolor="0.7")  # where cells ar
 levels = np.geomspace(1e-4, 1, 17)
 greys = plt.get_cmap("Greys")(np.linspace(0, 0.5, len(levels) + 1))
 shade = ax.contourf(grid, grid, eps_g, levels, colors=greys, norm=LogNorm(), extend="both")
-fig.colorbar(shade, ax=ax, label=r"$\epsilon_g$ with $Q$ at rest", ticks=[1e-4, 1e-3, 1e-2, 1e-1, 1])
+fig.colorbar(shade, ax=ax, label=r"$\epsilon_g$ with $Q$ at rest", ticks=[1e-4, 1e-3, 1e-2, 1e-1, 1], format="%g")
 ax.streamplot(grid, grid, U, V, color="#0072B2", density=1.2, linewidth=0.7, arrowsize=0.8)
 means = [(runs.R[..., 0, n] + runs.R[..., 1, 1 - n]).T / 2 for n in range(2)]
 ax.plot(*means, color="#D55E00", lw=0.6, alpha=0.7, label=["12 runs, N = 300"] + 11 * [None])

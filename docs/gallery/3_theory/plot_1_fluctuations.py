@@ -15,7 +15,7 @@ problem = stdyn.Experiment(K=2, M=2, N=500).problem("fa")
 alphas = np.unique(np.rint(np.geomspace(1, 400, 41) * 500)) / 500
 alphas = np.concatenate([[0], alphas])
 found = stdyn.fluctuations(problem, alphas)
-runs = stdyn.simulate_reduced(problem, alphas, runs=128, rng=1)
+runs = stdyn.simulate_reduced(problem, alphas, runs=64, rng=1)
 
 stdyn.theoryplot.fluctuations_figure(found, [runs])
 

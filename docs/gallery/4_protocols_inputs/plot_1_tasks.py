@@ -38,5 +38,6 @@ half = [each for _, similarity, *both in results if similarity == 0.5 for each i
 stdyn.plot.figures(half)["generalization"]
 
 # %%
-# Forgetting and transfer against the similarity.
+# Forgetting and transfer against the similarity. Under FA transfer is negative here: what was learned for the first task is in
+# the way of the second, as every head has feedback weights of its own.
 stdyn.protocolplot.forgetting_figure(results)

@@ -15,13 +15,13 @@ import numpy as np
 import stdyn
 
 
-def write_images(folder, numbers, side=12, classes=10):
+def write_images(folder, numbers, side=8, classes=10):
     """Four IDX files in MNIST's names."""
     rng = np.random.default_rng(1)
     prototypes = rng.integers(0, 200, (classes, side, side))
     for part, number in numbers.items():
         labels = rng.permutation(np.arange(number) % classes)
-        noise = rng.integers(-150, 151, (number, side, side))
+        noise = rng.integers(-400, 401, (number, side, side))
         images = np.clip(prototypes[labels] + noise, 0, 255)
         for name, array in ((f"{part}-images-idx3-ubyte", images), (f"{part}-labels-idx1-ubyte", labels)):
             header = bytes([0, 0, 8, array.ndim]) + b"".join(size.to_bytes(4, "big") for size in array.shape)
