@@ -16,7 +16,7 @@ from stdyn.scans.studies import STUDIED, Study
 from stdyn.text import shown
 
 
-def study(s: Study, what: str | None = None, ax: Axes | None = None, **options: Any) -> Axes:
+def study(s: Study, /, what: str | None = None, ax: Axes | None = None, **options: Any) -> Axes:
     """A number of a study against what varies, a line for each rule; see `Study.plot`."""
     check_axes(ax)
     name = what_of(what, tuple(STUDIED))
@@ -26,8 +26,8 @@ def study(s: Study, what: str | None = None, ax: Axes | None = None, **options: 
     label = styled.pop("label", None)
     for (rule, numbers), colour in zip(s.rules.items(), colours, strict=True):
         look = style.RULES[rule]
-        own: dict[str, Any] = {"marker": look.marker, "linestyle": look.dash, "color": look.colour, "markersize": 4, "mfc": "white"}
-        own = {key: value for key, value in own.items() if key != "mfc" or "markerfacecolor" not in styled} | styled
+        own: dict[str, Any] = {"marker": look.marker, "linestyle": look.dash, "color": look.colour}
+        own |= {"markersize": 4, "markerfacecolor": "white"} | styled
         own |= {} if colour is None else {"color": colour}
         said = style.rule(rule) if label is None else f"{label}, {style.rule(rule)}"
         values = np.where(np.isfinite(numbers[name]), numbers[name], np.nan)
@@ -46,7 +46,7 @@ def study(s: Study, what: str | None = None, ax: Axes | None = None, **options: 
 
 
 def scan(
-    s: Scan, what: str | None = None, ax: Axes | None = None, *, x: str | None = None, y: str | None = None,
+    s: Scan, /, what: str | None = None, ax: Axes | None = None, *, x: str | None = None, y: str | None = None,
     rule: str | None = None, color: Any = None, **options: Any,
 ) -> Axes:  # fmt: skip
     """A number of every point that is done against x, or as colours over x and y; see `Scan.plot`.
