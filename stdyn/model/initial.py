@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import ArrayLike
 
-from stdyn.checks import UNITS, Array, check_rng, check_type, frozen_array, integer, number
+from stdyn.checks import UNITS, Array, RngLike, check_rng, check_type, frozen_array, integer, number
 from stdyn.errors import InputError
 from stdyn.model.inputs import Inputs
 from stdyn.model.problem import Problem
@@ -87,7 +87,7 @@ def random_weights(
     M: int,
     N: int,
     q: float,
-    rng: np.random.Generator,
+    rng: RngLike,
     teacher: str | ArrayLike = "isotropic",
     v: ArrayLike = 1.0,
     v_teacher: ArrayLike = 1.0,
@@ -105,7 +105,7 @@ def random_weights(
     """
     K, M, N = integer("K", K, 1, UNITS), integer("M", M, 1, UNITS), integer("N", N, 1)
     q = number("q", q)
-    check_rng(rng)
+    rng = check_rng(rng)
     check_type("inputs", inputs, Inputs, type(None))
     fractions, sizes = ([1.0], [N]) if inputs is None else (inputs.fractions, inputs.directions(N).tolist())
     drawn = isinstance(teacher, str) and teacher == "random"
@@ -253,7 +253,7 @@ def _narrow_root(C: Array, needs: str, N: int) -> Array:
     return vectors[:, -N:] * np.sqrt(np.maximum(eigenvalues[-N:], 0))
 
 
-def weights(state: OrderParameters | Problem, N: int, rng: np.random.Generator) -> tuple[Array, Array]:
+def weights(state: OrderParameters | Problem, N: int, rng: RngLike) -> tuple[Array, Array]:
     """First-layer weights W (K, N) and W_teacher (M, N) that have exactly the overlaps of `state`.
 
     Uniform over the rotations of R^N, which is their law given the overlaps (theory.md, section 6): the coordinates of
@@ -271,14 +271,14 @@ def weights(state: OrderParameters | Problem, N: int, rng: np.random.Generator) 
 
 
 def aligned_weights(
-    start: OrderParameters, N: int, rng: np.random.Generator, known: Coordinates | None = None
+    start: OrderParameters, N: int, rng: RngLike, known: Coordinates | None = None
 ) -> tuple[Array, Array]:
     """Those of `weights`, along the directions in the order of the groups: of isotropic inputs the same.
 
     `known` are the `coordinates` of the start, for whoever makes many.
     """
     N = integer("N", N, 1)
-    check_rng(rng)
+    rng = check_rng(rng)
     coordinates_of = coordinates(start, N) if known is None else known
     if start.inputs is None:
         return _in_frame(*coordinates_of, N, rng)

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from stdyn.checks import Array, as_floats, frozen_array, integer, number
+from stdyn.checks import Array, RngLike, as_floats, frozen_array, integer, number
 from stdyn.errors import InputError
 from stdyn.model.activations import Activation, find
 from stdyn.model.binning import check_whole, means, power_law, sizes_of_groups, whole_numbers
 from stdyn.model.covariance import eigenspaces, of_data, of_matrix, orthonormal, positive
-from stdyn.model.inputtext import arguments, line, summary
+from stdyn.model.inputtext import arguments, html, line, summary
 from stdyn.model.manifold import HiddenManifold, features_of
 from stdyn.values import Frozen
 
@@ -266,7 +266,7 @@ class Inputs(Frozen):
         groups: int | None = 16,
         bins: str = "number",
         *,
-        rng: np.random.Generator | None = None,
+        rng: RngLike | None = None,
         features: ArrayLike | None = None,
     ) -> "Inputs":
         """The Gaussian equivalent of inputs f(F c), c ~ N(0, 1) of `latent` dimensions, on which the teacher acts.
@@ -281,7 +281,7 @@ class Inputs(Frozen):
             Number of inputs.
         groups, bins :
             As of `from_eigenvalues`, but 16 groups unless given. The N - D directions that F does not reach are one.
-        rng : numpy.random.Generator, optional
+        rng : int or numpy.random.Generator, optional
             Needed unless `features` are given: rows of F are drawn uniformly from the unit sphere.
         features : array_like, shape (N, D), optional
             F, with rows of unit norm.
@@ -310,7 +310,7 @@ class Inputs(Frozen):
         return cls._binned(eigenvalues, groups, bins, axes, rounding, manifold)
 
     @classmethod
-    def of(cls, table: Mapping[str, Any], N: int | None = None, rng: np.random.Generator | None = None) -> "Inputs":
+    def of(cls, table: Mapping[str, Any], N: int | None = None, rng: RngLike | None = None) -> "Inputs":
         """That of a table {kind, …} of a TOML file or a dict.
 
         Parameters
@@ -320,7 +320,7 @@ class Inputs(Frozen):
             arguments of the constructor of that name.
         N : int, optional
             Of a table that has no N.
-        rng : numpy.random.Generator, optional
+        rng : int or numpy.random.Generator, optional
             Needed by a hidden manifold.
 
         Raises
@@ -417,6 +417,9 @@ class Inputs(Frozen):
     def __repr__(self) -> str:
         """One line."""
         return line(self)
+
+    def _repr_html_(self) -> str:
+        return html(self)
 
     def summary(self) -> str:
         """A few lines: the groups, and how many eigenvalues they stand for."""

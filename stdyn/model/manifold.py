@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from stdyn.checks import Array, check_memory, check_rng, check_type, frozen_array, integer
+from stdyn.checks import Array, RngLike, check_memory, check_rng, check_type, frozen_array, integer
 from stdyn.errors import InputError
 from stdyn.model.activations import Activation
 from stdyn.values import Frozen
@@ -145,7 +145,7 @@ class HiddenManifold(Frozen):
             T_hidden -= lowest * np.eye(len(theta))
         return inputs.unrotated(told / scales), (T_hidden + T_hidden.T) / 2
 
-    def examples(self, count: int, rng: np.random.Generator) -> tuple[Array, Array]:
+    def examples(self, count: int, rng: RngLike) -> tuple[Array, Array]:
         """So many examples, drawn anew.
 
         Returns
@@ -158,17 +158,17 @@ class HiddenManifold(Frozen):
         Raises
         ------
         InputError
-            If count is not an integer of at least 1, or rng not a Generator.
+            If count is not an integer of at least 1, or rng neither an int nor a Generator.
         """
         count = integer("count", count, 1)
-        check_rng(rng)
+        rng = check_rng(rng)
         N, D = self.features.shape
         check_memory("count", 8.0 * count * (4 * N + D))
         c = rng.standard_normal((count, D))
         return self.f(c @ self.features.T)[0] - self.a, c
 
 
-def features_of(latent: int, N: int, rng: np.random.Generator | None, features: ArrayLike | None) -> Array:
+def features_of(latent: int, N: int, rng: RngLike | None, features: ArrayLike | None) -> Array:
     """F (N, latent): those given, or drawn uniformly on the sphere."""
     D, N = integer("latent", latent, 1, 2**24), integer("N", N, 1, 2**24)
     if features is not None:
@@ -176,8 +176,7 @@ def features_of(latent: int, N: int, rng: np.random.Generator | None, features: 
         if F.shape != (N, D):
             raise InputError(f"features must have shape (N, latent) = ({N}, {D}), but has shape {F.shape}")
         return F
-    check_rng(rng)
-    assert rng is not None
+    rng = check_rng(rng)
     check_memory("N and latent", 8.0 * N * (N + 2 * D))
     F = rng.standard_normal((N, D))
     return F / np.linalg.norm(F, axis=1, keepdims=True)

@@ -2,7 +2,7 @@
 
 from bisect import bisect_right
 from dataclasses import dataclass, fields
-from math import cos, exp, expm1, inf, log1p, pi, sin
+from math import cos, exp, expm1, inf, isfinite, log1p, pi, sin
 from typing import Any, ClassVar
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from stdyn.checks import Array, frozen_array, number
 from stdyn.errors import InputError
+from stdyn.html import card, sparkline
 from stdyn.values import Frozen
 
 LARGEST = 1e30  # of values: their square is far from an overflow
@@ -77,6 +78,20 @@ class Schedule(Frozen):
         return f"{self.kind}({_listed(self.description)})"
 
     __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return card(str(self), _curve(self))
+
+
+def _curve(schedule: Schedule) -> str:
+    """What it does until it is settled, or has changed most; of a Python function nothing, which may take long."""
+    if not schedule.named:
+        return ""
+    scale = getattr(schedule, "scale", 0.0)
+    last = schedule.settled if isfinite(schedule.settled) else max(5 * scale, 0.0)
+    last = 1.25 * max([last, *schedule.breaks]) or 1.0
+    alphas = np.union1d(np.linspace(0, last, 81), [at for each in schedule.breaks for at in (each * (1 - 1e-9), each)])
+    return sparkline(alphas.tolist(), [schedule(alphas).tolist()], f"from alpha = 0 to {last:g}", logarithmic=False)
 
 
 def _listed(description: dict[str, Any]) -> str:

@@ -9,7 +9,8 @@ from numpy.typing import ArrayLike
 
 from stdyn.checks import Array, check_memory, frozen_array, integer, number
 from stdyn.errors import InputError
-from stdyn.model.shapes import SHOWN, begins_of
+from stdyn.html import card, table
+from stdyn.model.shapes import SHOWN, begins_of, short
 from stdyn.values import Frozen, frozen
 
 _LARGEST = 1e30  # of alphas and weights
@@ -106,6 +107,12 @@ class Tasks(Frozen):
 
     def __repr__(self) -> str:
         return f"Tasks of {self.v_teacher.shape[1]} teacher units: {self.words}"
+
+    def _repr_html_(self) -> str:
+        rows = [("task", "v_teacher", "weights of losses")]
+        for number_, (v, m) in enumerate(zip(self.v_teacher, self.weights, strict=True), 1):
+            rows.append((f"{number_}", short(v.tolist()), short(m.tolist())))
+        return card(repr(self), table([*rows[:17], *([("…", "", "")] if len(rows) > 17 else [])]))
 
     @property
     def words(self) -> str:
