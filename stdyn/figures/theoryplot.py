@@ -28,8 +28,8 @@ from stdyn.figures.scales import (
 from stdyn.model.problem import Problem
 from stdyn.model.trajectory import Trajectory
 from stdyn.scans.studies import STUDIED, Study
-from stdyn.theory.fixedpoints import FixedPoint
-from stdyn.theory.fluctuations import Fluctuations
+from stdyn.theory.fixedpoint import FixedPoint
+from stdyn.theory.scatter import Fluctuations
 
 _NAMES = {"R": "$R$", "Q": "$Q$", "v": "$v$", "F": "$F$", "eps_g": r"$\epsilon_g$"}
 _DRAWN = ("escape_rate", "plateau_length", "eps_g_infinity")  # a figure each

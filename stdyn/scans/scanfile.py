@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 from stdyn.analysis import summary
 from stdyn.analysis.summary import censored
 from stdyn.checks import Array, check_path, integer, time_grid
+from stdyn.drawing import Axes, draw
 from stdyn.errors import InputError
 from stdyn.files.format import FORMAT, Variables, check_kind, to_dataset
 from stdyn.files.paths import exists
@@ -337,6 +338,45 @@ class Scan(Frozen):
         if theory:  # files of before there was this column: as far as the name of the solver says it
             return "ode"
         return "reduced" if self.description["solve"]["function"].endswith("simulate_reduced") else "network"
+
+    def plot(
+        self, what: str = "plateau_length", ax: Axes | None = None, *, x: str | None = None, y: str | None = None,
+        rule: str | None = None, color: Any = None, **kwargs: Any,
+    ) -> Axes:  # fmt: skip
+        """Draw a number of every point that is done against what varies, or as colours over two quantities.
+
+        Parameters
+        ----------
+        what : str, default "plateau_length"
+            A number of `summary`.
+        ax : matplotlib Axes, optional
+            Where to draw; a new figure of pyplot unless given.
+        x : str, optional
+            The quantity along the axis: one of `coordinates` or `summary`; the first that varies unless given.
+        y : str, optional
+            A second one: then `what` is shown by colours.
+        rule : str, optional
+            Draw the points of this rule only.
+        color : color or list of colors, optional
+            Of all points, or one for each rule.
+        **kwargs
+            What matplotlib's `Axes.plot` takes for the points.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+            Those that were drawn in.
+
+        Raises
+        ------
+        InputError
+            If there is no such quantity, no point is done, or a map is of more than one rule.
+
+        Examples
+        --------
+        >>> ax = table.plot("eps_g_final", x="eta")
+        """
+        return draw("scan", self, what, ax, x=x, y=y, rule=rule, color=color, **kwargs)
 
     def to_xarray(self) -> "xarray.Dataset":
         """Everything in the file as an xarray.Dataset, in memory; the varied quantities are coordinates of `point`.

@@ -3,11 +3,14 @@
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from stdyn.analysis.escape import Plateau, check_constant, plateaus
+from stdyn.analysis.escape import check_constant, plateaus
+from stdyn.analysis.leaving import Plateau
 from stdyn.checks import Array, check_type, time_grid
+from stdyn.drawing import Axes, draw
 from stdyn.errors import InputError
 from stdyn.model.problem import Problem
 from stdyn.model.trajectory import Trajectory
@@ -16,7 +19,8 @@ from stdyn.scans.variations import Variations
 from stdyn.stopping import stoppable
 from stdyn.text import columns
 from stdyn.theory.critical import critical_eta
-from stdyn.theory.fixedpoints import FixedPoint, autonomous, fixed_point, perfect_learning
+from stdyn.theory.fixedpoint import FixedPoint
+from stdyn.theory.fixedpoints import autonomous, fixed_point, perfect_learning
 from stdyn.theory.ode import integrate
 from stdyn.values import Frozen
 
@@ -55,6 +59,34 @@ class Study(Frozen):
     values: Array
     rules: dict[str, dict[str, Array]]
     interrupted: bool = False
+
+    def plot(self, what: str = "plateau_length", ax: Axes | None = None, **kwargs: Any) -> Axes:
+        """Draw one of its numbers against what varies, a line for each rule.
+
+        Parameters
+        ----------
+        what : str, default "plateau_length"
+            One of the names of `rules`.
+        ax : matplotlib Axes, optional
+            Where to draw; a new figure of pyplot unless given.
+        **kwargs
+            What matplotlib's `Axes.plot` takes for the lines.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+            Those that were drawn in.
+
+        Raises
+        ------
+        InputError
+            If there is no such number.
+
+        Examples
+        --------
+        >>> ax = stdyn.study(points, np.linspace(0, 100, 101)).plot("eps_g_infinity")
+        """
+        return draw("study", self, what, ax, **kwargs)
 
     def csv(self) -> str:
         """All numbers in full, as comma-separated values."""
