@@ -35,4 +35,4 @@ stdyn.outputplot.outputs_page(found)
 
 # %%
 # The order parameters of the student with three outputs under FA.
-stdyn.plot.figures(found[4:6])["order_parameters"]
+stdyn.plot.figures(found[4:6])["fa_order_parameters"]

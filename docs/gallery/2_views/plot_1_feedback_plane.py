@@ -34,7 +34,7 @@ for row, column in np.ndindex(final.shape):
 # unit 1 from those for which it ends on teacher unit 2. Near it a student takes long to decide, and learning is slow. The
 # line does not follow v(0): which way it lies depends on the first layer at the start, too.
 plt.style.use("stdyn.stdyn")
-fig, axes = plt.subplots(1, 2, figsize=(9, 4.2), sharey=True, layout="constrained")
+fig, axes = plt.subplots(1, 2, figsize=(9, 3.9), sharey=True, layout="constrained")
 for ax, values, label in (
     (axes[0], np.maximum(final, 1e-9), r"$\epsilon_g$ at $\alpha = 1000$"),
     (axes[1], learned, r"$\epsilon_g < 0.01$ from $\alpha$ on"),

@@ -4,7 +4,8 @@ The spectrum of the Jacobian along a trajectory
 
 How small displacements of the order parameters grow or shrink at every alpha, under FA and under BP: the eigenvalues of the
 Jacobian of the ODEs along their solution. Directions that grow are above zero. While some do, trajectories part and runs of
-finite N scatter; when the last one crosses zero the student is on its way to a stable end.
+finite N scatter; when the last one crosses zero the student is on its way to a stable end. Under BP directions grow from the
+beginning, because v is small; under FA none does until the plateau is near.
 """
 
 import matplotlib.pyplot as plt
@@ -29,7 +30,7 @@ for column, (rule, theory) in zip(axes.T, theories.items(), strict=True):
     column[0].set(title=rule.upper(), xlabel="")
     column[0].label_outer()
     column[1].label_outer()
-axes[0, 0].legend(loc="lower left")
+axes[0, 0].legend(loc="upper left")
 
 # %%
 # How many directions grow, and the largest rate at which one does.

@@ -36,7 +36,7 @@ def draw(alpha):
     ax.clear()
     stdyn.views.teachers_plane(ax, theory, alpha)
     at = np.abs(theory.alphas - alpha).argmin()
-    ax.set_title(rf"$\alpha$ = {alpha:.3g}, $\epsilon_g$ = {theory.eps_g[at]:.2g}")
+    ax.set_title(rf"$\alpha$ = {alpha:.4g}, $\epsilon_g$ = {theory.eps_g[at]:.2g}")
     ax.legend(loc="upper left")
 
 

@@ -25,7 +25,7 @@ for (above, below), alpha in zip(axes.T, (0, 30, 3000), strict=True):
     at = int(np.abs(theory.alphas - alpha).argmin())
     stdyn.views.specialisation(above, theory.at(at))
     stdyn.views.specialisation_graph(below, theory.at(at))
-    above.set_title(rf"$\alpha$ = {theory.alphas[at]:.3g}, $\epsilon_g$ = {theory.eps_g[at]:.2g}")
+    above.set_title(rf"$\alpha$ = {theory.alphas[at]:.4g}, $\epsilon_g$ = {theory.eps_g[at]:.2g}")
 
 # %%
 # On the way:
@@ -39,7 +39,7 @@ def draw(position):
         ax.clear()
     stdyn.views.specialisation(axes[0], theory.at(position))
     stdyn.views.specialisation_graph(axes[1], theory.at(position))
-    fig.suptitle(rf"$\alpha$ = {theory.alphas[position]:.3g}, $\epsilon_g$ = {theory.eps_g[position]:.2g}")
+    fig.suptitle(rf"$\alpha$ = {theory.alphas[position]:.4g}, $\epsilon_g$ = {theory.eps_g[position]:.2g}")
 
 
 FuncAnimation(fig, draw, frames=len(frames), interval=125)
