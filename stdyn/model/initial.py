@@ -156,7 +156,7 @@ def random_weights(
     q : float
         N times the variance of a weight.
     rng : int or numpy.random.Generator
-        A generator is advanced.
+        A seed, or a generator, which is advanced.
     teacher : {"isotropic", "graded", "random"} or array_like (M, M)
         The teacher's overlaps: delta_nm, n delta_nm, of vectors drawn i.i.d. from N(0, 1/N), or as given.
     v, v_teacher : float or array_like
@@ -422,7 +422,7 @@ def weights(state: OrderParameters | Problem, N: int, rng: RngLike) -> tuple[Arr
     N : int
         Number of inputs, at least the rank of [[Q, R], [R.T, T]].
     rng : int or numpy.random.Generator
-        A generator is advanced.
+        A seed, or a generator, which is advanced.
 
     Returns
     -------
