@@ -66,12 +66,34 @@ class Variations(Frozen, Sequence[Problem]):
     number : int, optional
         The number of samples; needed if a quantity is sampled, else refused.
 
-    The points are the product of the samples and of all axes, the last axis running fastest.
-
     Raises
     ------
     InputError
         If a quantity is unknown, a value cannot be used, or a quantity would change nothing.
+
+    See Also
+    --------
+    scan, study, Experiment
+
+    Notes
+    -----
+    The points are the product of the samples and of all axes, the last axis running fastest (docs/scans.md).
+
+    Examples
+    --------
+    >>> points = stdyn.Variations(experiment, {"eta": [0.2, 0.4], "sigma": {"from": 0.0, "to": 0.1, "number": 3}})
+    >>> len(points), points.shape
+    (6, (1, 2, 3))
+    >>> points.values(1)
+    {'eta': np.float64(0.2), 'sigma': np.float64(0.05)}
+    >>> points[1].sigma
+    0.05
+    >>> points.recipe(1)() == points[1]
+    True
+    >>> points.alphas().shape
+    (121,)
+    >>> stdyn.Variations.from_description(points.description) == points
+    True
     """
 
     experiment: Experiment
@@ -175,7 +197,18 @@ class Variations(Frozen, Sequence[Problem]):
         return prod(self.shape)
 
     def values(self, index: int | np.ndarray) -> dict[str, Any]:
-        """The values of all varied quantities at a point, or at many."""
+        """The values of all varied quantities at a point, or at many.
+
+        Parameters
+        ----------
+        index : int or ndarray of int
+            Of the points, from 0.
+
+        Returns
+        -------
+        dict of str to object
+            The value of every quantity, or an array of them.
+        """
         at = np.unravel_index(index, self.shape)
         values = {name: each[at[0]] for name, each in self.samples.items()}
         return values | {name: each[at[j]] for j, (name, each) in enumerate(self.axes.items(), 1)}
@@ -204,6 +237,16 @@ class Variations(Frozen, Sequence[Problem]):
         """A function that makes the problem of a point; it is small when pickled.
 
         It has activations instead of their names: another process may not know what was made in this one.
+
+        Parameters
+        ----------
+        index : int
+            Of the point, from 0.
+
+        Returns
+        -------
+        callable
+            Without arguments; it returns a Problem.
         """
         values = self._named | self.values(index)
         found = {name: find(each) for name, each in values.items() if of_activations(name)}
@@ -216,6 +259,16 @@ class Variations(Frozen, Sequence[Problem]):
         """The recorded alphas of the experiment, with where tasks begin and rates jump at any point of the grid.
 
         Where that is sampled, the samples do not add any.
+
+        Returns
+        -------
+        ndarray, shape (A,)
+            Strictly increasing.
+
+        Raises
+        ------
+        InputError
+            If the grid has too many different alphas of jumps.
         """
         named = {name: [tables.parse(part) for part in parts(name)] for name in self.axes}
         moved = [name for name, places in named.items() if any(place and "at" in place[1] for place in places)]
@@ -277,9 +330,26 @@ class Variations(Frozen, Sequence[Problem]):
     def from_description(
         cls, description: Mapping[str, Any], activations: Mapping[str, Any] | None = None
     ) -> "Variations":
-        """The points that `description` describes; `activations` are the values of g and g' that a file has, by name.
+        """The points that a description describes.
 
         No name is looked up in a "file.py": the description is that of a file, which may be anybody's.
+
+        Parameters
+        ----------
+        description : mapping
+            That of `description`.
+        activations : mapping of str to array_like (2, n), optional
+            The values of g and g' that a file has, by name.
+
+        Returns
+        -------
+        Variations
+            Equal ones.
+
+        Raises
+        ------
+        InputError
+            If the description is not that of points, or this process has another activation of a name.
         """
         found = {name: known(name, np.asarray(values, dtype=float)) for name, values in (activations or {}).items()}
 
