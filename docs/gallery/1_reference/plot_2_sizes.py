@@ -2,9 +2,10 @@
 The limit N → ∞, reached
 ========================
 
-How far runs of N inputs are from the ODEs at alpha = 4. The deviation of a single run falls as 1/√N. That of the mean of many
-runs falls as 1/N: it is the bias of finite N, and is seen where runs are so many that it stands out of their scatter. Reduced
-runs have the law of networks without N-dimensional vectors, so that an example costs the same at any N.
+How far runs of N inputs are from the ODEs at alpha = 4. The deviation of a single run falls as 1/√N. That of the mean
+of many runs falls as 1/N: it is the bias of finite N, and is seen where runs are so many that it stands out of their
+scatter. Reduced runs have the law of networks without N-dimensional vectors, so that an example costs the same at any
+N.
 """
 
 from dataclasses import replace

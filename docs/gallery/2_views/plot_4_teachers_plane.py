@@ -3,8 +3,8 @@ Students in the plane of their teachers, animated
 =================================================
 
 Two teacher vectors span a plane. The overlaps say exactly where in it the student vectors are, at any N: R gives the
-components in the plane, and Q the length outside, which is drawn as a disc. Three students learn by FA. One frame is one
-alpha.
+components in the plane, and Q the length outside, which is drawn as a disc. Three students learn by FA. One frame is
+one alpha.
 """
 
 import matplotlib.pyplot as plt

@@ -3,8 +3,8 @@ How much runs scatter: bands that are predicted
 ===============================================
 
 Theory beyond the mean predicts the covariance of the order parameters over runs of N inputs, and their bias, with no
-parameter fitted. Here it is held to reduced runs of N = 500, under FA with K = M = 2. Where the linear theory is not valid
-any more, when the plateau is left, it says so and the bands are grey.
+parameter fitted. Here it is held to reduced runs of N = 500, under FA with K = M = 2. Where the linear theory is not
+valid any more, when the plateau is left, it says so and the bands are grey.
 """
 
 import numpy as np

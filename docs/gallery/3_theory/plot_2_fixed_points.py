@@ -3,8 +3,8 @@ Plateaus, and the saddles that they hang on
 ===========================================
 
 Two student units with a fixed second layer (a soft committee) under BP and under FA, from one start. The plateau of a
-solution of the ODEs hangs on a saddle. How near the solution comes to it, and how fast its unstable direction grows, predict
-when the plateau is left.
+solution of the ODEs hangs on a saddle. How near the solution comes to it, and how fast its unstable direction grows,
+predict when the plateau is left.
 """
 
 import numpy as np

@@ -2,9 +2,9 @@
 When networks leave a symmetric plateau
 =======================================
 
-From a start that treats the teacher units alike the ODEs never leave the plateau. Networks do: their noise, of order 1/√N,
-grows on the saddle with its rate λ, so that they leave at about ln(N) / 2λ. The distribution is predicted, and held to
-reduced runs.
+From a start that treats the teacher units alike the ODEs never leave the plateau. Networks do: their noise, of order
+1/√N, grows on the saddle with its rate λ, so that they leave at about ln(N) / 2λ. The distribution is predicted, and
+held to reduced runs.
 """
 
 from dataclasses import replace

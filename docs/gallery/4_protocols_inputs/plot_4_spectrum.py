@@ -2,8 +2,8 @@
 Plateaus against the spectrum of the inputs
 ===========================================
 
-Inputs whose variances fall as j^−a, and inputs of two groups of equal size with other variances. The more the spectrum is
-spread, the shorter the plateau. At a = 1 there is none.
+Inputs whose variances fall as j^−a, and inputs of two groups of equal size with other variances. The more the
+spectrum is spread, the shorter the plateau. At a = 1 there is none.
 """
 
 import numpy as np
