@@ -28,5 +28,5 @@ stdyn.plot.figures(theories)["generalization"]
 
 # %%
 # The order parameters under FA. Units 2 and 5 have the negative feedback weights, which stand as triangles on the right
-# of (c). Their overlaps with the teacher units turn negative.
+# of (c). Their largest overlap (thick in (a)) becomes negative: they learn the opposite of teacher unit 2.
 stdyn.plot.figures(theories[:1])["fa_order_parameters"]

@@ -5,7 +5,7 @@ The spectrum of the Jacobian along a trajectory
 How small displacements of the order parameters grow or shrink at every alpha, under FA and under BP: the eigenvalues
 of the Jacobian of the ODEs along their solution. Directions that grow are above zero. While some do, trajectories
 part and runs of finite N scatter; when the last one crosses zero the student is on its way to a stable end. Under BP
-directions grow from the beginning, because v is small; under FA none does until the plateau is near.
+directions grow from the beginning; under FA none does from alpha = 0.1 on until the plateau is near.
 """
 
 import matplotlib.pyplot as plt
