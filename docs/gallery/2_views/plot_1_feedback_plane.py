@@ -16,8 +16,8 @@ from matplotlib.colors import LogNorm
 import stdyn
 
 problem = stdyn.Experiment(K=2, M=2, seed=1).problem("fa")
-alphas = np.concatenate([[0], np.geomspace(0.1, 1000, 61)])
-grid = np.linspace(-2, 2, 23)
+alphas = np.concatenate([[0], np.geomspace(1, 1000, 61)])
+grid = np.linspace(-2, 2, 21)
 
 final, learned, partner = (np.empty((len(grid), len(grid))) for _ in range(3))
 for row, column in np.ndindex(final.shape):
@@ -36,12 +36,12 @@ for row, column in np.ndindex(final.shape):
 # where it is.
 plt.style.use("stdyn.stdyn")
 fig, axes = plt.subplots(1, 2, figsize=(9, 3.9), sharey=True, layout="constrained")
-for ax, values, label in (
-    (axes[0], np.maximum(final, 1e-9), r"$\epsilon_g$ at $\alpha = 1000$"),
-    (axes[1], learned, r"$\epsilon_g < 0.01$ from $\alpha$ on"),
+for ax, values, label, ticks in (
+    (axes[0], np.maximum(final, 1e-9), r"$\epsilon_g$ at $\alpha = 1000$", [1e-8, 1e-6, 1e-4, 1e-2]),
+    (axes[1], learned, r"$\epsilon_g < 0.01$ from $\alpha$ on", [100, 200, 500, 1000]),
 ):
     cells = ax.pcolormesh(grid, grid, values, norm=LogNorm(), cmap="viridis")
-    fig.colorbar(cells, ax=ax, label=label)
+    fig.colorbar(cells, ax=ax, label=label, ticks=ticks, format="%g")
     ax.annotate("", 3 * problem.start.v, (0, 0), arrowprops={"arrowstyle": "-|>", "lw": 2, "color": "white"})
     ax.annotate("", 3 * problem.start.v, (0, 0), arrowprops={"arrowstyle": "-|>", "lw": 1, "color": "black"})
     ax.set(xlabel="$b_1$", aspect="equal")
@@ -51,8 +51,8 @@ axes[1].contour(grid, grid, on_one, levels=[0], colors="red", linestyles="dashed
 fig.suptitle(r"FA, K = M = 2, $\eta = \eta_v = 0.5$; arrow: direction of $v(0)$", fontsize=10)
 
 # %%
-# Without its sign, the second layer ends as the teacher's, and with the signs of b: the cosine of v and b is (|b₁| +
-# |b₂|) / √2 |b|, 1 where |b₁| = |b₂|.
+# But for its sign, the second layer ends as the teacher's, with the signs of b. So the cosine of v and b ends at
+# :math:`(|b_1| + |b_2|) / \sqrt{2} |b|`, which is 1 where :math:`|b_1| = |b_2|`.
 for b in ([1, 1], [1, -1], [1.5, 0.5]):
     theory = stdyn.integrate(replace(problem, b=b), alphas)
     expected = np.abs(b).sum() / np.sqrt(2) / np.linalg.norm(b)

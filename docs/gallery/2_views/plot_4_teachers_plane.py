@@ -15,7 +15,7 @@ import stdyn
 
 experiment = stdyn.Experiment(K=3, M=2, seed=3)
 problem = experiment.problem("fa")
-frames = np.concatenate([[0], np.geomspace(0.5, 3000, 31)])
+frames = np.concatenate([[0], np.geomspace(0.5, 3000, 27)])
 theory = stdyn.integrate(problem, frames)
 
 # %%

@@ -14,7 +14,7 @@ from matplotlib.animation import FuncAnimation
 import stdyn
 
 problem = stdyn.Experiment(K=5, M=5).problem("fa")
-frames = np.concatenate([[0], np.geomspace(0.3, 3000, 31)])
+frames = np.concatenate([[0], np.geomspace(0.3, 3000, 27)])
 theory = stdyn.integrate(problem, frames)
 
 # %%
