@@ -2,9 +2,9 @@
 A scan: many starts and learning rates, FA and BP
 =================================================
 
-``stdyn.scan`` solves many problems into one file. Here the learning rate and the size of the second layer at the start vary,
-with four random starts each, under FA and under BP. The file is in a temporary folder. A scan of thousands of points goes on
-where it was stopped.
+``stdyn.scan`` solves many problems into one file. Here the learning rate and the size of the second layer at the
+start vary, with four random starts each, under FA and under BP. The file is in a temporary folder. A scan of
+thousands of points goes on where it was stopped.
 """
 
 from functools import partial

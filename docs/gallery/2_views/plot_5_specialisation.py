@@ -14,7 +14,7 @@ from matplotlib.animation import FuncAnimation
 import stdyn
 
 problem = stdyn.Experiment(K=5, M=5).problem("fa")
-frames = np.concatenate([[0], np.geomspace(0.3, 3000, 35)])
+frames = np.concatenate([[0], np.geomspace(0.3, 3000, 31)])
 theory = stdyn.integrate(problem, frames)
 
 # %%
@@ -30,7 +30,8 @@ for (above, below), alpha in zip(axes.T, (0, 30, 3000), strict=True):
 # %%
 # On the way:
 plt.rcParams["animation.html"] = "jshtml"
-fig, axes = plt.subplots(1, 2, figsize=(7, 3.4), layout="constrained")
+fig, axes = plt.subplots(1, 2, figsize=(7.2, 3.6))
+fig.subplots_adjust(left=0.08, right=0.98, bottom=0.14, top=0.88)
 
 
 def draw(position):

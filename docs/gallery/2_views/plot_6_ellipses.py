@@ -2,8 +2,8 @@
 Runs in the ellipses that theory predicts
 =========================================
 
-How runs of N = 200 inputs scatter around the ODEs under FA, in two planes of order parameters. The ellipses are predicted,
-1 and 2 standard deviations wide, with no parameter fitted. Dots are 400 reduced runs.
+How runs of N = 200 inputs scatter around the ODEs under FA, in two planes of order parameters. The ellipses are
+predicted, 1 and 2 standard deviations wide, with no parameter fitted. Dots are 400 reduced runs.
 """
 
 import matplotlib.pyplot as plt
@@ -17,8 +17,8 @@ found = stdyn.fluctuations(problem, alphas)
 runs = stdyn.simulate_reduced(problem, alphas, runs=400, rng=1)
 
 # %%
-# Student unit 1 first goes along both teacher units alike (R₁₁ = R₁₂), and runs differ in how far they are. On the plateau
-# the ellipses turn: runs differ in how far unit 1 has made up its mind, so that R₁₁ and R₁₂ are anticorrelated.
+# Student unit 1 first goes along both teacher units alike (R₁₁ = R₁₂), and runs differ in how far they are. On the
+# plateau the ellipses turn: runs differ in how far unit 1 has made up its mind, so that R₁₁ and R₁₂ are anticorrelated.
 plt.style.use("stdyn.stdyn")
 fig, axes = plt.subplots(1, 2, figsize=(9, 4.4), layout="constrained")
 for ax, (x, y) in zip(axes, (("R[0,0]", "R[0,1]"), ("v[0]", "v[1]")), strict=True):
@@ -26,8 +26,8 @@ for ax, (x, y) in zip(axes, (("R[0,0]", "R[0,1]"), ("v[0]", "v[1]")), strict=Tru
 axes[1].legend(loc="upper right")
 
 # %%
-# How many runs are in the ellipses, in the first plane. Of a normal distribution 39 % are within one standard deviation and
-# 86 % within two.
+# How many runs are in the ellipses, in the first plane. Of a normal distribution 39 % are within one standard deviation
+# and 86 % within two.
 for k, alpha in enumerate(alphas[1:], start=1):
     covariance = found.covariance[k][:2, :2]  # R[0,0] and R[0,1] come first
     apart = runs.R[:, k, 0] - (found.theory.R[k, 0] + found.bias.R[k, 0])

@@ -2,9 +2,9 @@
 Plateaus, and the saddles that they hang on
 ===========================================
 
-A soft committee of two units under BP, and FA from the same start, with the second layer fixed. The plateau of a solution of the ODEs
-hangs on a saddle. How near the solution comes to it, and how fast its unstable direction grows, predicts when the plateau
-is left.
+Two student units with a fixed second layer (a soft committee) under BP and under FA, from one start. The plateau of a
+solution of the ODEs hangs on a saddle. How near the solution comes to it, and how fast its unstable direction grows,
+predict when the plateau is left.
 """
 
 import numpy as np
@@ -30,6 +30,6 @@ for point in results[0][2]:
 
 # %%
 # The same plateau against the learning rate, for both rules. ``stdyn.study`` follows its saddle and its length.
-varied = {"eta": np.geomspace(0.1, 1.5, 8)}
+varied = {"eta": np.geomspace(0.1, 1.5, 6)}
 study = stdyn.study(stdyn.Variations(experiment, varied), experiment.alphas())
-stdyn.theoryplot.study_figures(study)
+stdyn.theoryplot.study_figure(study, "plateau_length")

@@ -2,9 +2,9 @@
 Two tasks, one after the other: what is forgotten
 =================================================
 
-A student learns one task until alpha = 100 and then another one, whose teacher units are more or less similar to those of the
-first. Each task has a head of its own. Forgetting is the error of the first task at the end less that at the end of its turn;
-transfer is how much better the second task begins than at alpha = 0.
+A student learns one task until alpha = 100 and then another one, whose teacher units are more or less similar to
+those of the first. Each task has a head of its own. Forgetting is the error of the first task at the end less that at
+the end of its turn; transfer is how much better the second task begins than at alpha = 0.
 """
 
 import numpy as np
@@ -38,5 +38,6 @@ half = [each for _, similarity, *both in results if similarity == 0.5 for each i
 stdyn.plot.figures(half)["generalization"]
 
 # %%
-# Forgetting and transfer against the similarity.
+# Forgetting and transfer against the similarity. In this draw of start and b transfer under FA is negative: the second
+# task begins worse than at alpha = 0, the more so the more similar it is.
 stdyn.protocolplot.forgetting_figure(results)

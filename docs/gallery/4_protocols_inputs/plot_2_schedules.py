@@ -2,8 +2,8 @@
 A learning rate that falls, where labels are noisy
 ==================================================
 
-With label noise a constant learning rate ends on a floor. One that falls as 1/α goes on to learn. It can fall too early,
-though: the plateau is left later, or not at all.
+With label noise a constant learning rate ends on a floor. One that falls as 1/α goes on to learn. It can fall too
+early, though: then the plateau is left later.
 """
 
 from dataclasses import replace

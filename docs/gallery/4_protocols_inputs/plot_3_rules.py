@@ -2,8 +2,9 @@
 Feedback that is fixed, learned, or that of backpropagation
 ===========================================================
 
-FA, the rule of Kolen and Pollack (KP) and BP from one start, with weight decay of the second layer. Under KP the feedback
-weights b learn by the same change as v, so that their difference decays as exp(−decay_v α), and KP becomes BP.
+FA, the rule of Kolen and Pollack (KP) and BP from one start, with weight decay of the second layer. Under KP the
+feedback weights b learn by the same change as v, so that their difference decays as exp(−decay_v α), and KP becomes
+BP.
 """
 
 from dataclasses import replace

@@ -2,8 +2,8 @@
 A hidden manifold: theory against networks on inputs that are not Gaussian
 ==========================================================================
 
-Inputs erf(F c) of a latent c of 200 dimensions, on which the teacher acts. The theory knows their spectrum only. Networks
-learn from the true inputs, and their error is measured on other ones.
+Inputs erf(F c) of a latent c of 200 dimensions, on which the teacher acts. The theory knows their spectrum only.
+Networks learn from the true inputs, and their error is measured on other ones.
 """
 
 import math

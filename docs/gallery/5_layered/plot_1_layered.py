@@ -2,9 +2,9 @@
 Layered networks on synthetic images, by BP, FA and DFA
 =======================================================
 
-``stdyn.layered`` trains networks of any depth and follows how their weights align with the feedback. These pages are built
-without a network, so the images are synthetic, noisy copies of ten random prototypes in the format of MNIST: they show
-what the figures look like, not how well images are learned. ``stdyn mnist`` does the same on MNIST.
+``stdyn.layered`` trains networks of any depth and follows how their weights align with the feedback. These pages are
+built without a network, so the images are synthetic, noisy copies of ten random prototypes in the format of MNIST:
+they show what the figures look like, not how well images are learned. ``stdyn mnist`` does the same on MNIST.
 """
 
 from pathlib import Path
@@ -15,13 +15,13 @@ import numpy as np
 import stdyn
 
 
-def write_images(folder, numbers, side=12, classes=10):
+def write_images(folder, numbers, side=8, classes=10):
     """Four IDX files in MNIST's names."""
     rng = np.random.default_rng(1)
     prototypes = rng.integers(0, 200, (classes, side, side))
     for part, number in numbers.items():
         labels = rng.permutation(np.arange(number) % classes)
-        noise = rng.integers(-150, 151, (number, side, side))
+        noise = rng.integers(-220, 221, (number, side, side))
         images = np.clip(prototypes[labels] + noise, 0, 255)
         for name, array in ((f"{part}-images-idx3-ubyte", images), (f"{part}-labels-idx1-ubyte", labels)):
             header = bytes([0, 0, 8, array.ndim]) + b"".join(size.to_bytes(4, "big") for size in array.shape)
