@@ -22,7 +22,7 @@ from .errors import (
     TrainingStopped,
 )
 from .executors import ClusterExecutor, processes
-from .figures import inputplot, layerplot, outputplot, plot, protocolplot, scanplot, theoryplot
+from .figures import inputplot, layerplot, outputplot, plot, protocolplot, scanplot, theoryplot, views
 from .layered import mnist
 from .layered.history import History
 from .layered.runs import train
@@ -115,6 +115,7 @@ __all__ = [
     "theoryplot",
     "protocolplot",
     "inputplot",
+    "views",
     "InputError",
     "Interrupted",
     "NotWritten",
