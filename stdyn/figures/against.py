@@ -65,7 +65,7 @@ class Line(NamedTuple):
 
 
 def trajectory(
-    t: Trajectory, what: str | None = None, ax: Axes | None = None, *, diagonal: bool = False, entries: Any = None,
+    t: Trajectory, /, what: str | None = None, ax: Axes | None = None, *, diagonal: bool = False, entries: Any = None,
     color: Any = None, **options: Any,
 ) -> Axes:  # fmt: skip
     """One of the quantities of a trajectory against alpha; see `Trajectory.plot`."""
@@ -133,7 +133,7 @@ def _axis(name: str, t: Trajectory | None) -> str:
 
 
 def comparison(
-    c: Comparison, what: str | None = None, ax: Axes | None = None, *, diagonal: bool = False, entries: Any = None,
+    c: Comparison, /, what: str | None = None, ax: Axes | None = None, *, diagonal: bool = False, entries: Any = None,
     color: Any = None, **options: Any,
 ) -> Axes:  # fmt: skip
     """Mean over runs minus theory in standard errors against alpha, and what is allowed; see `Comparison.plot`."""
@@ -158,7 +158,7 @@ def comparison(
 
 
 def fluctuations(
-    f: Fluctuations, what: str | None = None, ax: Axes | None = None, *, diagonal: bool = False, entries: Any = None,
+    f: Fluctuations, /, what: str | None = None, ax: Axes | None = None, *, diagonal: bool = False, entries: Any = None,
     color: Any = None, **options: Any,
 ) -> Axes:  # fmt: skip
     """The theory with a band of one predicted standard deviation, where it is valid; see `Fluctuations.plot`."""

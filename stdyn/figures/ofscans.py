@@ -16,7 +16,7 @@ from stdyn.scans.studies import STUDIED, Study
 from stdyn.text import shown
 
 
-def study(s: Study, what: str | None = None, ax: Axes | None = None, **options: Any) -> Axes:
+def study(s: Study, /, what: str | None = None, ax: Axes | None = None, **options: Any) -> Axes:
     """A number of a study against what varies, a line for each rule; see `Study.plot`."""
     check_axes(ax)
     name = what_of(what, tuple(STUDIED))
@@ -46,7 +46,7 @@ def study(s: Study, what: str | None = None, ax: Axes | None = None, **options: 
 
 
 def scan(
-    s: Scan, what: str | None = None, ax: Axes | None = None, *, x: str | None = None, y: str | None = None,
+    s: Scan, /, what: str | None = None, ax: Axes | None = None, *, x: str | None = None, y: str | None = None,
     rule: str | None = None, color: Any = None, **options: Any,
 ) -> Axes:  # fmt: skip
     """A number of every point that is done against x, or as colours over x and y; see `Scan.plot`.

@@ -36,7 +36,7 @@ _SPAN = 301  # points of a schedule
 _QUANTILES = (1, 99)  # of escape times that are within the axes
 
 
-def order_parameters(op: OrderParameters, what: str | None = None, ax: Axes | None = None, **options: Any) -> Axes:
+def order_parameters(op: OrderParameters, /, what: str | None = None, ax: Axes | None = None, **options: Any) -> Axes:
     """Overlaps as a map of numbers, or as a graph of units; see `OrderParameters.plot`."""
     return _of_state(op, what_of(what, _OF_STATE), ax, options)
 
@@ -68,7 +68,7 @@ def _of_state(op: OrderParameters, what: str, ax: Axes | None, options: dict[str
 
 
 def problem(
-    p: Problem, what: str | None = None, ax: Axes | None = None, *, alphas: Any = None, **options: Any
+    p: Problem, /, what: str | None = None, ax: Axes | None = None, *, alphas: Any = None, **options: Any
 ) -> Axes:  # fmt: skip
     """The start of a problem, or its rates against alpha; see `Problem.plot`."""
     name = what_of(what, ("C", "cosines", "R", "Q", "graph", "rates"))
@@ -113,7 +113,7 @@ def _end(schedule: Any) -> float:
     return float(_SCALES * schedule.description.get("scale", max(schedule.breaks, default=_UNKNOWN)))
 
 
-def fixed_point(p: FixedPoint, what: str | None = None, ax: Axes | None = None, **options: Any) -> Axes:
+def fixed_point(p: FixedPoint, /, what: str | None = None, ax: Axes | None = None, **options: Any) -> Axes:
     """The eigenvalues of a fixed point, or its overlaps; see `FixedPoint.plot`."""
     name = what_of(what, ("spectrum", *_OF_STATE))
     if name != "spectrum":
@@ -143,7 +143,7 @@ def fixed_point(p: FixedPoint, what: str | None = None, ax: Axes | None = None, 
     return ax
 
 
-def plateau(p: Plateau, what: str | None = None, ax: Axes | None = None, **options: Any) -> Axes:
+def plateau(p: Plateau, /, what: str | None = None, ax: Axes | None = None, **options: Any) -> Axes:
     """A plateau as a wide line from its start to its end at its height, as on the axes of a trajectory's eps_g."""
     check_axes(ax)
     what_of(what, ("eps_g",))
@@ -162,7 +162,7 @@ def plateau(p: Plateau, what: str | None = None, ax: Axes | None = None, **optio
 
 
 def escape_times(
-    e: EscapeTimes, what: str | None = None, ax: Axes | None = None, *, N: Any = None, **options: Any
+    e: EscapeTimes, /, what: str | None = None, ax: Axes | None = None, *, N: Any = None, **options: Any
 ) -> Axes:  # fmt: skip
     """The law of the alpha at which runs leave; see `EscapeTimes.plot`.
 

@@ -29,15 +29,28 @@ class HiddenManifold(Frozen):
     f : Activation
         Of which g is meant.
     features : ndarray, shape (N, D)
-        F, whose rows have unit norm.
+        The matrix F, whose rows have unit norm.
     a, b, c2 : float
         The moments <f>, <z f(z)> and <(f - a)^2> over z ~ N(0, 1).
+
+    See Also
+    --------
+    stdyn.Inputs.hidden_manifold
 
     Notes
     -----
     Goldt, Mezard, Krzakala & Zdeborova, PRX 10, 041044 (2020). To leading order in N and D the inputs act as Gaussian
     ones of covariance Omega = (c2 - b^2) 1 + b^2 F F^T, whose covariance with the teacher's fields is Phi = b F theta^T
     (Gaussian equivalence). What of those fields the inputs do not tell is T_hidden.
+
+    Examples
+    --------
+    >>> inputs = stdyn.Inputs.hidden_manifold("erf", latent=20, N=60, rng=np.random.default_rng(1))
+    >>> inputs.manifold
+    HiddenManifold of f = erf, 60 inputs of 20 latent dimensions
+    >>> X, c = inputs.manifold.examples(5, np.random.default_rng(2))
+    >>> X.shape, c.shape
+    ((5, 60), (5, 20))
     """
 
     f: Activation
