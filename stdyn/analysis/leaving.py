@@ -5,14 +5,19 @@ from typing import Any
 
 import numpy as np
 
+from stdyn import html
 from stdyn.checks import Array, number
 from stdyn.drawing import Axes, draw
-from stdyn.text import columns
+from stdyn.model import cards
+from stdyn.text import columns, one_line
 from stdyn.theory.fixedpoint import FixedPoint
 from stdyn.values import Frozen
 
+_SIZES = (10**3, 10**4, 10**5, 10**6)  # of inputs, on a card
+_POINTS = 60  # of a curve
 
-@dataclass(frozen=True, eq=False)
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Plateau(Frozen):
     """A plateau of eps_g.
 
@@ -69,8 +74,14 @@ class Plateau(Frozen):
         """
         return draw("plateau", self, None, ax, **kwargs)
 
+    def __repr__(self) -> str:
+        return one_line(self, _line_of_plateau)
 
-@dataclass(frozen=True, eq=False)
+    def _repr_html_(self) -> str:
+        return cards.shown(self, _card_of_plateau)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class EscapeTimes(Frozen):
     """When runs leave the plateau that a symmetric start ends on, for every large N.
 
@@ -133,3 +144,63 @@ class EscapeTimes(Frozen):
             ]
             rows.append(("", str(N), str(len(alphas)), *quantiles))
         return columns(rows)
+
+    def __repr__(self) -> str:
+        return one_line(self, _line_of_times)
+
+    def _repr_html_(self) -> str:
+        return cards.shown(self, _card_of_times)
+
+
+def _line_of_plateau(plateau: Plateau) -> str:
+    """In one line: from where to where, how high, and on what it hangs."""
+    until = f"to {plateau.end:.4g}" if np.isfinite(plateau.end) else "on, not left"
+    hangs = "no saddle" if plateau.saddle is None else f"saddle of eps_g = {plateau.saddle.eps_g:.5g}"
+    return f"eps_g = {plateau.height:.5g} from alpha = {plateau.start:.4g} {until}, {hangs}"
+
+
+def _card_of_plateau(plateau: Plateau) -> str:
+    """For a notebook: the same, and what the saddle implies."""
+    lines = {
+        "alpha": f"from {plateau.start:.4g} to {plateau.end:.4g}, flattest at {plateau.at:.4g}",
+        "ε_g": f"{plateau.height:.5g}; it ends below {plateau.level:.5g}",
+        "saddle": "none found",
+    }
+    if plateau.saddle is not None:
+        lines["saddle"] = str(plateau.saddle)
+        lines["how near"] = f"{plateau.distance:.2g}"
+        lines["implied end"] = f"alpha = {plateau.predicted_end:.4g}"
+    return html.card("Plateau", cards.table_of(lines))
+
+
+def _line_of_times(times: EscapeTimes) -> str:
+    """In one line: quantiles at the N of the problem, and how they grow with it."""
+    N, (low, middle, high) = _quantiles(times)
+    return (
+        f"at N = {N} runs leave eps_g = {times.saddle.eps_g:.5g} at alpha = {middle:.4g} (5 – 95 %: {low:.4g} –"
+        f" {high:.4g}), later by ln N / {2 * times.rate:.4g}; {len(times.offsets)} draws"
+    )
+
+
+def _quantiles(times: EscapeTimes) -> tuple[int, list[float]]:
+    """The N of the problem, and 5 %, median and 95 % of alpha there."""
+    N = times.saddle.problem.N
+    return N, np.percentile(times.at(N), [5, 50, 95]).tolist()
+
+
+def _card_of_times(times: EscapeTimes) -> str:
+    """For a notebook: quantiles at some N, and the law as a curve."""
+    N = times.saddle.problem.N
+    rows: list[tuple[str, ...]] = [("N", "5 %", "median", "95 %")]
+    for each in sorted({N, *_SIZES}):
+        rows.append((str(each), *(f"{value:.4g}" for value in np.percentile(times.at(each), [5, 50, 95]))))
+    shares = np.linspace(0, 100, min(_POINTS, len(times.offsets)))
+    curve = html.sparkline(
+        np.percentile(times.at(N), shares).tolist(),
+        [shares.tolist()],
+        f"share of runs that have left against alpha, N = {N}",
+        logarithmic=False,
+    )
+    lines = {"left below": f"ε_g = {times.level:.5g}", "escape rate": f"{times.rate:.4g}", "saddle": str(times.saddle)}
+    title = f"EscapeTimes, {len(times.offsets)} draws of the alpha at which runs leave"
+    return html.card(title, html.table(rows), curve, cards.table_of(lines))

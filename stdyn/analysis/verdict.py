@@ -1,16 +1,21 @@
 """What comes of holding runs to theory, as a value: it prints as a table, and draws itself."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.stats import norm
 from scipy.stats import t as student_t
 
+from stdyn import html
 from stdyn.checks import Array
 from stdyn.drawing import Axes, draw
-from stdyn.text import columns
+from stdyn.model import cards, longform
+from stdyn.text import columns, message, one_line
 from stdyn.values import Frozen, frozen
+
+if TYPE_CHECKING:
+    import pandas
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -130,15 +135,63 @@ class Comparison(Frozen):
         """
         return draw("comparison", self, what, ax, diagonal=diagonal, entries=entries, color=color, **kwargs)
 
+    def to_dataframe(self) -> "pandas.DataFrame":
+        """The comparison as a table with a row for every number that was compared.
+
+        Returns
+        -------
+        pandas.DataFrame
+            With the columns alpha, quantity, i, j, mean, standard_error, theory, deviation and in_errors. i and j are
+            where an entry stands: R_ij, v_i, of several outputs v_ij; of eps_g_per_task i is the task. They are <NA> of
+            what is a number.
+
+        Examples
+        --------
+        >>> table = verdict.to_dataframe()
+        >>> table.groupby("quantity")["in_errors"].count()
+        quantity
+        F         81
+        Q        324
+        R        324
+        eps_g     81
+        v        162
+        Name: in_errors, dtype: int64
+        """
+        numbers = ("mean", "standard_error", "theory", "deviation", "in_errors")
+        named = ("alpha", "i", "j")  # the axes, as many as an array has
+        frames = [
+            longform.frame(
+                {name: (named[: values.ndim], values) for name, values in getattr(self, number).items()},
+                {"alpha": self.alphas},
+                ("alpha",),
+            ).rename(columns={"value": number})
+            for number in numbers
+        ]
+        first, *rest = frames
+        return first.assign(**{number: frame[number] for number, frame in zip(numbers[1:], rest, strict=True)})
+
     def __repr__(self) -> str:
-        header = ("", "largest deviation", "at alpha", "in s.e.", "rms in s.e.", "within what is allowed")
-        rows = [header, *(self._row(name) for name in self.mean)]
-        granted = f" + {self.bias:g}/N" if self.bias else ""
-        title = (
+        return one_line(self, _line)
+
+    def __str__(self) -> str:
+        return "\n".join([self._title(), columns(self._rows()), self._allowed_in_words(), *self.notes])
+
+    def _repr_html_(self) -> str:
+        return cards.shown(self, _card)
+
+    def _title(self) -> str:
+        return (
             f"{self.rule}: {self.runs} {self.method} run{'s' * (self.runs > 1)} at N = {self.N} against"
             f" {'linear noise around ' * self.predicted}the ODEs,"
             f" {len(self.alphas)} alphas from {self.alphas[0]:g} to {self.alphas[-1]:g}"
         )
+
+    def _rows(self) -> list[tuple[str, ...]]:
+        header = ("", "largest deviation", "at alpha", "in s.e.", "rms in s.e.", "within what is allowed")
+        return [header, *(self._row(name) for name in self.mean)]
+
+    def _allowed_in_words(self) -> str:
+        granted = f" + {self.bias:g}/N" if self.bias else ""
         allowed = (
             f"allowed: {self.allowed:.1f} s.e.{granted} (false alarm {self.false_alarm:g} over {self.entries} entries)"
         )
@@ -146,7 +199,7 @@ class Comparison(Frozen):
         freedom = np.inf if self.predicted else self.runs - 1
         expected = 1 if self.predicted else np.sqrt(freedom / (freedom - 2)) if freedom > 2 else np.nan
         rms = f"; rms without disagreement {expected:.1f} s.e." if np.isfinite(expected) else ""
-        return "\n".join([title, columns(rows), allowed + few + rms, *self.notes])
+        return allowed + few + rms
 
     def _row(self, name: str) -> tuple[str, ...]:
         in_errors = np.abs(self.in_errors[name])
@@ -171,3 +224,27 @@ def _ratio(deviation: Array, comparison: Comparison, name: str) -> Array:
     error = comparison.standard_error[name]
     ratio = np.where(np.abs(deviation) <= negligible, 0.0, deviation / np.maximum(error, negligible))
     return np.where(np.isnan(error), np.nan, ratio)
+
+
+def _line(comparison: Comparison) -> str:
+    """In one line: whether they agree, and where not."""
+    c = comparison
+    one = c.runs == 1
+    against = "linear noise around the ODEs" if c.predicted else "the ODEs"
+    runs = f"{c.rule.upper()}: {c.runs} {c.method} run{'' if one else 's'} at N = {c.N}"
+    if c.agrees:
+        return f"{runs} agree{'s' * one} with {against}"
+    first = {name: np.flatnonzero(~c.within(name)) for name in c.mean}
+    where = ", ".join(f"{name} from alpha = {c.alphas[there[0]]:.4g}" for name, there in first.items() if there.size)
+    return f"{runs} disagree{'s' * one} with {against}: {where}"
+
+
+def _card(comparison: Comparison) -> str:
+    """For a notebook: the table, and the verdict in colour and in a word."""
+    agrees = comparison.agrees
+    return html.card(
+        f"Comparison, {comparison._title()}",
+        html.verdict("agrees" if agrees else "disagrees", agrees),
+        html.table(comparison._rows()),
+        html.lines([message(text, 600) for text in (comparison._allowed_in_words(), *comparison.notes)]),
+    )

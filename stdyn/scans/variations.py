@@ -32,7 +32,9 @@ from stdyn.scans.quantities import (
     parts,
     plain,
     refuse_tables,
+    sobol,
     spread,
+    turned,
 )
 from stdyn.scans.spectra import check_tables, most_groups, with_changes
 from stdyn.settings import from_values
@@ -180,7 +182,7 @@ class Variations(Frozen, Sequence[Problem]):
         drawn = [name for name in names if name != "draw"]
         rng = self.experiment.rng("samples")
         if self.sample == "sobol" and drawn:
-            unit = _sobol(len(drawn), count, rng)
+            unit = sobol(len(drawn), count, rng)
         else:
             unit = rng.random((count, len(drawn)))
         samples = {name: spread(name, self.vary[name], unit[:, j]) for j, name in enumerate(drawn)}
@@ -445,32 +447,3 @@ def problem_at(experiment: Experiment, values: Mapping[str, Any]) -> Problem:
     if "b_angle" in values:
         b = turned(b, start.v, float(values["b_angle"]))
     return replace(problem, start=start, rule=rule, b=b, mixture=experiment.mixture if rule == "mixed" else None)
-
-
-def turned(b: Array, v: Array, angle: float) -> Array:
-    """b turned, in the plane of b and v and without changing its length, to `angle` degrees from v.
-
-    Raises
-    ------
-    InputError
-        If v or b is zero, or b is parallel to v and so does not say in which direction to turn.
-    """
-    length, v_length = np.linalg.norm(b), np.linalg.norm(v)
-    if length == 0 or v_length == 0:
-        raise InputError(f"b_angle is the angle of b to v, but {'v' if v_length == 0 else 'b'} is zero")
-    along = v / v_length
-    across = b - np.sum(b * along) * along
-    if np.linalg.norm(across) <= 1e-12 * length:
-        if angle in (0, 180):
-            return length * along * (1 if angle == 0 else -1)
-        raise InputError(f"b is parallel to v, so that there is no direction in which to turn it to {angle:g} degrees")
-    radians = np.deg2rad(angle)
-    return length * (np.cos(radians) * along + np.sin(radians) * across / np.linalg.norm(across))
-
-
-def _sobol(dimensions: int, count: int, rng: np.random.Generator) -> Array:
-    """The first `count` points of a scrambled Sobol sequence."""
-    from scipy.stats import qmc  # a third of a second, which no worker need pay
-
-    exponent = int(np.ceil(np.log2(count))) if count > 1 else 0
-    return qmc.Sobol(dimensions, scramble=True, rng=rng).random_base2(exponent)[:count]

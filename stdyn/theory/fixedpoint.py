@@ -6,12 +6,16 @@ from typing import Any
 
 import numpy as np
 
+from stdyn import html
 from stdyn.checks import Array, integer, number
 from stdyn.drawing import Axes, draw
+from stdyn.model import cards, problemtext
 from stdyn.model.problem import Problem
 from stdyn.model.state import OrderParameters
+from stdyn.text import one_line
 from stdyn.values import Frozen
 
+_SHOWN = 6  # eigenvalues on a card
 ZERO = 1e-7  # an eigenvalue that is no more than this, relative to the largest, counts as zero
 
 
@@ -121,10 +125,33 @@ class FixedPoint(Frozen):
         return draw("fixed_point", self, what, ax, **kwargs)
 
     def __repr__(self) -> str:
-        directions = f" ({self.unstable} unstable)" if self.unstable else ""
-        family = f", one of a family ({self.zero_modes} zero modes)" if self.zero_modes else ""
-        moving = f": {self.moves()}" if self.unstable else ""
-        return (
-            f"<stdyn.FixedPoint eps_g = {self.eps_g:.6g}, {self.kind}{directions}{family},"
-            f" largest eigenvalue {self.escape_rate:.4g}{moving}>"
-        )
+        return one_line(self, _line)
+
+    def _repr_html_(self) -> str:
+        return cards.shown(self, _card)
+
+
+def _line(point: FixedPoint) -> str:
+    """In one line: what it is, and along what it is left."""
+    moving = f": {point.moves()}" if point.unstable else ""
+    return f"eps_g = {point.eps_g:.6g}, {_kind(point)}, largest eigenvalue {point.escape_rate:.4g}{moving}"
+
+
+def _kind(point: FixedPoint) -> str:
+    directions = f" ({point.unstable} unstable)" if point.unstable else ""
+    family = f", one of a family ({point.zero_modes} zero modes)" if point.zero_modes else ""
+    return f"{point.kind}{directions}{family}"
+
+
+def _card(point: FixedPoint) -> str:
+    """For a notebook: numbers, the largest eigenvalues and the cosines of its vectors."""
+    values = [f"{value.real:.4g}" + f" {value.imag:+.2g}i" * (value.imag != 0) for value in point.eigenvalues[:_SHOWN]]
+    more = len(point.eigenvalues) - len(values)
+    lines = {
+        "ε_g": f"{point.eps_g:.6g}",
+        "eigenvalues": ", ".join(values) + (f", … ({more} more)" if more else ""),
+        **({"is left along": point.moves()} if point.unstable else {}),
+        "reached from": f"{point.found} start{'s' * (point.found != 1)}",
+        "of": problemtext.of_problem(point.problem),
+    }
+    return html.card(f"FixedPoint, {_kind(point)}", cards.table_of(lines), cards.map_of(point.state))

@@ -7,18 +7,23 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from stdyn import html
 from stdyn.checks import Array, check_path
 from stdyn.drawing import Axes, draw
 from stdyn.files import store
 from stdyn.files.format import Variables, to_dataset
+from stdyn.model import cards, longform, problemtext
 from stdyn.model.problem import Problem
 from stdyn.model.trajectory import Trajectory
 from stdyn.model.trajectoryvariables import check_writable
+from stdyn.text import one_line
 from stdyn.values import Frozen
 
 if TYPE_CHECKING:
+    import pandas
     import xarray
 
+_POINTS = 60  # of a curve
 LIMIT = 0.02  # relative change of a predicted standard deviation by what linear noise leaves out: up to it, it is valid
 
 
@@ -157,20 +162,114 @@ class Fluctuations(Frozen):
         more = {"kind": "fluctuations", "quadrature_error": self.quadrature_error}
         return self.theory.all_attributes() | more
 
+    def to_dataframe(self) -> "pandas.DataFrame":
+        """The prediction as a table with a row for every number.
+
+        Returns
+        -------
+        pandas.DataFrame
+            With the columns alpha, quantity, i, j, theory, std, bias and valid: R, Q, v, F and eps_g of the ODEs, the
+            standard deviation over runs, the mean over runs minus the ODEs, and whether both are to be believed there.
+            i and j are where an entry stands: R_ij, v_i. They are <NA> of what is a number.
+
+        See Also
+        --------
+        to_xarray : The same and the covariance, with named axes.
+
+        Examples
+        --------
+        >>> table = stdyn.fluctuations(problem, [0, 5, 10], points=256).to_dataframe()
+        >>> table[table["quantity"] == "eps_g"][["alpha", "valid"]]
+            alpha  valid
+        36    0.0   True
+        37    5.0   True
+        38   10.0   True
+        """
+        variables, names = self._variables(), [name for name, _ in self._known()]
+        frames = {
+            number: longform.frame(
+                {name: (variables[name][0], variables[f"{prefix}{name}"][1]) for name in names},
+                {"alpha": self.alphas},
+                ("alpha",),
+            )
+            for number, prefix in (("theory", ""), ("std", "std_"), ("bias", "bias_"))
+        }
+        table = frames["theory"].rename(columns={"value": "theory"})
+        valid = [
+            np.repeat(self.valid_eps_g if name == "eps_g" else self.valid, std[0].size if len(std) else 0)
+            for name, std in self._known()
+        ]
+        more = {number: frames[number]["value"] for number in ("std", "bias")}
+        return table.assign(**more, valid=np.concatenate(valid))
+
+    def _known(self) -> list[tuple[str, Array]]:
+        """The standard deviations that there are, by name."""
+        pairs = [(each.name, getattr(self.std, each.name)) for each in fields(PerOrderParameter)]
+        return [(name, std) for name, std in pairs if std is not None]
+
     def __repr__(self) -> str:
+        return one_line(self, _line)
+
+    def __str__(self) -> str:
         return self.summary()
+
+    def _repr_html_(self) -> str:
+        return cards.shown(self, _card)
 
     def summary(self) -> str:
         """What it is, in lines."""
-        problem, invalid = self.problem, self.alphas[~self.valid]
-        span = f" from {self.alphas[0]:g} to {self.alphas[-1]:g}" if len(self.alphas) else ""
-        lines = [f"<stdyn.Fluctuations> {problem.rule.upper()}, N = {problem.N}, {len(self.alphas)} alphas{span}"]
-        for name in (each.name for each in fields(PerOrderParameter)):
-            std, bias = getattr(self.std, name), getattr(self.bias, name)
-            if std is not None:
-                largest, furthest = (np.max(np.abs(x), initial=0, where=np.isfinite(x)) for x in (std, bias))
-                lines.append(f"{name:>5}: standard deviation up to {largest:.2g}, |bias| up to {furthest:.2g}")
-        where = "valid everywhere"
-        if len(invalid):
-            where = f"not valid at {len(invalid)} alphas, from {invalid[0]:g} to {invalid[-1]:g}"
-        return "\n".join([*lines, f"{where}; quadrature to {self.quadrature_error:.1%} of a standard deviation"])
+        problem = self.problem
+        lines = [f"<stdyn.Fluctuations> {problem.rule.upper()}, N = {problem.N}, {self._span()}"]
+        lines += [f"{name:>5}: standard deviation {std}, |bias| {bias}" for name, std, bias in self._largest()]
+        return "\n".join(
+            [*lines, f"{self._validity()}; quadrature to {self.quadrature_error:.1%} of a standard deviation"]
+        )
+
+    def _span(self) -> str:
+        return f"{len(self.alphas)} alphas" + (
+            f" from {self.alphas[0]:g} to {self.alphas[-1]:g}" if len(self.alphas) else ""
+        )
+
+    def _largest(self) -> list[tuple[str, str, str]]:
+        """The largest standard deviation and bias by name, in words."""
+        found = []
+        for name, std in self._known():
+            bias = getattr(self.bias, name)
+            largest, furthest = (np.max(np.abs(x), initial=0, where=np.isfinite(x)) for x in (std, bias))
+            found.append((name, f"up to {largest:.2g}", f"up to {furthest:.2g}"))
+        return found
+
+    def _validity(self) -> str:
+        invalid = self.alphas[~self.valid]
+        if not len(invalid):
+            return "valid everywhere"
+        return f"not valid at {len(invalid)} alphas, from {invalid[0]:g} to {invalid[-1]:g}"
+
+
+def _line(found: Fluctuations) -> str:
+    """In one line: what it is, and where it is valid."""
+    problem = found.problem
+    parts = [problem.rule.upper(), f"N = {problem.N}", problemtext.units(problem), problem.activations_text]
+    return ", ".join([*parts, found._span(), found._validity()])
+
+
+def _card(found: Fluctuations) -> str:
+    """For a notebook: the largest standard deviations and biases, and that of eps_g as a curve."""
+    positions = np.unique(np.linspace(0, len(found.alphas) - 1, min(_POINTS, len(found.alphas))).astype(int))
+    std = found.std.eps_g[positions]
+    return html.card(
+        f"Fluctuations, {problemtext.of_problem(found.problem)}",
+        html.table([("", "standard deviation", "|bias|"), *found._largest()]),
+        html.sparkline(
+            found.alphas[positions].tolist(),
+            [np.where(std > 0, std, np.nan).tolist()],
+            "standard deviation of ε_g over runs against alpha, both logarithmic",
+        ),
+        cards.table_of(
+            {
+                "alpha": found._span(),
+                "linear noise": found._validity(),
+                "quadrature": f"to {found.quadrature_error:.1%} of a standard deviation",
+            }
+        ),
+    )
