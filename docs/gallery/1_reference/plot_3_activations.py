@@ -24,9 +24,10 @@ for name, theory in zip(("FA with b", "FA with |b|", "BP"), theories, strict=Tru
 
 # %%
 # FA with these feedback weights ("b 1"), FA with their absolute values ("b 2"), and BP.
-stdyn.plot.figures(theories)["generalization"]
+pairs = stdyn.plot.pair_up(theories)
+stdyn.plot.generalization_figure(pairs)
 
 # %%
 # The order parameters under FA. Units 2 and 5 have the negative feedback weights, which stand as triangles on the right
 # of (c). Their largest overlap (thick in (a)) becomes negative: they learn the opposite of teacher unit 2.
-stdyn.plot.figures(theories[:1])["fa_order_parameters"]
+stdyn.plot.order_parameters_figure(pairs[0])

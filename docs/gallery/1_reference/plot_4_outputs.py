@@ -29,10 +29,11 @@ for experiment in (one, three):
     for rule in ("fa", "bp"):
         problem = experiment.problem(rule)
         found.append(stdyn.integrate(problem, experiment.alphas()))
-        found.append(stdyn.simulate_reduced(problem, experiment.alphas(), 16, rng=np.random.default_rng(1)))
+        found.append(stdyn.simulate_reduced(problem, experiment.alphas(), 8, rng=np.random.default_rng(1)))
 
 stdyn.outputplot.outputs_page(found)
 
 # %%
 # The order parameters of the student with three outputs under FA.
-stdyn.plot.figures(found[4:6])["fa_order_parameters"]
+(fa,) = stdyn.plot.pair_up(found[4:6])
+stdyn.plot.order_parameters_figure(fa)

@@ -35,7 +35,7 @@ for rule in ("fa", "bp"):
 # %%
 # The error of both tasks at similarity 0.5. The dotted line is the switch.
 half = [each for _, similarity, *both in results if similarity == 0.5 for each in both]
-stdyn.plot.figures(half)["generalization"]
+stdyn.plot.generalization_figure(stdyn.plot.pair_up(half))
 
 # %%
 # Forgetting and transfer against the similarity. In this draw of start and b transfer under FA is negative: the second

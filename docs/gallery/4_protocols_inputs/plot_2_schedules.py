@@ -26,4 +26,4 @@ theories = [stdyn.integrate(replace(problem, eta=rate, eta_v=rate), alphas) for 
 for name, theory in zip(rates, theories, strict=True):
     print(f"{name}: eps_g = {theory.eps_g[-1]:.2g} at alpha = {alphas[-1]:g}")
 
-stdyn.plot.figures(theories)["generalization"]
+stdyn.plot.generalization_figure(stdyn.plot.pair_up(theories))
