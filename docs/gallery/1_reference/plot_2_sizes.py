@@ -15,7 +15,7 @@ import numpy as np
 import stdyn
 
 experiment = stdyn.Experiment(K=2, M=2, alpha_max=4, points=9, spacing="linear")
-runs_at = {50: 8192, 100: 8192, 1000: 256, 10_000: 32}
+runs_at = {50: 8192, 100: 4096, 1000: 256, 10_000: 32}
 
 found = []
 for rule in ("fa", "bp"):

@@ -15,7 +15,7 @@ import stdyn
 
 start = stdyn.initial.prepared(2, 2, q=0.2, r=0.0)
 symmetric = stdyn.Problem(start, eta=1.5, eta_v=0.0)
-times = stdyn.escape_times(symmetric, draws=150, rng=1)
+times = stdyn.escape_times(symmetric, draws=100, rng=1)
 print(times.saddle)
 
 # %%
