@@ -41,13 +41,13 @@ for ax, values, label, ticks in (
     (axes[1], learned, r"$\epsilon_g < 0.01$ from $\alpha$ on", [100, 200, 500, 1000]),
 ):
     cells = ax.pcolormesh(grid, grid, values, norm=LogNorm(), cmap="viridis")
-    fig.colorbar(cells, ax=ax, label=label, ticks=ticks, format="%g")
+    fig.colorbar(cells, ax=ax, label=label, ticks=ticks, format="%g").minorticks_off()
     ax.annotate("", 3 * problem.start.v, (0, 0), arrowprops={"arrowstyle": "-|>", "lw": 2, "color": "white"})
     ax.annotate("", 3 * problem.start.v, (0, 0), arrowprops={"arrowstyle": "-|>", "lw": 1, "color": "black"})
     ax.set(xlabel="$b_1$", aspect="equal")
 axes[0].set_ylabel("$b_2$")
 on_one = np.ma.masked_where(np.minimum(*np.abs(np.meshgrid(grid, grid))) == 0, np.sign(partner))
-axes[1].contour(grid, grid, on_one, levels=[0], colors="red", linestyles="dashed", linewidths=1.2)
+axes[1].contour(grid, grid, on_one, levels=[0], colors="white", linestyles="dashed", linewidths=1.8)
 fig.suptitle(r"FA, K = M = 2, $\eta = \eta_v = 0.5$; arrow: direction of $v(0)$", fontsize=10)
 
 # %%
