@@ -3,7 +3,7 @@ A scan: many starts and learning rates, FA and BP
 =================================================
 
 ``stdyn.scan`` solves many problems into one file. Here the learning rate and the size of the second layer at the
-start vary, with four random starts each, under FA and under BP. The file is in a temporary folder. A scan of
+start vary, with three random starts each, under FA and under BP. The file is in a temporary folder. A scan of
 thousands of points goes on where it was stopped.
 """
 
@@ -16,7 +16,7 @@ import numpy as np
 import stdyn
 
 experiment = stdyn.Experiment(K=2, M=2, rule="both", alpha_max=3000, points=81)
-varied = {"eta=eta_v": np.geomspace(0.1, 1.5, 6), "v_scale": np.geomspace(0.01, 1, 5), "draw": range(1, 5)}
+varied = {"eta=eta_v": np.geomspace(0.1, 1.5, 6), "v_scale": np.geomspace(0.01, 1, 5), "draw": range(1, 4)}
 points = stdyn.Variations(experiment, varied)
 print(len(points), "points")
 
