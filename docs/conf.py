@@ -66,7 +66,7 @@ nb_ipywidgets_js: dict[str, dict[str, str]] = {}  # would be fetched from elsewh
 
 smartquotes = False  # "erf" is a string, and --help an option
 default_role = "py:obj"
-nitpick_ignore_regex = [("py:obj", r"[\s\S]*")]  # of `this` kind are names that have a page, and words of code that have none
+nitpick_ignore_regex = [("py:obj", r"[\s\S]*")]  # `so` stand names that have a page, and code that has none
 autosummary_generate = True
 autosummary_context = {"public": stdyn.__all__}  # what has a page of its own is not on that of a module, too
 autosummary_filename_map = {  # names that differ in capitals only need files that differ in more

@@ -142,14 +142,19 @@ def listening(page, address, faults):
         if not request.url.startswith((address, "data:", "blob:")):
             faults.append(f"{page.url} asks for {request.url}")
 
+    def failed(request):
+        if "ERR_ABORTED" not in request.failure:  # by the next page, which was called before this one had its icon
+            faults.append(f"{request.url}: {request.failure}")
+
     page.on("request", asked)
-    page.on("requestfailed", lambda request: faults.append(f"{request.url} failed"))
+    page.on("requestfailed", failed)
     page.on("response", lambda answer: answer.status >= 400 and faults.append(f"{answer.url}: {answer.status}"))
     page.on("console", lambda said: said.type == "error" and faults.append(f"{page.url} says {said.text}"))
     page.on("pageerror", lambda error: faults.append(f"{page.url} raises {error}"))
 
 
-# What is wider than the window although nothing around it scrolls; what of mathematics is not set; pictures that are
+# What is wider than the window although nothing around it scrolls; mathematics that is not set, or that begins left of
+# where one can scroll to; pictures that are
 # not there; dark text on a dark ground, as the contrast of paragraphs (WCAG), at least.
 LOOK = """async () => {
   await window.MathJax?.startup?.promise;
@@ -161,14 +166,18 @@ LOOK = """async () => {
   const scrolls = e => e && (/auto|scroll|hidden/.test(getComputedStyle(e).overflowX) || scrolls(e.parentElement));
   const wide = [...article.querySelectorAll("*")].filter(
     e => e.getBoundingClientRect().right > width + 1 && !scrolls(e) && !e.closest("mjx-assistive-mml, svg"));
+  const cut = [...document.querySelectorAll("div.math mjx-container")].filter(
+    e => e.getBoundingClientRect().left < e.parentElement.getBoundingClientRect().left - 1);
   const light = color => {
     const [r, g, b] = color.match(/[\\d.]+/g).map(v => v / 255).map(
       v => v <= 0.04 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
     return 0.2126 * r + 0.7152 * g + 0.0722 * b;
   };
-  const [ink, ground] = [light(getComputedStyle(article).color), light(getComputedStyle(document.body).backgroundColor)];
+  const ink = light(getComputedStyle(article).color);
+  const ground = light(getComputedStyle(document.body).backgroundColor);
   return {
     page_width: document.documentElement.scrollWidth - width,
+    cut: cut.length,
     wide: wide.slice(0, 3).map(e => e.outerHTML.slice(0, 120)),
     raw: (text.match(/\\$\\$|\\\\(frac|begin|langle|mathcal)\\b/g) || []).length
        + document.querySelectorAll(".math:not(:has(mjx-container)), mjx-merror").length,
@@ -210,6 +219,7 @@ def test_every_page_is_whole_alone_and_fits_the_window(site, address, browser, w
         assert page["page_width"] <= 0, name
         assert page["wide"] == [], name
         assert page["raw"] == 0, name
+        assert page["cut"] == 0, name
         assert page["empty"] == [], name
     assert found["docs/theory.html"]["set"] > 500
 
@@ -231,7 +241,8 @@ def test_what_would_be_wrong_is_found(tmp_path, browser):
     """The same look at a page with every fault: so it is seen where there is one."""
     (tmp_path / "bad.html").write_text(
         '<html><body style="background: #333"><article style="color: #222"><p style="width: 900px">$$x$$ \\frac</p>'
-        '<span class="math">x</span><img src="none.png"><img src="http://127.0.0.2:9/none.png"></article></body></html>'
+        '<span class="math">x</span><div class="math"><mjx-container style="margin-left: -9px; display: block">'
+        '</mjx-container></div><img src="none.png"><img src="http://127.0.0.2:9/none.png"></article></body></html>'
     )
     server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=tmp_path))
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -243,6 +254,7 @@ def test_what_would_be_wrong_is_found(tmp_path, browser):
     assert page["page_width"] > 0
     assert len(page["wide"]) == 1
     assert page["raw"] == 4
+    assert page["cut"] == 1
     assert len(page["empty"]) == 2
     assert page["contrast"] < 2
     assert any("asks for http://127.0.0.2:9/" in fault for fault in faults)
