@@ -113,13 +113,21 @@ def test_blocks_of_the_text_are_known():
     ast.parse(cores)
 
 
+@pytest.mark.parametrize("path", ["docs/conf.py", "Makefile"])
+def test_figures_are_shown_where_the_tutorials_are_run(path):
+    """Kernels inherit the environment: one that names matplotlib's backend would leave the site without pictures."""
+    there = ROOT / path
+    assert path != "Makefile" or there.exists()
+    assert not there.exists() or "MPLBACKEND" not in there.read_text(encoding="utf-8")
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # As they run
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
-def test_runs_and_shows_what_it_says(name, tmp_path):
+def test_runs_and_shows_what_it_says(name, tmp_path, monkeypatch):
     """In an empty folder: without a warning, with its pictures and objects, and with the numbers of its text."""
     found = notebook(name)
     setup, of_exercises = EXERCISES[name]
@@ -127,6 +135,7 @@ def test_runs_and_shows_what_it_says(name, tmp_path):
     asked = f"import json\n{NEAR}\n{setup}\nprint(json.dumps([{', '.join(f'float({fact.value})' for fact in facts)}]))"
     found.cells.append(nbformat.v4.new_code_cell(asked, id="facts"))
     where = {"metadata": {"path": str(tmp_path)}}
+    monkeypatch.delenv("MPLBACKEND", raising=False)
     NotebookClient(found, timeout=LONGEST, kernel_name="python3", resources=where).execute()  # an error is raised
     *own, last = found.cells
     executed = [cell for cell in own if cell.cell_type == "code"]
