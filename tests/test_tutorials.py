@@ -6,25 +6,20 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import NamedTuple
 
 import nbformat
 import pytest
 from nbclient import NotebookClient
-from tutorial_facts import EXERCISES, FACTS
+from tutorial_facts import EXERCISES, FACTS, Fact
 
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "docs" / "tutorials"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.ipynb"))
 LONGEST = 900  # seconds for a cell, which may have to compile what it calls
 COMPILING = "stdyn: compiling what is needed"
-
-
-class Tutorial(NamedTuple):
-    """A notebook after its run, and the values of the facts."""
-
-    cells: list
-    values: list
+NEAR = "def near(found, alpha): return found.sel(alpha=alpha, method='nearest')"  # for expressions of facts
+OBJECTS = ("<Problem", "<Trajectory", "<OrderParameters", "<Scan")
+OBJECTS_SHOWN = {"first_steps": 4, "fa_and_bp": 1, "finite_n": 1, "scans": 1, "protocols_and_inputs": 0}
 
 
 def notebook(name):
@@ -118,72 +113,71 @@ def test_blocks_of_the_text_are_known():
     ast.parse(cores)
 
 
+@pytest.mark.parametrize("path", ["docs/conf.py", "Makefile"])
+def test_figures_are_shown_where_the_tutorials_are_run(path):
+    """Kernels inherit the environment: one that names matplotlib's backend would leave the site without pictures."""
+    there = ROOT / path
+    assert path != "Makefile" or there.exists()
+    assert not there.exists() or "MPLBACKEND" not in there.read_text(encoding="utf-8")
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # As they run
 
 
-@pytest.fixture(scope="module", params=NAMES)
-def executed(request, tmp_path_factory):
-    """A tutorial that has run in an empty folder, its name, and the folder."""
-    name, folder = request.param, tmp_path_factory.mktemp("tutorial")
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_runs_and_shows_what_it_says(name, tmp_path, monkeypatch):
+    """In an empty folder: without a warning, with its pictures and objects, and with the numbers of its text."""
     found = notebook(name)
     setup, of_exercises = EXERCISES[name]
-    values = ", ".join(f"float({fact.value})" for fact in (*FACTS[name], *of_exercises))
-    asked = f"import json\n{setup}\nprint(json.dumps([{values}]))"
+    facts = (*FACTS[name], *of_exercises)
+    asked = f"import json\n{NEAR}\n{setup}\nprint(json.dumps([{', '.join(f'float({fact.value})' for fact in facts)}]))"
     found.cells.append(nbformat.v4.new_code_cell(asked, id="facts"))
-    where = {"metadata": {"path": str(folder)}}
-    NotebookClient(found, timeout=LONGEST, kernel_name="python3", resources=where).execute()
+    where = {"metadata": {"path": str(tmp_path)}}
+    monkeypatch.delenv("MPLBACKEND", raising=False)
+    NotebookClient(found, timeout=LONGEST, kernel_name="python3", resources=where).execute()  # an error is raised
     *own, last = found.cells
-    printed = "".join(output.text for output in last.outputs if output.get("name") == "stdout")
-    return name, Tutorial([cell for cell in own if cell.cell_type == "code"], json.loads(printed)), folder
-
-
-@pytest.mark.slow
-def test_runs_without_a_warning_and_leaves_nothing(executed):
-    """No cell raises, nothing but the note on compiling is on stderr, and no file is left beside the notebook."""
-    _, tutorial, folder = executed
-    for cell in tutorial.cells:
-        for output in cell.outputs:
-            assert output.output_type != "error", cell.id
-            if output.output_type == "stream" and output.name == "stderr":
-                lines = [line for line in output.text.splitlines() if line.strip() and COMPILING not in line]
-                assert not lines, f"{cell.id}: {lines}"
-    assert not list(folder.iterdir())
-
-
-@pytest.mark.slow
-def test_shows_what_it_draws(executed):
-    """A cell that draws has a picture, and no other has one."""
-    _, tutorial, _ = executed
-    for cell in tutorial.cells:
+    executed = [cell for cell in own if cell.cell_type == "code"]
+    assert not list(tmp_path.iterdir())
+    assert not [line for cell in executed for line in on_stderr(cell)]
+    for cell in executed:
         draws = bool(re.search(r"\.plot\(|subplots\(", cell.source))
-        pictures = [output for output in cell.outputs if "image/png" in output.get("data", {})]
-        assert len(pictures) == draws, cell.id
+        assert sum("image/png" in data for data in shown_by(cell)) == draws, cell.id
+    objects = [data for cell in executed for data in shown_by(cell) if data["text/plain"].startswith(OBJECTS)]
+    assert len(objects) == OBJECTS_SHOWN[name]
+    for data in objects:
+        assert "text/html" in data
+        assert "\n" not in data["text/plain"]
+    printed = "".join(output.text for output in last.outputs if output.get("name") == "stdout")
+    assert not wrong(facts, json.loads(printed))
 
 
-@pytest.mark.slow
-def test_shows_its_objects(executed):
-    """What a cell ends with is shown: objects of stdyn as HTML, and in a line of text."""
-    name, tutorial, _ = executed
-    shown = [output["data"] for cell in tutorial.cells for output in cell.outputs if "data" in output]
-    texts = [data["text/plain"] for data in shown if re.match(r"<(Problem|Trajectory|OrderParameters|Scan)", data["text/plain"])]
-    with_html = [data for data in shown if "text/html" in data and data["text/plain"] in texts]
-    assert len(with_html) == len(texts)
-    assert len(texts) == {"first_steps": 4, "fa_and_bp": 1, "finite_n": 1, "scans": 1, "protocols_and_inputs": 0}[name]
-    assert all("\n" not in text for text in texts)
+def on_stderr(cell):
+    """The lines that a cell has left there, but for the note that functions are compiled."""
+    texts = [output.text for output in cell.outputs if output.get("name") == "stderr"]
+    return [f"{cell.id}: {line}" for text in texts for line in text.splitlines() if line and COMPILING not in line]
 
 
-@pytest.mark.slow
-def test_numbers_are_as_the_text_has_them(executed):
-    """Of the cells and of the exercises."""
-    name, tutorial, _ = executed
-    facts = (*FACTS[name], *EXERCISES[name][1])
-    wrong = [
+def shown_by(cell):
+    """What a cell shows, by kind."""
+    return [output["data"] for output in cell.outputs if "data" in output]
+
+
+def wrong(facts, values):
+    """The facts whose value is not between their limits."""
+    return [
         f"{fact.said}: {fact.value} is {value}, not from {fact.low} to {fact.high}"
-        for fact, value in zip(facts, tutorial.values, strict=True)
+        for fact, value in zip(facts, values, strict=True)
         if not fact.low <= value <= fact.high
     ]
-    assert not wrong
+
+
+def test_wrong_facts_are_told():
+    """A value beyond either limit, or none."""
+    fact = Fact("it is one", "one", 0.9, 1.1)
+    assert not wrong([fact], [1.05])
+    assert [len(wrong([fact], [value])) for value in (0.8, 1.2, float("nan"))] == [1, 1, 1]
 
 
 @pytest.mark.slow
