@@ -51,13 +51,13 @@ protocols: .venv/installed
 	$(BIN)/python examples/schedules_numbers.py
 
 # $STDYN_MNIST says where MNIST is; without it, it is fetched once.
-inputs: .venv/installed
+inputs: .venv/installed-mnist
 	$(BIN)/python examples/spectrum_numbers.py
 	$(BIN)/python examples/manifold_numbers.py
 	$(BIN)/stdyn compare --images mnist --name mnist_theory --force
 	$(BIN)/python examples/images_numbers.py
 
-mnist: .venv/installed
+mnist: .venv/installed-mnist
 	$(BIN)/stdyn mnist --seeds 1 2 3 4 5
 	$(BIN)/stdyn mnist --seeds 1 2 3 4 5 --lr 0.1 -o data/mnist_200-80_lr0.1.h5
 	$(BIN)/stdyn mnist --widths 1000 --epochs 40
@@ -86,7 +86,7 @@ lint: .venv/installed-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: .venv/installed
+bench: .venv/installed-mnist
 	$(BIN)/python benchmarks/run.py
 
 clean:
@@ -100,7 +100,7 @@ clean:
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
 	touch $@
 
-.venv/installed-test .venv/installed-dev: .venv/installed-%: .venv/bin/python pyproject.toml
+.venv/installed-mnist .venv/installed-test .venv/installed-dev: .venv/installed-%: .venv/bin/python pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[$*]'
 	touch $@
 
