@@ -23,7 +23,8 @@ Parameters = TypeVar("Parameters", bound="DataclassInstance")  # an Experiment, 
 def parameter(default: Any, text: str, **more: Any) -> Any:
     """A field that is an option of a command: `kind` says its type, `many` that of several values.
 
-    A "rate" is a number or a table, a "table" one.
+    A "rate" is a number or a table, a "table" one. `choices` are the words that the shell completes; beside them
+    there is file.py:name if `or_file`.
     """
     return field(default=default, metadata={"help": text} | more)
 

@@ -319,7 +319,8 @@ def fetch(
     Raises
     ------
     InputError
-        If pooch or requests, the extra `mnist`, is not installed, or no mirror gives files with MNIST's SHA-256. A file is put in its place only when it is whole and right.
+        If pooch or requests, of the extra `mnist`, is not installed, or no mirror gives files with MNIST's SHA-256. A
+        file is put in its place only when it is whole and right.
 
     Notes
     -----

@@ -35,7 +35,12 @@ class Training:
         Naming the field, its value and what was expected.
     """
 
-    rule: Any = parameter(("fa", "bp"), "Learning rules: bp, fa (feedback alignment), dfa (direct).", many=str)
+    rule: Any = parameter(
+        ("fa", "bp"),
+        "Learning rules: bp, fa (feedback alignment), dfa (direct).",
+        many=str,
+        choices=("bp", "fa", "dfa"),
+    )
     widths: Any = parameter((200, 80), "Number of units of each hidden layer.", many=int)
     epochs: int = parameter(50, "Number of passes over the images.")
     lr: float = parameter(0.01, "Learning rate; a step is lr times the mean of a batch.")

@@ -59,13 +59,13 @@ def test_a_package_that_is_damaged_is_not_said_to_be_missing(without, tmp_path, 
     (tmp_path / "pooch.py").write_text("import no_such_package")
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "pooch", raising=False)
-    with pytest.raises(InputError, match="pooch, which cannot be imported .*no_such_package"):
+    with pytest.raises(InputError, match=r"pooch, which cannot be imported .*no_such_package"):
         mnist.fetch()
     monkeypatch.delitem(sys.modules, "pooch", raising=False)
 
 
 def test_nothing_else_takes_the_extra(image_folder, tmp_path):
-    """A process that cannot find it: every public name, help, a solution that is saved, read and compared, and images."""
+    """A process that cannot find it: every public name, a solution that is saved and read, and images."""
     code = f"""
 import importlib.abc, sys
 class Hidden(importlib.abc.MetaPathFinder):
