@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any
 
 import click
@@ -62,9 +63,9 @@ def of_scan(ctx: click.Context, param: click.Parameter, incomplete: str) -> list
     from stdyn.scans.scanfile import open_scan
 
     names = list(SUMMARY)
-    for file in ctx.params.get("files") or ():
+    for file in (*(ctx.params.get("files") or ()), *ctx.args):  # in the latter where an option has no value yet
         try:
-            scan = open_scan(file)
+            scan = open_scan(Path(file))
         except (InputError, OSError):  # which the command itself says
             continue
         names = [each for each, values in scan.coordinates.items() if values.dtype.kind in "iuf"] + list(scan.summary)
