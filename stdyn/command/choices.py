@@ -52,7 +52,7 @@ def offering(*words: str, folders: bool = False) -> Completing:
 
 def varying(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """The names of what may vary."""
-    from stdyn.scans.quantities import NUMBERS, TEXTS
+    from stdyn.scans.names import NUMBERS, TEXTS
 
     return offering(*NUMBERS, *TEXTS)(ctx, param, incomplete)
 

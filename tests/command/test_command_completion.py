@@ -20,7 +20,7 @@ from stdyn.layered.training import Training
 from stdyn.model import rules
 from stdyn.model.activations import BUILT_IN
 from stdyn.model.experiment import Experiment
-from stdyn.scans.quantities import NUMBERS, TEXTS
+from stdyn.scans.names import NUMBERS, TEXTS
 from stdyn.scans.scanschema import KEEP
 
 COMMAND = [sys.executable, "-m", "stdyn"]
@@ -174,6 +174,19 @@ def test_words_of_a_training_are_those_of_the_library():
     """Its rules."""
     (offered,) = (f.metadata["choices"] for f in fields(Training) if "choices" in f.metadata)
     assert offered == RULES
+
+
+def test_words_cost_no_import():
+    """Those that stand in the fields of an experiment, and what may vary, are offered without NumPy and numba."""
+    code = (
+        "import sys; from click.shell_completion import ShellComplete; from stdyn.command.main import cli;"
+        "shell = ShellComplete(cli, {}, 'stdyn', '_STDYN_COMPLETE');"
+        "found = [len(shell.get_completions(words, '')) for words in"
+        " (['compare', '--rule'], ['scan', '--vary'], ['mnist', '--rule', 'fa'], ['scan', '--keep'])];"
+        "print(found, {'numpy', 'numba', 'scipy'} & set(sys.modules))"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert found == f"[5, {len(NUMBERS) + len(TEXTS)}, 3, 3] set()\n"
 
 
 def test_varying_quantities_have_no_others():
