@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN = .venv/bin
 
 .PHONY: reproduce figures fluctuations symmetric sizes scan theory outputs activations protocols inputs mnist \
-        test test-all test-oldest lint bench clean
+        test test-all test-oldest lint dist bench clean
 .NOTPARALLEL:
 
 # The main job: FA and BP at N = 500, K = M = 5, networks and theory; tables, files in data/, figures 1 to 4.
@@ -86,11 +86,20 @@ lint: .venv/installed-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# The source distribution and the wheel; the wheel is installed by itself, with what it asks for, and used.
+dist: .venv/installed-test
+	rm -rf dist .venv-dist
+	$(BIN)/python -m hatchling build -d dist
+	$(PYTHON) -m venv .venv-dist
+	.venv-dist/bin/python -m pip install --quiet --disable-pip-version-check dist/*.whl
+	.venv-dist/bin/stdyn --version
+	.venv-dist/bin/stdyn integrate --K 1 --M 1 --alpha-max 1 --points 3 -o .venv-dist/ode.h5
+
 bench: .venv/installed-mnist
 	$(BIN)/python benchmarks/run.py
 
 clean:
-	rm -rf .venv .venv-oldest
+	rm -rf .venv .venv-oldest .venv-dist dist
 
 .venv/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 …")'
