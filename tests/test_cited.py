@@ -113,7 +113,7 @@ def paper():
 
 
 def test_the_paper_is_one_page_and_has_its_parts():
-    """The head that the journal asks for, its sections, 700 to 900 words, and a figure that is there and referred to."""
+    """The head that the journal asks for, its sections, 700 to 900 words, and a figure that is referred to."""
     head, body = paper()
     assert {"title", "tags", "authors", "bibliography"} <= set(head)
     assert (ROOT / head["bibliography"]).exists()
@@ -129,7 +129,7 @@ def test_the_paper_is_one_page_and_has_its_parts():
 
 
 def test_what_the_paper_cites_is_in_its_bibliography():
-    """Every key, and no entry that is not cited; each with authors, title, year, where it is, and a DOI of that form."""
+    """Every key, and no entry that is not cited; each with authors, title, year and place; a DOI is one."""
     there = entries()
     cited = set(re.findall(r"@(\w+)", paper()[1]))
     assert cited == set(there)
