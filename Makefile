@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN = .venv/bin
 
 .PHONY: reproduce figures fluctuations symmetric sizes scan theory outputs activations protocols inputs mnist \
-        test test-all test-oldest lint dist bench clean
+        docs test test-all test-oldest test-site lint dist bench clean
 .NOTPARALLEL:
 
 # The main job: FA and BP at N = 500, K = M = 5, networks and theory; tables, files in data/, figures 1 to 4.
@@ -67,6 +67,14 @@ mnist: .venv/installed-mnist
 	$(BIN)/stdyn plot data/student_fa.h5 data/student_fa_runs.h5 data/mnist_1000.h5 --name mnist --force
 	$(BIN)/python examples/mnist_numbers.py
 
+# The site, in docs/_build/html/: pages, tutorials and gallery, which are run, and the reference; a warning is an error.
+docs: .venv/installed-docs
+	$(BIN)/python -m sphinx -c docs -W --keep-going -n -q -j auto -b html . docs/_build/html
+
+# Every page of it in a browser: Chromium, which is not installed here.
+test-site: docs .venv/installed-site
+	$(BIN)/python -m pytest tests/test_site.py
+
 # What a contributor waits for; test-all runs the long statistical, kill and cluster tests among them. Each worker takes
 # files one after the other, so that two seldom compile the same functions, or make the same fixtures, at once.
 test: .venv/installed-test
@@ -99,7 +107,7 @@ bench: .venv/installed-mnist
 	$(BIN)/python benchmarks/run.py
 
 clean:
-	rm -rf .venv .venv-oldest .venv-dist dist
+	rm -rf .venv .venv-oldest .venv-dist dist docs/_build docs/auto_gallery docs/api/generated
 
 .venv/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 …")'
@@ -109,7 +117,8 @@ clean:
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
 	touch $@
 
-.venv/installed-mnist .venv/installed-test .venv/installed-dev: .venv/installed-%: .venv/bin/python pyproject.toml
+.venv/installed-mnist .venv/installed-test .venv/installed-dev .venv/installed-docs .venv/installed-site: .venv/installed-%: \
+		.venv/bin/python pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[$*]'
 	touch $@
 

@@ -14,7 +14,7 @@ _load, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 _WINGS = {
     "averages": "model", "initial": "model", "schedule": "model", "summary": "analysis", "mnist": "layered",
     "plot": "figures", "scanplot": "figures", "layerplot": "figures", "outputplot": "figures", "theoryplot": "figures",
-    "protocolplot": "figures", "inputplot": "figures",
+    "protocolplot": "figures", "inputplot": "figures", "views": "figures",
 }  # fmt: skip  # the public modules that stand in a wing
 
 

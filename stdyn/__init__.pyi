@@ -20,7 +20,7 @@ from .errors import (
     TrainingStopped,
 )
 from .executors import ClusterExecutor, processes
-from .figures import inputplot, layerplot, outputplot, plot, protocolplot, scanplot, theoryplot
+from .figures import inputplot, layerplot, outputplot, plot, protocolplot, scanplot, theoryplot, views
 from .layered import mnist
 from .layered.history import History
 from .layered.runs import train
@@ -28,6 +28,7 @@ from .layered.training import Training
 from .layered.trainingfile import Histories, open_training
 from .model import averages, initial, schedule
 from .model.activations import Activation, activation
+from .model.concatenating import concat
 from .model.experiment import Experiment
 from .model.initial import weights
 from .model.inputs import Inputs
@@ -44,6 +45,7 @@ from .simulation.runs import simulate_network, simulate_reduced
 from .theory.binning import binning_error
 from .theory.critical import critical_eta
 from .theory.fixedpoints import FixedPoint, fixed_points
+from .theory.flow import Flow, flow
 from .theory.fluctuations import Fluctuations, fluctuations, load_fluctuations
 from .theory.ode import integrate
 
@@ -67,6 +69,7 @@ __all__ = [
     "load_fluctuations",
     "z_scores",
     "fixed_points",
+    "flow",
     "critical_eta",
     "binning_error",
     "plateaus",
@@ -79,12 +82,14 @@ __all__ = [
     "open_training",
     "ClusterExecutor",
     "load",
+    "concat",
     "weights",
     "Activation",
     "Trajectory",
     "Comparison",
     "Fluctuations",
     "FixedPoint",
+    "Flow",
     "Plateau",
     "EscapeTimes",
     "Study",
@@ -106,6 +111,7 @@ __all__ = [
     "theoryplot",
     "protocolplot",
     "inputplot",
+    "views",
     "InputError",
     "Interrupted",
     "NotWritten",

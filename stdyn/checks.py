@@ -8,6 +8,7 @@ from contextlib import suppress
 from decimal import Decimal
 from numbers import Real
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,6 +17,7 @@ from stdyn.errors import InputError
 from stdyn.text import shown
 
 Array = NDArray[np.float64]
+RngLike = int | np.integer[Any] | np.random.Generator | np.random.SeedSequence | np.random.BitGenerator
 
 METHODS = ("DOP853", "RK45", "RK23", "LSODA", "Radau", "BDF")  # of scipy.integrate.solve_ivp
 _MOST_DRAWN = 2**50  # numbers from a generator; one that is further on was jumped or advanced to another stream
@@ -177,29 +179,40 @@ def check_path(name: str, value: object) -> Path:
     raise InputError(f"{name} must be a path, but is {shown(value)}")
 
 
-def check_rng(rng: object) -> None:
-    """Refuse what is not a numpy.random.Generator."""
-    if not isinstance(rng, np.random.Generator):
-        raise InputError(
-            f"rng must be a numpy.random.Generator (numpy.random.default_rng(1), say), but is {shown(rng)}"
-        )
+def check_rng(rng: object) -> np.random.Generator:
+    """`rng` as a numpy.random.Generator: of an int, SeedSequence or BitGenerator that of numpy.random.default_rng.
+
+    A Generator is taken itself, so that it goes on from call to call; an int makes the same one at every call. None,
+    of which NumPy would make one that nobody can make again, is refused.
+    """
+    if isinstance(rng, np.random.Generator):
+        return rng
+    if isinstance(rng, np.random.SeedSequence | np.random.BitGenerator):
+        return np.random.default_rng(rng)
+    if isinstance(rng, int | np.integer) and not isinstance(rng, bool) and rng >= 0:
+        return np.random.default_rng(int(rng))
+    raise InputError(
+        "rng must be an int of at least 0 or a numpy.random.Generator (numpy.random.default_rng(1), say), but is"
+        f" {shown(rng)}"
+    )
 
 
-def seed_sequence(rng: np.random.Generator) -> np.random.SeedSequence:
+def seed_sequence(rng: RngLike) -> np.random.SeedSequence:
     """The SeedSequence of a generator; refuses one that cannot be spawned from."""
-    check_rng(rng)
-    sequence = rng.bit_generator.seed_seq
+    sequence = check_rng(rng).bit_generator.seed_seq
     if not isinstance(sequence, np.random.SeedSequence):
         raise InputError("rng must be made from a seed or a SeedSequence, so that every run can have its own stream")
     return sequence
 
 
-def spawning(rng: np.random.Generator) -> np.random.Generator:
-    """`rng`, or where its seed sequence does not belong to its state one that is seeded by numbers drawn from it.
+def spawning(rng: RngLike) -> np.random.Generator:
+    """`rng` as a generator whose streams depend on its state.
 
-    Streams are spawned from the seed sequence. That of a generator that was jumped, or whose state was restored from
-    another one, is not what made the state: NumPy takes it from the system's entropy, another one in every process.
+    Where its seed sequence does not belong to its state it is one that is seeded by numbers drawn from it. Streams are
+    spawned from the seed sequence. That of a generator that was jumped, or whose state was restored from another one,
+    is not what made the state: NumPy takes it from the system's entropy, another one in every process.
     """
+    rng = check_rng(rng)
     sequence, bits = seed_sequence(rng), rng.bit_generator
     if 0 <= _drawn(type(bits)(sequence), bits) < _MOST_DRAWN:
         return rng

@@ -69,11 +69,38 @@ def _words(path: Path) -> list[str]:
 
 @contextmanager
 def processes(workers: int | None = None) -> Iterator[Executor]:
-    """An executor of worker processes, as many as there are cores unless it is said; for `scan`.
+    """An executor of worker processes, as many as there are cores unless it is said; for `scan` and `train`.
 
     The workers start afresh ("spawn"): a script that uses them needs `if __name__ == "__main__":`. They leave Ctrl-C to
     the process that started them, end with it even if it is killed, and are ended when an exception leaves the block.
     What they are to do must be in a module that they can import: a function of a notebook is not.
+
+    Parameters
+    ----------
+    workers : int, optional
+        How many; default: all cores that this process may use.
+
+    Yields
+    ------
+    concurrent.futures.Executor
+        The pool; it is shut down at the end of the block.
+
+    Raises
+    ------
+    InputError
+        If `workers` is not an integer of at least 1.
+    OSError
+        If worker processes cannot be started.
+
+    See Also
+    --------
+    scan, train, ClusterExecutor
+
+    Examples
+    --------
+    >>> with stdyn.processes(workers=1) as executor:  # as in stdyn.scan(points, alphas, "eta.h5", executor=executor)
+    ...     executor.submit(pow, 2, 10).result()
+    1024
     """
     leave_if_imported()
     count = cores() if workers is None else integer("workers", workers, 1)
@@ -234,18 +261,34 @@ def why_lost(error: BaseException) -> str | None:
 
 
 class ClusterExecutor(Executor):
-    """The workers of a Dask cluster, for `scan`.
+    """The workers of a Dask cluster, for `scan` and `train`.
 
     Parameters
     ----------
     client : distributed.Client
         Connected to the scheduler; closing it is left to whoever made it.
 
+    Raises
+    ------
+    InputError
+        If it is no client.
+
+    See Also
+    --------
+    processes, scan, train
+
     Notes
     -----
     Dask's own executor, client.get_executor(), will not do: its futures never end, or fail with a TypeError or
     ValueError, if a worker or the scheduler dies while a result is on its way. Here Dask's future is awaited itself,
     and again where a connection has ended but the cluster has not.
+
+    Examples
+    --------
+    >>> from distributed import Client  # doctest: +SKIP
+    >>> with Client("tcp://10.0.0.1:8786") as client:  # doctest: +SKIP
+    ...     executor = stdyn.ClusterExecutor(client)
+    ...     theory = executor.submit(stdyn.integrate, problem, alphas).result()
     """
 
     def __init__(self, client: Any) -> None:  # Dask is imported by the command only
@@ -254,7 +297,22 @@ class ClusterExecutor(Executor):
         self._client = client
 
     def submit(self, function: Callable[..., T], /, *arguments: Any, **keywords: Any) -> Future[T]:
-        """function(*arguments, **keywords) on some worker; if that dies, on another one."""
+        """Call a function on some worker; if that dies, on another one.
+
+        Parameters
+        ----------
+        function : callable
+            What is called; the workers must be able to import it.
+        *arguments : object
+            Of the call, by position.
+        **keywords : object
+            Of the call, by name.
+
+        Returns
+        -------
+        concurrent.futures.Future
+            Of what it returns.
+        """
         there = self._client.submit(function, *arguments, pure=False, **keywords)
         return asyncio.run_coroutine_threadsafe(_result(there), self._client.loop.asyncio_loop)
 

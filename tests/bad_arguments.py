@@ -80,7 +80,11 @@ INTEGER = [
     (-1, "at least"),
     (10**20_000, "at most"),
 ]
-GENERATOR = [(None, "Generator"), (1, "Generator"), (np.random.RandomState(1), "Generator")]
+GENERATOR = [
+    (None, "Generator"),
+    *[(wrong, "an int of at least 0 or a numpy.random.Generator") for wrong in (True, np.True_, -1, np.int64(-3), 1.0)],
+    *[(wrong, "Generator") for wrong in ("1", [1, 2], np.array([1]), np.random.RandomState(1), np.random)],
+]
 PATH = [(None, "path"), (3, "path"), ("", "path"), ("a\0b", "path")]
 NAME = [
     ("hebb", "must be"),

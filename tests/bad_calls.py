@@ -17,6 +17,7 @@ from bad_arguments import (
     NUMBER,
     PATH,
     PROBLEM,
+    TWO,
     Odd,
     call,
     rows,
@@ -36,6 +37,7 @@ TIMES = [
 ]
 TOLERANCE = [*NUMBER, (0, "at least"), (1, "at most")]
 PROBLEM_AT = stdyn.Problem(**PROBLEM)
+START = {name: TWO[name] for name in ("R", "Q", "v")}
 OTHER = stdyn.OrderParameters([[0.1]], [[1]], [[1]], [1], [1])  # of other sizes
 PARITY = stdyn.Problem(stdyn.initial.prepared(2, 2, r=0.1), eta=0.1, eta_v=0.1)
 
@@ -71,6 +73,10 @@ def file_of_scan():
     """A finished scan."""
     path = Path(mkdtemp()) / "s.h5"
     return stdyn.scan([replace(PROBLEM_AT, eta=eta) for eta in (0.1, 0.2)], ALPHAS, path)
+
+
+def flow_at():
+    return stdyn.flow(PROBLEM_AT)
 
 
 def scan(**changes):
@@ -121,11 +127,29 @@ def summarised(**changes):
     return stdyn.summary.summarise(**{"trajectory": trajectories()[0], "alphas": ALPHAS} | changes)
 
 
+STATES = [
+    *NOT_NUMBERS[:20],
+    (1, "9 entries"),
+    ([1, 2], "9 entries"),
+    ([np.nan] * 9, "finite"),
+    ([np.inf] * 9, "finite"),
+    (np.full((2, 9), 1e8), "below 1e+08"),
+    (PROBLEM_AT, "array of numbers"),
+    (OTHER, "shapes"),
+    ({}, "R, Q, v"),
+    ({"R": 1, "Q": 1}, "R, Q, v"),
+    (TWO, "nothing else"),
+    ({"R": 1, "Q": 1, "v": 1}, "state['R'] must have shape (2, 2)"),
+    ({**START, "Q": [[1, 0.1], [0, 1]]}, "state['Q'] must be symmetric"),
+    ({**START, "Q": [[1, np.nan], [np.nan, 1]]}, "symmetric"),
+    ({**START, "v": [1, 2, 3]}, "state['v'] must have shape (2,)"),
+    ({**START, "v": ["a", 2]}, "state['v'] must be an array of numbers"),
+]
 SIMULATE = {
     "problem": kinds("Problem"),
     "alphas": [*TIMES, ([0, 1e300], "at most")],
     "runs": [*INTEGER, (0, "at least"), (10**12, "memory")],
-    "rng": [*GENERATOR, ("1", "Generator")],
+    "rng": GENERATOR,
     "normals": NAME,
     "workers": [*INTEGER[:1], *INTEGER[2:], (0, "at least")],
 }
@@ -191,6 +215,17 @@ FUNCTIONS = [
         partial(method, saddle, "moves"),
         {"direction": [*INTEGER, (100, "at most")], "most": [*INTEGER, (0, "at least")]},
     ),
+    (
+        partial(call, stdyn.flow, {"problem": PROBLEM_AT}),
+        {"problem": kinds("Problem"), "alpha": NUMBER},
+    ),
+    (partial(call, stdyn.Flow, {"problem": PROBLEM_AT}), {"problem": kinds("Problem"), "alpha": NUMBER}),
+    *[(partial(method, flow_at, name), {"state": STATES}) for name in ("pack", "rhs", "jacobian")],
+    (
+        partial(method, flow_at, "unpack"),
+        {"y": [*NOT_NUMBERS[:20], (1, "9 entries"), ([1, 2], "9 entries"), ({}, "array of numbers")]},
+    ),
+    (partial(method, flow_at, "spectrum"), {"trajectory": kinds("Trajectory")}),
     (
         compared,
         {

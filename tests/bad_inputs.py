@@ -3,7 +3,7 @@
 from functools import cache, partial
 
 import numpy as np
-from bad_arguments import INTEGER, MASKED, NOT_NUMBERS, NUMBER, Odd, call, rows
+from bad_arguments import GENERATOR, INTEGER, MASKED, NOT_NUMBERS, NUMBER, Odd, call, rows
 
 import stdyn
 from stdyn import Inputs
@@ -185,7 +185,7 @@ FUNCTIONS = [
     ),
     (
         partial(call, Inputs.hidden_manifold, MANIFOLD),
-        {"rng": [(None, "Generator"), (1, "Generator"), (np.random.RandomState(1), "Generator")]},
+        {"rng": GENERATOR},
     ),
     (of_table, {"table": TABLES}),
     (
@@ -194,7 +194,7 @@ FUNCTIONS = [
     ),
     (
         lambda rng: Inputs.of({"kind": "hidden_manifold", **MANIFOLD}, rng=rng),
-        {"rng": [(None, "Generator"), (3, "Generator")]},
+        {"rng": GENERATOR},
     ),
     (
         lambda N: Inputs.spiked([3], 10).directions(N),
@@ -223,7 +223,7 @@ FUNCTIONS = [
     ),
     (
         partial(call, lambda count, rng: hidden().manifold.examples(count, rng), {"count": 2}),
-        {"rng": [(None, "Generator"), (1, "Generator")]},
+        {"rng": GENERATOR},
     ),
     (
         lambda count: hidden().manifold.examples(count, np.random.default_rng(1)),

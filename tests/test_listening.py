@@ -32,6 +32,7 @@ LONG = {
     "critical_eta": lambda: stdyn.critical_eta(PROBLEM),
     "escape_times": lambda: stdyn.escape_times(ESCAPING, draws=20, rng=RNG()),
     "fixed_points": lambda: stdyn.fixed_points(PROBLEM, number_of_starts=3, rng=RNG()),
+    "flow": lambda: stdyn.flow(PROBLEM).spectrum(THEORY),
     "fluctuations": lambda: stdyn.fluctuations(PROBLEM, [1.0]),
     "integrate": lambda: integrate(PROBLEM, ALPHAS),
     "match_teachers": lambda: stdyn.match_teachers(RUNS, THEORY),

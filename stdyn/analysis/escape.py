@@ -7,7 +7,7 @@ import scipy.optimize
 from scipy.stats import norm, qmc
 
 from stdyn.analysis.summary import flat_stretches
-from stdyn.checks import Array, check_rng, check_type, integer, number
+from stdyn.checks import Array, RngLike, check_rng, check_type, integer, number
 from stdyn.errors import InputError
 from stdyn.model.problem import SCHEDULED, Problem
 from stdyn.model.schedule import Schedule, text
@@ -225,7 +225,7 @@ class EscapeTimes(Frozen):
 
 
 @stoppable()
-def escape_times(problem: Problem, *, draws: int = 400, rng: np.random.Generator) -> EscapeTimes:
+def escape_times(problem: Problem, *, draws: int = 400, rng: RngLike) -> EscapeTimes:
     """The law of the alpha at which runs from a symmetric start leave its plateau, as N -> infinity.
 
     The noise on the way to the saddle has spread the runs, by linear noise, over its unstable directions; this spread
@@ -239,7 +239,7 @@ def escape_times(problem: Problem, *, draws: int = 400, rng: np.random.Generator
         Its start must have a symmetry that keeps the ODEs on a saddle for ever: R = 0, say. N is not used.
     draws : int, default 400
         Points of a scrambled Halton sequence.
-    rng : numpy.random.Generator
+    rng : int or numpy.random.Generator
         That scrambles it.
 
     Raises
@@ -250,7 +250,7 @@ def escape_times(problem: Problem, *, draws: int = 400, rng: np.random.Generator
         half its eps_g.
     """
     draws = integer("draws", draws, 1)
-    check_rng(rng)
+    rng = check_rng(rng)
     check_type("problem", problem, Problem)
     check_constant(problem, "escape times")
     if problem.start.inputs is not None:

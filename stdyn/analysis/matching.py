@@ -15,15 +15,44 @@ _SPECIALISED = 0.5  # the theory is specialised if R_in of a student differ betw
 
 @stoppable()
 def match_teachers(runs: Trajectory, theory: Trajectory) -> Trajectory:
-    """`runs`, the exchangeable teacher units of each run renamed to lie as close to the theory's as they can.
+    """Runs whose exchangeable teacher units are renamed, in each run, to lie as close to the theory's as they can.
 
     Units of the teacher that have the same second layer and overlaps can be exchanged: which of them a student unit
     ends on is decided by chance, in each run anew. Before late R are averaged and drawn, their names must be made to
     agree. The order minimises sum_in (R_in - R_in of the theory)^2 at the last common alpha; nothing but R changes, and
     nothing at all where the theory has not specialised by then.
 
+    Parameters
+    ----------
+    runs : Trajectory
+        Of an ensemble.
+    theory : Trajectory
+        Of the ODEs, of the same problem.
+
+    Returns
+    -------
+    Trajectory
+        The runs, with columns of R in another order.
+
+    Raises
+    ------
+    InputError
+        If the two are not runs and theory of the same problem.
+
+    See Also
+    --------
+    compare, simulate_network
+
+    Notes
+    -----
     This is for pictures. It renames the start too, where the units differ if their R do, and it leans to the theory:
     what `compare` says of matched R has no stated false-alarm probability.
+
+    Examples
+    --------
+    >>> matched = stdyn.match_teachers(runs, theory)
+    >>> bool(np.all(np.sort(matched.R) == np.sort(runs.R)))
+    True
     """
     check_sides(runs, theory)
     if not len(theory.alphas):

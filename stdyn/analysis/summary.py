@@ -43,19 +43,65 @@ SPECIALISED = 0.9  # on a symmetric plateau the cosine is at most 1/sqrt 2, for 
 
 
 def columns(tasks: int = 0) -> dict[str, str]:
-    """What `summarise` gives, and what it is: SUMMARY, and of so many tasks three numbers each."""
+    """What `summarise` gives, and what it is.
+
+    Parameters
+    ----------
+    tasks : int, default 0
+        The number of tasks; of each there are three numbers more.
+
+    Returns
+    -------
+    dict of str to str
+        The meaning of every number, by its name.
+
+    See Also
+    --------
+    summarise
+
+    Examples
+    --------
+    >>> stdyn.summary.columns()["plateau_length"]
+    'plateau_end - plateau_start'
+    >>> len(stdyn.summary.columns(tasks=2)) - len(stdyn.summary.columns())
+    6
+    """
     numbers = range(1, tasks + 1)
     return SUMMARY | {f"{name}_{n}": meaning.format(n) for name, meaning in OF_TASK.items() for n in numbers}
 
 
 def summarise(trajectory: Trajectory, alphas: Array) -> dict[str, Array]:
-    """Every number of SUMMARY, of shape () for the theory and (runs,) for an ensemble.
+    """Every number that `columns` names of a trajectory.
 
-    With tasks also those of OF_TASK, see `columns`. eps_g jumps where another task begins, which is no plateau's end:
-    the plateau is that of the task learned first, in its first turn, and infinitely long if it is not left in it.
+    With tasks, eps_g jumps where another task begins, which is no plateau's end: the plateau is that of the task
+    learned first, in its first turn, and infinitely long if it is not left in it.
 
-    `alphas` are those that were asked for: a trajectory that ends before the last of them has diverged, or its solver
-    gave up.
+    Parameters
+    ----------
+    trajectory : Trajectory
+        Of the ODEs or of an ensemble.
+    alphas : array_like, shape (A,)
+        Those that were asked for: a trajectory that ends before the last of them has diverged, or its solver gave up.
+
+    Returns
+    -------
+    dict of str to ndarray
+        Arrays of shape () for the theory and (runs,) for an ensemble.
+
+    Raises
+    ------
+    InputError
+        If alphas are negative or do not increase.
+
+    See Also
+    --------
+    columns, plateau, stdyn.Trajectory.summary, stdyn.scan
+
+    Examples
+    --------
+    >>> numbers = stdyn.summary.summarise(theory, alphas)
+    >>> print(f"{numbers['eps_g_start']:.3f}, {numbers['alignment_start']:.3f}, {numbers['specialised']:g}")
+    0.340, 0.996, 0
     """
     check_type("trajectory", trajectory, Trajectory)
     alphas = time_grid(alphas)
@@ -102,6 +148,32 @@ def censored(lengths: Array) -> tuple[float, float]:
 
     NaN, no plateau, does not count. A mean would be infinite, or say nothing of what is not left; where more than half
     are not, the median is infinite.
+
+    Parameters
+    ----------
+    lengths : array_like
+        Of plateaus; inf of one that is not left, NaN of none.
+
+    Returns
+    -------
+    median : float
+        One of the lengths, the nearest to the middle; NaN if there are none.
+    share : float
+        Of the plateaus that are not left; NaN if there are none.
+
+    Raises
+    ------
+    InputError
+        If lengths are no numbers.
+
+    See Also
+    --------
+    plateau, stdyn.Study
+
+    Examples
+    --------
+    >>> stdyn.summary.censored([10.0, 30.0, 20.0, np.inf, np.nan])
+    (30.0, 0.25)
     """
     lengths = floats("lengths", lengths)
     there = lengths[~np.isnan(lengths)]
@@ -111,9 +183,45 @@ def censored(lengths: Array) -> tuple[float, float]:
 
 
 def plateau(alphas: Array, eps_g: Array) -> tuple[float, float, float]:
-    """Start, height and end of the plateau of one curve eps_g(alpha); NaN if there is none (docs/scans.md).
+    """Start, height and end of the plateau of one curve eps_g(alpha).
 
     Of several, the flattest that ends, or the flattest if none does.
+
+    Parameters
+    ----------
+    alphas : array_like, shape (A,)
+        Not negative, strictly increasing.
+    eps_g : array_like, shape (A,)
+        The curve; what is not finite is left out.
+
+    Returns
+    -------
+    start : float
+        The alpha at which it begins; NaN if there is none.
+    height : float
+        Its eps_g; NaN if there is none.
+    end : float
+        The alpha at which it is left, or inf; NaN if there is none.
+
+    Raises
+    ------
+    InputError
+        If alphas are negative or do not increase, or the two have different shapes.
+
+    See Also
+    --------
+    flat_stretches, stdyn.plateaus
+
+    Notes
+    -----
+    How a plateau is found stands in docs/scans.md.
+
+    Examples
+    --------
+    >>> alpha = np.linspace(0, 100, 201)
+    >>> eps_g = 0.4 * np.exp(-alpha / 2) + 0.1 / (1 + np.exp(alpha - 60))
+    >>> np.round(stdyn.summary.plateau(alpha, eps_g), 1)
+    array([ 2.8,  0.1, 60. ])
     """
     found = flat_stretches(alphas, eps_g)
     if not found:
@@ -124,9 +232,34 @@ def plateau(alphas: Array, eps_g: Array) -> tuple[float, float, float]:
 
 @dataclass(frozen=True)
 class Stretch:
-    """A flat stretch of a curve eps_g(alpha).
+    """A flat stretch of a curve eps_g(alpha), found by `flat_stretches`.
 
-    `slope` is |d log eps_g / d log alpha| at its flattest alpha, `at`; `level` the eps_g at which it ends.
+    Attributes
+    ----------
+    start : float
+        The alpha at which it begins.
+    at : float
+        The alpha at which it is flattest.
+    height : float
+        The eps_g there.
+    end : float
+        The alpha at which it is left; inf if it is not.
+    level : float
+        The eps_g at which it ends.
+    slope : float
+        |d log eps_g / d log alpha| where it is flattest.
+
+    See Also
+    --------
+    flat_stretches, stdyn.Plateau
+
+    Examples
+    --------
+    >>> alpha = np.linspace(0, 100, 201)
+    >>> eps_g = 0.4 * np.exp(-alpha / 2) + 0.1 / (1 + np.exp(alpha - 60))
+    >>> (stretch,) = stdyn.summary.flat_stretches(alpha, eps_g)
+    >>> print(f"{stretch.height:.2f} from {stretch.start:.0f} to {stretch.end:.0f}")
+    0.10 from 3 to 60
     """
 
     start: float
@@ -140,10 +273,40 @@ class Stretch:
 def flat_stretches(alphas: Array, eps_g: Array) -> list[Stretch]:
     """The plateaus of one curve, in order (docs/scans.md).
 
+    Parameters
+    ----------
+    alphas : array_like, shape (A,)
+        Not negative, strictly increasing.
+    eps_g : array_like, shape (A,)
+        The curve; what is not finite is left out.
+
+    Returns
+    -------
+    list of Stretch
+        Empty if there is none, or fewer than three alphas above 0.
+
+    Raises
+    ------
+    InputError
+        If alphas are negative or do not increase, or the two have different shapes.
+
+    See Also
+    --------
+    plateau, Stretch, stdyn.plateaus
+
+    Notes
+    -----
     With x = log alpha and y = log eps_g, let s(x) be the slope of the straight line fitted to all alphas within a
     factor of 1.25. Each plateau hangs on an alpha where the curve is flattest between falls that are at least twice as
     steep: one before it and, unless it is not left, one after it. Its height is eps_g there, which must exceed 1e-7. It
     starts and ends where half of the fall is done, in y, or where eps_g is twice and half the height if that is nearer.
+
+    Examples
+    --------
+    >>> alpha = np.linspace(0, 100, 201)
+    >>> eps_g = 0.4 * np.exp(-alpha / 2) + 0.1 / (1 + np.exp(alpha - 60))
+    >>> len(stdyn.summary.flat_stretches(alpha, eps_g))
+    1
     """
     alphas, eps_g = _curve(alphas, eps_g)
     there = np.isfinite(eps_g)

@@ -10,5 +10,5 @@ from stdyn.figures.backend import load_matplotlib
 load_matplotlib()
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
-    __name__, ["inputplot", "layerplot", "outputplot", "plot", "protocolplot", "scanplot", "theoryplot"]
+    __name__, ["inputplot", "layerplot", "outputplot", "plot", "protocolplot", "scanplot", "theoryplot", "views"]
 )

@@ -48,6 +48,9 @@ Colour = Annotated[str, Which("a colour of matplotlib", is_color_like)]
 Marker = Annotated[str, Which("a marker of matplotlib", _taken_by_lines("marker"))]
 LineStyle = Annotated[Dash, Which("a line style of matplotlib", _taken_by_lines("linestyle"))]
 Rule = Annotated[str, one_of(RULES)]
+ComplexArray = Annotated[
+    object, Which("an array of numbers", lambda each: type(each) is np.ndarray and each.dtype.kind in "biufc")
+]
 Curve = Annotated[str, one_of(("R", "Q", "v", "F", "alignment", "F_per_output", "alignment_per_output", "eps_g"))]
 
 

@@ -8,14 +8,13 @@ from typing import Annotated
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from stdyn.errors import InputError
 from stdyn.figures import jumps, style
 from stdyn.figures.arguments import checked, one_of
 from stdyn.figures.layout import finished, legend, legend_below
-from stdyn.figures.pages import Page, page, styled
+from stdyn.figures.pages import Page, Pages, page, styled
 from stdyn.figures.pairs import Pair, pair_up, with_feedback
 from stdyn.figures.plot import feedback_cosine
 from stdyn.figures.scales import band, cosine_limits, floored, integers, level, logarithmic, positive
@@ -32,15 +31,15 @@ _TICKS = 20  # outputs that are each labelled
 
 @checked
 @styled
-def figures(histories: list[History]) -> dict[str, Figure]:
+def figures(histories: list[History]) -> Pages:
     """All figures of the trainings of one network by name: errors and, with feedback, angles and outputs."""
     groups = by_rule(histories)
-    drawn: dict[str, Figure] = {"errors": errors_figure(histories)}
+    drawn = Pages(errors=errors_figure(histories))
     aligning = [rule for rule in groups if rule != "bp" and len(histories[0].widths) > 2]
     if aligning:
         drawn["angles"] = angles_figure(histories)
     every = _of_each_rule(histories)
-    return drawn | {f"{rule}_outputs": outputs_figure(every[rule]) for rule in aligning}
+    return Pages(drawn | {f"{rule}_outputs": outputs_figure(every[rule]) for rule in aligning})
 
 
 @checked

@@ -4,13 +4,12 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from stdyn.checks import Array
 from stdyn.figures import jumps, plot, style
 from stdyn.figures.arguments import checked
 from stdyn.figures.layout import finished, legend
-from stdyn.figures.pages import Page, page, styled
+from stdyn.figures.pages import Page, Pages, page, styled
 from stdyn.figures.pairs import Pair, check_not_empty, differing, pair_up, with_feedback
 from stdyn.figures.plot import feedback_cosine, generalization, looks
 from stdyn.figures.scales import level, logarithmic
@@ -21,11 +20,11 @@ _LEAST = 1e-10  # the lowest eps_g that is drawn
 
 @checked
 @styled
-def figures(trajectories: list[Trajectory]) -> dict[str, Figure]:
+def figures(trajectories: list[Trajectory]) -> Pages:
     """Those of `plot.figures`, or, if the trajectories differ in the number of outputs, the page `outputs` instead."""
     if len({each.problem.outputs for each in trajectories}) < 2:
         return plot.figures(trajectories)
-    return {"outputs": outputs_page(trajectories)}
+    return Pages(outputs=outputs_page(trajectories))
 
 
 @checked

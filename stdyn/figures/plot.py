@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from stdyn.analysis.moments import mean_and_spread
@@ -16,7 +15,7 @@ from stdyn.figures import jumps, style
 from stdyn.figures.arguments import Colour, Curve, LineStyle, Marker, checked
 from stdyn.figures.finiteplot import finite_size_figure, keeps_symmetry, symmetry_figure
 from stdyn.figures.layout import finished, legend, legend_below
-from stdyn.figures.pages import Page, page, styled
+from stdyn.figures.pages import Page, Pages, page, styled
 from stdyn.figures.pairs import Pair, caption, check_not_empty, distinctions, families, names, pair_up, with_feedback
 from stdyn.figures.scales import (
     band,
@@ -43,7 +42,7 @@ Entry = tuple[Pair, int | None, style.Look, str]  # a problem, or a task of it, 
 
 @checked
 @styled
-def figures(trajectories: list[Trajectory]) -> dict[str, Figure]:
+def figures(trajectories: list[Trajectory]) -> Pages:
     """All figures of the given results by name: order parameters of each problem, alignment, generalization error.
 
     A single trajectory is drawn, too. The figures have a style of their own, whatever matplotlib's settings are.
@@ -52,7 +51,7 @@ def figures(trajectories: list[Trajectory]) -> dict[str, Figure]:
     sizes = families(trajectories)
     in_sizes = {id(trajectory) for family in sizes for trajectory in family}
     pairs = pair_up([trajectory for trajectory in trajectories if id(trajectory) not in in_sizes])
-    drawn: dict[str, Figure] = {}
+    drawn = Pages()
     if sizes:
         drawn["deviation"] = finite_size_figure(sizes)
     for pair in pairs:

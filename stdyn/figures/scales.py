@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.axis import Axis
+from matplotlib.axis import Axis, XAxis
 from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
@@ -17,6 +17,7 @@ from stdyn.model.trajectory import Trajectory
 
 ROUNDING = 1e-15  # a generalization error below this is rounding: it is a difference of numbers of order 1
 _EDGE = 0.06  # of an axis: the first numbers are within it, as there is a margin
+_LABELLED = 4  # decades of numbers of both signs that are each labelled
 _FLAT = 1e-12  # and so is a range, of numbers of order 1
 
 
@@ -41,6 +42,26 @@ def logarithmic(axis: Axis) -> None:
         ax.autoscale_view(scalex=across, scaley=not across)
     else:
         (ax.set_xlim if across else ax.set_ylim)(0.1, 10.0, auto=limits_follow)
+
+
+def around_zero(axis: Axis, most: float, linear: float, short: bool = False) -> None:
+    """An axis of both signs up to `most`: linear up to `linear`, beyond that logarithmic, with ticks at some decades.
+
+    Labels that are `short` are without the 0 before the point.
+    """
+    ax, across = axis.axes, isinstance(axis, XAxis)
+    assert isinstance(ax, Axes)
+    (ax.set_xscale if across else ax.set_yscale)("symlog", linthresh=linear)
+    least, most = int(np.floor(np.log10(linear) + 1e-9)) + 1, 1.5 * most
+    decades = 10.0 ** np.arange(least, max(int(np.floor(np.log10(max(most, 10.0**least)))), least) + 1)
+    if len(decades) > _LABELLED:
+        decades = decades[:: -(-len(decades) // 3)]
+    ticks = np.concatenate([-decades[::-1], [0], decades])
+    words = [f"{tick:g}".replace("-", "−") for tick in ticks]
+    words = [word.replace("0.", ".") for word in words] if short else words
+    (ax.set_xticks if across else ax.set_yticks)(ticks, words)
+    end = max(most, 20 * linear)
+    (ax.set_xlim if across else ax.set_ylim)(-end, end)
 
 
 def time_axis(ax: Axes, alphas: Array, problem: Problem) -> None:

@@ -6,7 +6,6 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.collections import QuadMesh
 from matplotlib.colors import LogNorm, Normalize
-from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
 from stdyn.checks import Array
@@ -14,7 +13,7 @@ from stdyn.errors import InputError
 from stdyn.figures import jumps, style
 from stdyn.figures.arguments import Colour, Rule, checked
 from stdyn.figures.layout import finished, legend, legend_below
-from stdyn.figures.pages import Page, page, styled
+from stdyn.figures.pages import Page, Pages, page, styled
 from stdyn.figures.scales import (
     edges_of_cells,
     floored,
@@ -50,14 +49,14 @@ _DASHES: dict[bool, tuple[style.Dash, ...]] = {  # of these, and of fewer points
 }  # fmt: skip
 _FEWEST = 40  # points for a running median
 _REPEATED = 3  # of so many points a value, on average, there is a median at each
-_COLOURS = colormaps["viridis"].with_extremes(over="white")  # of a map; white is what has not come to its end
+COLOURS = colormaps["viridis"].with_extremes(over="white")  # of a map; white is what has not come to its end
 _NOTHING = "0.8"  # the grey of a map where there is no number
 _OUTCOMES = ("plateau_length", "plateau_height", "eps_g_final", "specialised")
 
 
 @checked
 @styled
-def figures(scan: Scan, value: str = "plateau_length", x: str | None = None, y: str | None = None) -> dict[str, Figure]:
+def figures(scan: Scan, value: str = "plateau_length", x: str | None = None, y: str | None = None) -> Pages:
     """All figures of a scan by name.
 
     Parameters
@@ -86,7 +85,7 @@ def figures(scan: Scan, value: str = "plateau_length", x: str | None = None, y: 
     if x is None:
         x, *more = varied(scan)[:2] or ["eps_g_start" if list(by_rule(scan)) == ["bp"] else "alignment_start"]
         y = more[0] if more else None
-    drawn: dict[str, Figure] = {}
+    drawn = Pages()
     if y is None:
         drawn[f"{value}_against_{_plain(x)}"] = against_figure(scan, value, x)
     else:
@@ -109,7 +108,7 @@ def map_figure(scan: Scan, value: str, x: str, y: str) -> Page:
     """A number of each point over two quantities, a panel a rule: cells where both are axes of a grid, else dots."""
     rules = by_rule(scan, value, x, y)
     figure, panels = page(1.2 + 3.6 * len(rules), 3.8, 1, len(rules), sharex=True, sharey=True)
-    norm, across, up = _norm(scan, value), drawn_at(scan, x), drawn_at(scan, y)
+    norm, across, up = norm_of(scan, value), drawn_at(scan, x), drawn_at(scan, y)
     known, grid = np.isfinite(across) & np.isfinite(up), x in scan.axes and y in scan.axes
     there = known if grid else known & np.any(list(rules.values()), axis=0)
     meshes = []
@@ -129,7 +128,7 @@ def map_figure(scan: Scan, value: str, x: str, y: str) -> Page:
     ticks, words_of = (LogTicks(), LogWords()) if isinstance(norm, LogNorm) else (None, None)
     extend = "max" if infinite and grid else "neither"
     below = f"\n({'; '.join(words)})" if words else ""
-    bar = figure.colorbar(ScalarMappable(norm, _COLOURS), ax=panels, label=label(scan, value) + below,
+    bar = figure.colorbar(ScalarMappable(norm, COLOURS), ax=panels, label=label(scan, value) + below,
                           extend=extend, ticks=ticks, format=words_of)  # fmt: skip
     bar.ax.yaxis.set_minor_formatter(NullFormatter())
     if not np.isfinite(numbers(scan, value)).any():
@@ -211,7 +210,7 @@ def cells(ax: Axes, scan: Scan, points: np.ndarray, value: str, x: str, y: str, 
     if np.isnan(table).any():
         ax.patch.set(hatch="////", edgecolor="0.55")  # the lightest colour of the numbers is as grey
     edges = edges_of_cells(columns, ax.get_xscale()), edges_of_cells(rows, ax.get_yscale())
-    return ax.pcolormesh(*edges, shown, cmap=_COLOURS, norm=norm)
+    return ax.pcolormesh(*edges, shown, cmap=COLOURS, norm=norm)
 
 
 @checked
@@ -219,7 +218,7 @@ def dots(ax: Axes, scan: Scan, points: np.ndarray, value: str, x: str, y: str, n
     """A number of each point as the colour of a dot at two others; open triangles where it is infinite."""
     across, up, values = drawn_at(scan, x), drawn_at(scan, y), numbers(scan, value)
     known, infinite = points & np.isfinite(values), points & np.isinf(values)
-    ax.scatter(across[known], up[known], c=values[known], s=9, lw=0, cmap=_COLOURS, norm=norm)
+    ax.scatter(across[known], up[known], c=values[known], s=9, lw=0, cmap=COLOURS, norm=norm)
     if infinite.any():
         unfinished(ax, scan, across[infinite], up[infinite], 14, "0.2", value)
     return ax
@@ -418,7 +417,7 @@ def _has_gaps(mesh: QuadMesh) -> bool:
     return bool(np.isnan(np.ma.filled(np.ma.asarray(mesh.get_array()), np.nan)).any())
 
 
-def _norm(scan: Scan, value: str) -> Normalize:
+def norm_of(scan: Scan, value: str) -> Normalize:
     """How the colours of a map go with the numbers."""
     values = numbers(scan, value)
     values = values[np.isfinite(values)]

@@ -69,6 +69,8 @@ LABELS = {
     "plateau_start": r"plateau reached at $\alpha$",
     "plateau_end": r"plateau left at $\alpha$",
     "plateau_length": r"length of the plateau in $\alpha$",
+    "plateau_predicted": r"length of the plateau implied by its saddle",
+    "saddle_eps_g": r"$\epsilon_g$ of the saddle",
     "escape_rate": r"escape rate $\lambda$ of the saddle",
     "specialised": "specialised student units",
     "diverged_at": r"diverged at $\alpha$",

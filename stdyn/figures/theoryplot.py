@@ -5,7 +5,6 @@ from typing import Annotated
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from stdyn.analysis.comparison import z_scores
 from stdyn.analysis.escape import EscapeTimes, Plateau
@@ -13,9 +12,10 @@ from stdyn.checks import Array
 from stdyn.figures import jumps, style
 from stdyn.figures.arguments import checked, one_of
 from stdyn.figures.layout import finished, legend
-from stdyn.figures.pages import Page, page, styled
+from stdyn.figures.pages import Page, Pages, page, styled
 from stdyn.figures.pairs import Pair, common, names
 from stdyn.figures.scales import (
+    around_zero,
     band,
     error_axis,
     floored,
@@ -35,7 +35,6 @@ _NAMES = {"R": "$R$", "Q": "$Q$", "v": "$v$", "F": "$F$", "eps_g": r"$\epsilon_g
 _DRAWN = ("escape_rate", "plateau_length", "eps_g_infinity")  # a figure each
 _QUANTILES = (5, 50, 95)
 _SPECTRAL = 1e-3  # eigenvalues between minus and plus this are drawn on a linear scale
-_DECADES = 4  # of eigenvalues that are each labelled
 _MOST = 12  # fixed points in a figure
 _NONE = 1e-9  # an error of a fixed point that is none
 _ROUNDING = 1e-12  # a standard deviation that is none
@@ -51,9 +50,9 @@ _NO_SPREAD = 0.1  # the limit of an axis of deviations where none is predicted
 
 @checked
 @styled
-def fluctuations_figures(found: Sequence[Fluctuations], trajectories: Sequence[Trajectory]) -> dict[str, Figure]:
+def fluctuations_figures(found: Sequence[Fluctuations], trajectories: Sequence[Trajectory]) -> Pages:
     """For each of the fluctuations a figure with those of the trajectories that are runs of its problem."""
-    drawn: dict[str, Figure] = {}
+    drawn = Pages()
     for each in found:
         runs = [t for t in trajectories if t.runs is not None and t.problem.difference(each.problem) is None]
         drawn[style.free_name(f"{each.problem.rule}_fluctuations", drawn)] = fluctuations_figure(each, runs)
@@ -260,14 +259,8 @@ def spectra(ax: Axes, problem: Problem, points: Sequence[FixedPoint], found: Seq
         ax.plot(real[~grows], np.full((~grows).sum(), row), marker, color=colour, mfc="white", ms=4, mew=0.8)
         ax.plot(real[grows], np.full(grows.sum(), row), marker, color=colour, ms=4)
     ax.axvline(0, color="k", lw=0.8)
-    ax.set_xscale("symlog", linthresh=_SPECTRAL)
-    most = 1.5 * max((float(np.abs(point.eigenvalues.real).max()) for point in rows), default=1.0)
-    decades = 10.0 ** np.arange(-2, int(np.floor(np.log10(max(most, 0.01)))) + 1)
-    if len(decades) > _DECADES:
-        decades = decades[:: -(-len(decades) // 3)]
-    ticks = np.concatenate([-decades[::-1], [0], decades])
-    ax.set_xticks(ticks, [f"{tick:g}".replace("-", "−").replace("0.", ".") for tick in ticks])
-    ax.set_xlim(-max(most, 0.02), max(most, 0.02))
+    most = max((float(np.abs(point.eigenvalues.real).max()) for point in rows), default=0.0)
+    around_zero(ax.xaxis, most, _SPECTRAL, short=True)
     ax.set_yticks(range(len(rows)), _written([point.eps_g for point in rows]))
     ax.set_ylabel(r"$\epsilon_g$ of fixed point")
     ax.set_xlabel(r"eigenvalues Re $\lambda$ (filled: growing)")
@@ -293,9 +286,10 @@ def _written(errors: Sequence[float]) -> list[str]:
 
 @checked
 @styled
-def study_figures(study: Study) -> dict[str, Figure]:
+def study_figures(study: Study) -> Pages:
     """A figure each for the escape rate, the length of the plateau and the final error, against what varies."""
-    return {f"{name}_against_{study.quantity.replace('=', '_')}": study_figure(study, name) for name in _DRAWN}
+    of = study.quantity.replace("=", "_")
+    return Pages({f"{name}_against_{of}": study_figure(study, name) for name in _DRAWN})
 
 
 @checked

@@ -11,7 +11,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from stdyn.checks import frozen_array, integer, number, spawning
+from stdyn.checks import RngLike, frozen_array, integer, number, spawning
 from stdyn.errors import DivergenceWarning, InputError, TrainingInterrupted
 from stdyn.executors import cores
 from stdyn.layered.angles import feedback_angles, mean, update_angles
@@ -69,7 +69,7 @@ def train_network(
     epochs: int,
     lr: float,
     batch: int = 10,
-    rng: np.random.Generator,
+    rng: RngLike,
     measured: int = 200,
     threads: int | None = None,
     progress: bool = False,
@@ -88,7 +88,7 @@ def train_network(
     epochs, lr, batch : int, float, int
         batch = 1 is example by example. An epoch is a random order of all images; what is left over at its end is
         a smaller batch.
-    rng : numpy.random.Generator
+    rng : int or numpy.random.Generator
         Every epoch spawns the generator of its order from it.
     measured : int, default 200
         Number of batches of each epoch whose updates are compared with those of backpropagation.

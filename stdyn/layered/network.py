@@ -12,7 +12,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from stdyn.checks import check_numbers, check_rng, integer, number
+from stdyn.checks import RngLike, check_numbers, check_rng, integer, number
 from stdyn.errors import InputError
 from stdyn.layered.blas import Array, Compute, in_turn, product, subtract_product
 from stdyn.text import shown
@@ -72,20 +72,18 @@ class Network(Frozen):
         return (self.W[0].shape[1], *(len(bias) for bias in self.b))
 
 
-def random_network(
-    widths: Sequence[int], rng: np.random.Generator, scale: float = 1.0, dtype: DTypeLike = np.float32
-) -> Network:
+def random_network(widths: Sequence[int], rng: RngLike, scale: float = 1.0, dtype: DTypeLike = np.float32) -> Network:
     """Weights of standard deviation scale / sqrt(n_l), so that the fields of a layer are of order one; no biases.
 
     Parameters
     ----------
     widths : sequence of int
         (n_0, …, n_L): inputs, hidden units of each layer, outputs.
-    rng : numpy.random.Generator
+    rng : int or numpy.random.Generator
     scale : float, default 1
     dtype : float32 or float64, default float32
     """
-    check_rng(rng)
+    rng = check_rng(rng)
     sizes, scale = check_widths(widths), number("weight_scale", scale)
     if not isinstance(dtype, str | type | np.dtype) or (str(dtype) not in _TYPES and dtype not in _TYPES):
         raise InputError(f"dtype must be float32 or float64, but is {shown(dtype)}")
@@ -93,14 +91,12 @@ def random_network(
     return Network(tuple(W.astype(dtype) for W in draw), tuple(np.zeros(len(W), dtype) for W in draw))
 
 
-def random_feedback(
-    widths: Sequence[int], rule: str, rng: np.random.Generator, scale: float = 1.0
-) -> tuple[Array, ...] | None:
+def random_feedback(widths: Sequence[int], rule: str, rng: RngLike, scale: float = 1.0) -> tuple[Array, ...] | None:
     """The feedback matrices B of the hidden layers, entries N(0, scale^2); None for "bp", which has none.
 
     Those of "fa" have the shapes (n_l, n_{l+1}) of the transposed W of the layer above, those of "dfa" (n_l, n_L).
     """
-    check_rng(rng)
+    rng = check_rng(rng)
     shapes, scale = feedback_shapes(check_widths(widths), check_rule(rule)), number("feedback_scale", scale)
     return None if rule == "bp" else tuple(scale * rng.standard_normal(shape) for shape in shapes)
 

@@ -46,12 +46,28 @@ class Activation(Frozen):
     Attributes
     ----------
     name : str
+        By which files, plots and `Problem` know it.
     code : kernels.activation.Code
         How the kernels evaluate it.
     functions : tuple of callable, or None
         The scalar functions (g, g') of `activation`; None if the kernels have their own, or if they are not known.
     values : ndarray, shape (2, 23)
-        g and g' at 23 points from -30 to 30, by which it is recognised.
+        The values of g and g' at 23 points from -30 to 30, by which it is recognised.
+
+    See Also
+    --------
+    activation, Problem, stdyn.averages.I2
+
+    Examples
+    --------
+    >>> erf, _ = problem.activations  # those of student and teacher
+    >>> erf
+    <stdyn.Activation erf>
+    >>> g, g_prime = erf([0.0, 1.0])
+    >>> g.round(3), g_prime.round(3)
+    (array([0.   , 0.683]), array([0.798, 0.484]))
+    >>> erf.parity, erf.smooth
+    (-1, True)
     """
 
     name: str
@@ -196,10 +212,10 @@ def activation(g: Callable, g_prime: Callable, name: str | None = None) -> Activ
     Parameters
     ----------
     g, g_prime : callable
-        g(x) and its derivative, from a float to a float: plain functions (of `math` and NumPy) or numba's.
+        The function g(x) and its derivative, from a float to a float: plain functions (of `math` and NumPy) or numba's.
     name : str, optional
         By which files, plots and `Problem` know it from now on in this process; default: that of `g`, or if that has
-        none, or the name of a built-in activation, "g_" and a digest of its values.
+        none, or the name of a built-in activation, "g" with a digest of its values.
 
     Returns
     -------
@@ -213,10 +229,16 @@ def activation(g: Callable, g_prime: Callable, name: str | None = None) -> Activ
         points), if there are more jumps and kinks than averages can be taken over, or if the name is that of a built-in
         activation.
 
+    See Also
+    --------
+    Activation, Problem
+
     Examples
     --------
     >>> from math import exp, log1p
     >>> softplus = stdyn.activation(lambda x: log1p(exp(x)), lambda x: 1 / (1 + exp(-x)), name="softplus")
+    >>> dataclasses.replace(problem, activation=softplus).by_quadrature
+    True
     """
     for argument, function in (("g", g), ("g_prime", g_prime)):
         if not callable(function):

@@ -70,13 +70,51 @@ def _terms(activation: Activation, fields: int) -> list[tuple[tuple[float, ...],
 
 
 def I2(C: ArrayLike, activation: Any = "erf") -> Array:
-    """<g(z_a) g(z_c)>, shape (..., P, P); `activation` is that of all fields, or a sequence of those of each.
+    """<g(z_a) g(z_c)>, of every pair of fields.
 
+    Parameters
+    ----------
+    C : array_like, shape (..., P, P)
+        Covariance of the fields, positive semi-definite.
+    activation : str, Activation or sequence of P of them, default "erf"
+        That of all fields, or those of each.
+
+    Returns
+    -------
+    ndarray, shape (..., P, P)
+        The average over z ~ N(0, C).
+
+    Raises
+    ------
+    InputError
+        If C is not finite or not of that shape, or there is no such activation.
+
+    Warns
+    -----
+    NoAverageWarning
+        An activation is not finite where fields come: its averages are NaN.
+
+    See Also
+    --------
+    eps_g, I3, J2, I4
+
+    Notes
+    -----
     erf: (2/pi) asin(C_ac / sqrt((1 + C_aa)(1 + C_cc))), in (-1, 1). linear: C_ac. Saad & Solla, PRE 52, 4225 (1995).
     relu: [sqrt(C_aa C_cc - C_ac^2) + C_ac (pi/2 + asin rho)] / 2 pi. Cho & Saul, NeurIPS 2009.
     Any other: sum_n g_n(a) g_n(c) rho^n, with the coefficients g_n(a) = <g(sqrt(C_aa) x) He_n(x)> / sqrt(n!) of
     Mehler's formula, 96 terms; jumps of g and of its derivatives are split off, and averaged in closed form. Exact to
     rounding if what is left is smooth on the scale of its argument; else `eps_g_error` says what it makes of eps_g.
+
+    Examples
+    --------
+    >>> C = np.array([[1.0, 0.5], [0.5, 1.0]])
+    >>> stdyn.averages.I2(C).round(3)
+    array([[0.333, 0.161],
+           [0.161, 0.333]])
+    >>> stdyn.averages.I2(C, ["erf", "relu"]).round(3)
+    array([[0.333, 0.141],
+           [0.141, 0.5  ]])
     """
     C = _covariance(C)
     P = C.shape[-1]
@@ -269,11 +307,39 @@ def _hermite_rule(rule: _Rule) -> tuple[Array, Array]:
 
 
 def I3(C: ArrayLike, activation: Any = "erf") -> Array:
-    """<g'(z_a) z_b g(z_c)>, shape (..., P, P, P), indexed [a, b, c].
+    """<g'(z_a) z_b g(z_c)>, of every three fields.
 
+    Parameters
+    ----------
+    C : array_like, shape (..., P, P)
+        Covariance of the fields, positive semi-definite.
+    activation : {"erf", "linear", "relu", "tanh"}, default "erf"
+        One with a closed form.
+
+    Returns
+    -------
+    ndarray, shape (..., P, P, P)
+        The average over z ~ N(0, C), indexed [a, b, c].
+
+    Raises
+    ------
+    InputError
+        If C is not finite or not of that shape, or the activation has no closed form.
+
+    See Also
+    --------
+    I2, J2, I4
+
+    Notes
+    -----
     erf: (2/pi) [C_bc (1 + C_aa) - C_ab C_ac] / [(1 + C_aa) sqrt(Lambda_ac)],
     Lambda_ac = (1 + C_aa)(1 + C_cc) - C_ac^2. linear: C_bc. Saad & Solla, PRE 52, 4225 (1995).
     relu: C_ab sqrt(C_aa C_cc - C_ac^2) / (2 pi C_aa) + C_bc (1/4 + asin(rho_ac) / 2 pi).
+
+    Examples
+    --------
+    >>> stdyn.averages.I3([[1.0, 0.5], [0.5, 1.0]])[0, 1].round(3)  # <g'(z_0) z_1 g(z_c)>
+    array([0.092, 0.288])
     """
     C, activation = _covariance(C), _closed(activation)
     if activation.code == Code.RELU:
@@ -294,9 +360,39 @@ def _I3_erf(d_a: Array, d_c: Array, C_ab: Array, C_ac: Array, C_bc: Array) -> Ar
 
 
 def J2(C: ArrayLike, activation: Any = "erf") -> Array:
-    """<g'(z_a) g'(z_b)>, shape (..., P, P).
+    """<g'(z_a) g'(z_b)>, of every pair of fields.
 
-    erf: (2/pi) / sqrt((1 + C_aa)(1 + C_bb) - C_ab^2). linear: 1. relu: 1/4 + asin(rho_ab) / 2 pi.
+    Parameters
+    ----------
+    C : array_like, shape (..., P, P)
+        Covariance of the fields, positive semi-definite.
+    activation : {"erf", "linear", "relu", "tanh"}, default "erf"
+        One with a closed form.
+
+    Returns
+    -------
+    ndarray, shape (..., P, P)
+        The average over z ~ N(0, C).
+
+    Raises
+    ------
+    InputError
+        If C is not finite or not of that shape, or the activation has no closed form.
+
+    See Also
+    --------
+    I2, I3, I4
+
+    Notes
+    -----
+    erf: (2/pi) / sqrt((1 + C_aa)(1 + C_bb) - C_ab^2). linear: 1. relu: 1/4 + asin(rho_ab) / 2 pi. Of the label noise in
+    the equation of Q, theory.md, section 3.
+
+    Examples
+    --------
+    >>> stdyn.averages.J2([[1.0, 0.5], [0.5, 1.0]]).round(3)
+    array([[0.368, 0.329],
+           [0.329, 0.368]])
     """
     C, activation = _covariance(C), _closed(activation)
     if activation.code == Code.RELU:
@@ -312,10 +408,40 @@ def J2(C: ArrayLike, activation: Any = "erf") -> Array:
 
 
 def I4(C: ArrayLike, activation: Any = "erf") -> Array:
-    """<g'(z_a) g'(z_b) g(z_c) g(z_d)>, shape (..., P, P, P, P), indexed [a, b, c, d].
+    """<g'(z_a) g'(z_b) g(z_c) g(z_d)>, of every four fields.
 
+    Parameters
+    ----------
+    C : array_like, shape (..., P, P)
+        Covariance of the fields, positive semi-definite.
+    activation : {"erf", "linear", "relu", "tanh"}, default "erf"
+        One with a closed form.
+
+    Returns
+    -------
+    ndarray, shape (..., P, P, P, P)
+        The average over z ~ N(0, C), indexed [a, b, c, d].
+
+    Raises
+    ------
+    InputError
+        If C is not finite or not of that shape, or the activation has no closed form.
+
+    See Also
+    --------
+    I2, I3, J2
+
+    Notes
+    -----
     erf: (4/pi^2) Lambda_4^(-1/2) asin(Lambda_0 / sqrt(Lambda_1 Lambda_2)) with Lambda_0 … Lambda_4 as in
-    Saad & Solla, PRE 52, 4225 (1995). linear: C_cd. relu: see `_relu_I4`.
+    Saad & Solla, PRE 52, 4225 (1995). linear: C_cd. relu: elementary where fields coincide, else an integral over one
+    angle, to 1e-14.
+
+    Examples
+    --------
+    >>> stdyn.averages.I4([[1.0, 0.5], [0.5, 1.0]])[0, 0].round(3)  # <g'(z_0)^2 g(z_c) g(z_d)>
+    array([[0.059, 0.025],
+           [0.025, 0.11 ]])
     """
     C, activation = _covariance(C), _closed(activation)
     if activation.code == Code.RELU:
@@ -396,7 +522,37 @@ def _relu_I4(C: Array) -> Array:
 
 
 def covariance(R: ArrayLike, Q: ArrayLike, T: ArrayLike) -> Array:
-    """C = [[Q, R], [R^T, T]], shape (..., K+M, K+M), for R (..., K, M), Q (..., K, K) and T (M, M)."""
+    """The covariance C = [[Q, R], [R^T, T]] of the fields of students and teachers.
+
+    Parameters
+    ----------
+    R : array_like, shape (..., K, M)
+        Overlaps of students with teachers.
+    Q : array_like, shape (..., K, K)
+        Overlaps of students.
+    T : array_like, shape (M, M)
+        Overlaps of teachers.
+
+    Returns
+    -------
+    ndarray, shape (..., K+M, K+M)
+        What `I2` and its like take.
+
+    Raises
+    ------
+    InputError
+        If a value is not finite, or shapes disagree.
+
+    See Also
+    --------
+    I2, stdyn.OrderParameters.C
+
+    Examples
+    --------
+    >>> stdyn.averages.covariance(R=[[0.1]], Q=[[0.2]], T=[[1.0]])
+    array([[0.2, 0.1],
+           [0.1, 1. ]])
+    """
     R, Q, T = _overlaps(R, Q, T)
     T = np.broadcast_to(T, (*R.shape[:-2], *T.shape))
     above, below = np.concatenate((Q, R), axis=-1), np.concatenate((np.swapaxes(R, -1, -2), T), axis=-1)
@@ -421,11 +577,52 @@ def _check_axes(name: str, array: Array, last: tuple[int, ...], R: Array) -> Non
 def eps_g(
     R: ArrayLike, Q: ArrayLike, T: ArrayLike, v: ArrayLike, v_teacher: ArrayLike, activation: Any = "erf"
 ) -> Array:  # fmt: skip
-    """Generalization error 1/2 <|Delta|^2> without label noise, shape (...).
+    """Generalization error 1/2 <Delta^2> without label noise, the sum over outputs.
 
-    R (..., K, M), Q (..., K, K), T (M, M), v (..., K, O), v_teacher (M, O). With u = [v; -v_teacher] it is
-    1/2 sum_ac (u_a . u_c) I2(a, c); what rounding leaves below zero near perfect learning is returned as zero.
-    `activation` is that of student and teacher, or a pair of them.
+    Parameters
+    ----------
+    R : array_like, shape (..., K, M)
+        Overlaps of students with teachers.
+    Q : array_like, shape (..., K, K)
+        Overlaps of students.
+    T : array_like, shape (M, M)
+        Overlaps of teachers.
+    v : array_like, shape (..., K, O)
+        Second layer of the student.
+    v_teacher : array_like, shape (M, O)
+        Second layer of the teacher.
+    activation : str, Activation or pair of them, default "erf"
+        That of student and teacher, or those of each.
+
+    Returns
+    -------
+    ndarray, shape (...)
+        With u = [v; -v_teacher] it is 1/2 sum_ac (u_a . u_c) I2(a, c); what rounding leaves below zero near perfect
+        learning is returned as zero.
+
+    Raises
+    ------
+    InputError
+        If a value is not finite, shapes disagree, or there is no such activation.
+
+    Warns
+    -----
+    NoAverageWarning
+        An activation is not finite where fields come: the error is NaN.
+
+    See Also
+    --------
+    eps_g_formula, eps_g_error, I2, stdyn.Trajectory.eps_g
+
+    Notes
+    -----
+    Theory.md, section 2.
+
+    Examples
+    --------
+    >>> s = problem.start
+    >>> round(float(stdyn.averages.eps_g(s.R, s.Q, s.T, s.v[:, None], s.v_teacher[:, None])), 4)
+    0.3405
     """
     return np.maximum(eps_g_formula(R, Q, T, v, v_teacher, activation), 0.0)
 
@@ -433,14 +630,75 @@ def eps_g(
 def eps_g_formula(
     R: ArrayLike, Q: ArrayLike, T: ArrayLike, v: ArrayLike, v_teacher: ArrayLike, activation: Any = "erf"
 ) -> Array:  # fmt: skip
-    """`eps_g` with what rounding leaves below zero, smooth in its arguments: for derivatives."""
+    """`eps_g` with what rounding leaves below zero, smooth in its arguments: for derivatives.
+
+    Parameters
+    ----------
+    R, Q, T, v, v_teacher : array_like
+        As of `eps_g`.
+    activation : str, Activation or pair of them, default "erf"
+        That of student and teacher, or those of each.
+
+    Returns
+    -------
+    ndarray, shape (...)
+        The error, which may be negative by rounding.
+
+    Raises
+    ------
+    InputError
+        If a value is not finite, shapes disagree, or there is no such activation.
+
+    See Also
+    --------
+    eps_g, eps_g_error
+
+    Examples
+    --------
+    >>> one = [[1.0]]
+    >>> bool(abs(stdyn.averages.eps_g_formula(one, one, one, one, one)) < 1e-15)  # perfect learning
+    True
+    >>> up, down = (stdyn.averages.eps_g_formula([[0.5 + h]], one, one, one, one) for h in (1e-6, -1e-6))
+    >>> print(f"{(up - down) / 2e-6:.3f}")  # its derivative by R
+    -0.329
+    """
     return _eps_g(R, Q, T, v, v_teacher, activation)[0]
 
 
 def eps_g_error(
     R: ArrayLike, Q: ArrayLike, T: ArrayLike, v: ArrayLike, v_teacher: ArrayLike, activation: Any = "erf"
 ) -> Array:  # fmt: skip
-    """By how much `eps_g` may be wrong, shape (...): a bound of what is beyond the last terms, and rounding."""
+    """By how much `eps_g` may be wrong: a bound of what is beyond the last terms, and rounding.
+
+    Parameters
+    ----------
+    R, Q, T, v, v_teacher : array_like
+        As of `eps_g`.
+    activation : str, Activation or pair of them, default "erf"
+        That of student and teacher, or those of each.
+
+    Returns
+    -------
+    ndarray, shape (...)
+        The bound; 0 where there is a closed form.
+
+    Raises
+    ------
+    InputError
+        If a value is not finite, shapes disagree, or there is no such activation.
+
+    See Also
+    --------
+    eps_g, eps_g_formula
+
+    Examples
+    --------
+    >>> one = [[1.0]]
+    >>> bool(stdyn.averages.eps_g_error([[0.5]], one, one, one, one, "sigmoid") < 1e-12)
+    True
+    >>> float(stdyn.averages.eps_g_error([[0.5]], one, one, one, one, "erf"))
+    0.0
+    """
     return _eps_g(R, Q, T, v, v_teacher, activation)[1]
 
 

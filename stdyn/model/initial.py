@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import ArrayLike
 
-from stdyn.checks import UNITS, Array, check_rng, check_type, frozen_array, integer, number
+from stdyn.checks import UNITS, Array, RngLike, check_rng, check_type, frozen_array, integer, number
 from stdyn.errors import InputError
 from stdyn.model.inputs import Inputs
 from stdyn.model.problem import Problem
@@ -21,9 +21,36 @@ TEACHERS: dict[str, Callable[[int], Array]] = {
 
 
 def teacher_overlaps(M: int, teacher: str | ArrayLike = "isotropic", *others: str) -> Array:
-    """T of shape (M, M): "isotropic" T_nm = delta_nm, "graded" T_nm = n delta_nm (n = 1 … M), or the array given.
+    """The teacher's overlaps T by a name, or those given.
 
-    `others` are names that an error says besides.
+    Parameters
+    ----------
+    M : int
+        Number of teacher units.
+    teacher : {"isotropic", "graded"} or array_like (M, M)
+        T_nm = delta_nm, T_nm = n delta_nm (n = 1 … M), or as given.
+    *others : str
+        Names that an error says besides.
+
+    Returns
+    -------
+    ndarray, shape (M, M)
+        T.
+
+    Raises
+    ------
+    InputError
+        If M is not an integer of at least 1, or there is no such teacher.
+
+    See Also
+    --------
+    prepared, stdyn.similar
+
+    Examples
+    --------
+    >>> stdyn.initial.teacher_overlaps(2, "graded")
+    array([[1., 0.],
+           [0., 2.]])
     """
     M = integer("M", M, 1, UNITS)
     if not isinstance(teacher, str):
@@ -69,6 +96,28 @@ def prepared(
         Second layers, (K,) or (K, O) and (M,) or (M, O); a number stands for all units.
     inputs : Inputs, optional
         The spectrum of the inputs; isotropic unless given. Of all overlaps every group of directions has its fraction.
+
+    Returns
+    -------
+    OrderParameters
+        The start of a `Problem`.
+
+    Raises
+    ------
+    InputError
+        If an argument is not as said, or no weights have these overlaps: r is above sqrt(q T_ii).
+
+    See Also
+    --------
+    random_weights, from_weights, stdyn.OrderParameters
+
+    Examples
+    --------
+    >>> start = stdyn.initial.prepared(K=3, M=2, q=0.2, r=0.05)
+    >>> start.R
+    array([[0.05, 0.  ],
+           [0.  , 0.05],
+           [0.  , 0.  ]])
     """
     K, M = integer("K", K, 1, UNITS), integer("M", M, 1, UNITS)
     R = number("r", r, -np.inf) * np.eye(K, M)
@@ -87,7 +136,7 @@ def random_weights(
     M: int,
     N: int,
     q: float,
-    rng: np.random.Generator,
+    rng: RngLike,
     teacher: str | ArrayLike = "isotropic",
     v: ArrayLike = 1.0,
     v_teacher: ArrayLike = 1.0,
@@ -96,16 +145,50 @@ def random_weights(
     """The order parameters of student weights drawn i.i.d. from N(0, q/N), at any size N.
 
     R is normal with variance q T_nn / N and Q has mean q delta_ik. They are drawn from their exact joint law, Q given R
-    by Bartlett's decomposition of the Wishart matrix, without any N-dimensional vector. `rng` is advanced; the other
-    parameters are those of `prepared`. An N < M must be at least the rank of T.
+    by Bartlett's decomposition of the Wishart matrix, without any N-dimensional vector.
 
-    Of `inputs` with a spectrum the overlaps of each group are drawn, in which there are `inputs.directions(N)`; of T a
-    group has its fraction. It must have as many directions as T has rank. The vectors of teacher="random" are drawn as
-    well, i.i.d. from N(0, 1/N), and can be in groups of any size.
+    Parameters
+    ----------
+    K, M : int
+        Numbers of student and teacher units.
+    N : int
+        Number of inputs; an N < M must be at least the rank of T.
+    q : float
+        N times the variance of a weight.
+    rng : int or numpy.random.Generator
+        A generator is advanced.
+    teacher : {"isotropic", "graded", "random"} or array_like (M, M)
+        The teacher's overlaps: delta_nm, n delta_nm, of vectors drawn i.i.d. from N(0, 1/N), or as given.
+    v, v_teacher : float or array_like
+        Second layers, (K,) or (K, O) and (M,) or (M, O); a number stands for all units.
+    inputs : Inputs, optional
+        The spectrum of the inputs; isotropic unless given. Then the overlaps of each group are drawn, in which there
+        are `inputs.directions(N)`; of T a group has its fraction. It must have as many directions as T has rank, unless
+        the teacher is "random".
+
+    Returns
+    -------
+    OrderParameters
+        Another start at every call.
+
+    Raises
+    ------
+    InputError
+        If an argument is not as said, or N, or a group, has too few directions.
+
+    See Also
+    --------
+    prepared, from_weights, weights
+
+    Examples
+    --------
+    >>> start = stdyn.initial.random_weights(2, 2, N=10**6, q=0.2, rng=np.random.default_rng(1))
+    >>> np.diag(start.Q).round(3)
+    array([0.2, 0.2])
     """
     K, M, N = integer("K", K, 1, UNITS), integer("M", M, 1, UNITS), integer("N", N, 1)
     q = number("q", q)
-    check_rng(rng)
+    rng = check_rng(rng)
     check_type("inputs", inputs, Inputs, type(None))
     fractions, sizes = ([1.0], [N]) if inputs is None else (inputs.fractions, inputs.directions(N).tolist())
     drawn = isinstance(teacher, str) and teacher == "random"
@@ -161,7 +244,7 @@ def from_weights(
     inputs: Inputs | None = None,
     T_hidden: ArrayLike | None = None,
 ) -> OrderParameters:
-    """The order parameters of first-layer weights W (K, N) and W_teacher (M, N), which are given in input space.
+    """The order parameters of first-layer weights W and W_teacher, which are given in input space.
 
     Parameters
     ----------
@@ -174,10 +257,25 @@ def from_weights(
     T_hidden : array_like, shape (M, M), optional
         The covariance of what of the teacher's fields no input explains, e.g. of `HiddenManifold.teacher`.
 
+    Returns
+    -------
+    OrderParameters
+        Their overlaps; by group, where inputs are not isotropic.
+
     Raises
     ------
     InputError
         If shapes disagree, or N is not that of the inputs.
+
+    See Also
+    --------
+    weights, prepared, stdyn.OrderParameters.by_group
+
+    Examples
+    --------
+    >>> start = stdyn.initial.from_weights(W=[[0.6, 0.0, 0.8]], W_teacher=[[1.0, 0.0, 0.0]])
+    >>> start.R, start.Q
+    (array([[0.6]]), array([[1.]]))
     """
     W, W_teacher = frozen_array("W", W, (2,)), frozen_array("W_teacher", W_teacher, (2,))
     if W.shape[1] != W_teacher.shape[1]:
@@ -190,7 +288,33 @@ def from_weights(
 
 
 def root(C: Array) -> Array:
-    """The symmetric square root of a positive semi-definite matrix, singular or not."""
+    """The symmetric square root of a positive semi-definite matrix, singular or not.
+
+    Parameters
+    ----------
+    C : array_like, shape (P, P)
+        Symmetric; what rounding leaves of eigenvalues below zero counts as zero.
+
+    Returns
+    -------
+    ndarray, shape (P, P)
+        B with B B = C.
+
+    Raises
+    ------
+    InputError
+        If C is not finite or has not two axes.
+
+    See Also
+    --------
+    coordinates
+
+    Examples
+    --------
+    >>> stdyn.initial.root([[4.0, 0.0], [0.0, 9.0]])
+    array([[2., 0.],
+           [0., 3.]])
+    """
     C = frozen_array("C", C, (2,))
     eigenvalues, vectors = np.linalg.eigh(C)
     return (vectors * np.sqrt(np.maximum(eigenvalues, 0))) @ vectors.T
@@ -199,13 +323,44 @@ def root(C: Array) -> Array:
 def coordinates(state: OrderParameters, N: int | None = None) -> Coordinates:
     """Coordinates (L, A, S) of vectors that have these overlaps; the first M directions hold the teacher.
 
-    Teacher L (M, M) and students [A S], A (K, M) and S (K, K); L and S are lower triangular: T = L L^T, R = A L^T,
-    Q = A A^T + S S^T. C may be singular. Vectors that are equal, or opposite, get coordinates that are so exactly.
+    Teacher L and students [A S]: T = L L^T, R = A L^T, Q = A A^T + S S^T. C may be singular. Vectors that are equal, or
+    opposite, get coordinates that are so exactly.
 
-    Of vectors in N < K + M dimensions the coordinates from N on are zero; N must be at least the rank of C.
+    Parameters
+    ----------
+    state : OrderParameters
+        The overlaps.
+    N : int, optional
+        Number of inputs, at least the rank of C; of vectors in N < K + M dimensions the coordinates from N on are zero.
 
-    Where inputs are not isotropic these are those of every group, the first axis of the arrays; a group has
-    `inputs.directions(N)` dimensions.
+    Returns
+    -------
+    L : ndarray, shape (M, M)
+        Of the teacher, lower triangular.
+    A : ndarray, shape (K, M)
+        Of the students, in the teacher's space.
+    S : ndarray, shape (K, K)
+        Of the students, beyond it; lower triangular. Where inputs are not isotropic the first axis of all three is that
+        of the groups, in each of which there are `inputs.directions(N)`.
+
+    Raises
+    ------
+    InputError
+        If N, or a group, has fewer directions than the overlaps have rank.
+
+    See Also
+    --------
+    weights, root
+
+    Notes
+    -----
+    Theory.md, section 4.
+
+    Examples
+    --------
+    >>> L, A, S = stdyn.initial.coordinates(start)
+    >>> bool(np.allclose(A @ A.T + S @ S.T, start.Q))
+    True
     """
     check_type("state", state, OrderParameters)
     if state.inputs is None:
@@ -253,14 +408,45 @@ def _narrow_root(C: Array, needs: str, N: int) -> Array:
     return vectors[:, -N:] * np.sqrt(np.maximum(eigenvalues[-N:], 0))
 
 
-def weights(state: OrderParameters | Problem, N: int, rng: np.random.Generator) -> tuple[Array, Array]:
-    """First-layer weights W (K, N) and W_teacher (M, N) that have exactly the overlaps of `state`.
+def weights(state: OrderParameters | Problem, N: int, rng: RngLike) -> tuple[Array, Array]:
+    """First-layer weights that have exactly the overlaps of a state.
 
     Uniform over the rotations of R^N, which is their law given the overlaps (theory.md, section 6): the coordinates of
-    the vectors in a random orthonormal frame of min(N, K + M) rows. `state` may be a point of any trajectory, e.g.
-    `runs.at(-1, run=0)`. N must be at least the rank of [[Q, R], [R.T, T]].
+    the vectors in a random orthonormal frame of min(N, K + M) rows. Where inputs are not isotropic it is so in every
+    group of directions, and the weights are in input space.
 
-    Where inputs are not isotropic it is so in every group of directions, and the weights are in input space.
+    Parameters
+    ----------
+    state : OrderParameters or Problem
+        The overlaps; may be a point of any trajectory, e.g. `runs.at(-1, run=0)`.
+    N : int
+        Number of inputs, at least the rank of [[Q, R], [R.T, T]].
+    rng : int or numpy.random.Generator
+        A generator is advanced.
+
+    Returns
+    -------
+    W : ndarray, shape (K, N)
+        Of the student.
+    W_teacher : ndarray, shape (M, N)
+        Of the teacher.
+
+    Raises
+    ------
+    InputError
+        If N, or a group, has fewer directions than the overlaps have rank.
+
+    See Also
+    --------
+    stdyn.initial.from_weights, stdyn.initial.coordinates, stdyn.simulate_network
+
+    Examples
+    --------
+    >>> W, W_teacher = stdyn.weights(problem, 100, np.random.default_rng(1))
+    >>> W.shape
+    (2, 100)
+    >>> bool(np.allclose(W @ W_teacher.T, problem.start.R))
+    True
     """
     check_type("state", state, OrderParameters, Problem)
     start = state.start if isinstance(state, Problem) else state
@@ -271,14 +457,14 @@ def weights(state: OrderParameters | Problem, N: int, rng: np.random.Generator) 
 
 
 def aligned_weights(
-    start: OrderParameters, N: int, rng: np.random.Generator, known: Coordinates | None = None
+    start: OrderParameters, N: int, rng: RngLike, known: Coordinates | None = None
 ) -> tuple[Array, Array]:
     """Those of `weights`, along the directions in the order of the groups: of isotropic inputs the same.
 
     `known` are the `coordinates` of the start, for whoever makes many.
     """
     N = integer("N", N, 1)
-    check_rng(rng)
+    rng = check_rng(rng)
     coordinates_of = coordinates(start, N) if known is None else known
     if start.inputs is None:
         return _in_frame(*coordinates_of, N, rng)

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from stdyn.checks import Array, as_floats, frozen_array, integer, number
+from stdyn.checks import Array, RngLike, as_floats, frozen_array, integer, number
 from stdyn.errors import InputError
 from stdyn.model.activations import Activation, find
 from stdyn.model.binning import check_whole, means, power_law, sizes_of_groups, whole_numbers
 from stdyn.model.covariance import eigenspaces, of_data, of_matrix, orthonormal, positive
-from stdyn.model.inputtext import arguments, line, summary
+from stdyn.model.inputtext import arguments, html, line, summary
 from stdyn.model.manifold import HiddenManifold, features_of
 from stdyn.values import Frozen
 
@@ -31,9 +31,9 @@ class Inputs(Frozen):
     Parameters
     ----------
     variances : array_like, shape (L,)
-        omega, the variance of a direction of each group.
+        The variance omega of a direction of each group.
     fractions : array_like, shape (L,)
-        p, the part of the N directions that are in each group; their sum is 1.
+        The part p of the N directions that are in each group; their sum is 1.
     axes : array_like, shape (N, N), optional
         Orthonormal rows: the directions of the input space, those of the first group first. Without them they are the
         coordinates of the input space.
@@ -48,6 +48,15 @@ class Inputs(Frozen):
         If a variance is not positive, fractions are not positive or do not sum to 1, axes are not orthonormal, or
         shapes disagree.
 
+    See Also
+    --------
+    Problem, OrderParameters.by_group, binning_error
+
+    Notes
+    -----
+    The order parameters close by group (theory.md, section 11): Yoshida & Okada, NeurIPS 2019; Goldt et al., PRX 10,
+    041044 (2020).
+
     Examples
     --------
     >>> inputs = stdyn.Inputs.spectrum(variances=[3, 1, 0.2], fractions=[0.2, 0.3, 0.5])
@@ -55,10 +64,12 @@ class Inputs(Frozen):
     Inputs of 3 groups: variances 3, 1, 0.2 of fractions 0.2, 0.3, 0.5
     >>> inputs.directions(100)
     array([20, 30, 50])
-
-    Notes
-    -----
-    The order parameters close by group: Yoshida & Okada, NeurIPS 2019; Goldt et al., PRX 10, 041044 (2020).
+    >>> inputs.scales(10).round(2)
+    array([1.73, 1.73, 1.  , 1.  , 1.  , 0.45, 0.45, 0.45, 0.45, 0.45])
+    >>> print(inputs.summary())
+    Inputs of 3 groups: variances 3, 1, 0.2 of fractions 0.2, 0.3, 0.5
+    >>> dataclasses.replace(problem, inputs=inputs).start.groups[1].shape  # Q by group
+    (3, 2, 2)
     """
 
     variances: Array
@@ -106,14 +117,45 @@ class Inputs(Frozen):
 
     @classmethod
     def isotropic(cls) -> "Inputs":
-        """All directions alike, of variance 1: one group."""
+        """All directions alike, of variance 1: one group.
+
+        Returns
+        -------
+        Inputs
+            Those of a problem of which nothing is said.
+
+        Examples
+        --------
+        >>> stdyn.Inputs.isotropic().is_isotropic
+        True
+        """
         return cls([1.0], [1.0])._made({"kind": "isotropic"})
 
     @classmethod
     def spectrum(cls, variances: ArrayLike, fractions: ArrayLike) -> "Inputs":
-        """Groups of these variances (L,) and fractions (L,), as in the class.
+        """Groups of these variances and fractions, as in the class.
 
-        Raises InputError as the class does.
+        Parameters
+        ----------
+        variances : array_like, shape (L,)
+            The variance of a direction of each group.
+        fractions : array_like, shape (L,)
+            The part of the directions that are in each group.
+
+        Returns
+        -------
+        Inputs
+            Along the coordinates of the input space.
+
+        Raises
+        ------
+        InputError
+            If a variance is not positive, or fractions are not positive or do not sum to 1.
+
+        Examples
+        --------
+        >>> stdyn.Inputs.spectrum([2, 0.5], [0.5, 0.5]).mean_variance
+        1.25
         """
         return cls(variances, fractions)
 
@@ -127,8 +169,15 @@ class Inputs(Frozen):
             From 0, which is isotropic, to 100.
         N : int
             Number of directions.
-        groups, bins :
-            As of `from_eigenvalues`, but 16 groups unless given.
+        groups : int, default 16
+            At most N; None is a group for every different eigenvalue.
+        bins : {"number", "variance", "log"}
+            What the groups have equal shares of, as of `from_eigenvalues`.
+
+        Returns
+        -------
+        Inputs
+            Of variances that decrease.
 
         Raises
         ------
@@ -159,6 +208,11 @@ class Inputs(Frozen):
         variance : float, default 1
             Of the other N - S, the last group.
 
+        Returns
+        -------
+        Inputs
+            Of S + 1 groups, or of S if S = N.
+
         Raises
         ------
         InputError
@@ -185,7 +239,7 @@ class Inputs(Frozen):
 
     @classmethod
     def from_eigenvalues(cls, eigenvalues: ArrayLike, groups: int | None = None, bins: str = "number") -> "Inputs":
-        """Of the eigenvalues (N,) of a covariance, in any order; the groups' variances decrease.
+        """Of the eigenvalues of a covariance, in any order; the groups' variances decrease.
 
         Parameters
         ----------
@@ -196,6 +250,11 @@ class Inputs(Frozen):
         bins : {"number", "variance", "log"}
             What the groups have equal shares of: the number of directions, the total variance, or the range of the
             logarithm of the variances. Equal eigenvalues stay together.
+
+        Returns
+        -------
+        Inputs
+            Which know the eigenvalues.
 
         Raises
         ------
@@ -217,8 +276,15 @@ class Inputs(Frozen):
         ----------
         Omega : array_like, shape (N, N)
             Symmetric and positive definite.
-        groups, bins :
-            As of `from_eigenvalues`.
+        groups : int, optional
+            At most N; a group for every different eigenvalue unless given.
+        bins : {"number", "variance", "log"}
+            What the groups have equal shares of, as of `from_eigenvalues`.
+
+        Returns
+        -------
+        Inputs
+            Along axes of their own.
 
         Raises
         ------
@@ -240,8 +306,15 @@ class Inputs(Frozen):
         ----------
         X : array_like, shape (P, N)
             An example a row. It is not scaled: divide it by the root of its mean variance for a mean variance of 1.
-        groups, bins :
-            As of `from_eigenvalues`, but 16 groups unless given.
+        groups : int, default 16
+            At most N; None is a group for every different eigenvalue.
+        bins : {"number", "variance", "log"}
+            What the groups have equal shares of, as of `from_eigenvalues`.
+
+        Returns
+        -------
+        Inputs
+            Along axes of their own.
 
         Raises
         ------
@@ -266,7 +339,7 @@ class Inputs(Frozen):
         groups: int | None = 16,
         bins: str = "number",
         *,
-        rng: np.random.Generator | None = None,
+        rng: RngLike | None = None,
         features: ArrayLike | None = None,
     ) -> "Inputs":
         """The Gaussian equivalent of inputs f(F c), c ~ N(0, 1) of `latent` dimensions, on which the teacher acts.
@@ -276,15 +349,17 @@ class Inputs(Frozen):
         f : str or Activation
             The function, as of activations. Its mean is subtracted.
         latent : int
-            D, the dimensions of c.
+            The dimensions D of c.
         N : int
             Number of inputs.
-        groups, bins :
-            As of `from_eigenvalues`, but 16 groups unless given. The N - D directions that F does not reach are one.
-        rng : numpy.random.Generator, optional
+        groups : int, default 16
+            At most N; None is a group for every different eigenvalue. The N - D directions beyond F are one.
+        bins : {"number", "variance", "log"}
+            What the groups have equal shares of, as of `from_eigenvalues`.
+        rng : int or numpy.random.Generator, optional
             Needed unless `features` are given: rows of F are drawn uniformly from the unit sphere.
         features : array_like, shape (N, D), optional
-            F, with rows of unit norm.
+            The matrix F, with rows of unit norm.
 
         Returns
         -------
@@ -296,21 +371,21 @@ class Inputs(Frozen):
         InputError
             If an argument is not as said, or Omega is singular: f is constant, or linear with D < N.
 
+        Notes
+        -----
+        Goldt, Mezard, Krzakala & Zdeborova, PRX 10, 041044 (2020): Omega = (c2 - b^2) 1 + b^2 F F^T.
+
         Examples
         --------
         >>> stdyn.Inputs.hidden_manifold("erf", latent=20, N=60, groups=5, rng=np.random.default_rng(1)).directions(60)
         array([ 5,  5,  5,  5, 40])
-
-        Notes
-        -----
-        Goldt, Mezard, Krzakala & Zdeborova, PRX 10, 041044 (2020): Omega = (c2 - b^2) 1 + b^2 F F^T.
         """
         manifold = HiddenManifold.of(find(f, "f"), features_of(latent, N, rng, features))
         eigenvalues, axes, rounding = manifold.spectrum()
         return cls._binned(eigenvalues, groups, bins, axes, rounding, manifold)
 
     @classmethod
-    def of(cls, table: Mapping[str, Any], N: int | None = None, rng: np.random.Generator | None = None) -> "Inputs":
+    def of(cls, table: Mapping[str, Any], N: int | None = None, rng: RngLike | None = None) -> "Inputs":
         """That of a table {kind, …} of a TOML file or a dict.
 
         Parameters
@@ -320,8 +395,13 @@ class Inputs(Frozen):
             arguments of the constructor of that name.
         N : int, optional
             Of a table that has no N.
-        rng : numpy.random.Generator, optional
+        rng : int or numpy.random.Generator, optional
             Needed by a hidden manifold.
+
+        Returns
+        -------
+        Inputs
+            What that constructor makes.
 
         Raises
         ------
@@ -363,13 +443,41 @@ class Inputs(Frozen):
         return self.axes is not None or self._lost
 
     def without_axes(self) -> "Inputs":
-        """The same, but that their axes are not known: what needs them is refused."""
+        """The same, but that their axes are not known: what needs them is refused.
+
+        Returns
+        -------
+        Inputs
+            As they are read from a file.
+
+        Examples
+        --------
+        >>> inputs = stdyn.Inputs.from_covariance([[2, 1], [1, 2]])
+        >>> inputs.without_axes() == inputs, inputs.contradicts(inputs.without_axes())
+        (True, False)
+        """
         found = replace(self, axes=None, eigenvalues=None, manifold=None)
         found._set(_lost=True)
         return found
 
     def contradicts(self, other: "Inputs") -> bool:
-        """Whether both are of the same groups, but of axes that are known and differ."""
+        """Whether both are of the same groups, but of axes that are known and differ.
+
+        Parameters
+        ----------
+        other : Inputs
+            What it is held against.
+
+        Returns
+        -------
+        bool
+            False where one of the two has no axes.
+
+        Examples
+        --------
+        >>> stdyn.Inputs.from_covariance([[2, 1], [1, 2]]).contradicts(stdyn.Inputs.from_covariance([[2, -1], [-1, 2]]))
+        True
+        """
         mine, theirs = self.axes, other.axes
         return self == other and mine is not None and theirs is not None and not np.array_equal(mine, theirs)
 
@@ -398,9 +506,24 @@ class Inputs(Frozen):
         return self.fractions / self.mean_variance
 
     def summed(self, overlaps: Array) -> Array:
-        """The covariances of the fields (…, P, P'), sum omega times overlaps by group (…, L, P, P').
+        """The covariances of the fields, sum omega times overlaps by group.
 
         Not by BLAS, nor in one instruction with the products: the same bits on every processor.
+
+        Parameters
+        ----------
+        overlaps : ndarray, shape (…, L, P, P')
+            Plain overlaps by group.
+
+        Returns
+        -------
+        ndarray, shape (…, P, P')
+            Of the fields.
+
+        Examples
+        --------
+        >>> stdyn.Inputs.spectrum([3, 1], [0.5, 0.5]).summed(np.array([[[0.1]], [[0.2]]]))
+        array([[0.5]])
         """
         total = self.variances[0] * overlaps[..., 0, :, :]
         for group in range(1, self.groups):
@@ -418,14 +541,36 @@ class Inputs(Frozen):
         """One line."""
         return line(self)
 
+    def _repr_html_(self) -> str:
+        return html(self)
+
     def summary(self) -> str:
-        """A few lines: the groups, and how many eigenvalues they stand for."""
+        """A few lines: the groups, and how many eigenvalues they stand for.
+
+        Returns
+        -------
+        str
+            For reading.
+        """
         return summary(self)
 
     def directions(self, N: int) -> np.ndarray:
-        """How many of N directions are in each group, int (L,): p N, to whole numbers by largest remainders.
+        """How many of N directions are in each group: p N, to whole numbers by largest remainders.
 
-        Raises InputError if that is less than one, or N is not the number of axes.
+        Parameters
+        ----------
+        N : int
+            Number of inputs.
+
+        Returns
+        -------
+        ndarray of int, shape (L,)
+            Their sum is N.
+
+        Raises
+        ------
+        InputError
+            If one is less than 1, or N is not the number of axes.
         """
         N = integer("N", N, 1)
         if self.axes is not None and len(self.axes) != N:
@@ -433,18 +578,78 @@ class Inputs(Frozen):
         return whole_numbers(self.fractions, N)
 
     def scales(self, N: int) -> Array:
-        """The standard deviation (N,) of each direction, in the order of the groups."""
+        """The standard deviation of each direction, in the order of the groups.
+
+        Parameters
+        ----------
+        N : int
+            Number of inputs.
+
+        Returns
+        -------
+        ndarray, shape (N,)
+            The roots of the variances.
+
+        Raises
+        ------
+        InputError
+            As of `directions`.
+        """
         return np.repeat(np.sqrt(self.variances), self.directions(N))
 
     def rotated(self, X: ArrayLike) -> Array:
-        """Vectors (…, N) of the input space along the directions in the order of the groups: X axes^T.
+        """Vectors of the input space along the directions in the order of the groups: X axes^T.
 
-        Without axes X itself.
+        Parameters
+        ----------
+        X : array_like, shape (…, N)
+            Vectors in input space.
+
+        Returns
+        -------
+        ndarray, shape (…, N)
+            The same vectors; without axes X itself.
+
+        Raises
+        ------
+        InputError
+            If X has not as many columns as there are axes, or the axes were lost in a file.
+
+        Examples
+        --------
+        >>> inputs = stdyn.Inputs.from_covariance([[2, 1], [1, 2]])
+        >>> there = inputs.rotated([[1.0, 1.0]])
+        >>> np.abs(there).round(3) + 0.0
+        array([[1.414, 0.   ]])
+        >>> inputs.unrotated(there).round(3)
+        array([[1., 1.]])
         """
         return self._turned(X, None if self.axes is None else self.axes.T)
 
     def unrotated(self, X: ArrayLike) -> Array:
-        """Vectors (…, N) along the directions in the order of the groups, in input space: X axes."""
+        """Vectors along the directions in the order of the groups, in input space: X axes.
+
+        Parameters
+        ----------
+        X : array_like, shape (…, N)
+            Vectors along the directions.
+
+        Returns
+        -------
+        ndarray, shape (…, N)
+            The same vectors; without axes X itself.
+
+        Raises
+        ------
+        InputError
+            If X has not as many columns as there are axes, or the axes were lost in a file.
+
+        Examples
+        --------
+        >>> inputs = stdyn.Inputs.from_covariance([[2, 1], [1, 2]])
+        >>> inputs.unrotated(inputs.rotated([[1.0, 2.0]])).round(3)
+        array([[1., 2.]])
+        """
         return self._turned(X, self.axes)
 
     def _turned(self, X: ArrayLike, axes: Array | None) -> Array:
@@ -461,9 +666,31 @@ class Inputs(Frozen):
         return X @ axes
 
     def overlaps(self, A: ArrayLike, B: ArrayLike) -> Array:
-        """Plain overlaps by group, (L, P, P'), of vectors A (P, N) and B (P', N) of the input space.
+        """Plain overlaps by group of vectors of the input space.
 
         Their sum over groups is A B^T, and that of omega times them A Omega B^T.
+
+        Parameters
+        ----------
+        A : array_like, shape (P, N)
+            Vectors.
+        B : array_like, shape (P', N)
+            Vectors.
+
+        Returns
+        -------
+        ndarray, shape (L, P, P')
+            Those within each group.
+
+        Raises
+        ------
+        InputError
+            If the two have different N, or one that is not that of the inputs.
+
+        Examples
+        --------
+        >>> stdyn.Inputs.spectrum([3, 1], [0.5, 0.5]).overlaps([[1.0, 2.0]], [[1.0, 1.0]]).ravel()
+        array([1., 2.])
         """
         A, B = (frozen_array(name, value, (2,)) for name, value in (("A", A), ("B", B)))
         if A.shape[1] != B.shape[1]:
@@ -477,6 +704,11 @@ class Inputs(Frozen):
         """Those with every two neighbouring groups in one, of their mean variance; an odd one stays.
 
         What a result changes by that is the error of binning, or more than it.
+
+        Returns
+        -------
+        Inputs
+            Of half as many groups.
 
         Examples
         --------

@@ -6,9 +6,11 @@ from typing import Any
 import numpy as np
 
 from stdyn.errors import InputError
+from stdyn.html import card, table
 from stdyn.text import shown
 
 _SHOWN = 4  # groups that are listed
+_ROWS = 16  # and in a notebook
 _KEYS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {  # of tables: those needed, and further ones
     "isotropic": ((), ()),
     "spectrum": (("variances", "fractions"), ()),
@@ -71,3 +73,14 @@ def summary(inputs: Any) -> str:
         m = inputs.manifold
         lines.append(f"{m!r}: <z f> = {m.b:.4g}, <f^2> - <f>^2 = {m.c2:.4g}")
     return "\n".join(lines)
+
+
+def html(inputs: Any) -> str:
+    """Inputs in a notebook: the first groups in a table."""
+    if inputs.is_isotropic:
+        return card(line(inputs))
+    rows = [("variance", "fraction")]
+    pairs = list(zip(inputs.variances.tolist(), inputs.fractions.tolist(), strict=True))
+    rows += [(f"{variance:.3g}", f"{fraction:.3g}") for variance, fraction in pairs[:_ROWS]]
+    rows += [("…", "…")] * (len(pairs) > _ROWS)
+    return card(line(inputs), table(rows))

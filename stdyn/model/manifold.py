@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from stdyn.checks import Array, check_memory, check_rng, check_type, frozen_array, integer
+from stdyn.checks import Array, RngLike, check_memory, check_rng, check_type, frozen_array, integer
 from stdyn.errors import InputError
 from stdyn.model.activations import Activation
 from stdyn.values import Frozen
@@ -29,15 +29,28 @@ class HiddenManifold(Frozen):
     f : Activation
         Of which g is meant.
     features : ndarray, shape (N, D)
-        F, whose rows have unit norm.
+        The matrix F, whose rows have unit norm.
     a, b, c2 : float
         The moments <f>, <z f(z)> and <(f - a)^2> over z ~ N(0, 1).
+
+    See Also
+    --------
+    stdyn.Inputs.hidden_manifold
 
     Notes
     -----
     Goldt, Mezard, Krzakala & Zdeborova, PRX 10, 041044 (2020). To leading order in N and D the inputs act as Gaussian
     ones of covariance Omega = (c2 - b^2) 1 + b^2 F F^T, whose covariance with the teacher's fields is Phi = b F theta^T
     (Gaussian equivalence). What of those fields the inputs do not tell is T_hidden.
+
+    Examples
+    --------
+    >>> inputs = stdyn.Inputs.hidden_manifold("erf", latent=20, N=60, rng=np.random.default_rng(1))
+    >>> inputs.manifold
+    HiddenManifold of f = erf, 60 inputs of 20 latent dimensions
+    >>> X, c = inputs.manifold.examples(5, np.random.default_rng(2))
+    >>> X.shape, c.shape
+    ((5, 60), (5, 20))
     """
 
     f: Activation
@@ -145,7 +158,7 @@ class HiddenManifold(Frozen):
             T_hidden -= lowest * np.eye(len(theta))
         return inputs.unrotated(told / scales), (T_hidden + T_hidden.T) / 2
 
-    def examples(self, count: int, rng: np.random.Generator) -> tuple[Array, Array]:
+    def examples(self, count: int, rng: RngLike) -> tuple[Array, Array]:
         """So many examples, drawn anew.
 
         Returns
@@ -158,17 +171,17 @@ class HiddenManifold(Frozen):
         Raises
         ------
         InputError
-            If count is not an integer of at least 1, or rng not a Generator.
+            If count is not an integer of at least 1, or rng neither an int nor a Generator.
         """
         count = integer("count", count, 1)
-        check_rng(rng)
+        rng = check_rng(rng)
         N, D = self.features.shape
         check_memory("count", 8.0 * count * (4 * N + D))
         c = rng.standard_normal((count, D))
         return self.f(c @ self.features.T)[0] - self.a, c
 
 
-def features_of(latent: int, N: int, rng: np.random.Generator | None, features: ArrayLike | None) -> Array:
+def features_of(latent: int, N: int, rng: RngLike | None, features: ArrayLike | None) -> Array:
     """F (N, latent): those given, or drawn uniformly on the sphere."""
     D, N = integer("latent", latent, 1, 2**24), integer("N", N, 1, 2**24)
     if features is not None:
@@ -176,8 +189,7 @@ def features_of(latent: int, N: int, rng: np.random.Generator | None, features: 
         if F.shape != (N, D):
             raise InputError(f"features must have shape (N, latent) = ({N}, {D}), but has shape {F.shape}")
         return F
-    check_rng(rng)
-    assert rng is not None
+    rng = check_rng(rng)
     check_memory("N and latent", 8.0 * N * (N + 2 * D))
     F = rng.standard_normal((N, D))
     return F / np.linalg.norm(F, axis=1, keepdims=True)

@@ -9,13 +9,15 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from stdyn.checks import Array, check_type, frozen_array, integer, truth
+from stdyn.drawing import Axes, draw
 from stdyn.errors import InputError, NoGradientWarning, SameRuleWarning, warn
 from stdyn.kernels.averages import table
 from stdyn.kernels.parameters import COLUMNS, RATES, Plain
-from stdyn.model import rules
+from stdyn.model import cards, rules
 from stdyn.model.activations import Activation, codes, find, law_of
 from stdyn.model.inputs import Inputs
 from stdyn.model.layout import Layout
+from stdyn.model.problemtext import of_problem, one_line, summary
 from stdyn.model.protocol import Protocol
 from stdyn.model.schedule import RateLike, Schedule, rate, value_at
 from stdyn.model.state import OrderParameters
@@ -334,6 +336,47 @@ class Problem(Frozen):
         if self.rule == "kp":
             changes["b"] = start.v + value_at(self.protocol.backward.of_b, alpha) * self.protocol.backward.B
         return replace(self, start=start, **changes)
+
+    def plot(self, what: str = "C", ax: Axes | None = None, **kwargs: Any) -> Axes:
+        """Draw where it starts, or its schedules.
+
+        Parameters
+        ----------
+        what : str, default "C"
+            "cosines", "R", "Q", "C" or "graph" of the start, or "rates" against alpha.
+        ax : matplotlib Axes, optional
+            Where to draw; a new figure of pyplot unless given.
+        **kwargs
+            What matplotlib's `Axes.imshow` takes for the heat map, or `Axes.plot` for lines.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+            Those that were drawn in.
+
+        Raises
+        ------
+        InputError
+            If `what` is none of these.
+
+        See Also
+        --------
+        OrderParameters.plot : What it draws of the start.
+
+        Examples
+        --------
+        >>> ax = problem.plot("C")
+        """
+        return draw("problem", self, what, ax, **kwargs)
+
+    def __repr__(self) -> str:
+        return one_line(self, of_problem)
+
+    def __str__(self) -> str:
+        return summary(self)
+
+    def _repr_html_(self) -> str:
+        return cards.shown(self, cards.of_problem)
 
     def _compared(self) -> dict[str, Any]:
         """Not the points of a quadrature that is not made, of which files say nothing either."""

@@ -32,15 +32,26 @@ def steps(at: ArrayLike, value: ArrayLike) -> Schedule:
     value : array_like, shape (n,)
         Not negative.
 
+    Returns
+    -------
+    Schedule
+        A function of alpha.
+
     Raises
     ------
     InputError
         If `at` does not begin with 0 and increase strictly, or a value is negative.
 
+    See Also
+    --------
+    linear, pieces
+
     Examples
     --------
-    >>> stdyn.schedule.steps(at=[0, 100], value=[0.5, 0.1])(100)
-    0.1
+    >>> rate = stdyn.schedule.steps(at=[0, 100], value=[0.5, 0.1])
+    >>> rate(99), rate(100)
+    (0.5, 0.1)
+    >>> faster = dataclasses.replace(problem, eta=rate)
     """
     return Steps(at, value)  # type: ignore[arg-type]
 
@@ -48,25 +59,59 @@ def steps(at: ArrayLike, value: ArrayLike) -> Schedule:
 def linear(at: ArrayLike, value: ArrayLike) -> Schedule:
     """Straight lines through (at[j], value[j]); after the last one the value stays.
 
-    Parameters, errors: those of `steps`.
+    Parameters
+    ----------
+    at : array_like, shape (n,)
+        From 0, strictly increasing.
+    value : array_like, shape (n,)
+        Not negative.
+
+    Returns
+    -------
+    Schedule
+        A function of alpha.
+
+    Raises
+    ------
+    InputError
+        If `at` does not begin with 0 and increase strictly, or a value is negative.
+
+    See Also
+    --------
+    steps, cosine
 
     Examples
     --------
-    >>> stdyn.schedule.linear(at=[0, 10], value=[0.0, 1.0])(5)  # a warm-up
-    0.5
+    >>> warm_up = stdyn.schedule.linear(at=[0, 10], value=[0.0, 1.0])
+    >>> warm_up([0, 5, 20])
+    array([0. , 0.5, 1. ])
     """
     return Linear(at, value)  # type: ignore[arg-type]
 
 
 def hyperbolic(value: float, scale: float) -> Schedule:
-    """value / (1 + alpha / scale): for large alpha eta_0 / alpha with eta_0 = value * scale.
+    """value / (1 + alpha / scale): for large alpha eta_0 / alpha with eta_0 = value scale.
 
     Parameters
     ----------
     value : float
-        At alpha = 0.
+        At alpha = 0; not negative.
     scale : float
-        The alpha at which it is half of that.
+        The alpha at which it is half of that; positive.
+
+    Returns
+    -------
+    Schedule
+        A function of alpha.
+
+    Raises
+    ------
+    InputError
+        If `value` is negative, or `scale` not positive.
+
+    See Also
+    --------
+    power, exponential
 
     Examples
     --------
@@ -77,7 +122,30 @@ def hyperbolic(value: float, scale: float) -> Schedule:
 
 
 def power(value: float, scale: float, exponent: float) -> Schedule:
-    """value (1 + alpha / scale)^-exponent, with an exponent of at least 0.
+    """value (1 + alpha / scale)^-exponent.
+
+    Parameters
+    ----------
+    value : float
+        At alpha = 0; not negative.
+    scale : float
+        The alpha at which it begins to fall as a power; positive.
+    exponent : float
+        At least 0; 1 is `hyperbolic`.
+
+    Returns
+    -------
+    Schedule
+        A function of alpha.
+
+    Raises
+    ------
+    InputError
+        If `value` or `exponent` is negative, or `scale` not positive.
+
+    See Also
+    --------
+    hyperbolic, exponential
 
     Examples
     --------
@@ -90,10 +158,34 @@ def power(value: float, scale: float, exponent: float) -> Schedule:
 def exponential(value: float, scale: float, end: float = 0.0) -> Schedule:
     """end + (value - end) e^(-alpha / scale).
 
+    Parameters
+    ----------
+    value : float
+        At alpha = 0; not negative.
+    scale : float
+        The alpha after which the distance from `end` is 1/e of what it was; positive.
+    end : float, default 0
+        What it goes to; not negative.
+
+    Returns
+    -------
+    Schedule
+        A function of alpha.
+
+    Raises
+    ------
+    InputError
+        If `value` or `end` is negative, or `scale` not positive.
+
+    See Also
+    --------
+    hyperbolic, cosine
+
     Examples
     --------
-    >>> stdyn.schedule.exponential(value=1, scale=10)(0)
-    1.0
+    >>> rate = stdyn.schedule.exponential(value=1, scale=10, end=0.2)
+    >>> rate([0, 10, 100]).round(3)
+    array([1.   , 0.494, 0.2  ])
     """
     return Exponential(value, scale, end)
 
@@ -101,16 +193,63 @@ def exponential(value: float, scale: float, end: float = 0.0) -> Schedule:
 def cosine(value: float, scale: float, end: float = 0.0, begin: float = 0.0) -> Schedule:
     """From `value` to `end` by half a period of a cosine, from alpha = begin to begin + scale; constant outside.
 
+    Parameters
+    ----------
+    value : float
+        Up to alpha = begin; not negative.
+    scale : float
+        How long it takes; positive.
+    end : float, default 0
+        From alpha = begin + scale on; not negative.
+    begin : float, default 0
+        The alpha at which it begins to change; may be negative.
+
+    Returns
+    -------
+    Schedule
+        A function of alpha.
+
+    Raises
+    ------
+    InputError
+        If `value` or `end` is negative, or `scale` not positive.
+
+    See Also
+    --------
+    linear, exponential
+
     Examples
     --------
-    >>> stdyn.schedule.cosine(value=1, scale=100)(100)
-    0.0
+    >>> rate = stdyn.schedule.cosine(value=1, scale=100, begin=20)
+    >>> rate([0, 70, 120]).round(3)
+    array([1. , 0.5, 0. ])
     """
     return Cosine(value, scale, end, begin)
 
 
 def pieces(at: ArrayLike, value: Sequence[float | Schedule]) -> Schedule:
     """Schedules one after the other: from alpha = at[j] on it is value[j], whose own alpha begins with 0 there.
+
+    Parameters
+    ----------
+    at : array_like, shape (n,)
+        From 0, strictly increasing.
+    value : sequence of float or Schedule, n of them
+        The pieces; a number is a constant one.
+
+    Returns
+    -------
+    Schedule
+        A function of alpha.
+
+    Raises
+    ------
+    InputError
+        If `at` does not begin with 0 and increase strictly, or a piece cannot be a rate.
+
+    See Also
+    --------
+    steps
 
     Examples
     --------
@@ -128,6 +267,27 @@ def function(f: Callable[[float], float], breaks: ArrayLike = ()) -> Schedule:
     """Any function of alpha, with the alphas at which it jumps or bends; not for files.
 
     A function without breaks need not be wrapped: `Problem(…, eta=f)` does it.
+
+    Parameters
+    ----------
+    f : callable
+        Of a float, alpha, to a number of at least 0.
+    breaks : array_like, shape (n,), default none
+        The alphas at which it jumps or bends, positive and strictly increasing: there solvers start anew.
+
+    Returns
+    -------
+    Schedule
+        A function of alpha, NaN where `f` gives no number of at least 0.
+
+    Raises
+    ------
+    InputError
+        If `f` cannot be called, or `breaks` are not positive and increasing.
+
+    See Also
+    --------
+    steps, stdyn.Problem
 
     Examples
     --------
@@ -151,6 +311,26 @@ _OPTIONAL = ("end", "begin")
 
 def of(description: Mapping[str, Any]) -> Schedule:
     """The schedule that a table of a TOML file or a dict describes.
+
+    Parameters
+    ----------
+    description : mapping
+        Its kind is "steps", "linear", "hyperbolic", "power", "exponential", "cosine" or "pieces"; the other keys are
+        the arguments of the function of that name.
+
+    Returns
+    -------
+    Schedule
+        What that function returns.
+
+    Raises
+    ------
+    InputError
+        If the kind is none of these, a key is unknown or missing, or a value is not as the function says.
+
+    See Also
+    --------
+    stdyn.Schedule
 
     Examples
     --------

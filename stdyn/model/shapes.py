@@ -2,7 +2,7 @@
 
 from bisect import bisect_right
 from dataclasses import dataclass, fields
-from math import cos, exp, expm1, inf, log1p, pi, sin
+from math import cos, exp, expm1, inf, isfinite, log1p, pi, sin
 from typing import Any, ClassVar
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from stdyn.checks import Array, frozen_array, number
 from stdyn.errors import InputError
+from stdyn.html import card, sparkline
 from stdyn.values import Frozen
 
 LARGEST = 1e30  # of values: their square is far from an overflow
@@ -20,7 +21,30 @@ SHOWN = 6  # numbers of a list that are shown in words
 class Schedule(Frozen):
     """A number that changes with alpha; made by `steps`, `linear`, `hyperbolic`, …, or from a function.
 
-    Two are equal if they are of one kind and have the same numbers.
+    Called with a number or an array of alphas it gives its values. Two are equal if they are of one kind and have the
+    same numbers.
+
+    See Also
+    --------
+    stdyn.schedule.steps, stdyn.schedule.linear, stdyn.schedule.hyperbolic, stdyn.schedule.power
+    stdyn.schedule.exponential, stdyn.schedule.cosine, stdyn.schedule.pieces, stdyn.schedule.function
+    stdyn.schedule.of
+
+    Notes
+    -----
+    Solvers start anew at its `breaks`, and take its integral, by which weights decay (docs/protocols.md).
+
+    Examples
+    --------
+    >>> rate = stdyn.schedule.steps(at=[0, 100], value=[0.5, 0.1])
+    >>> rate
+    steps(at = [0, 100], value = [0.5, 0.1])
+    >>> rate([50, 150]), rate.at(150)
+    (array([0.5, 0.1]), 0.1)
+    >>> rate.breaks, rate.integral(200)
+    ((100.0,), 60.0)
+    >>> rate.shifted(90).breaks
+    (10.0,)
     """
 
     kind: ClassVar[str]
@@ -31,7 +55,18 @@ class Schedule(Frozen):
         return self.at(float(array)) if array.ndim == 0 else self._many(array)
 
     def at(self, alpha: float) -> float:
-        """Its value at one alpha."""
+        """Its value at one alpha.
+
+        Parameters
+        ----------
+        alpha : float
+            Examples divided by N.
+
+        Returns
+        -------
+        float
+            The value; at a jump the new one.
+        """
         raise NotImplementedError
 
     def _many(self, alphas: Array) -> Array:
@@ -53,11 +88,33 @@ class Schedule(Frozen):
         return max(float(np.max(getattr(self, name, 0.0))) for name in ("value", "end"))
 
     def integral(self, alpha: float) -> float:
-        """Its integral from 0 to alpha."""
+        """Its integral from 0 to alpha.
+
+        Parameters
+        ----------
+        alpha : float
+            Where the integral ends.
+
+        Returns
+        -------
+        float
+            In closed form, of a Python function by quadrature.
+        """
         raise NotImplementedError
 
     def shifted(self, by: float) -> "Schedule":
-        """The schedule whose value at alpha is that of this one at alpha + by."""
+        """The schedule whose value at alpha is that of this one at alpha + by.
+
+        Parameters
+        ----------
+        by : float
+            By how much; at least 0.
+
+        Returns
+        -------
+        Schedule
+            With the breaks that are left.
+        """
         raise NotImplementedError
 
     @property
@@ -77,6 +134,20 @@ class Schedule(Frozen):
         return f"{self.kind}({_listed(self.description)})"
 
     __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return card(str(self), _curve(self))
+
+
+def _curve(schedule: Schedule) -> str:
+    """What it does until it is settled, or has changed most; of a Python function nothing, which may take long."""
+    if not schedule.named:
+        return ""
+    scale = getattr(schedule, "scale", 0.0)
+    last = schedule.settled if isfinite(schedule.settled) else max(5 * scale, 0.0)
+    last = 1.25 * max([last, *schedule.breaks]) or 1.0
+    alphas = np.union1d(np.linspace(0, last, 81), [at for each in schedule.breaks for at in (each * (1 - 1e-9), each)])
+    return sparkline(alphas.tolist(), [schedule(alphas).tolist()], f"from alpha = 0 to {last:g}", logarithmic=False)
 
 
 def _listed(description: dict[str, Any]) -> str:

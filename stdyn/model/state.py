@@ -8,9 +8,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from stdyn.checks import Array, check_type, frozen_array, precision
+from stdyn.drawing import Axes, draw
 from stdyn.errors import InputError
+from stdyn.model import averages, cards
+from stdyn.model.activations import Activation, find
 from stdyn.model.inputs import Inputs
 from stdyn.model.layout import Layout
+from stdyn.model.problemtext import arrays, of_state, one_line
 from stdyn.values import Frozen, frozen
 
 ROUNDING = 1e-10  # relative to the largest eigenvalue: what counts as rounding in a symmetry or a negative eigenvalue
@@ -39,6 +43,13 @@ def _possible(r: Array, q: Array, t: Array, rounding: float) -> tuple[Array, Arr
     values = np.linalg.eigvalsh(_blocks(r, q, t))
     lacking = np.where(values[:, 0] >= -rounding * values[:, -1], np.maximum(-values[:, 0], 0), 0)[:, None, None]
     return q + lacking * np.eye(q.shape[1]), t + lacking * np.eye(t.shape[1])
+
+
+def cosines(R: Array, Q: Array, T: Array) -> Array:
+    """R_in / sqrt(Q_ii T_nn), shape (..., K, M); 0 where a vector has no length."""
+    squares = np.einsum("...ii->...i", Q)[..., :, None] * np.diag(T)
+    norms = np.sqrt(np.maximum(squares, 0.0))
+    return np.divide(R, norms, out=np.zeros_like(R), where=norms != 0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -276,6 +287,62 @@ class OrderParameters(Frozen):
         return frozen(np.block([[self.Q, self.R], [self.R.T, self.T]]))
 
     @property
+    def cosines(self) -> Array:
+        """Cosines R_in / sqrt(Q_ii T_nn) of student and teacher vectors, shape (K, M); 0 where one has no length.
+
+        Where inputs are not isotropic they are the correlations of the fields.
+        """
+        return frozen(cosines(self.R, self.Q, self.T))
+
+    def eps_g(
+        self, activation: str | Activation = "erf", activation_teacher: str | Activation | None = None
+    ) -> float:  # fmt: skip
+        """The generalization error 1/2 <|Delta|^2>, without label noise.
+
+        Parameters
+        ----------
+        activation : str or Activation, default "erf"
+            That of the student, and of the teacher unless it has another one.
+        activation_teacher : str or Activation, optional
+            That of the teacher.
+
+        Returns
+        -------
+        float
+            It is not negative.
+
+        Raises
+        ------
+        InputError
+            If an activation is not known.
+
+        See Also
+        --------
+        Trajectory.eps_g : That against alpha.
+        stdyn.averages.eps_g : That of arrays of overlaps.
+
+        Examples
+        --------
+        >>> round(start.eps_g(), 3)
+        0.268
+        >>> theory.at(-1).eps_g() == theory.eps_g[-1]
+        True
+        """
+        teacher = activation if activation_teacher is None else activation_teacher
+        pair = find(activation), find(teacher, "activation_teacher")
+        v, v_teacher = (each.reshape(len(each), -1) for each in (self.v, self.v_teacher))
+        return float(averages.eps_g(self.R, self.Q, self.T, v, v_teacher, pair))
+
+    def __repr__(self) -> str:
+        return one_line(self, of_state)
+
+    def __str__(self) -> str:
+        return arrays(self)
+
+    def _repr_html_(self) -> str:
+        return cards.shown(self, cards.of_state)
+
+    @property
     def groups(self) -> tuple[Array, Array, Array]:
         """R_group, Q_group and T_group; of isotropic inputs R, Q and T, which are those of one group."""
         if self.inputs is None:
@@ -318,3 +385,36 @@ class OrderParameters(Frozen):
     def state(self) -> dict[str, Array]:
         """What the ODEs solve, by name, in the order of `state_layout`."""
         return frozen({block.name: getattr(self, block.name) for block in self.state_layout.blocks})
+
+    def plot(self, what: str = "cosines", ax: Axes | None = None, **kwargs: Any) -> Axes:
+        """Draw the overlaps as a heat map, or as a graph of units.
+
+        Parameters
+        ----------
+        what : {"cosines", "R", "Q", "C", "graph"}
+            The cosines of student and teacher vectors, the overlaps themselves, or students and teachers as a graph
+            whose edges are as strong as their cosines.
+        ax : matplotlib Axes, optional
+            Where to draw; a new figure of pyplot unless given.
+        **kwargs
+            What matplotlib's `Axes.imshow` takes for the heat map, or `Axes.plot` for the edges.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+            Those that were drawn in.
+
+        Raises
+        ------
+        InputError
+            If `what` is none of these.
+
+        See Also
+        --------
+        Trajectory.plot : Overlaps against alpha.
+
+        Examples
+        --------
+        >>> ax = theory.at(-1).plot("cosines")
+        """
+        return draw("order_parameters", self, what, ax, **kwargs)

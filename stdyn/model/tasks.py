@@ -9,7 +9,8 @@ from numpy.typing import ArrayLike
 
 from stdyn.checks import Array, check_memory, frozen_array, integer, number
 from stdyn.errors import InputError
-from stdyn.model.shapes import SHOWN, begins_of
+from stdyn.html import card, table
+from stdyn.model.shapes import SHOWN, begins_of, short
 from stdyn.values import Frozen, frozen
 
 _LARGEST = 1e30  # of alphas and weights
@@ -39,14 +40,25 @@ class Tasks(Frozen):
     InputError
         If shapes disagree, `at` does not increase from 0, a weight is negative, or the order names no task.
 
-    Examples
+    See Also
     --------
-    >>> stdyn.Tasks(v_teacher=[[1, 1, 0, 0], [0, 0, 1, 1]], at=[0, 100])  # two tasks of two units each, one head
-    Tasks of 4 teacher units: task 1 from alpha = 0, task 2 from alpha = 100
+    similar, Problem, Trajectory.forgetting, Trajectory.transfer
 
     Notes
     -----
     Lee, Goldt & Saxe, ICML 2021. A switch is a jump of v_teacher and m, at which solvers start anew.
+
+    Examples
+    --------
+    >>> tasks = stdyn.Tasks(v_teacher=[[1, 1, 0, 0], [0, 0, 1, 1]], at=[0, 100])  # of two units each, one head
+    >>> tasks
+    Tasks of 4 teacher units: task 1 from alpha = 0, task 2 from alpha = 100
+    >>> tasks.learned([0, 99, 100])
+    array([0, 0, 1])
+    >>> tasks.task_at(150)
+    1
+    >>> tasks.shifted(90).breaks
+    (10.0,)
     """
 
     v_teacher: Array
@@ -107,6 +119,12 @@ class Tasks(Frozen):
     def __repr__(self) -> str:
         return f"Tasks of {self.v_teacher.shape[1]} teacher units: {self.words}"
 
+    def _repr_html_(self) -> str:
+        rows = [("task", "v_teacher", "weights of losses")]
+        for number_, (v, m) in enumerate(zip(self.v_teacher, self.weights, strict=True), 1):
+            rows.append((f"{number_}", short(v.tolist()), short(m.tolist())))
+        return card(repr(self), table([*rows[:17], *([("…", "", "")] if len(rows) > 17 else [])]))
+
     @property
     def words(self) -> str:
         """Which task is learned from when."""
@@ -114,11 +132,33 @@ class Tasks(Frozen):
         return ", ".join([*turns[:4], "…", turns[-1]] if len(turns) > SHOWN else turns)
 
     def learned(self, alphas: ArrayLike) -> np.ndarray:
-        """Which task is learned at these alphas; where one begins, that one."""
+        """Which task is learned at these alphas; where one begins, that one.
+
+        Parameters
+        ----------
+        alphas : array_like
+            Not negative.
+
+        Returns
+        -------
+        ndarray of int
+            Of the shape of alphas, numbered from 0.
+        """
         return np.asarray(self.order[np.maximum(np.searchsorted(self.at, alphas, side="right") - 1, 0)])
 
     def task_at(self, alpha: float) -> int:
-        """Which task is learned at an alpha."""
+        """Which task is learned at an alpha.
+
+        Parameters
+        ----------
+        alpha : float
+            Not negative.
+
+        Returns
+        -------
+        int
+            Numbered from 0; where one begins, that one.
+        """
         return int(self.order[max(bisect_right(self.at.tolist(), alpha) - 1, 0)])
 
     @property
@@ -127,7 +167,18 @@ class Tasks(Frozen):
         return tuple(self.at[1:][np.diff(self.order) != 0].tolist())
 
     def shifted(self, by: float) -> "Tasks":
-        """The same tasks, of which that at alpha is the one of these at alpha + by."""
+        """The same tasks, of which that at alpha is the one of these at alpha + by.
+
+        Parameters
+        ----------
+        by : float
+            By how much; at least 0.
+
+        Returns
+        -------
+        Tasks
+            With the turns that are left.
+        """
         now = max(int(np.searchsorted(self.at, by, side="right")) - 1, 0)
         return Tasks(self.v_teacher, np.append(0.0, self.at[now + 1 :] - by), self.weights, self.order[now:])
 
@@ -174,12 +225,22 @@ def similar(
     Returns
     -------
     T : ndarray, shape (tasks * units, tasks * units)
+        The overlaps of the teacher units of all tasks.
     tasks : Tasks
+        For `Problem(…, tasks=tasks)`.
 
     Raises
     ------
     InputError
         If there are no such teachers.
+
+    See Also
+    --------
+    Tasks, stdyn.initial.prepared
+
+    Notes
+    -----
+    As in Lee, Goldt & Saxe, ICML 2021 (docs/protocols.md).
 
     Examples
     --------

@@ -1,34 +1,29 @@
 """The result of every solver: the order parameters against alpha."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from stdyn.checks import Array, check_path, check_type, choice, integer
+from stdyn.checks import Array, check_path, check_type, choice
 from stdyn.errors import InputError
-from stdyn.files import store
-from stdyn.files.format import Variables, to_dataset
 from stdyn.files.schema import read_all
-from stdyn.model import averages, forgetting, joining, trajectoryfile, trajectorytext, trajectoryvariables
+from stdyn.model import joining, selecting, trajectoryfile, trajectoryvariables
+from stdyn.model.forms import Forms
 from stdyn.model.problem import Problem
-from stdyn.model.schedule import value_at
+from stdyn.model.selecting import entry, nearest
 from stdyn.model.state import OrderParameters
 from stdyn.text import shown
-from stdyn.values import Frozen, frozen
-
-if TYPE_CHECKING:
-    import xarray
+from stdyn.values import frozen
 
 _METHODS = ("ode", "network", "reduced")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Trajectory(Frozen):
+class Trajectory(Forms):
     """Order parameters against alpha, of the theory or of an ensemble of runs.
 
     Attributes
@@ -142,99 +137,6 @@ class Trajectory(Frozen):
         of_tasks = () if self.problem.tasks is None else ("eps_g_per_task",)
         return (*self.problem.layout.places, *F, "eps_g", *of_tasks)
 
-    def _over_v(self, values: Array) -> Array:
-        """The sum over the axes of the second layer."""
-        return values.sum(axis=tuple(range(-self.problem.start.v.ndim, 0)))
-
-    @cached_property
-    def b(self) -> Array | Any:
-        """The feedback weights, of the shape of v where they learn ("kp"), else that of start.v; None for "bp"."""
-        problem = self.problem
-        if problem.b is None or problem.rule != "kp":
-            return problem.b
-        left = self._left.reshape(-1, *(1,) * problem.b.ndim)
-        return frozen(self.v + left * problem.protocol.backward.B)
-
-    @property
-    def _left(self) -> Array:
-        """What decay has left of b - v at the alphas, (A,), with rule "kp"."""
-        protocol, N = self.problem.protocol, self.problem.N
-        if self.method == "ode":
-            return np.array([value_at(protocol.backward.of_b, alpha) for alpha in self.alphas.tolist()])
-        return protocol.left(np.rint(self.alphas * N).astype(np.int64), N)
-
-    @cached_property
-    def F(self) -> Array | Any:
-        """Overlap of second layer and feedback weights, sum_io v_io b_io; None for rule "bp"."""
-        return None if self.b is None else frozen(self._over_v(self.v * self.b))
-
-    @cached_property
-    def alignment(self) -> Array | Any:
-        """Cosine of the angle between v and b, F / (|v| |b|), 0 where v or b is zero; None for rule "bp"."""
-        if self.F is None:
-            return None
-        norms = np.sqrt(self._over_v(self.v**2)) * np.sqrt(self._over_v(self.b**2))
-        return frozen(np.divide(self.F, norms, out=np.zeros_like(norms), where=norms != 0))
-
-    def _outputs_last(self, values: Array) -> Array:
-        """A second layer, or many, of shape (…, K, O), also where the axis of outputs was left out."""
-        return values if self.problem.start.v.ndim == 2 else values[..., None]
-
-    @cached_property
-    def F_per_output(self) -> Array | Any:
-        """Overlap of the second layer with the feedback weights of each output, sum_i v_io b_io; None for rule "bp"."""
-        return None if self.b is None else frozen(self._outputs_last(self.v * self.b).sum(axis=-2))
-
-    @cached_property
-    def alignment_per_output(self) -> Array | Any:
-        """Cosine of the angle between v_o and b_o of each output, 0 where one is zero; None for rule "bp"."""
-        if self.F_per_output is None:
-            return None
-        v, b = self._outputs_last(self.v), self._outputs_last(self.b)
-        norms = np.linalg.norm(v, axis=-2) * np.linalg.norm(b, axis=-2)
-        return frozen(np.divide(self.F_per_output, norms, out=np.zeros_like(norms), where=norms != 0))
-
-    @cached_property
-    def eps_g(self) -> Array:
-        """Generalization error 1/2 <|Delta|^2>, without label noise."""
-        if self.eps_g_read is not None and self.eps_g_read.shape == self.R.shape[:-2]:
-            return self.eps_g_read
-        return frozen(self._in_hand(averages.eps_g))
-
-    @cached_property
-    def eps_g_per_task(self) -> Array | Any:
-        """Generalization error of every task, with its v_teacher and weights m: (A, tasks); None without tasks."""
-        if self.problem.tasks is None:
-            return None
-        if self.eps_g_per_task_read is not None:
-            return self.eps_g_per_task_read
-        every = range(len(self.problem.tasks))
-        return frozen(np.stack([averages.eps_g(*self._of_task(which)) for which in every], axis=-1))
-
-    @property
-    def eps_g_error(self) -> Array:
-        """By how much the formula of eps_g may be wrong at these order parameters: rounding, if g is smooth."""
-        return frozen(self._in_hand(averages.eps_g_error))
-
-    def _in_hand(self, average: Callable[..., Array]) -> Array:
-        """An average of the task that is learned at each alpha."""
-        tasks = self.problem.tasks
-        if tasks is None:
-            return np.asarray(average(*self._of_task(0)))
-        learned, found = tasks.learned(self.alphas), np.empty(self.R.shape[:-2])
-        for which in np.unique(learned):
-            there = learned == which
-            found[..., there] = average(*self._of_task(which, there))
-        return found
-
-    def _of_task(self, which: int, there: Any = slice(None)) -> tuple[Any, ...]:
-        """The arguments of averages.eps_g for a task at some alphas; the weights m stand in both second layers."""
-        start, O, protocol = self.problem.start, self.problem.outputs, self.problem.protocol
-        root = np.sqrt(protocol.m[which])
-        R, Q = self.R[..., there, :, :], self.Q[..., there, :, :]
-        v = self.v.reshape(*self.R.shape[:-1], O)[..., there, :, :] * root
-        return R, Q, start.T, v, protocol.v_teacher[which] * root, self.problem.activations
-
     def positions(self, alphas: Array) -> np.ndarray:
         """Where what was asked for at these alphas stands among its own; -1 if it ends before.
 
@@ -256,9 +158,9 @@ class Trajectory(Frozen):
             raise InputError(
                 f"run must be {'None' if self.runs is None else 'the number of a run'}, but is {shown(run)}"
             )
-        where: tuple[int, ...] = (_entry("position", position, len(self.alphas)),)
+        where: tuple[int, ...] = (entry("position", position, len(self.alphas)),)
         if run is not None and self.runs is not None:
-            where = _entry("run", run, self.runs), *where
+            where = entry("run", run, self.runs), *where
         start = self.problem.start
         if np.isnan(self.R[where]).any():
             raise InputError(f"position must be one that run {run} has reached, but is {position}: it diverged before")
@@ -310,68 +212,80 @@ class Trajectory(Frozen):
         check_type("other", other, Trajectory)
         return joining.joined(self, other)
 
-    @cached_property
-    def forgetting(self) -> Array | Any:
-        """How much eps_g of each task grew from the end of its last finished turn to the last alpha.
+    def sel(
+        self, alpha: ArrayLike | slice | None = None, run: ArrayLike | slice | None = None, method: str | None = None
+    ) -> "Trajectory":  # fmt: skip
+        """The part at some values of alpha, and of some runs.
 
-        Shape (tasks,), of an ensemble (runs, tasks); None without tasks. NaN of a task that has finished no turn, or in
-        whose turn no alpha was recorded near its end (the last twentieth).
-        """
-        return forgetting.forgetting(self)
+        Parameters
+        ----------
+        alpha : float, array_like or slice, optional
+            Alphas that there are, to rounding, in increasing order; or a slice from one value to another, which both
+            belong to it. All unless given.
+        run : int, array_like of int or slice, optional
+            Which runs of an ensemble, as `isel` takes them. All unless given.
+        method : {None, "nearest"}
+            What is done with an alpha that is not there: it is refused, or the nearest one is taken.
 
-    @cached_property
-    def transfer(self) -> Array | Any:
-        """How much eps_g of each task fell from alpha = 0 to the beginning of its first turn.
-
-        Shape (tasks,), of an ensemble (runs, tasks); None without tasks. It is what was learned of a task before its
-        turn, 0 of the first one. NaN of a task that had no turn, or if the end of the one before was not recorded.
-        """
-        return forgetting.transfer(self)
-
-    def __repr__(self) -> str:
-        return f"<stdyn.Trajectory>\n{self.summary()}"
-
-    def summary(self) -> str:
-        """What it is and where it comes from, in lines."""
-        return trajectorytext.summary(self)
-
-    def variables(self) -> Variables:
-        """Every array by name: (axes, values, meaning), for the file and for xarray."""
-        return trajectoryvariables.variables(self)
-
-    def all_attributes(self) -> dict[str, Any]:
-        """The problem's scalars, the method and where it comes from, for the file and for xarray."""
-        return trajectoryvariables.attributes(self)
-
-    def save(self, path: str | os.PathLike[str], overwrite: bool = False) -> Path:
-        """Write the trajectory to an HDF5 file (docs/format.md); `load` reads it back.
+        Returns
+        -------
+        Trajectory
+            With all its axes, also of a single alpha or run.
 
         Raises
         ------
         InputError
-            If the file exists and `overwrite` is false, its folder cannot be written to, or a rate is a Python
-            function.
+            If there is no such alpha or run, or nothing is left.
+
+        See Also
+        --------
+        isel : By positions.
+        stdyn.concat : Ensembles as one.
+
+        Examples
+        --------
+        >>> theory.sel(alpha=slice(10, 20)).alphas[[0, -1]]
+        array([10., 20.])
+        >>> runs.sel(alpha=[5.1, 30], run=0, method="nearest").R.shape
+        (1, 2, 2, 2)
         """
-        trajectoryvariables.check_writable(self.problem)
-        return store.write(check_path("path", path), self.variables(), self.all_attributes(), overwrite)
+        return selecting.sel(self, alpha, run, method)
 
-    def to_xarray(self) -> "xarray.Dataset":
-        """An xarray.Dataset with named axes: run, alpha, student, teacher, student_2, teacher_2, output, task, turn,
-        group.
+    def isel(self, alpha: ArrayLike | slice | None = None, run: ArrayLike | slice | None = None) -> "Trajectory":
+        """The part at some positions of alphas, and of some runs.
+
+        Parameters
+        ----------
+        alpha : int, array_like of int or slice, optional
+            Positions in increasing order, counted from the end if they are negative; or an array of truth values. All
+            unless given.
+        run : int, array_like of int or slice, optional
+            Which runs of an ensemble, in any order, each once. All unless given. Their numbers in the ensemble are
+            kept as the attribute "selected_runs".
+
+        Returns
+        -------
+        Trajectory
+            With all its axes, also of a single alpha or run.
+
+        Raises
+        ------
+        InputError
+            If there is no such position or run, or nothing is left.
+
+        See Also
+        --------
+        sel : By values of alpha.
+        at : The order parameters at one alpha.
+
+        Examples
+        --------
+        >>> theory.isel(alpha=slice(None, None, 40)).alphas
+        array([ 0., 20., 40.])
+        >>> runs.isel(run=[0, 3]).runs
+        2
         """
-        return to_dataset(self.variables(), self.all_attributes())
-
-
-def _entry(name: str, index: object, size: int) -> int:
-    """An index of so many entries, from the end if it is negative."""
-    if not size:
-        raise InputError(f"{name} must be that of an entry, but there is none")
-    return integer(name, index, -size, size - 1)
-
-
-def nearest(alphas: Array, to: Array) -> np.ndarray:
-    """The position of the nearest of increasing `alphas` to each of `to`."""
-    return np.searchsorted((alphas[1:] + alphas[:-1]) / 2, to)
+        return selecting.isel(self, alpha, run)
 
 
 def load(path: str | os.PathLike[str]) -> Trajectory:

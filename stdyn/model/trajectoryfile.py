@@ -50,6 +50,7 @@ ATTRIBUTES = {
     "warning": Expected("text", needed=False),
     "interrupted": Expected("text", needed=False),
     "joined": Expected("JSON", needed=False),
+    **{name: Expected("JSON", needed=False) for name in ("concatenated", "selected_runs")},
     "examples": Expected("text", needed=False),
     "test": Expected("text", needed=False),
     "workers": Expected("integer", needed=False, least=1, most=2**53),

@@ -5,28 +5,76 @@ from typing import Any
 import numpy as np
 
 from stdyn.checks import Array
-from stdyn.kernels.parameters import RATES
 from stdyn.model.joining import begins_of_parts
-from stdyn.model.problem import Problem
-from stdyn.model.schedule import text
+from stdyn.model.problemtext import parameters, units
+from stdyn.model.selecting import parts_of
 from stdyn.model.shapes import short
 from stdyn.text import listing
 
 Trajectory = Any  # the class, which stands on this module
 
 
+_DEAREST = 2e6  # pairs of units of which averages are taken to show a value: a tenth of a second
+_BY_QUADRATURE = 100  # times as dear as in closed form
+
+
+def what(trajectory: Trajectory) -> str:
+    """Which equations or runs."""
+    problem = trajectory.problem
+    if trajectory.runs is None:
+        return f"{problem.rule.upper()}, ODEs, N -> infinity"
+    return f"{problem.rule.upper()}, {trajectory.runs} {trajectory.method} runs at N = {problem.N}"
+
+
+def line(trajectory: Trajectory) -> str:
+    """In one line."""
+    problem, alphas = trajectory.problem, trajectory.alphas
+    parts = [what(trajectory).removesuffix(", N -> infinity"), units(problem), problem.activations_text]
+    if not len(alphas):
+        return ", ".join([*parts, "no alpha was reached"])
+    parts.append(f"alpha = {alphas[0]:g}" if len(alphas) == 1 else span(alphas))
+    last = errors_at(trajectory, np.array([-1]))
+    parts += [] if last is None else [f"eps_g {_known_mean(last):.3g} at the end"]
+    return ", ".join([*parts, *ends(trajectory).values()])
+
+
+def span(alphas: Array) -> str:
+    """How many there are, from where to where."""
+    return f"{len(alphas)} alphas from {alphas[0]:g} to {alphas[-1]:g}"
+
+
+def errors_at(trajectory: Trajectory, positions: np.ndarray) -> Array | None:
+    """eps_g at some alphas; None where it would take long."""
+    if "eps_g" in vars(trajectory):
+        return np.asarray(trajectory.eps_g[..., positions])
+    points = len(positions) * (trajectory.runs or 1)
+    return np.asarray(trajectory.isel(alpha=positions).eps_g) if points <= affordable(trajectory) else None
+
+
+def affordable(trajectory: Trajectory) -> float:
+    """Of how many order parameters eps_g can be shown."""
+    if trajectory.eps_g_read is not None:
+        return np.inf
+    problem = trajectory.problem
+    return _DEAREST / (problem.start.K + problem.start.M) ** 2 / (_BY_QUADRATURE if problem.by_quadrature else 1)
+
+
+def ends(trajectory: Trajectory) -> dict[str, str]:
+    """How it ended, if not as it should, by what happened."""
+    said = {}
+    if trajectory.diverged_at is not None:
+        count, first = np.isfinite(trajectory.diverged_at).sum(), trajectory.diverged_at.min()
+        said["diverged"] = f"{count} diverged, the first at alpha = {first:g}"
+    if trajectory.failed_at is not None:
+        said["solver gave up"] = f"the solver gave up at alpha = {trajectory.failed_at:g}"
+    if "interrupted" in trajectory.attributes:
+        said["interrupted"] = f"interrupted {trajectory.attributes['interrupted']}"
+    return said
+
+
 def summary(trajectory: Trajectory) -> str:
     """In lines."""
-    problem, start = trajectory.problem, trajectory.problem.start
-    solver = f"{trajectory.runs} {trajectory.method} runs at N = {problem.N}"
-    lines = {
-        "what": f"{problem.rule.upper()}, {'ODEs, N -> infinity' if trajectory.runs is None else solver}",
-        "units": f"K = {start.K}, M = {start.M}, outputs = {problem.outputs}, activation {problem.activations_text}",
-        "rates": _rates(problem),
-        **({} if start.inputs is None else {"inputs": str(start.inputs).removeprefix("Inputs of ")}),
-        **_regimes(problem),
-        "alpha": "none was reached",
-    }
+    lines = {"what": what(trajectory), **parameters(trajectory.problem), "alpha": "none was reached"}
     if len(trajectory.alphas):
         lines |= _curves(trajectory) | _tasks(trajectory)
     if trajectory.error is not None and len(trajectory.alphas):
@@ -43,25 +91,9 @@ def summary(trajectory: Trajectory) -> str:
     if "joined" in trajectory.attributes:
         begins = begins_of_parts(trajectory.attributes)
         lines["joined"] = f"{len(begins)} parts, from alpha = {short(begins)[1:-1]}"
+    if "concatenated" in trajectory.attributes:
+        lines["concatenated"] = f"{len(parts_of(trajectory.attributes))} ensembles"
     return listing(lines)
-
-
-def _rates(problem: Problem) -> str:
-    """Those that every problem has, and the others where they are not the default."""
-    rates = {name: getattr(problem, name) for name in RATES}
-    if rates["drift"] == 0:
-        del rates["drift"]
-    if problem.mixture is not None:
-        rates["mixture"] = problem.mixture
-    return ", ".join(f"{name} = {text(value)}" for name, value in rates.items())
-
-
-def _regimes(problem: Problem) -> dict[str, str]:
-    """What is not as in plain online SGD."""
-    said = [f"{problem.batch} examples a step"] if problem.batch > 1 else []
-    said += ["gradient flow"] if problem.flow else []
-    said += ["the student's vectors keep their lengths"] if problem.sphere else []
-    return {"regime": ", ".join(said)} if said else {}
 
 
 def _curves(trajectory: Trajectory) -> dict[str, str]:

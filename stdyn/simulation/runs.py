@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import ArrayLike
 
-from stdyn.checks import Array, check_memory, check_normals, check_type, integer, spawning, time_grid
+from stdyn.checks import Array, RngLike, check_memory, check_normals, check_type, integer, spawning, time_grid
 from stdyn.errors import DivergenceWarning, InputError, Interrupted, warn
 from stdyn.executors import cores
 from stdyn.files.provenance import provenance
@@ -37,7 +37,7 @@ def simulate_network(
     alphas: ArrayLike,
     runs: int = 1,
     *,
-    rng: np.random.Generator,
+    rng: RngLike,
     normals: str = "fast",
     workers: int | None = None,
     progress: bool = False,
@@ -60,8 +60,9 @@ def simulate_network(
         a step takes the mean of their changes, and by alpha a run has seen B alpha N examples.
     runs : int, default 1
         Number of independent runs.
-    rng : numpy.random.Generator
-        Each run has streams of its own, spawned from it: the result depends on its seed and on how often it has
+    rng : int or numpy.random.Generator
+        Each run has streams of its own, spawned from it (an int is the generator `numpy.random.default_rng` makes of
+        it; a SeedSequence or BitGenerator is taken, too): the result depends on its seed and on how often it has
         spawned before, not on `workers` nor on `alphas`. A generator that was jumped, or whose state was restored,
         is drawn from instead (its seed is not what made its state): the result depends on its state. So does that of
         SFC64 and MT19937 from which numbers have been drawn before.
@@ -126,7 +127,7 @@ def simulate_reduced(
     alphas: ArrayLike,
     runs: int = 1,
     *,
-    rng: np.random.Generator,
+    rng: RngLike,
     normals: str = "fast",
     workers: int | None = None,
     progress: bool = False,
@@ -174,7 +175,7 @@ def _simulate(
     problem: Problem,
     alphas: ArrayLike,
     runs: int,
-    rng: np.random.Generator,
+    rng: RngLike,
     normals: str,
     workers: int | None,
     progress: bool,

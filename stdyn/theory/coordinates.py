@@ -21,6 +21,16 @@ def whole(w: Array, layout: Layout, T_inverse: Array) -> Array:
     return _moved(w, layout, T_inverse)
 
 
+def whole_change(w: Array, change: Array, layout: Layout, T_inverse: Array) -> Array:
+    """The change of packed overlaps y (..., S) that a small change (..., S) of states w (..., S) makes."""
+    return _along(w, change, layout, T_inverse)
+
+
+def across_change(w: Array, change: Array, layout: Layout, T_inverse: Array) -> Array:
+    """The change of states w (..., S) that a small change (..., S) of packed overlaps makes."""
+    return _along(w, change, layout, -T_inverse)
+
+
 def on_sphere(y: Array, layout: Layout, norms: Array) -> Array:
     """Packed overlaps y (..., S) with vectors brought back to the squared lengths |w_i|^2 = norms (K,).
 
@@ -44,6 +54,14 @@ def _moved(state: Array, layout: Layout, T_inverse: Array) -> Array:
     R, Q, named = *_first_layer(layout), layout.unpack(state)
     r = named[R]
     return layout.pack({**named, Q: named[Q] + r @ T_inverse @ np.swapaxes(r, -1, -2)})
+
+
+def _along(state: Array, change: Array, layout: Layout, T_inverse: Array) -> Array:
+    """A change whose Q is larger by dR T^+ R^T and its transpose."""
+    R, Q, named = *_first_layer(layout), layout.unpack(change)
+    r = layout.unpack(state)[R]
+    mixed = named[R] @ T_inverse @ np.swapaxes(r, -1, -2)
+    return layout.pack({**named, Q: named[Q] + mixed + np.swapaxes(mixed, -1, -2)})
 
 
 def _first_layer(layout: Layout) -> tuple[str, str]:

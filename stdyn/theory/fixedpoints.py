@@ -14,7 +14,7 @@ import numpy as np
 import scipy.optimize
 from scipy.linalg import null_space
 
-from stdyn.checks import Array, check_rng, check_type, integer, number
+from stdyn.checks import Array, RngLike, check_rng, check_type, integer, number
 from stdyn.errors import InputError, NothingFoundWarning, warn
 from stdyn.model import averages
 from stdyn.model.initial import root
@@ -130,7 +130,7 @@ def fixed_points(
     starts: Iterable[OrderParameters] | None = None,
     *,
     number_of_starts: int = 200,
-    rng: np.random.Generator | None = None,
+    rng: RngLike | None = None,
 ) -> list[FixedPoint]:
     """Fixed points of the ODEs of a problem, smallest eps_g first.
 
@@ -148,7 +148,7 @@ def fixed_points(
     number_of_starts : int, default 200
         Random starts: weights of random length, half of them as they are, half after the ODEs have led them on for a
         while, towards what trajectories come near.
-    rng : numpy.random.Generator, optional
+    rng : int or numpy.random.Generator, optional
         For the random starts; needed unless `starts` is given.
 
     Returns
@@ -177,10 +177,9 @@ def fixed_points(
         kind = "single one" if isinstance(starts, OrderParameters) else type(starts).__name__
         raise InputError(f"starts must be a list of OrderParameters, but is a {kind}")
     if starts is None:
-        check_rng(rng)
-        assert rng is not None
+        draw = check_rng(rng)
         count = integer("number_of_starts", number_of_starts, 0)
-        starts = [problem.start, *(_random_start(problem, rng, led=n % 2 == 1) for n in range(count))]
+        starts = [problem.start, *(_random_start(problem, draw, led=n % 2 == 1) for n in range(count))]
         starts += alike(problem)
         with suppress(InputError):  # K != M, or a frozen v that is not the teacher's
             starts.append(perfect_learning(problem))
