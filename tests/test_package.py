@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
+MADE = ("docs/_build/", "docs/auto_gallery/", "docs/api/generated/")  # by `make docs`, and in no distribution
 
 
 @pytest.fixture(scope="module")
@@ -32,10 +33,11 @@ def test_the_source_distribution_has_what_its_tests_need(built):
     for folder, pattern in (
         ("stdyn", "*.py"), ("stdyn", "*.pyi"), ("stdyn", "py.typed"), ("tests", "*.py"), ("docs", "*"),
         ("examples", "*"), ("data/reference", "*"), ("figures", "*.*"), ("benchmarks", "*.py"), (".ci", "run"),
+        ("recipe", "*"), (".github", "*.yml"),
     ):  # fmt: skip
         found = {str(path.relative_to(ROOT)) for path in (ROOT / folder).rglob(pattern) if path.is_file()}
         assert found, folder
-        wanted |= {path for path in found if "__pycache__" not in path}
+        wanted |= {path for path in found if not path.startswith(MADE) and "__pycache__" not in path}
     assert wanted <= there
 
 
