@@ -45,7 +45,7 @@ include_patterns = [
     "benchmarks/README.md",
     "data/reference/README.md",
 ]
-exclude_patterns = ["docs/_*", "docs/gallery/**", "docs/auto_gallery/*.ipynb", "docs/auto_gallery/*.py", "**/.*"]
+exclude_patterns = ["docs/_*", "docs/gallery/**", "docs/auto_gallery/**.ipynb", "**/.*"]
 templates_path = [str(ROOT / "docs" / "_templates")]
 html_additional_pages = {"index": "to_front_page.html"}
 
@@ -90,9 +90,7 @@ sphinx_gallery_conf = gallery_scraper.SETTINGS | {
     "gallery_dirs": ["docs/auto_gallery"],
     "backreferences_dir": None,
     "doc_module": ("stdyn",),
-    "reference_url": {"stdyn": None},
     "within_subsection_order": "FileNameSortKey",
-    "abort_on_example_error": True,
     "remove_config_comments": True,
     "show_memory": False,
     "show_signature": False,

@@ -1,7 +1,7 @@
 """How sphinx-gallery finds the figures of a script: what its cells leave as their last value, and those of pyplot.
 
 A cell that ends with a figure of stdyn, with a dict of them, or with an animation shows it, as a notebook does. conf.py
-names this module, which must be on the path, among the scrapers: sphinx_gallery_conf = gallery_scraper.SETTINGS | {…}.
+takes SETTINGS, which name this module: it must be on the path.
 """
 
 import ast
@@ -9,66 +9,59 @@ from collections.abc import Callable, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
+from matplotlib import pyplot
 from matplotlib.animation import Animation, PillowWriter
 from matplotlib.figure import Figure
-from sphinx_gallery.scrapers import figure_rst, matplotlib_scraper
 
 SETTINGS = {
     "image_scrapers": ("gallery_scraper",),
     "capture_repr": ("_repr_html_",),
     "ignore_repr_types": r"'(stdyn\.figures|matplotlib)\.",  # shown as pictures
 }
-FRAMES_PER_SECOND, DPI_OF_FRAMES = 8, 80
+FRAMES_PER_SECOND, DPI_OF_FRAMES, DPI = 8, 80, 150
 
 
 def scraper(block: tuple, block_vars: dict[str, Any], gallery_conf: dict[str, Any], **options: Any) -> str:
     """The pictures of a cell, saved, as reStructuredText."""
-    paths = block_vars["image_path_iterator"]
-    found = []
-    for value in _shown(_value(block[1], block_vars["example_globals"])):
+    from sphinx_gallery.scrapers import figure_rst, matplotlib_scraper
+
+    paths, found = block_vars["image_path_iterator"], []
+    for picture in pictures(block[1], block_vars["example_globals"]):
         path = PurePosixPath(next(paths))
-        if isinstance(value, Animation):
+        if isinstance(picture, Animation):
             path = path.with_suffix(".gif")
-            save_animation(value, path)
-            figure = value._fig
+            save_animation(picture, path)
         else:
-            value.savefig(path)
-            figure = value
-        found.append(figure_rst([path], gallery_conf["src_dir"], _said(figure)))
-    return "".join(found) + matplotlib_scraper(block, block_vars, gallery_conf, **options)
+            picture.savefig(path)
+        figure = picture._fig if isinstance(picture, Animation) else picture
+        found.append(figure_rst([path], gallery_conf["src_dir"], titles(figure)))
+    return "".join(found) + matplotlib_scraper(block, block_vars, gallery_conf, dpi=DPI, **options)
+
+
+def pictures(code: str, variables: dict[str, Any]) -> list[Any]:
+    """The figures and animations that a cell ends with, whose value is `___`, but those that pyplot has."""
+    body = ast.parse(code).body
+    return shown(variables.get("___")) if body and isinstance(body[-1], ast.Expr) else []
+
+
+def shown(value: Any) -> list[Any]:
+    """Those of a value."""
+    if isinstance(value, Mapping):
+        return [picture for each in value.values() for picture in shown(each)]
+    drawn = isinstance(value, Figure) and all(pyplot.figure(number) is not value for number in pyplot.get_fignums())
+    return [value] if drawn or isinstance(value, Animation) else []
 
 
 def save_animation(animation: Animation, path: PurePosixPath) -> None:
-    """Write it as a GIF, which needs no program and no script, and close its figure."""
-    from matplotlib import pyplot
-
+    """Write it as a GIF, which needs no program to be made and no script to be shown, and close its figure."""
     animation.save(str(path), writer=PillowWriter(fps=FRAMES_PER_SECOND), dpi=DPI_OF_FRAMES)
     pyplot.close(animation._fig)
 
 
-def _value(code: str, variables: dict[str, Any]) -> Any:
-    """What the cell ends with; None if that is no expression."""
-    body = ast.parse(code).body
-    return variables.get("___") if body and isinstance(body[-1], ast.Expr) else None
-
-
-def _shown(value: Any) -> list[Any]:
-    """The figures and animations of a value that are not pyplot's, which it finds itself."""
-    from matplotlib import pyplot
-
-    if isinstance(value, Mapping):
-        return [picture for each in value.values() for picture in _shown(each)]
-    if isinstance(value, Animation):
-        return [value]
-    drawn = isinstance(value, Figure) and not any(pyplot.figure(number) is value for number in pyplot.get_fignums())
-    return [value] if drawn else []
-
-
-def _said(figure: Figure) -> str:
-    """The titles of a figure, which stand for it where it is not seen."""
-    suptitle = figure.get_suptitle()
-    titles = [suptitle, *(ax.get_title(loc) for ax in figure.axes for loc in ("left", "center", "right"))]
-    return ", ".join(text for text in titles if text)
+def titles(figure: Figure) -> str:
+    """The titles of a figure, in place of it where it is not seen."""
+    every = [figure.get_suptitle(), *(ax.get_title(at) for ax in figure.axes for at in ("left", "center", "right"))]
+    return ", ".join(text for text in every if text)
 
 
 def _get_sg_image_scraper() -> Callable[..., str]:

@@ -1,8 +1,10 @@
 from . import layered
 from .analysis import summary
-from .analysis.comparison import Comparison, compare, z_scores
-from .analysis.escape import EscapeTimes, Plateau, escape_times, plateaus
+from .analysis.comparison import compare, z_scores
+from .analysis.escape import escape_times, plateaus
+from .analysis.leaving import EscapeTimes, Plateau
 from .analysis.matching import match_teachers
+from .analysis.verdict import Comparison
 from .errors import (
     DivergenceWarning,
     InputError,
@@ -44,10 +46,12 @@ from .scans.variations import Variations
 from .simulation.runs import simulate_network, simulate_reduced
 from .theory.binning import binning_error
 from .theory.critical import critical_eta
-from .theory.fixedpoints import FixedPoint, fixed_points
+from .theory.fixedpoint import FixedPoint
+from .theory.fixedpoints import fixed_points
 from .theory.flow import Flow, flow
-from .theory.fluctuations import Fluctuations, fluctuations, load_fluctuations
+from .theory.fluctuations import fluctuations, load_fluctuations
 from .theory.ode import integrate
+from .theory.scatter import Fluctuations
 
 __version__: str
 

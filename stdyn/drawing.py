@@ -9,6 +9,6 @@ else:
     Axes = Any  # what values draw in; matplotlib itself is imported by figures only
 
 
-def draw(kind: str, *arguments: Any, **options: Any) -> Any:
+def draw(kind: str, /, *arguments: Any, **options: Any) -> Any:
     """What the function `kind` of stdyn/figures/ofvalues.py draws, and returns."""
     return getattr(import_module("stdyn.figures.ofvalues"), kind)(*arguments, **options)

@@ -1,14 +1,16 @@
 """How values look in a notebook: small tables of HTML and curves as SVG, in the colours that the page has."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
+from typing import Any
 
 from stdyn.text import printable
 
 _WIDTH, _HEIGHT, _EDGE = 220, 56, 3  # of a curve, in pixels
 _LOWEST = 1e-15  # an error below this is rounding
 _CELL = "padding:1px 10px 1px 0;text-align:left;border:none;vertical-align:top"
+_GOOD, _BAD = "#00734f", "#b3261e"  # behind white
 _DASHES = ("", "5 3", "1.5 2.5", "7 2 1.5 2")
 
 
@@ -16,6 +18,28 @@ def card(title: str, *parts: str) -> str:
     """A heading, and what stands below it (HTML); empty parts are left out."""
     below = "".join(part for part in parts if part)
     return f'<div class="stdyn" style="font-size:13px"><div style="font-weight:600">{_safe(title)}</div>{below}</div>'
+
+
+def shown(value: object, make: Callable[[Any], str]) -> str:
+    """The card of a value, or if it cannot be made its line."""
+    try:
+        return make(value)
+    except Exception:  # as of a repr: of something half made, or that somebody has filled with what is not meant
+        return card(repr(value))
+
+
+def verdict(word: str, good: bool) -> str:
+    """A word that says how something ended, green with a tick or red with a cross."""
+    colour, sign = (_GOOD, "✓") if good else (_BAD, "✗")
+    return (
+        f'<div style="margin:3px 0"><span style="background:{colour};color:#fff;padding:1px 8px;border-radius:3px">'
+        f"{sign} {_safe(word)}</span></div>"
+    )
+
+
+def lines(texts: Sequence[str]) -> str:
+    """Texts below each other, smaller than the rest."""
+    return "".join(f'<div style="opacity:.65">{_safe(text)}</div>' for text in texts)
 
 
 def listing(texts: Mapping[str, str]) -> str:

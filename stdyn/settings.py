@@ -18,15 +18,38 @@ if TYPE_CHECKING:
 _LARGEST = 2**26  # bytes of a TOML file
 
 Parameters = TypeVar("Parameters", bound="DataclassInstance")  # an Experiment, a Training
+_KINDS = {"rate": "float, Schedule or table", "table": "table"}  # as docstrings call them
 
 
 def parameter(default: Any, text: str, **more: Any) -> Any:
     """A field that is an option of a command: `kind` says its type, `many` that of several values.
 
-    A "rate" is a number or a table, a "table" one. `choices` are the words that the shell completes; beside them
-    there is file.py:name if `or_file`.
+    A "rate" is a number or a table, a "table" one. `takes` says in a docstring what a field of any type may be.
+    `choices` are the words that the shell completes; beside them there is file.py:name if `or_file`.
     """
     return field(default=default, metadata={"help": text} | more)
+
+
+def documented(kind: type[Parameters]) -> type[Parameters]:
+    """The class, in whose docstring a line "{parameters}" has become its fields, as numpydoc has them.
+
+    What a field is stands in one place, its help, and is read on the command line and in the docstring.
+    """
+    if kind.__doc__ is not None:  # as it is with python -OO
+        before, _, after = kind.__doc__.partition("{parameters}")
+        line = "\n" + before.rpartition("\n")[2]
+        kind.__doc__ = before + line.join(each for f in fields(kind) for each in _documented(f)) + after
+    return kind
+
+
+def _documented(f: Any) -> tuple[str, str]:
+    """What a docstring says of a field: its name and type, and below it its help."""
+    of_type, many = f.metadata.get("kind", f.type), f.metadata.get("many")
+    takes = f"{many.__name__} or sequence of {many.__name__}" if many else _KINDS.get(of_type) or of_type.__name__
+    usual = "optional" if f.default is None else f"default {f.default!r}"
+    text, _, given = f.metadata["help"].partition("  [")
+    text += f" Default: {given[:-1]}." if given else ""
+    return f"{f.name} : {f.metadata.get('takes', takes)}, {usual}", f"    {text}"
 
 
 def read_toml(path: Path, kind: "type[DataclassInstance]", tables: Collection[str] = ()) -> dict[str, Any]:

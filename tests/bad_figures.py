@@ -15,7 +15,7 @@ from stdyn.figures.arguments import parts
 
 MODULES = [
     getattr(stdyn, name)
-    for name in ("plot", "scanplot", "layerplot", "outputplot", "theoryplot", "protocolplot", "inputplot")
+    for name in ("plot", "scanplot", "layerplot", "outputplot", "theoryplot", "protocolplot", "inputplot", "views")
 ]
 FUNCTIONS = [
     getattr(module, name) for module in MODULES for name in module.__all__ if inspect.isfunction(getattr(module, name))

@@ -1,12 +1,14 @@
 """What the site makes of docstrings: `theory.md, section 3` in them becomes a link to that section.
 
-And of the help of a command: lines that click leaves as they are stay so.
+A bar is a bar: |v| is a length, not a substitution, of which there are none. And of the help of a command lines that
+click leaves as they are stay so.
 """
 
 import re
 from pathlib import Path
 
 from docutils import nodes
+from docutils.parsers.rst.states import Inliner
 from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxRole
@@ -62,9 +64,16 @@ def keep_lines(app: Sphinx, context: object, lines: list[str]) -> None:
     lines[:] = kept
 
 
+def bar(inliner: Inliner, match: re.Match[str], line: int) -> tuple[str, list[nodes.Node], str, list[nodes.Node]]:
+    """What docutils makes of |: text."""
+    end = match.end("start")
+    return match.string[:end], [], match.string[end:], []
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Join Sphinx."""
     app.setup_extension("sphinx_click")
+    Inliner.dispatch = Inliner.dispatch | {"|": bar}
     app.add_role("cited", Cited())
     app.connect("autodoc-process-docstring", link_pages)
     app.connect("sphinx-click-process-description", keep_lines)

@@ -1,7 +1,6 @@
 """Simulation held to theory: runs against the ODEs, in standard errors measured or predicted."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -9,142 +8,18 @@ from scipy.interpolate import CubicSpline
 from scipy.stats import norm
 from scipy.stats import t as student_t
 
+from stdyn.analysis.verdict import Comparison
 from stdyn.checks import Array, check_type, number
 from stdyn.errors import InputError
 from stdyn.model.trajectory import Trajectory, nearest
 from stdyn.stopping import stoppable
-from stdyn.text import columns
-from stdyn.theory.fluctuations import Fluctuations
 from stdyn.theory.quadrature import SETS
-from stdyn.values import Frozen, frozen
+from stdyn.theory.scatter import Fluctuations
 
 _ROUNDING = 1e-12  # a deviation this small (relative to 1 + |theory|) is none: all runs start at the same point,
 _TOLERANCES = 100  # and so is one of this many tolerances of the ODE solver
 _HELD_TO = {"eps_g_test": "eps_g"}  # quantities of runs that the theory has under another name
 _FINEST = 1e-8  # which count up to this if there is an error of quadrature, of which that of the solver is a part then
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Comparison(Frozen):
-    """The mean over runs of every order parameter and of eps_g, held to the theory; prints as a table.
-
-    Held to fluctuations, the theory is that of runs of finite N: `theory` is the ODEs and the bias of order 1/N, and
-    `standard_error` is predicted, not measured, so that a single run can be held to it.
-
-    Attributes
-    ----------
-    alphas : ndarray, shape (A,)
-    mean, standard_error, theory, deviation, in_errors : dict of ndarray, shapes (A, …)
-        For "R", "Q", "v", "eps_g", with feedback weights "F", with tasks "eps_g_per_task" and with test examples
-        "eps_g_test" (neither if it is held to fluctuations): the mean over runs, its standard error, the ODEs, mean -
-        theory, and that in standard errors.
-    entries : int
-        The number of deviations: of all order parameters at all alphas.
-    bias : float
-        A deviation of bias / N is granted beside it.
-    negligible : float
-        A deviation below negligible (1 + |theory|) is none: the accuracy of rounding and of the ODE solver.
-    runs, N : int
-    predicted : bool
-        Whether the standard errors are those of linear noise.
-    notes : tuple of str
-        What else the reader of the table must know: parameters that differ, runs that diverged.
-    """
-
-    alphas: Array
-    mean: dict[str, Array]
-    standard_error: dict[str, Array]
-    theory: dict[str, Array]
-    entries: int
-    false_alarm: float
-    bias: float
-    negligible: float
-    runs: int
-    N: int
-    rule: str
-    method: str
-    predicted: bool
-    notes: tuple[str, ...]
-
-    @property
-    def allowed(self) -> float:
-        """The number of standard errors that no |deviation| may exceed.
-
-        If the mean of the runs is the theory and they are normal, the largest of them exceeds it with a probability of
-        at most `false_alarm`: Student's t with runs - 1 degrees of freedom, Bonferroni over all entries. At finite N
-        the mean is the theory only up to O(1/N): with enough runs, or where runs do not scatter at all, that is seen.
-        With predicted standard errors it is the normal distribution instead of Student's.
-        """
-        return self._allowed_with(self.runs)
-
-    def _allowed_with(self, runs: int) -> float:
-        tail = self.false_alarm / (2 * self.entries)
-        return float(norm.isf(tail) if self.predicted else student_t.isf(tail, runs - 1))
-
-    @property
-    def deviation(self) -> dict[str, Array]:
-        """Mean over runs minus theory."""
-        return frozen({name: self.mean[name] - self.theory[name] for name in self.mean})
-
-    @property
-    def in_errors(self) -> dict[str, Array]:
-        """The deviation in standard errors."""
-        return frozen({name: _ratio(deviation, self, name) for name, deviation in self.deviation.items()})
-
-    def within(self, name: str) -> np.ndarray:
-        """At each alpha, whether all entries of the order parameter `name` deviate by no more than allowed."""
-        room = np.maximum(np.abs(self.deviation[name]) - self.bias / self.N, 0)
-        return np.all(~(_ratio(room, self, name) > self.allowed).reshape(len(self.alphas), -1), axis=1)
-
-    @property
-    def agrees(self) -> bool:
-        """Whether nothing deviates by more than allowed."""
-        return all(bool(self.within(name).all()) for name in self.mean)
-
-    def __bool__(self) -> bool:
-        return self.agrees
-
-    def __repr__(self) -> str:
-        header = ("", "largest deviation", "at alpha", "in s.e.", "rms in s.e.", "within what is allowed")
-        rows = [header, *(self._row(name) for name in self.mean)]
-        granted = f" + {self.bias:g}/N" if self.bias else ""
-        title = (
-            f"{self.rule}: {self.runs} {self.method} run{'s' * (self.runs > 1)} at N = {self.N} against"
-            f" {'linear noise around ' * self.predicted}the ODEs,"
-            f" {len(self.alphas)} alphas from {self.alphas[0]:g} to {self.alphas[-1]:g}"
-        )
-        allowed = (
-            f"allowed: {self.allowed:.1f} s.e.{granted} (false alarm {self.false_alarm:g} over {self.entries} entries)"
-        )
-        few = f"; with 32 runs {self._allowed_with(32):.1f} s.e." if self.runs < 32 and not self.predicted else ""
-        freedom = np.inf if self.predicted else self.runs - 1
-        expected = 1 if self.predicted else np.sqrt(freedom / (freedom - 2)) if freedom > 2 else np.nan
-        rms = f"; rms without disagreement {expected:.1f} s.e." if np.isfinite(expected) else ""
-        return "\n".join([title, columns(rows), allowed + few + rms, *self.notes])
-
-    def _row(self, name: str) -> tuple[str, ...]:
-        in_errors = np.abs(self.in_errors[name])
-        held = np.isfinite(in_errors)
-        if not held.any():
-            return name, "–", "–", "–", "–", "left out"
-        deviation = np.where(held, np.abs(self.deviation[name]), 0).reshape(len(self.alphas), -1).max(axis=1)
-        beyond = np.flatnonzero(~self.within(name))
-        return (
-            name,
-            f"{deviation.max():.2g}",
-            f"{self.alphas[deviation.argmax()]:.4g}",
-            f"{in_errors[held].max():.2g}",
-            f"{np.sqrt(np.mean(in_errors[held] ** 2)):.2g}",
-            f"not from alpha = {self.alphas[beyond[0]]:.4g}" if beyond.size else "everywhere",
-        )
-
-
-def _ratio(deviation: Array, comparison: Comparison, name: str) -> Array:
-    """deviation / standard error, where a negligible deviation counts as none; NaN where there is no standard error."""
-    negligible = comparison.negligible * (1 + np.abs(comparison.theory[name]))
-    error = comparison.standard_error[name]
-    ratio = np.where(np.abs(deviation) <= negligible, 0.0, deviation / np.maximum(error, negligible))
-    return np.where(np.isnan(error), np.nan, ratio)
 
 
 @stoppable()

@@ -1,25 +1,25 @@
 """Plateaus: the saddles that trajectories hang on, and when they are left, by theory alone (theory.md, section 9)."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import scipy.optimize
 from scipy.stats import norm, qmc
 
+from stdyn.analysis.leaving import EscapeTimes, Plateau
 from stdyn.analysis.summary import flat_stretches
-from stdyn.checks import Array, RngLike, check_rng, check_type, integer, number
+from stdyn.checks import Array, RngLike, check_rng, check_type, integer
 from stdyn.errors import InputError
 from stdyn.model.problem import SCHEDULED, Problem
 from stdyn.model.schedule import Schedule, text
 from stdyn.model.state import OrderParameters
 from stdyn.model.trajectory import Trajectory
 from stdyn.stopping import stoppable
-from stdyn.text import columns
 from stdyn.theory.expansion import Expansion, too_many
-from stdyn.theory.fixedpoints import MOST_OVERLAPS, FixedPoint, fixed_point
+from stdyn.theory.fixedpoint import FixedPoint
+from stdyn.theory.fixedpoints import MOST_OVERLAPS, fixed_point
 from stdyn.theory.fluctuations import fluctuations
 from stdyn.theory.ode import integrate
-from stdyn.values import Frozen
 
 _TRIED = 9  # alphas of a plateau from which its saddle is looked for
 _ALIKE = 1.25  # factor between the eps_g of a plateau and those of its saddle, and of the alphas where that is near
@@ -30,40 +30,6 @@ _SETTLED = 4.0  # times 1/escape_rate, after which no more noise of account feed
 _LEADING = 0.9  # unstable directions whose rate is at least this share of the largest
 _LARGE = 1e6  # inputs; by when their noise has grown to order 1 the ODEs must be on the saddle
 _POINTS = 801  # recorded alphas between which a crossing is interpolated
-
-
-@dataclass(frozen=True, eq=False)
-class Plateau(Frozen):
-    """A plateau of eps_g.
-
-    Attributes
-    ----------
-    start, end : float
-        alpha at which half of the fall before it and half of the fall after it is done (docs/scans.md); `end` is
-        infinity if it is not left.
-    height : float
-        eps_g at the flattest alpha, `at`.
-    level : float
-        eps_g at which it ends: half the height, or more if the fall that follows is smaller.
-    saddle : FixedPoint or None
-        The saddle that the trajectory comes nearest to while it is there, of those that are reached from alphas of the
-        plateau by root finding, have its height within a factor of 1.25, and are within a distance of 1; None if there
-        is none. A plateau need not hang on a saddle: a slow drift does as well.
-    distance : float
-        How near it comes, in the Euclidean norm of (R, Q_across, v); NaN without a saddle.
-    predicted_end : float
-        The end that the saddle implies: from where the trajectory is nearest, its displacement along the unstable
-        directions grows by their eigenvalues until it is large, from there on by the ODEs. NaN without a saddle.
-    """
-
-    start: float
-    at: float
-    end: float
-    height: float
-    level: float
-    saddle: FixedPoint | None
-    distance: float
-    predicted_end: float
 
 
 @stoppable()
@@ -186,42 +152,6 @@ def time_below(alphas: Array, eps_g: Array, level: float) -> Array:
 
 # ---------------------------------------------------------------------------------------------------------------------
 # The symmetric start at finite N
-
-
-@dataclass(frozen=True, eq=False)
-class EscapeTimes(Frozen):
-    """When runs leave the plateau that a symmetric start ends on, for every large N.
-
-    Attributes
-    ----------
-    saddle : FixedPoint
-        On which the ODEs end and stay.
-    level : float
-        A run has left when its eps_g falls below this: half of the saddle's.
-    rate : float
-        The saddle's escape rate, lambda.
-    offsets : ndarray, shape (draws,)
-        A sample of alpha_esc - log(N) / (2 lambda), whose law does not depend on N.
-    """
-
-    saddle: FixedPoint
-    level: float
-    rate: float
-    offsets: Array
-
-    def at(self, N: float) -> Array:
-        """A sample of the alpha at which a run of N inputs leaves, shape (draws,)."""
-        return self.offsets + np.log(number("N", N, 1)) / (2 * self.rate)
-
-    def report(self, rule: str, seen: dict[int, Array]) -> str:
-        """Quantiles of the alpha at which runs leave, as predicted and as `seen` at each N, as a table."""
-        rows: list[tuple[str, ...]] = [(rule, "N", "runs", "5 %", "median", "95 %", "predicted: 5 %", "median", "95 %")]
-        for N, alphas in sorted(seen.items()):
-            quantiles = [
-                f"{value:.4g}" for sample in (alphas, self.at(N)) for value in np.percentile(sample, [5, 50, 95])
-            ]
-            rows.append(("", str(N), str(len(alphas)), *quantiles))
-        return columns(rows)
 
 
 @stoppable()

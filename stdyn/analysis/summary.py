@@ -247,7 +247,7 @@ class Stretch:
     level : float
         The eps_g at which it ends.
     slope : float
-        |d log eps_g / d log alpha| where it is flattest.
+        ``|d log eps_g / d log alpha|`` where it is flattest.
 
     See Also
     --------

@@ -22,7 +22,7 @@ from stdyn.settings import to_toml
 
 if TYPE_CHECKING:
     from stdyn.model.trajectory import Trajectory
-    from stdyn.theory.fluctuations import Fluctuations
+    from stdyn.theory.scatter import Fluctuations
 
 
 @cli.command("compare")

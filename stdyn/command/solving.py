@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from stdyn.checks import Array
     from stdyn.model.problem import Problem
     from stdyn.model.trajectory import Trajectory
-    from stdyn.theory.fluctuations import Fluctuations
+    from stdyn.theory.scatter import Fluctuations
 
 
 _PREDICTED = 64  # numbers of a state by group at most, of which fluctuations are predicted without being asked for

@@ -42,7 +42,7 @@ _AXIS = {
     "eps_g_test": r"$\epsilon_g$ on test examples",
 }  # fmt: skip
 _SHORT = {
-    "R": "$R$", "Q": "$Q$", "v": "$v$", "F": "$F$", "eps_g": r"$\epsilon_g$", 
+    "R": "$R$", "Q": "$Q$", "v": "$v$", "F": "$F$", "eps_g": r"$\epsilon_g$",
     "eps_g_per_task": r"$\epsilon_g$ of tasks",
     "eps_g_test": r"$\epsilon_g$ on test examples",
 }  # fmt: skip
@@ -65,7 +65,7 @@ class Line(NamedTuple):
 
 
 def trajectory(
-    t: Trajectory, what: str | None = None, ax: Axes | None = None, *, diagonal: bool = False, entries: Any = None,
+    t: Trajectory, /, what: str | None = None, ax: Axes | None = None, *, diagonal: bool = False, entries: Any = None,
     color: Any = None, **options: Any,
 ) -> Axes:  # fmt: skip
     """One of the quantities of a trajectory against alpha; see `Trajectory.plot`."""
@@ -81,6 +81,7 @@ def trajectory(
     curve: Callable[..., Line] = Line if t.runs is None else partial(_over_runs, name)
     lines = [curve(entry, _at(values, entry)) for entry in found]
     ax = axes_or_new(ax)
+    _begin(ax, name)
     _draw(ax, t.alphas, lines, name, colours, styled)
     jumps.mark(ax, [t])
     time_axis(ax, t.alphas, t.problem)
@@ -104,12 +105,17 @@ def _over_runs(name: str, entry: Entry, values: Array) -> Line:
     return Line(entry, mean, mean - spread, mean + spread)
 
 
+def _begin(ax: Axes, name: str) -> None:
+    """The scale of the axis of values, on which only what is positive can be drawn if it is logarithmic."""
+    if name in _ERRORS:
+        logarithmic(ax.yaxis)
+
+
 def _finish(ax: Axes, name: str, t: Trajectory | None = None) -> None:
     """Label and limits of the axis of values."""
     if name == "eps_g":
         error_axis(ax, [] if t is None else [t])
     elif name in _ERRORS:
-        logarithmic(ax.yaxis)
         ax.set_ylabel(_AXIS[name])
     else:
         ax.set_ylabel(_axis(name, t))
@@ -127,7 +133,7 @@ def _axis(name: str, t: Trajectory | None) -> str:
 
 
 def comparison(
-    c: Comparison, what: str | None = None, ax: Axes | None = None, *, diagonal: bool = False, entries: Any = None,
+    c: Comparison, /, what: str | None = None, ax: Axes | None = None, *, diagonal: bool = False, entries: Any = None,
     color: Any = None, **options: Any,
 ) -> Axes:  # fmt: skip
     """Mean over runs minus theory in standard errors against alpha, and what is allowed; see `Comparison.plot`."""
@@ -152,7 +158,7 @@ def comparison(
 
 
 def fluctuations(
-    f: Fluctuations, what: str | None = None, ax: Axes | None = None, *, diagonal: bool = False, entries: Any = None,
+    f: Fluctuations, /, what: str | None = None, ax: Axes | None = None, *, diagonal: bool = False, entries: Any = None,
     color: Any = None, **options: Any,
 ) -> Axes:  # fmt: skip
     """The theory with a band of one predicted standard deviation, where it is valid; see `Fluctuations.plot`."""
@@ -170,6 +176,7 @@ def fluctuations(
         low = middle - spread
         lines.append(Line(entry, middle, np.maximum(low, _LEAST * middle) if name == "eps_g" else low, middle + spread))
     ax = axes_or_new(ax)
+    _begin(ax, name)
     _draw(ax, f.alphas, lines, name, colours, styled)
     jumps.mark(ax, [f.theory])
     time_axis(ax, f.alphas, f.problem)
@@ -188,7 +195,7 @@ def _draw(
 
     A single one takes the next colour of the axes. Many share the colour and the dash of their first index.
     """
-    shown = positive if name in _ERRORS else np.asarray
+    shown = positive if ax.get_yscale() == "log" else np.asarray
     label = options.pop("label", None)
     looks = _looks(lines, name)
     for line, (said, look), colour in zip(lines, looks, colours, strict=True):

@@ -89,39 +89,47 @@ def _given(what: str, shape: tuple[int, ...], entries: object) -> list[Entry]:
 
 def colours_of(color: object, number: int) -> list[Any]:
     """A colour for each of so many lines: None where nothing is said."""
-    if color is None or is_color_like(color):
+    if color is None or _is_colour(color):
         return [color] * number
     if isinstance(color, str) or not isinstance(color, Sequence | np.ndarray):
         raise InputError(f"color must be a colour of matplotlib, or a list of them, but is {shown(color)}")
-    wrong = [each for each in color if not is_color_like(each)]
+    wrong = [each for each in color if not _is_colour(each)]
     if wrong:
-        raise InputError(
-            f"color must be a colour of matplotlib, or a list of them, but one of them is {shown(wrong[0])}"
-        )
+        raise InputError(f"color must be a list of colours of matplotlib, but one of them is {shown(wrong[0])}")
     if len(color) != number:
         raise InputError(f"color must be one colour, or {number}, one for each line, but are {len(color)}")
     return list(color)
 
 
+def _is_colour(value: object) -> bool:
+    """Whether it is one colour; matplotlib may fail over what is nothing like it."""
+    try:
+        return bool(is_color_like(value))
+    except Exception:
+        return False
+
+
 def line_options(options: Mapping[str, Any], color: object = None) -> tuple[dict[str, Any], Any]:
     """Options of matplotlib's lines under their full names, and the colour, which may be among them as `c`."""
+    found: dict[str, Any] = {} if color is None else {"color": color}
+    for name, value in options.items():
+        (full,) = normalize_kwargs({name: value}, Line2D)
+        if full in found:
+            raise InputError(f"{name} must be given once, but is {shown(found[full])} and {shown(value)}")
+        found[full] = value
+        if full != "color":
+            _try(name, full, value)
+    color = found.pop("color", None)
+    return found, color
+
+
+def _try(name: str, full: str, value: object) -> None:
+    """Refuse what no line has."""
     try:
-        named = normalize_kwargs(dict(options), Line2D)
-    except TypeError as error:
-        raise InputError(f"options must have each property of a line once, but: {error}") from None
-    if "color" in named:
-        if color is not None:
-            raise InputError(f"color must be given once, but is {shown(color)} and, as c, {shown(named['color'])}")
-        color = named.pop("color")
-    for name, value in named.items():
-        try:
-            Line2D([0], [0], **{name: value})
-        except (AttributeError, TypeError, ValueError, KeyError) as error:
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise InputError(
-                f"{name} must be a property of matplotlib's lines, but is {shown(value)}: {reason}"
-            ) from None
-    return named, color
+        Line2D([0], [0], **{full: value})  # type: ignore[arg-type]
+    except Exception as error:  # of any kind, as values are what somebody gives
+        what = f"{name} must be a property of matplotlib's lines, but is {shown(value)}"
+        raise InputError(f"{what}: {in_a_line(error)}") from None
 
 
 def image_options(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -133,9 +141,7 @@ def image_options(options: Mapping[str, Any]) -> dict[str, Any]:
         Figure().add_subplot().imshow(np.eye(2), **found).to_rgba(np.eye(2))
     except Exception as error:
         name = next(iter(found)) if len(found) == 1 else "options"
-        raise InputError(
-            f"{name} must be what matplotlib's imshow takes, but it does not: {in_a_line(error)}"
-        ) from None
+        raise InputError(f"{name} must be of matplotlib's imshow, which says: {in_a_line(error)}") from None
     return found
 
 

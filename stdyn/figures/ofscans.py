@@ -8,7 +8,7 @@ from matplotlib.cm import ScalarMappable
 
 from stdyn.checks import Array
 from stdyn.errors import InputError
-from stdyn.figures import scanplot, scanpoints, style
+from stdyn.figures import scanpanels, scanpoints, style
 from stdyn.figures.choices import axes_or_new, check_axes, colours_of, line_options, refused, what_of
 from stdyn.figures.scales import logarithmic, skewed
 from stdyn.scans.scanfile import Scan
@@ -16,7 +16,7 @@ from stdyn.scans.studies import STUDIED, Study
 from stdyn.text import shown
 
 
-def study(s: Study, what: str | None = None, ax: Axes | None = None, **options: Any) -> Axes:
+def study(s: Study, /, what: str | None = None, ax: Axes | None = None, **options: Any) -> Axes:
     """A number of a study against what varies, a line for each rule; see `Study.plot`."""
     check_axes(ax)
     name = what_of(what, tuple(STUDIED))
@@ -26,8 +26,8 @@ def study(s: Study, what: str | None = None, ax: Axes | None = None, **options: 
     label = styled.pop("label", None)
     for (rule, numbers), colour in zip(s.rules.items(), colours, strict=True):
         look = style.RULES[rule]
-        own: dict[str, Any] = {"marker": look.marker, "linestyle": look.dash, "color": look.colour, "markersize": 4, "mfc": "white"}
-        own = {key: value for key, value in own.items() if key != "mfc" or "markerfacecolor" not in styled} | styled
+        own: dict[str, Any] = {"marker": look.marker, "linestyle": look.dash, "color": look.colour}
+        own |= {"markersize": 4, "markerfacecolor": "white"} | styled
         own |= {} if colour is None else {"color": colour}
         said = style.rule(rule) if label is None else f"{label}, {style.rule(rule)}"
         values = np.where(np.isfinite(numbers[name]), numbers[name], np.nan)
@@ -46,7 +46,7 @@ def study(s: Study, what: str | None = None, ax: Axes | None = None, **options: 
 
 
 def scan(
-    s: Scan, what: str | None = None, ax: Axes | None = None, *, x: str | None = None, y: str | None = None,
+    s: Scan, /, what: str | None = None, ax: Axes | None = None, *, x: str | None = None, y: str | None = None,
     rule: str | None = None, color: Any = None, **options: Any,
 ) -> Axes:  # fmt: skip
     """A number of every point that is done against x, or as colours over x and y; see `Scan.plot`.
@@ -111,12 +111,12 @@ def _map(s: Scan, name: str, ax: Axes | None, x: str, y: str, rules: dict[str, n
     across, up = scanpoints.drawn_at(s, x), scanpoints.drawn_at(s, y)
     known = points & np.isfinite(across) & np.isfinite(up)
     _scales(ax, across[known], up[known])
-    norm = scanplot.norm_of(s, name)
+    norm = scanpanels.norm_of(s, name)
     if x in s.axes and y in s.axes:
-        scanplot.cells(ax, s, known, name, x, y, norm)
+        scanpanels.cells(ax, s, known, name, x, y, norm)
     else:
-        scanplot.dots(ax, s, known, name, x, y, norm)
-    ax.figure.colorbar(ScalarMappable(norm, scanplot.COLOURS), ax=ax, label=scanpoints.label(s, name))
+        scanpanels.dots(ax, s, known, name, x, y, norm)
+    ax.figure.colorbar(ScalarMappable(norm, scanpanels.COLOURS), ax=ax, label=scanpoints.label(s, name))
     ax.set_xlabel(scanpoints.label(s, x))
     ax.set_ylabel(scanpoints.label(s, y))
     return ax

@@ -11,12 +11,12 @@ from matplotlib.axes import Axes
 
 from stdyn.analysis.escape import EscapeTimes, Plateau
 from stdyn.checks import Array, number, time_grid
-from stdyn.figures import style, theoryplot
+from stdyn.figures import style
 from stdyn.figures.against import comparison, fluctuations, trajectory
 from stdyn.figures.choices import axes_or_new, check_axes, colours_of, image_options, line_options, refused, what_of
 from stdyn.figures.maps import cosines_of, graph, heat_map
 from stdyn.figures.ofscans import scan, study
-from stdyn.figures.scales import error_axis, spread
+from stdyn.figures.scales import around_zero, error_axis, spread
 from stdyn.model.problem import SCHEDULED, Problem
 from stdyn.model.schedule import Schedule
 from stdyn.model.state import OrderParameters
@@ -31,11 +31,12 @@ _OF_STATE = ("cosines", "R", "Q", "C", "graph")
 _AFTER = 1.25  # times the last alpha at which a schedule changes, to which it is drawn
 _SCALES = 10.0  # or so many times its scale, if it changes for ever
 _UNKNOWN = 10.0  # which of a function is not known
+_LINEAR = 1e-3  # eigenvalues between minus and plus this are on a linear scale
 _SPAN = 301  # points of a schedule
 _QUANTILES = (1, 99)  # of escape times that are within the axes
 
 
-def order_parameters(op: OrderParameters, what: str | None = None, ax: Axes | None = None, **options: Any) -> Axes:
+def order_parameters(op: OrderParameters, /, what: str | None = None, ax: Axes | None = None, **options: Any) -> Axes:
     """Overlaps as a map of numbers, or as a graph of units; see `OrderParameters.plot`."""
     return _of_state(op, what_of(what, _OF_STATE), ax, options)
 
@@ -67,7 +68,7 @@ def _of_state(op: OrderParameters, what: str, ax: Axes | None, options: dict[str
 
 
 def problem(
-    p: Problem, what: str | None = None, ax: Axes | None = None, *, alphas: Any = None, **options: Any
+    p: Problem, /, what: str | None = None, ax: Axes | None = None, *, alphas: Any = None, **options: Any
 ) -> Axes:  # fmt: skip
     """The start of a problem, or its rates against alpha; see `Problem.plot`."""
     name = what_of(what, ("C", "cosines", "R", "Q", "graph", "rates"))
@@ -84,7 +85,8 @@ def problem(
     label = styled.pop("label", None)
     for n, ((each, rate), colour) in enumerate(zip(rates.items(), colours, strict=True)):
         values = rate(at) if isinstance(rate, Schedule) else np.full(len(at), float(rate))
-        look: dict[str, Any] = {"color": f"C{n}" if colour is None else colour, "linestyle": style.DASHES[n % len(style.DASHES)]}
+        look: dict[str, Any] = {"color": f"C{n}" if colour is None else colour}
+        look["linestyle"] = style.DASHES[n % len(style.DASHES)]
         said = style.label(each) if label is None else f"{label}, {style.label(each)}"
         ax.plot(at, values, **(look | styled), label=said)
     ax.set_xlabel(style.label("alpha_of_flow" if p.flow else "alpha_of_batches" if p.batch > 1 else "alpha"))
@@ -111,7 +113,7 @@ def _end(schedule: Any) -> float:
     return float(_SCALES * schedule.description.get("scale", max(schedule.breaks, default=_UNKNOWN)))
 
 
-def fixed_point(p: FixedPoint, what: str | None = None, ax: Axes | None = None, **options: Any) -> Axes:
+def fixed_point(p: FixedPoint, /, what: str | None = None, ax: Axes | None = None, **options: Any) -> Axes:
     """The eigenvalues of a fixed point, or its overlaps; see `FixedPoint.plot`."""
     name = what_of(what, ("spectrum", *_OF_STATE))
     if name != "spectrum":
@@ -120,17 +122,28 @@ def fixed_point(p: FixedPoint, what: str | None = None, ax: Axes | None = None, 
     styled, color = line_options(options)
     (colour,) = colours_of(color, 1)
     ax = axes_or_new(ax)
-    before = set(ax.lines)
-    theoryplot.spectra(ax, p.problem, [p], [])
-    for line in ax.lines:
-        if line not in before and line.get_marker() not in ("None", "", None):
-            line.set(**styled)
-            if colour is not None:
-                line.set(color=colour)
+    values, grows = p.eigenvalues, np.arange(len(p.eigenvalues)) < p.unstable
+    ax.axhline(0, color="0.8", lw=0.8, zorder=0)
+    ax.axvline(0, color="0.8", lw=0.8, zorder=0)
+    for some, marker, said in ((~grows, "o", "does not grow"), (grows, "^", "grows")):
+        own: dict[str, Any] = {
+            "linestyle": "none",
+            "marker": marker,
+            "label": said,
+            "color": "C1" if said == "grows" else "C0",
+        }
+        own |= {} if some is grows else {"markerfacecolor": "none"}
+        own |= styled | ({} if colour is None else {"color": colour})
+        ax.plot(values.real[some], values.imag[some], **own)
+    around_zero(ax.xaxis, float(np.abs(values.real).max()), _LINEAR)
+    most = float(np.abs(values.imag).max())
+    ax.set_ylim(*((-1.5 * most, 1.5 * most) if most > _LINEAR * _LINEAR else (-_LINEAR, _LINEAR)))
+    ax.set_xlabel(r"eigenvalues, Re $\lambda$")
+    ax.set_ylabel(r"Im $\lambda$")
     return ax
 
 
-def plateau(p: Plateau, what: str | None = None, ax: Axes | None = None, **options: Any) -> Axes:
+def plateau(p: Plateau, /, what: str | None = None, ax: Axes | None = None, **options: Any) -> Axes:
     """A plateau as a wide line from its start to its end at its height, as on the axes of a trajectory's eps_g."""
     check_axes(ax)
     what_of(what, ("eps_g",))
@@ -149,7 +162,7 @@ def plateau(p: Plateau, what: str | None = None, ax: Axes | None = None, **optio
 
 
 def escape_times(
-    e: EscapeTimes, what: str | None = None, ax: Axes | None = None, *, N: Any = None, **options: Any
+    e: EscapeTimes, /, what: str | None = None, ax: Axes | None = None, *, N: Any = None, **options: Any
 ) -> Axes:  # fmt: skip
     """The law of the alpha at which runs leave; see `EscapeTimes.plot`.
 

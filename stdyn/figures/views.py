@@ -22,7 +22,7 @@ from stdyn.figures.scales import around_zero, level, time_axis
 from stdyn.model.state import OrderParameters
 from stdyn.model.trajectory import Trajectory, nearest
 from stdyn.text import shown
-from stdyn.theory.fixedpoints import ZERO
+from stdyn.theory.fixedpoint import ZERO
 from stdyn.theory.fluctuations import Fluctuations
 
 __all__ = ["ellipses", "specialisation", "specialisation_graph", "spectrum", "teachers_plane"]

@@ -83,11 +83,15 @@ def train_network(
     images : Images
         What to train and test with, e.g. `stdyn.mnist.load()`.
     rule : {"bp", "fa", "dfa"}, default "bp"
+        Backpropagation, feedback alignment, or direct feedback alignment.
     feedback : sequence of ndarray
         The matrices B of the hidden layers (`random_feedback`); needed for "fa" and "dfa", refused for "bp".
-    epochs, lr, batch : int, float, int
-        batch = 1 is example by example. An epoch is a random order of all images; what is left over at its end is
-        a smaller batch.
+    epochs : int
+        Passes over the images, each in a random order.
+    lr : float
+        Learning rate.
+    batch : int, default 10
+        Images of a step; 1 is example by example. What is left over at the end of an epoch is a smaller batch.
     rng : int or numpy.random.Generator
         Every epoch spawns the generator of its order from it.
     measured : int, default 200
@@ -100,6 +104,7 @@ def train_network(
     Returns
     -------
     History
+        Errors, losses and angles after every epoch, and the network after the last one.
 
     Raises
     ------
@@ -113,6 +118,19 @@ def train_network(
     -----
     DivergenceWarning
         If the cross-entropy of a batch exceeds a hundred times that of guessing; the history ends before that epoch.
+
+    See Also
+    --------
+    random_network, random_feedback, stdyn.train, stdyn.mnist.load
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(1)
+    >>> widths = [images.inputs, 20, images.classes]
+    >>> network, B = stdyn.layered.random_network(widths, rng), stdyn.layered.random_feedback(widths, "fa", rng)
+    >>> history = stdyn.layered.train(network, images, "fa", B, epochs=3, lr=0.1, rng=rng)
+    >>> bool(history.test_error[-1] < history.test_error[0])
+    True
     """
     thread_limits()  # what it takes is there
     check(network, images, rule, feedback)

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from stdyn import html
 from stdyn.checks import check_type
 from stdyn.layered.blas import Array
 from stdyn.layered.network import Network, check_rule
+from stdyn.text import one_line
 from stdyn.values import Frozen
 
 RECORDS = {  # at the end of every epoch: name -> (axes after the epoch, what it is)
@@ -43,7 +45,7 @@ class EpochRecords(Frozen):
     first: int
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class History(Frozen):
     """What a training came to, epoch by epoch.
 
@@ -105,6 +107,36 @@ class History(Frozen):
     def widths(self) -> tuple[int, ...]:
         """(n_0, …, n_L)."""
         return self.network.widths
+
+    def __repr__(self) -> str:
+        return one_line(self, _line)
+
+    def _repr_html_(self) -> str:
+        return html.shown(self, _card)
+
+
+def _line(history: History) -> str:
+    """In one line: which network, how far, and how good."""
+    seed = "" if history.seed is None else f", seed {history.seed}"
+    widths = "-".join(map(str, history.widths))
+    ended = "" if history.diverged is None else f", diverged at epoch {history.diverged[0]}"
+    errors = f"{100 * history.test_error[-1]:.2f} % of the test images wrong"
+    return f"{history.rule}, {widths}{seed}: {len(history.epochs) - 1} epochs, {errors}{ended}"
+
+
+def _card(history: History) -> str:
+    """For a notebook: the parameters, and the errors as curves."""
+    lines = {
+        "rate": f"lr = {history.lr:g}, batch = {history.batch}",
+        "wrong at the end": f"{100 * history.train_error[-1]:.2f} % of the training images,"
+        f" {100 * history.test_error[-1]:.2f} % of the test images",
+    }
+    if history.diverged is not None:
+        lines["diverged"] = f"at epoch {history.diverged[0]}, batch {history.diverged[1]}"
+    curves = [history.test_error.tolist(), history.train_error.tolist()]
+    said = "test error and training error (dashed) against epochs"
+    curve = html.sparkline(history.epochs.tolist(), curves, said, logarithmic=False)
+    return html.card(f"History, {_line(history)}", html.listing(lines), curve)
 
 
 def recorded_steps(last: int) -> NDArray[np.int64]:

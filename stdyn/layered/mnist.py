@@ -59,15 +59,33 @@ class Images(Frozen):
 
     Parameters
     ----------
-    train_images, test_images : ndarray of uint8, shape (P, n)
+    train_images : ndarray of uint8, shape (P, n)
         One image a row: grey values from 0 to 255, of which the inputs of a network are 1/255.
-    train_labels, test_labels : ndarray of uint8, shape (P,)
+    train_labels : ndarray of uint8, shape (P,)
         The class of each, from 0 on.
+    test_images : ndarray of uint8, shape (P', n)
+        As those to train with.
+    test_labels : ndarray of uint8, shape (P',)
+        The class of each.
 
     Raises
     ------
     InputError
         If shapes or types disagree.
+
+    See Also
+    --------
+    load, stdyn.train, stdyn.Inputs.from_data
+
+    Examples
+    --------
+    >>> images.inputs, images.classes
+    (36, 4)
+    >>> len(images.first(100).train_images)
+    100
+    >>> train, test = images.principal()
+    >>> stdyn.Inputs.from_data(train, groups=3).groups
+    3
     """
 
     train_images: Bytes
@@ -109,12 +127,28 @@ class Images(Frozen):
         return 1 + int(max(self.train_labels.max(), self.test_labels.max()))
 
     def first(self, size: int) -> "Images":
-        """The first `size` examples to train with, and all to test with."""
+        """The first examples to train with, and all to test with.
+
+        Parameters
+        ----------
+        size : int
+            How many.
+
+        Returns
+        -------
+        Images
+            Views of these.
+
+        Raises
+        ------
+        InputError
+            If there are not as many.
+        """
         size = integer("train_size", size, 1, len(self.train_images))
         return Images(self.train_images[:size], self.train_labels[:size], self.test_images, self.test_labels)
 
     def principal(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """The images as inputs with a spectrum: training images (P, N) and test images (P', N) along principal axes.
+        """The images as inputs with a spectrum, along their principal axes.
 
         Both are centred by the mean of the training images and scaled so that these have a mean variance of 1. The axes
         are the eigenvectors of the training images' covariance, those of the largest eigenvalues first; directions in
@@ -122,8 +156,10 @@ class Images(Frozen):
 
         Returns
         -------
-        train, test : ndarray
-            `Inputs.from_data(train, groups=None)` has a group for every direction.
+        train : ndarray, shape (P, N)
+            Of the training images; `Inputs.from_data(train, groups=None)` has a group for every direction.
+        test : ndarray, shape (P', N)
+            Of the test images.
 
         Raises
         ------
@@ -167,12 +203,23 @@ def load(folder: str | os.PathLike[str] | None = None, other: bool = False) -> I
     Returns
     -------
     Images
+        To train and to test with.
 
     Raises
     ------
     InputError
         If a file is missing, damaged, cut off, no IDX file of bytes, or of MNIST's size without its SHA-256; or if
         MNIST cannot be fetched.
+
+    See Also
+    --------
+    fetch, Images, stdyn.train
+
+    Examples
+    --------
+    >>> images = stdyn.mnist.load("images")  # a folder, here of smaller images
+    >>> images.train_images.shape
+    (300, 36)
     """
     return read(folder_of(folder), other)
 
@@ -223,7 +270,37 @@ def _what_is_there(path: Path) -> str:
 
 
 def read(folder: Path, other: bool = False, argument: str = "folder") -> Images:
-    """The images in a folder, which an argument of this name has; see `load`."""
+    """The images in a folder.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the four IDX files are.
+    other : bool, default False
+        Take a data set of the size of MNIST that is not MNIST.
+    argument : str, default "folder"
+        What the folder is called in an error.
+
+    Returns
+    -------
+    Images
+        To train and to test with.
+
+    Raises
+    ------
+    InputError
+        As of `load`.
+
+    See Also
+    --------
+    load
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> stdyn.mnist.read(Path("images")).classes
+    4
+    """
     arrays = []
     for name, path in find(folder, argument).items():
         shape, digest = FILES[name]
@@ -301,7 +378,7 @@ def _idx(path: Path, content: bytes, ndim: int) -> Bytes:
 def fetch(
     folder: str | os.PathLike[str] | None = None, mirrors: tuple[str, ...] = MIRRORS, progress: bool = False
 ) -> Path:
-    """Download what is missing of MNIST into a folder, and return the folder.
+    """Download what is missing of MNIST into a folder.
 
     Parameters
     ----------
@@ -315,6 +392,7 @@ def fetch(
     Returns
     -------
     Path
+        The folder.
 
     Raises
     ------
@@ -322,9 +400,17 @@ def fetch(
         If pooch or requests, of the extra `mnist`, is not installed, or no mirror gives files with MNIST's SHA-256. A
         file is put in its place only when it is whole and right.
 
+    See Also
+    --------
+    load
+
     Notes
     -----
     What is in the folder is not looked at: `load` checks it.
+
+    Examples
+    --------
+    >>> images = stdyn.mnist.load(stdyn.mnist.fetch())  # doctest: +SKIP
     """
     if folder is None:
         folder = fetching()[0].os_cache("stdyn") / "mnist"

@@ -26,18 +26,33 @@ RULES = ("bp", "fa", "dfa")
 class Network(Frozen):
     """The weights and biases of a network with layers of n_0, n_1, …, n_L units.
 
+    The arrays are copied and cannot be written to.
+
     Parameters
     ----------
     W : sequence of ndarray, shapes (n_1, n_0), …, (n_L, n_{L-1})
-        float32 or float64, all alike.
+        Weights; float32 or float64, all alike.
     b : sequence of ndarray, shapes (n_1,), …, (n_L,)
-
-    The arrays are copied and cannot be written to.
+        Biases, of the same type.
 
     Raises
     ------
     InputError
         If shapes or types disagree.
+
+    See Also
+    --------
+    random_network, train, stdyn.Training
+
+    Notes
+    -----
+    Theory.md, section 8.
+
+    Examples
+    --------
+    >>> W = [np.ones((3, 2)), np.ones((1, 3))]
+    >>> stdyn.layered.Network(W, b=[np.zeros(3), np.zeros(1)]).widths
+    (2, 3, 1)
     """
 
     W: tuple[Array, ...]
@@ -80,8 +95,31 @@ def random_network(widths: Sequence[int], rng: RngLike, scale: float = 1.0, dtyp
     widths : sequence of int
         (n_0, …, n_L): inputs, hidden units of each layer, outputs.
     rng : int or numpy.random.Generator
+        A seed, or a generator, which is advanced.
     scale : float, default 1
+        Of the weights.
     dtype : float32 or float64, default float32
+        Of the arrays.
+
+    Returns
+    -------
+    Network
+        The start of `train`.
+
+    Raises
+    ------
+    InputError
+        If an argument is not as said.
+
+    See Also
+    --------
+    Network, random_feedback, train
+
+    Examples
+    --------
+    >>> network = stdyn.layered.random_network([36, 20, 4], np.random.default_rng(1))
+    >>> network.W[0].shape, network.W[0].dtype
+    ((20, 36), dtype('float32'))
     """
     rng = check_rng(rng)
     sizes, scale = check_widths(widths), number("weight_scale", scale)
@@ -92,9 +130,37 @@ def random_network(widths: Sequence[int], rng: RngLike, scale: float = 1.0, dtyp
 
 
 def random_feedback(widths: Sequence[int], rule: str, rng: RngLike, scale: float = 1.0) -> tuple[Array, ...] | None:
-    """The feedback matrices B of the hidden layers, entries N(0, scale^2); None for "bp", which has none.
+    """The feedback matrices B of the hidden layers, entries N(0, scale^2).
 
-    Those of "fa" have the shapes (n_l, n_{l+1}) of the transposed W of the layer above, those of "dfa" (n_l, n_L).
+    Parameters
+    ----------
+    widths : sequence of int
+        (n_0, …, n_L): inputs, hidden units of each layer, outputs.
+    rule : {"bp", "fa", "dfa"}
+        Those of "fa" have the shapes (n_l, n_{l+1}) of the transposed W of the layer above, those of "dfa" (n_l, n_L).
+    rng : int or numpy.random.Generator
+        A seed, or a generator, which is advanced.
+    scale : float, default 1
+        Standard deviation of an entry.
+
+    Returns
+    -------
+    tuple of ndarray, or None
+        None for "bp", which has none.
+
+    Raises
+    ------
+    InputError
+        If an argument is not as said.
+
+    See Also
+    --------
+    random_network, train
+
+    Examples
+    --------
+    >>> [B.shape for B in stdyn.layered.random_feedback([36, 20, 10, 4], "dfa", np.random.default_rng(1))]
+    [(20, 4), (10, 4)]
     """
     rng = check_rng(rng)
     shapes, scale = feedback_shapes(check_widths(widths), check_rule(rule)), number("feedback_scale", scale)

@@ -49,6 +49,7 @@ def train(
     Parameters
     ----------
     training : Training
+        Rules, seeds, widths and rates.
     path : path
         The file (docs/format.md). If it holds the same training, only what is missing is done: further rules, seeds
         and epochs are added. If it holds another one it is refused, with the first difference.
@@ -68,6 +69,7 @@ def train(
     Returns
     -------
     Histories
+        Of all networks of the training.
 
     Raises
     ------
@@ -79,10 +81,26 @@ def train(
     TrainingStopped
         If the file cannot be written any more, or the executor has lost its workers.
 
+    Warns
+    -----
+    DivergenceWarning
+        A network diverged: its history ends with the epoch before.
+
+    See Also
+    --------
+    Training, open_training, stdyn.layered.train, stdyn.layerplot.figures
+
     Notes
     -----
     An epoch that is done is committed, unless the last commit is 0.2 s ago or less; the file is whole whatever ends the
-    training. The history of a network that diverges ends with the epoch before, and a DivergenceWarning says so.
+    training.
+
+    Examples
+    --------
+    >>> training = stdyn.Training(rule=["fa", "bp"], widths=20, seeds=[1, 2], epochs=2)
+    >>> histories = stdyn.train(training, "mnist.h5", "images")  # "images": a folder, here of smaller ones than MNIST
+    >>> len(histories.histories)
+    4
     """
     thread_limits()  # what it takes is there
     check_type("training", training, Training)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from stdyn.errors import InputError
-from stdyn.settings import parameter
+from stdyn.settings import documented, parameter
 from stdyn.text import shown
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ _PURPOSES = ("weights", "feedback", "order")  # of random numbers, each a stream
 GROWS = ("rule", "seeds", "epochs")  # what may be added to a training that is in a file
 
 
+@documented
 @dataclass(frozen=True)
 class Training:
     """One training for every rule and every seed; a field is an option of the command line and a key of the TOML file.
@@ -29,10 +30,36 @@ class Training:
     Networks of the same seed start from the same weights and see the images in the same order, whatever their rule.
     `rule`, `widths` and `seeds` are one or several values, and then tuples.
 
+    Parameters
+    ----------
+    {parameters}
+
     Raises
     ------
     InputError
         Naming the field, its value and what was expected.
+
+    See Also
+    --------
+    train, Histories, Experiment
+
+    Examples
+    --------
+    >>> training = stdyn.Training(rule=["fa", "bp"], widths=20, seeds=1, epochs=2)
+    >>> training.runs
+    [('fa', 1), ('bp', 1)]
+    >>> layers = training.layers(images)
+    >>> layers
+    (36, 20, 4)
+    >>> network = training.network(seed=1, layers=layers)
+    >>> (B,) = training.feedback("fa", seed=1, layers=layers)
+    >>> B.shape, network.W[1].shape
+    ((20, 4), (4, 20))
+    >>> training.without_use()
+    {}
+    >>> sorted(training.fixed())
+    ['batch', 'feedback_scale', 'lr', 'measured', 'train_size', 'weight_scale', 'widths']
+    >>> order = training.rng(seed=1, purpose="order", epoch=1).permutation(len(images.train_images))
     """
 
     rule: Any = parameter(
@@ -76,31 +103,97 @@ class Training:
         return [(rule, seed) for rule in self.rule for seed in self.seeds]
 
     def without_use(self) -> dict[str, tuple[str, ...]]:
-        """The parameters that change nothing, each with those that make it so."""
+        """The parameters that change nothing, each with those that make it so.
+
+        Returns
+        -------
+        dict of str to tuple of str
+            Empty if all are of use.
+        """
         return dict.fromkeys(("feedback_scale", "measured"), ("rule",)) if self.rule == ("bp",) else {}
 
     def fixed(self) -> dict[str, Any]:
-        """What is the same for all networks, and does not change when some are added."""
+        """What is the same for all networks, and does not change when some are added.
+
+        Returns
+        -------
+        dict of str to object
+            All fields but the rules, seeds and epochs.
+        """
         return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in GROWS}
 
     def layers(self, images: "Images") -> tuple[int, ...]:
-        """(n_0, …, n_L): inputs and outputs are those of the images."""
+        """The widths of all layers: inputs and outputs are those of the images.
+
+        Parameters
+        ----------
+        images : Images
+            To train with.
+
+        Returns
+        -------
+        tuple of int
+            (n_0, …, n_L).
+        """
         return (images.inputs, *self.widths, images.classes)
 
     def network(self, seed: int, layers: Sequence[int]) -> "Network":
-        """The network at the start."""
+        """The network at the start.
+
+        Parameters
+        ----------
+        seed : int
+            One of `seeds`.
+        layers : sequence of int
+            (n_0, …, n_L), of `layers`.
+
+        Returns
+        -------
+        Network
+            The same for every rule.
+        """
         from stdyn.layered.network import random_network
 
         return random_network(layers, self.rng(seed, "weights"), self.weight_scale)
 
     def feedback(self, rule: str, seed: int, layers: Sequence[int]) -> "tuple[Array, ...] | None":
-        """The feedback matrices of a rule; None for backpropagation."""
+        """The feedback matrices of a rule.
+
+        Parameters
+        ----------
+        rule : {"bp", "fa", "dfa"}
+            One of `rule`.
+        seed : int
+            One of `seeds`.
+        layers : sequence of int
+            (n_0, …, n_L), of `layers`.
+
+        Returns
+        -------
+        tuple of ndarray, or None
+            One for each hidden layer; None for backpropagation.
+        """
         from stdyn.layered.network import random_feedback
 
         return random_feedback(layers, rule, self.rng(seed, "feedback"), self.feedback_scale)
 
     def rng(self, seed: int, purpose: str, epoch: int | None = None) -> "np.random.Generator":
-        """The generator of weights, feedback, or the order of the images; of one epoch, the one that it spawns."""
+        """The generator of weights, feedback, or the order of the images; of one epoch, the one that it spawns.
+
+        Parameters
+        ----------
+        seed : int
+            One of `seeds`.
+        purpose : {"weights", "feedback", "order"}
+            Each has a stream of its own.
+        epoch : int, optional
+            From 1.
+
+        Returns
+        -------
+        numpy.random.Generator
+            A new one.
+        """
         import numpy as np
 
         key = (_PURPOSES.index(purpose), *(() if epoch is None else (epoch - 1,)))

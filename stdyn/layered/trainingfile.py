@@ -33,9 +33,9 @@ from stdyn.layered.history import (
 from stdyn.layered.mnist import Images
 from stdyn.layered.network import Network
 from stdyn.layered.training import Training
+from stdyn.layered.trainingforms import Forms
 from stdyn.layered.trainingschema import Checked
 from stdyn.stopping import uninterrupted
-from stdyn.text import columns, listing
 from stdyn.values import Frozen
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 _PAUSE = 0.2  # seconds between two commits, at least; epochs of real images take longer
 
 
-class Histories(Frozen):
+class Histories(Forms, Frozen):
     """The trainings in a file, finished or not.
 
     Attributes
@@ -127,22 +127,6 @@ class Histories(Frozen):
         made = look(self.path, lambda table: to_dataset(table.variables(), table.attributes))
         return made.set_coords(["rule", "seed"])
 
-    def __repr__(self) -> str:
-        return f"<stdyn.Histories>\n{self.text()}"
-
-    def text(self) -> str:
-        """What it is, how far it is and what came out, in lines."""
-        parameters = {name: value for name, value in self.description.items() if name not in ("images", "widths")}
-        lines = {
-            "what": f"{len(self)} networks {'-'.join(map(str, self.widths))}, {self.epochs_done.sum()} of"
-            f" {len(self) * self.epochs} epochs",
-            "parameters": ", ".join(f"{name} = {value}" for name, value in parameters.items() if value is not None),
-            "images": f"{self.attributes['training_examples']} to train with",
-            "sha256": str(self.description["images"]),
-            "wall_time": f"{np.nansum(self.wall_time):.0f} s",
-        } | {name: str(self.attributes[name]) for name in ("created", "versions")}  # fmt: skip
-        return listing(lines) + f"\n\n{results(self.histories)}"
-
 
 def open_training(path: str | os.PathLike[str]) -> Histories:
     """The trainings in a file, finished or not.
@@ -153,36 +137,6 @@ def open_training(path: str | os.PathLike[str]) -> Histories:
         If there is no such file, or it is damaged, not from stdyn, or holds something else.
     """
     return Histories(path)
-
-
-def results(histories: list[History]) -> str:
-    """A table of the errors in per cent after the last epoch: mean and standard deviation over networks of a rule."""
-    errors = (f"{name:>13}" for name in ("training", "test", "test - training", "lowest test"))
-    rows = [("rule  ", "networks", "epochs", *errors)]
-    for rule in dict.fromkeys(each.rule for each in histories):
-        some = [each for each in histories if each.rule == rule and each.diverged is None]
-        if some:
-            rows.append((f"{rule:<6}", str(len(some)), *_results_of(some)))
-    diverged = [
-        f"{each.rule:<6}seed {each.seed}: diverged at epoch {each.diverged[0]}, batch {each.diverged[1]}"
-        for each in histories
-        if each.diverged is not None
-    ]
-    return "\n".join([columns(rows), *diverged, "errors in %; of several networks: mean ± standard deviation"])
-
-
-def _results_of(histories: list[History]) -> list[str]:
-    """The numbers of epochs and the errors of some networks in words."""
-    epochs = {len(each.epochs) - 1 for each in histories}
-    train = 100 * np.array([each.train_error[-1] for each in histories])
-    test = 100 * np.array([each.test_error[-1] for each in histories])
-    lowest = 100 * np.array([each.test_error.min() for each in histories])
-    said = "–".join(map(str, sorted({min(epochs), max(epochs)})))
-    return [said, *(_spread(values) for values in (train, test, test - train, lowest))]
-
-
-def _spread(values: Array) -> str:
-    return f"{values.mean():.2f}" + (f" ± {values.std(ddof=1):.2f}" if len(values) > 1 else "")
 
 
 # ---------------------------------------------------------------------------------------------------------------------

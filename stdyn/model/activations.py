@@ -215,7 +215,7 @@ def activation(g: Callable, g_prime: Callable, name: str | None = None) -> Activ
         The function g(x) and its derivative, from a float to a float: plain functions (of `math` and NumPy) or numba's.
     name : str, optional
         By which files, plots and `Problem` know it from now on in this process; default: that of `g`, or if that has
-        none, or the name of a built-in activation, "g" with a digest of its values.
+        none, or the name of a built-in activation, ``g_`` and a digest of its values.
 
     Returns
     -------

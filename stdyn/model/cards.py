@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from stdyn import html
 from stdyn.html import card, heat_map, listing
 from stdyn.model import problemtext
 from stdyn.model.shapes import short
@@ -18,17 +19,14 @@ _UNITS = 24  # on a side of a map
 
 def shown(value: object, make: Callable[[Any], str]) -> str:
     """The card of a value, or if it cannot be made its line."""
-    try:
-        with np.errstate(all="ignore"):
-            return make(value)
-    except Exception:  # as of a repr: of something half made, or that somebody has filled with what is not meant
-        return card(repr(value))
+    with np.errstate(all="ignore"):
+        return html.shown(value, make)
 
 
 def of_problem(problem: Problem) -> str:
     """A problem: what it is, and where it starts."""
     lines = problemtext.lines(problem)
-    return card(f"Problem, {lines.pop('rule')}", table_of(lines), _map(problem.start))
+    return card(f"Problem, {lines.pop('rule')}", table_of(lines), map_of(problem.start))
 
 
 def of_state(state: OrderParameters) -> str:
@@ -41,7 +39,7 @@ def of_state(state: OrderParameters) -> str:
     }
     if state.inputs is not None:
         lines["inputs"] = str(state.inputs).removeprefix("Inputs of ")
-    return card("OrderParameters", table_of(lines), _map(state))
+    return card("OrderParameters", table_of(lines), map_of(state))
 
 
 def table_of(lines: dict[str, str]) -> str:
@@ -49,7 +47,7 @@ def table_of(lines: dict[str, str]) -> str:
     return listing({name: message(text, 300) for name, text in lines.items()})
 
 
-def _map(state: OrderParameters) -> str:
+def map_of(state: OrderParameters) -> str:
     """The cosines of students, in rows, and teachers; of very many those of the first ones."""
     said = "cosines of student (rows) and teacher vectors"
     if max(state.K, state.M) > _UNITS:

@@ -9,7 +9,7 @@ from math import inf
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from stdyn.errors import InputError, SameRuleWarning, warn
-from stdyn.settings import parameter
+from stdyn.settings import documented, parameter
 from stdyn.text import shown
 from stdyn.values import Frozen
 
@@ -27,9 +27,46 @@ _FIRST = 0.1  # alpha after 0
 _MOST_POINTS, _MOST_RUNS = 2**24, 2**31 - 1  # arrays of more are too large to be made
 
 
+@documented
 @dataclass(frozen=True, eq=False)
 class Experiment(Frozen):
-    """One experiment; a field is an option of the command line and a key of the TOML file."""
+    """One experiment; a field is an option of the command line and a key of the TOML file.
+
+    Parameters
+    ----------
+    {parameters}
+
+    Raises
+    ------
+    InputError
+        If a field is not as it says: by `check`, and by what needs it; nothing is checked when it is made.
+
+    Warns
+    -----
+    SameRuleWarning
+        A rule that is another one where there is one hidden layer.
+
+    See Also
+    --------
+    Problem, Variations, Training
+
+    Notes
+    -----
+    What is random, start and runs, depends on `seed` alone, so that an experiment is reproducible, and its rules start
+    alike and see the same examples.
+
+    Examples
+    --------
+    >>> experiment = stdyn.Experiment(K=2, M=2, rule="both", N=100, alpha_max=50, points=11)
+    >>> experiment.rules, experiment.number_of_runs("reduced")
+    (('fa', 'bp'), 256)
+    >>> experiment.check()
+    >>> theory = stdyn.integrate(experiment.problem("fa"), experiment.alphas())
+    >>> runs = stdyn.simulate_network(experiment.problem("fa"), experiment.alphas(), 2, rng=experiment.rng("network"))
+    >>> experiment.without_use(), experiment.beyond(), experiment.jumps()
+    ({'mixture': ('rule',)}, {}, {})
+    >>> experiment.check_given({"K", "M"})
+    """
 
     rule: str = parameter(
         "both",
@@ -51,6 +88,7 @@ class Experiment(Frozen):
     activation_teacher: Any = parameter(
         None,
         "Activation of the teacher, if it is another one than the student's.",
+        kind=str,
         choices=_ACTIVATIONS,
         or_file=True,
     )
@@ -105,13 +143,19 @@ class Experiment(Frozen):
     )
     v_scale: float = parameter(0.1, "Standard deviation of the random v at the start.")
     b_scale: float = parameter(1.0, "Standard deviation of the random feedback weights b.")
-    R: Any = parameter(None, "R at the start instead, e.g. '[[0.1, 0], [0, 0.1]]'; needs Q.")
-    Q: Any = parameter(None, "Q at the start instead; needs R.")
-    T: Any = parameter(None, "T instead of the teacher's.")
-    v: Any = parameter(None, "v at the start instead of random: a number for all units, or an array.")
-    v_teacher: Any = parameter(1.0, "The teacher's second layer: a number for all units, or an array.")
+    R: Any = parameter(None, "R at the start instead, e.g. '[[0.1, 0], [0, 0.1]]'; needs Q.", takes="array_like")
+    Q: Any = parameter(None, "Q at the start instead; needs R.", takes="array_like")
+    T: Any = parameter(None, "T instead of the teacher's.", takes="array_like")
+    v: Any = parameter(
+        None, "v at the start instead of random: a number for all units, or an array.", takes="float or array_like"
+    )
+    v_teacher: Any = parameter(
+        1.0, "The teacher's second layer: a number for all units, or an array.", takes="float or array_like"
+    )
     b: Any = parameter(
-        None, "Feedback weights (fa, kp, mixed) instead of random ones: a number for all units, or an array."
+        None,
+        "Feedback weights (fa, kp, mixed) instead of random ones: a number for all units, or an array.",
+        takes="float or array_like",
     )
     alpha_max: float = parameter(3000.0, "Last alpha (steps / N; with flow the time).")
     alpha_min: float = parameter(
@@ -128,8 +172,10 @@ class Experiment(Frozen):
         "Simulate the network, the reduced process (the same law, without the N) or, in compare, both.",
         choices=(*RUNS, "both"),
     )
-    runs: Any = parameter(None, "Number of simulated runs.  [16 of the network, 256 reduced]")
-    reduced_runs: Any = parameter(None, "Number of reduced runs, if it is to be another one than that of the network.")
+    runs: Any = parameter(None, "Number of simulated runs.  [16 of the network, 256 reduced]", takes="int")
+    reduced_runs: Any = parameter(
+        None, "Number of reduced runs, if it is to be another one than that of the network.", takes="int"
+    )
     normals: str = parameter(
         "fast", "Normal numbers of the simulation: fast, or numpy for NumPy's own.", choices=("fast", "numpy")
     )
@@ -175,7 +221,25 @@ class Experiment(Frozen):
         return tuple(RUNS) if self.method == "both" else (self.method,)
 
     def number_of_runs(self, method: str, fewest: int = 1) -> int:
-        """How many runs to simulate by this method."""
+        """How many runs to simulate by this method.
+
+        Parameters
+        ----------
+        method : {"network", "reduced"}
+            How they are simulated.
+        fewest : int, default 1
+            How many there must be.
+
+        Returns
+        -------
+        int
+            Those given, else 16 of the network and 256 reduced ones.
+
+        Raises
+        ------
+        InputError
+            If fewer are given.
+        """
         from stdyn.checks import integer
 
         name = "reduced_runs" if method == "reduced" and self.reduced_runs is not None else "runs"
@@ -183,7 +247,23 @@ class Experiment(Frozen):
         return RUNS[method] if given is None else integer(name, given, fewest, _MOST_RUNS)
 
     def problem(self, rule: str) -> "Problem":
-        """The problem of one rule; the start is the same for both."""
+        """The problem of one rule; the start is the same for all.
+
+        Parameters
+        ----------
+        rule : {"fa", "bp", "kp", "mixed"}
+            One of `rules`.
+
+        Returns
+        -------
+        Problem
+            For `integrate`, `simulate_network` and the others.
+
+        Raises
+        ------
+        InputError
+            If a field is not as it says.
+        """
         from stdyn.model.beginning import drawn, start_of
         from stdyn.model.problem import RATES, SCHEDULED, Problem
         from stdyn.model.rules import WITH_FEEDBACK
@@ -207,7 +287,18 @@ class Experiment(Frozen):
         return Problem(start, rule=rule, tasks=tasks, **rest)
 
     def check(self, fewest_runs: int = 1) -> None:
-        """Refuse whatever cannot be used, before any work starts."""
+        """Refuse whatever cannot be used, before any work starts.
+
+        Parameters
+        ----------
+        fewest_runs : int, default 1
+            How many runs there must be.
+
+        Raises
+        ------
+        InputError
+            Naming the field, its value and what was expected.
+        """
         from stdyn.checks import check_normals, check_settings, number
         from stdyn.model.beginning import start_of
 
@@ -226,7 +317,13 @@ class Experiment(Frozen):
         check_settings(self.ode_method, self.rtol, None, "ode_method")
 
     def without_use(self) -> dict[str, tuple[str, ...]]:
-        """The parameters that change nothing, each with those that make it so."""
+        """The parameters that change nothing, each with those that make it so.
+
+        Returns
+        -------
+        dict of str to tuple of str
+            Empty if all are of use.
+        """
         from stdyn.model.beginning import is_similar
 
         found: dict[str, tuple[str, ...]] = {}
@@ -268,7 +365,13 @@ class Experiment(Frozen):
         return last / 10 if self.spacing == "log" and first == _FIRST and last <= _FIRST else first
 
     def beyond(self) -> dict[str, str]:
-        """What begins after alpha_max only, and so is never seen, in words by parameter."""
+        """What begins after alpha_max only, and so is never seen.
+
+        Returns
+        -------
+        dict of str to str
+            Words, by parameter.
+        """
         last = f"beyond alpha_max = {self.alpha_max:g}"
         found = {}
         for name, alphas in self.jumps().items():
@@ -280,7 +383,18 @@ class Experiment(Frozen):
         return found
 
     def check_given(self, names: Collection[str]) -> None:
-        """Refuse an alpha_min that is among the names of what was given, and would be taken for the usual one."""
+        """Refuse an alpha_min that was given, and would be taken for the usual one.
+
+        Parameters
+        ----------
+        names : collection of str
+            Of the fields that were given.
+
+        Raises
+        ------
+        InputError
+            If it is among them and not below alpha_max.
+        """
         if "alpha_min" in names and self.first_alpha != self.alpha_min:
             raise InputError(f"alpha_min must be below alpha_max = {self.alpha_max}, but is {self.alpha_min}")
 
@@ -288,6 +402,16 @@ class Experiment(Frozen):
         """The recorded alphas: 0 and multiples of 1/N, so that simulation and theory share them exactly.
 
         Where another task begins or a rate jumps is among them: the multiple there, or those on both sides.
+
+        Returns
+        -------
+        ndarray, shape (A,)
+            Strictly increasing.
+
+        Raises
+        ------
+        InputError
+            If N, points, alpha_max, alpha_min or spacing is not as it says.
         """
         import numpy as np
 
@@ -313,7 +437,13 @@ class Experiment(Frozen):
         return np.unique(steps) / N
 
     def jumps(self) -> dict[str, tuple[float, ...]]:
-        """The alphas above 0 at which another task begins, and those at which a rate may jump, by parameter."""
+        """The alphas above 0 at which another task begins, and those at which a rate may jump.
+
+        Returns
+        -------
+        dict of str to tuple of float
+            By parameter; empty if there are none.
+        """
         from stdyn.checks import UNITS, integer
         from stdyn.model import schedule
         from stdyn.model.beginning import teacher_of
@@ -333,7 +463,17 @@ class Experiment(Frozen):
     def rng(self, purpose: str) -> "np.random.Generator":
         """The generator that the runs of a method spawn their streams from, or that draws the samples of a scan.
 
-        It is the same for both rules: they see the same examples.
+        It is the same for all rules: they see the same examples.
+
+        Parameters
+        ----------
+        purpose : {"network", "reduced", "samples"}
+            Each has a stream of its own.
+
+        Returns
+        -------
+        numpy.random.Generator
+            A new one, from the seed.
         """
         import numpy as np
 

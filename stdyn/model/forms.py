@@ -10,8 +10,8 @@ from stdyn.drawing import Axes, draw
 from stdyn.files import store
 from stdyn.files.format import Variables, to_dataset
 from stdyn.model import cards, longform, trajectorycard, trajectorytext, trajectoryvariables
-from stdyn.model.problemtext import one_line
 from stdyn.model.readings import Readings
+from stdyn.text import one_line
 
 if TYPE_CHECKING:
     import pandas

@@ -7,9 +7,10 @@ from numpy.typing import ArrayLike
 
 from stdyn.checks import UNITS, Array, RngLike, check_rng, check_type, frozen_array, integer, number
 from stdyn.errors import InputError
+from stdyn.model.frames import coordinates_in, in_frame, narrow_root, root, triangle_of
 from stdyn.model.inputs import Inputs
 from stdyn.model.problem import Problem
-from stdyn.model.state import ROUNDING, OrderParameters
+from stdyn.model.state import OrderParameters
 from stdyn.text import shown
 
 __all__ = ["coordinates", "from_weights", "prepared", "random_weights", "root", "teacher_overlaps", "weights"]
@@ -156,7 +157,7 @@ def random_weights(
     q : float
         N times the variance of a weight.
     rng : int or numpy.random.Generator
-        A generator is advanced.
+        A seed, or a generator, which is advanced.
     teacher : {"isotropic", "graded", "random"} or array_like (M, M)
         The teacher's overlaps: delta_nm, n delta_nm, of vectors drawn i.i.d. from N(0, 1/N), or as given.
     v, v_teacher : float or array_like
@@ -178,7 +179,7 @@ def random_weights(
 
     See Also
     --------
-    prepared, from_weights, weights
+    prepared, from_weights, stdyn.weights
 
     Examples
     --------
@@ -196,13 +197,13 @@ def random_weights(
     parts = []
     for group, (p, size) in enumerate(zip(fractions, sizes, strict=True)):
         if drawn:
-            teachers = _triangle(M, size, rng).T / np.sqrt(N)
+            teachers = triangle_of(M, size, rng).T / np.sqrt(N)
         elif size >= M:
             teachers = root(p * T)
         else:
-            teachers = _narrow_root(p * T, _teacher_in(teacher, group, size, N, inputs), size).T
+            teachers = narrow_root(p * T, _teacher_in(teacher, group, size, N, inputs), size).T
         along = rng.standard_normal((K, len(teachers)))  # within the teacher's space, in units of sqrt(q/N)
-        across = _triangle(K, max(size - len(teachers), 0), rng)
+        across = triangle_of(K, max(size - len(teachers), 0), rng)
         R = np.sqrt(q / N) * along @ teachers
         Q = q / N * (along @ along.T + across @ across.T)
         parts.append((R, Q, teachers.T @ teachers if drawn else p * T))
@@ -222,18 +223,6 @@ def _teacher_in(teacher: object, group: int, size: int, N: int, inputs: Inputs |
         'teacher must be "random" where a group has fewer directions than the rank of T, {rank}, but is'
         f" {name}, and of N = {N} directions group {group} has {size} (or take fewer groups)"
     )
-
-
-def _triangle(units: int, dimensions: int, rng: np.random.Generator) -> Array:
-    """Standard normal vectors of so many dimensions, in directions in which they are a lower triangle: (units, …).
-
-    Bartlett's decomposition; of fewer dimensions than units it is the vectors themselves.
-    """
-    if dimensions < units:
-        return rng.standard_normal((units, dimensions))
-    triangle = np.tril(rng.standard_normal((units, units)), -1)
-    triangle[np.diag_indices(units)] = np.sqrt(rng.chisquare(dimensions - np.arange(units)))
-    return triangle
 
 
 def from_weights(
@@ -269,7 +258,7 @@ def from_weights(
 
     See Also
     --------
-    weights, prepared, stdyn.OrderParameters.by_group
+    prepared, stdyn.weights, stdyn.OrderParameters.by_group
 
     Examples
     --------
@@ -285,39 +274,6 @@ def from_weights(
     inputs = Inputs.isotropic() if inputs is None else inputs
     r, q, t = (inputs.overlaps(A, B) for A, B in ((W, W_teacher), (W, W), (W_teacher, W_teacher)))
     return OrderParameters.by_group(inputs, r, q, t, *second, T_hidden)
-
-
-def root(C: Array) -> Array:
-    """The symmetric square root of a positive semi-definite matrix, singular or not.
-
-    Parameters
-    ----------
-    C : array_like, shape (P, P)
-        Symmetric; what rounding leaves of eigenvalues below zero counts as zero.
-
-    Returns
-    -------
-    ndarray, shape (P, P)
-        B with B B = C.
-
-    Raises
-    ------
-    InputError
-        If C is not finite or has not two axes.
-
-    See Also
-    --------
-    coordinates
-
-    Examples
-    --------
-    >>> stdyn.initial.root([[4.0, 0.0], [0.0, 9.0]])
-    array([[2., 0.],
-           [0., 3.]])
-    """
-    C = frozen_array("C", C, (2,))
-    eigenvalues, vectors = np.linalg.eigh(C)
-    return (vectors * np.sqrt(np.maximum(eigenvalues, 0))) @ vectors.T
 
 
 def coordinates(state: OrderParameters, N: int | None = None) -> Coordinates:
@@ -350,7 +306,7 @@ def coordinates(state: OrderParameters, N: int | None = None) -> Coordinates:
 
     See Also
     --------
-    weights, root
+    root, stdyn.weights
 
     Notes
     -----
@@ -365,47 +321,15 @@ def coordinates(state: OrderParameters, N: int | None = None) -> Coordinates:
     check_type("state", state, OrderParameters)
     if state.inputs is None:
         needs = f"N must be at least the rank of [[Q, R], [R.T, T]], {{rank}}, but is {N}"
-        return _coordinates(state.C, state.M, N, needs)
+        return coordinates_in(state.C, state.M, N, needs)
     sizes = [None] * state.inputs.groups if N is None else state.inputs.directions(N).tolist()
     needs = f"N must let a group have as many directions as its overlaps have rank, but of N = {N} group {{}} has {{}}"
     every = [
-        _coordinates(C, state.M, size, needs.format(group, size) + ", of rank {rank}")
+        coordinates_in(C, state.M, size, needs.format(group, size) + ", of rank {rank}")
         for group, (C, size) in enumerate(zip(state.C_group, sizes, strict=True))
     ]
     L, A, S = (np.array(each) for each in zip(*every, strict=True))
     return L, A, S
-
-
-def _coordinates(C: Array, M: int, N: int | None, needs: str) -> tuple[Array, Array, Array]:
-    """Those of vectors with the overlaps C = [[Q, R], [R.T, T]] in N dimensions."""
-    P = len(C)
-    K = P - M
-    order = np.r_[K:P, :K]
-    C = C[np.ix_(order, order)]
-    norms = np.sqrt(np.maximum(np.diag(C), 0))
-    scale = np.where(norms > 0, norms, 1)
-    directions = C / np.outer(scale, scale)  # so that short vectors are as exact as long ones
-    if N is None or N >= P:
-        triangle = np.linalg.qr(root(directions)).R.T  # directions = root root^T = triangle triangle^T
-    else:
-        triangle = np.zeros((P, P))
-        triangle[:, :N] = np.linalg.qr(_narrow_root(directions, needs, N).T).R.T
-    B = norms[:, None] * np.tril(triangle) * np.where(np.diag(triangle) < 0, -1, 1)
-    for a in range(P):
-        for c in range(a):
-            if C[a, a] == C[c, c] == abs(C[a, c]):
-                B[a] = np.sign(C[a, c]) * B[c]
-                break
-    return B[:M, :M], B[M:, :M], B[M:, M:]
-
-
-def _narrow_root(C: Array, needs: str, N: int) -> Array:
-    """B (P, N) with B B^T = C (P, P), in as few dimensions as N; `needs` says that its {rank} is larger."""
-    eigenvalues, vectors = np.linalg.eigh(C)
-    rank = int((eigenvalues > ROUNDING * eigenvalues[-1]).sum())
-    if rank > N:
-        raise InputError(needs.format(rank=rank))
-    return vectors[:, -N:] * np.sqrt(np.maximum(eigenvalues[-N:], 0))
 
 
 def weights(state: OrderParameters | Problem, N: int, rng: RngLike) -> tuple[Array, Array]:
@@ -422,7 +346,7 @@ def weights(state: OrderParameters | Problem, N: int, rng: RngLike) -> tuple[Arr
     N : int
         Number of inputs, at least the rank of [[Q, R], [R.T, T]].
     rng : int or numpy.random.Generator
-        A generator is advanced.
+        A seed, or a generator, which is advanced.
 
     Returns
     -------
@@ -467,22 +391,8 @@ def aligned_weights(
     rng = check_rng(rng)
     coordinates_of = coordinates(start, N) if known is None else known
     if start.inputs is None:
-        return _in_frame(*coordinates_of, N, rng)
+        return in_frame(*coordinates_of, N, rng)
     sizes = start.inputs.directions(N).tolist()
-    parts = [_in_frame(L, A, S, size, rng) for L, A, S, size in zip(*coordinates_of, sizes, strict=True)]
+    parts = [in_frame(L, A, S, size, rng) for L, A, S, size in zip(*coordinates_of, sizes, strict=True)]
     W, W_teacher = (np.hstack(each) for each in zip(*parts, strict=True))
-    return W, W_teacher
-
-
-def _in_frame(L: Array, A: Array, S: Array, N: int, rng: np.random.Generator) -> tuple[Array, Array]:
-    """The vectors of these coordinates in a random orthonormal frame of R^N."""
-    K, M = A.shape
-    frame, triangle = np.linalg.qr(rng.standard_normal((N, min(N, K + M))))
-    frame = (frame * np.sign(np.diag(triangle))).T  # makes the law of the frame uniform
-    students = np.hstack([A, S])
-    W, W_teacher = np.zeros((K, N)), np.zeros((M, N))
-    for a in range(len(frame)):  # row by row, so that equal units get the same weights to the last bit
-        W += students[:, a, None] * frame[a]
-        if a < M:
-            W_teacher += L[:, a, None] * frame[a]
     return W, W_teacher

@@ -17,12 +17,12 @@ from stdyn.model import cards, rules
 from stdyn.model.activations import Activation, codes, find, law_of
 from stdyn.model.inputs import Inputs
 from stdyn.model.layout import Layout
-from stdyn.model.problemtext import of_problem, one_line, summary
+from stdyn.model.problemtext import of_problem, summary
 from stdyn.model.protocol import Protocol
 from stdyn.model.schedule import RateLike, Schedule, rate, value_at
 from stdyn.model.state import OrderParameters
 from stdyn.model.tasks import Tasks
-from stdyn.text import shown
+from stdyn.text import one_line, shown
 from stdyn.values import Frozen, same
 
 LARGEST_RATE = 1e30  # its square is far from an overflow

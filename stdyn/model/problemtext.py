@@ -1,27 +1,15 @@
 """Problems and order parameters in words: in one line, and in a few."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from stdyn.kernels.parameters import RATES
 from stdyn.model.schedule import text
-from stdyn.text import listing, message
+from stdyn.text import listing
 
 Problem = Any  # the classes, which stand on this module
 OrderParameters = Any
-
-_LONGEST = 240  # characters of a line
-
-
-def one_line(value: object, words: Callable[[Any], str]) -> str:
-    """What a value is, <Class words>, whatever is in it: a repr must not raise, nor be more than a line."""
-    try:
-        said = message(words(value), _LONGEST)
-    except Exception:  # of something half made, or that somebody has filled with what is not meant
-        said = "that cannot be shown"
-    return f"<{type(value).__name__} {said}>"
 
 
 def of_problem(problem: Problem) -> str:

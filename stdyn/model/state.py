@@ -14,7 +14,8 @@ from stdyn.model import averages, cards
 from stdyn.model.activations import Activation, find
 from stdyn.model.inputs import Inputs
 from stdyn.model.layout import Layout
-from stdyn.model.problemtext import arrays, of_state, one_line
+from stdyn.model.problemtext import arrays, of_state
+from stdyn.text import one_line
 from stdyn.values import Frozen, frozen
 
 ROUNDING = 1e-10  # relative to the largest eigenvalue: what counts as rounding in a symmetry or a negative eigenvalue

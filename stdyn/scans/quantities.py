@@ -215,3 +215,32 @@ def _value(name: str, value: Any) -> Any:
             most = LARGEST_RATE if part in RATES else 1.0 if part == "mixture" else sys.float_info.max
             value = number(part, value, -np.inf if signed else 0, most)
     return value
+
+
+def turned(b: Array, v: Array, angle: float) -> Array:
+    """b turned, in the plane of b and v and without changing its length, to `angle` degrees from v.
+
+    Raises
+    ------
+    InputError
+        If v or b is zero, or b is parallel to v and so does not say in which direction to turn.
+    """
+    length, v_length = np.linalg.norm(b), np.linalg.norm(v)
+    if length == 0 or v_length == 0:
+        raise InputError(f"b_angle is the angle of b to v, but {'v' if v_length == 0 else 'b'} is zero")
+    along = v / v_length
+    across = b - np.sum(b * along) * along
+    if np.linalg.norm(across) <= 1e-12 * length:
+        if angle in (0, 180):
+            return length * along * (1 if angle == 0 else -1)
+        raise InputError(f"b is parallel to v, so that there is no direction in which to turn it to {angle:g} degrees")
+    radians = np.deg2rad(angle)
+    return length * (np.cos(radians) * along + np.sin(radians) * across / np.linalg.norm(across))
+
+
+def sobol(dimensions: int, count: int, rng: np.random.Generator) -> Array:
+    """The first `count` points of a scrambled Sobol sequence."""
+    from scipy.stats import qmc  # a third of a second, which no worker need pay
+
+    exponent = int(np.ceil(np.log2(count))) if count > 1 else 0
+    return qmc.Sobol(dimensions, scramble=True, rng=rng).random_base2(exponent)[:count]

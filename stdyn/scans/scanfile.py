@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from stdyn.analysis import summary
-from stdyn.analysis.summary import censored
 from stdyn.checks import Array, check_path, integer, time_grid
 from stdyn.errors import InputError
 from stdyn.files.format import FORMAT, Variables, check_kind, to_dataset
@@ -40,11 +39,11 @@ from stdyn.scans.parameters import (
     stored_names,
     texts_as_objects,
 )
-from stdyn.scans.points import DONE, FAILED, STATES, Solve, counted
-from stdyn.scans.quantities import plain
+from stdyn.scans.points import DONE, STATES, Solve
+from stdyn.scans.scanforms import Forms
 from stdyn.scans.scanschema import CURVES, KEEP, Checked, check_coordinates, check_summary, summary_columns
 from stdyn.scans.variations import Variations
-from stdyn.text import listing, shown
+from stdyn.text import shown
 from stdyn.values import Frozen, frozen
 
 if TYPE_CHECKING:
@@ -152,7 +151,7 @@ def _coordinates(
     return {name.replace(" ", ""): texts_as_objects(values) for name, values in named.items()}
 
 
-class Scan(Frozen):
+class Scan(Forms, Frozen):
     """A scan in a file, finished or not; what is in it is read when asked for.
 
     Attributes
@@ -351,35 +350,6 @@ class Scan(Frozen):
         for name in found.keys() & self._expected.keys():
             checked_values(self.path, name, found[name][1], self._expected[name])
         return to_dataset(found, table.attributes)
-
-    def __repr__(self) -> str:
-        return f"<stdyn.Scan>\n{self.text()}"
-
-    def text(self) -> str:
-        """What it is, how far it is and what came out, in lines."""
-        solve = dict(self.description["solve"])
-        alphas = self.description["alphas"]
-        lines = {
-            "what": f"scan of {len(self)} points: {counted(self.state)}",
-            "varied": ", ".join(
-                f"{name} ({len(set(plain(values)))} values)" for name, values in self.coordinates.items()
-            ),
-            "solver": ", ".join([solve.pop("function"), *(f"{name} = {value}" for name, value in solve.items())]),
-            "alpha": f"{len(alphas)} values from {alphas[0]:g} to {alphas[-1]:g}",
-            "kept": str(self.description["keep"]),
-        }
-        for name, values in self.summary.items():
-            there = values[~np.isnan(values)]
-            if there.size:
-                low, middle, high = np.percentile(there, [5, 50, 95], method="nearest")
-                lines[name] = f"median {middle:.4g}, 5 – 95 % {low:.4g} … {high:.4g}"
-                if name == "plateau_length":
-                    lines[name] += f", not left: {100 * censored(there)[1]:.3g} %"
-        wrong = np.flatnonzero(self.state == FAILED)
-        if wrong.size:
-            lines["first failure"] = f"point {wrong[0]}: {self.message[wrong[0]]}"
-        lines |= {name: str(self.attributes[name]) for name in ("created", "versions")}
-        return listing(lines)
 
 
 def open_scan(path: str | os.PathLike[str]) -> Scan:

@@ -92,6 +92,7 @@ def scan(
     Returns
     -------
     Scan
+        The file, open for reading: what came out of every point.
 
     Raises
     ------
@@ -103,12 +104,31 @@ def scan(
         If the file cannot be written any more, or the executor has lost its workers. In both cases what has arrived is
         in the file, which is whole.
 
+    See Also
+    --------
+    open_scan, Variations, study, processes, ClusterExecutor, stdyn.scanplot.figures
+
     Notes
     -----
     A point that raises an exception is recorded as failed, with its message, and the others go on. So is one whose
     solver gives up or reaches its limit of steps (`max_steps` of `integrate`): the file has what it had reached, and
     where that was, `failed_at`. A point that diverges is done: its values are NaN from there on, and its message says
     at which alpha.
+
+    Examples
+    --------
+    >>> points = stdyn.Variations(experiment, {"eta": [0.2, 0.4]})
+    >>> table = stdyn.scan(points, alphas, "eta.h5")
+    >>> table.summary["eps_g_final"].round(3)
+    array([0.013, 0.014])
+
+    Networks instead of the ODEs, four at each point:
+
+    >>> from functools import partial
+    >>> solve = partial(stdyn.simulate_network, runs=4)
+    >>> networks = stdyn.scan(points, alphas, "runs.h5", solve, seed=1, keep="summary")
+    >>> networks.summary["eps_g_final"].shape
+    (2, 4)
     """
     leave_if_imported()
     alphas, target = time_grid(alphas), check_path("path", path)

@@ -3,24 +3,34 @@
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stdyn.analysis.escape import Plateau, check_constant, plateaus
+from stdyn import html
+from stdyn.analysis.escape import check_constant, plateaus
+from stdyn.analysis.leaving import Plateau
 from stdyn.checks import Array, check_type, time_grid
+from stdyn.drawing import Axes, draw
 from stdyn.errors import InputError
+from stdyn.model import cards
 from stdyn.model.problem import Problem
 from stdyn.model.trajectory import Trajectory
 from stdyn.progress import bar
 from stdyn.scans.variations import Variations
 from stdyn.stopping import stoppable
-from stdyn.text import columns
+from stdyn.text import columns, one_line
 from stdyn.theory.critical import critical_eta
-from stdyn.theory.fixedpoints import FixedPoint, autonomous, fixed_point, perfect_learning
+from stdyn.theory.fixedpoint import FixedPoint
+from stdyn.theory.fixedpoints import autonomous, fixed_point, perfect_learning
 from stdyn.theory.ode import integrate
 from stdyn.values import Frozen
 
+if TYPE_CHECKING:
+    import pandas
+
 _SETTLED = 0.01  # relative difference of an eps_g that no longer changes
+_ROWS = 21  # of the table on a card, the heading with them
 _LEARNED = 1e-9  # and an eps_g that is zero but for the tolerance of the ODEs
 
 STUDIED = {
@@ -56,6 +66,34 @@ class Study(Frozen):
     rules: dict[str, dict[str, Array]]
     interrupted: bool = False
 
+    def plot(self, what: str = "plateau_length", ax: Axes | None = None, **kwargs: Any) -> Axes:
+        """Draw one of its numbers against what varies, a line for each rule.
+
+        Parameters
+        ----------
+        what : str, default "plateau_length"
+            One of the names of `rules`.
+        ax : matplotlib Axes, optional
+            Where to draw; a new figure of pyplot unless given.
+        **kwargs
+            What matplotlib's `Axes.plot` takes for the lines.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+            Those that were drawn in.
+
+        Raises
+        ------
+        InputError
+            If there is no such number.
+
+        Examples
+        --------
+        >>> ax = stdyn.study(points, np.linspace(0, 100, 101)).plot("eps_g_infinity")
+        """
+        return draw("study", self, what, ax, **kwargs)
+
     def csv(self) -> str:
         """All numbers in full, as comma-separated values."""
         return "".join(",".join(row) + "\n" for row in self._rows(repr))
@@ -67,8 +105,70 @@ class Study(Frozen):
                 rows.append((rule, written(float(value)), *(written(float(numbers[name][n])) for name in STUDIED)))
         return rows
 
+    def to_dataframe(self) -> "pandas.DataFrame":
+        """The study as a table with a row for every number.
+
+        Returns
+        -------
+        pandas.DataFrame
+            With the columns rule, the varied quantity by its name, quantity (those of `rules`) and value.
+
+        Examples
+        --------
+        >>> found = stdyn.study(points, np.linspace(0, 100, 101))
+        >>> found.to_dataframe().query("quantity == 'eps_g_infinity'")[["rule", "eta"]]
+           rule  eta
+        10   bp  0.2
+        11   bp  0.4
+        """
+        import pandas
+
+        rules, names, n = list(self.rules), list(STUDIED), len(self.values)
+        every = [self.rules[rule][name] for rule in rules for name in names]
+        return pandas.DataFrame(
+            {
+                "rule": np.repeat(np.array(rules, dtype=object), len(names) * n),
+                self.quantity: np.tile(self.values, len(rules) * len(names)),
+                "quantity": np.tile(np.repeat(np.array(names, dtype=object), n), len(rules)),
+                "value": np.concatenate(every) if every else np.empty(0),
+            }
+        )
+
     def __repr__(self) -> str:
-        return columns(self._rows(lambda value: f"{value:.4g}"))
+        return one_line(self, _line)
+
+    def __str__(self) -> str:
+        return columns(self._in_short())
+
+    def _repr_html_(self) -> str:
+        return cards.shown(self, _card)
+
+    def _in_short(self) -> list[tuple[str, ...]]:
+        return self._rows(lambda value: f"{value:.4g}")
+
+
+def _line(study: Study) -> str:
+    """In one line: what varies, and of which rules."""
+    ended = ", interrupted" if study.interrupted else ""
+    return f"{_varied(study)}, {', '.join(study.rules)}{ended}"
+
+
+def _varied(study: Study) -> str:
+    values = study.values
+    return f"{len(values)} values of {study.quantity}" + (f" from {values[0]:g} to {values[-1]:g}" * bool(len(values)))
+
+
+def _card(study: Study) -> str:
+    """For a notebook: the first lines of the table, and the length of the plateau as a curve for each rule."""
+    rows = study._in_short()
+    more = [f"… and {len(rows) - _ROWS} more lines"] if len(rows) > _ROWS else []
+    curves = {rule: numbers["plateau_length"] for rule, numbers in study.rules.items()}
+    said = f"length of the plateau against {study.quantity}, both logarithmic: {', '.join(curves)}"
+    finite = [np.where(np.isfinite(each) & (each > 0), each, np.nan).tolist() for each in curves.values()]
+    ended = [html.verdict("interrupted before the last value", False)] if study.interrupted else []
+    title = f"Study, {_varied(study)}"
+    curve = html.sparkline(study.values.tolist(), finite, said)
+    return html.card(title, *ended, html.table(rows[:_ROWS]), html.lines(more), curve)
 
 
 def report(theory: Trajectory, found: list[Plateau], points: list[FixedPoint]) -> str:

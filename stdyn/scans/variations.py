@@ -32,7 +32,9 @@ from stdyn.scans.quantities import (
     parts,
     plain,
     refuse_tables,
+    sobol,
     spread,
+    turned,
 )
 from stdyn.scans.spectra import check_tables, most_groups, with_changes
 from stdyn.settings import from_values
@@ -66,12 +68,34 @@ class Variations(Frozen, Sequence[Problem]):
     number : int, optional
         The number of samples; needed if a quantity is sampled, else refused.
 
-    The points are the product of the samples and of all axes, the last axis running fastest.
-
     Raises
     ------
     InputError
         If a quantity is unknown, a value cannot be used, or a quantity would change nothing.
+
+    See Also
+    --------
+    scan, study, Experiment
+
+    Notes
+    -----
+    The points are the product of the samples and of all axes, the last axis running fastest (docs/scans.md).
+
+    Examples
+    --------
+    >>> points = stdyn.Variations(experiment, {"eta": [0.2, 0.4], "sigma": {"from": 0.0, "to": 0.1, "number": 3}})
+    >>> len(points), points.shape
+    (6, (1, 2, 3))
+    >>> points.values(1)
+    {'eta': np.float64(0.2), 'sigma': np.float64(0.05)}
+    >>> points[1].sigma
+    0.05
+    >>> points.recipe(1)() == points[1]
+    True
+    >>> points.alphas().shape
+    (121,)
+    >>> stdyn.Variations.from_description(points.description) == points
+    True
     """
 
     experiment: Experiment
@@ -158,7 +182,7 @@ class Variations(Frozen, Sequence[Problem]):
         drawn = [name for name in names if name != "draw"]
         rng = self.experiment.rng("samples")
         if self.sample == "sobol" and drawn:
-            unit = _sobol(len(drawn), count, rng)
+            unit = sobol(len(drawn), count, rng)
         else:
             unit = rng.random((count, len(drawn)))
         samples = {name: spread(name, self.vary[name], unit[:, j]) for j, name in enumerate(drawn)}
@@ -175,7 +199,18 @@ class Variations(Frozen, Sequence[Problem]):
         return prod(self.shape)
 
     def values(self, index: int | np.ndarray) -> dict[str, Any]:
-        """The values of all varied quantities at a point, or at many."""
+        """The values of all varied quantities at a point, or at many.
+
+        Parameters
+        ----------
+        index : int or ndarray of int
+            Of the points, from 0.
+
+        Returns
+        -------
+        dict of str to object
+            The value of every quantity, or an array of them.
+        """
         at = np.unravel_index(index, self.shape)
         values = {name: each[at[0]] for name, each in self.samples.items()}
         return values | {name: each[at[j]] for j, (name, each) in enumerate(self.axes.items(), 1)}
@@ -204,6 +239,16 @@ class Variations(Frozen, Sequence[Problem]):
         """A function that makes the problem of a point; it is small when pickled.
 
         It has activations instead of their names: another process may not know what was made in this one.
+
+        Parameters
+        ----------
+        index : int
+            Of the point, from 0.
+
+        Returns
+        -------
+        callable
+            Without arguments; it returns a Problem.
         """
         values = self._named | self.values(index)
         found = {name: find(each) for name, each in values.items() if of_activations(name)}
@@ -216,6 +261,16 @@ class Variations(Frozen, Sequence[Problem]):
         """The recorded alphas of the experiment, with where tasks begin and rates jump at any point of the grid.
 
         Where that is sampled, the samples do not add any.
+
+        Returns
+        -------
+        ndarray, shape (A,)
+            Strictly increasing.
+
+        Raises
+        ------
+        InputError
+            If the grid has too many different alphas of jumps.
         """
         named = {name: [tables.parse(part) for part in parts(name)] for name in self.axes}
         moved = [name for name, places in named.items() if any(place and "at" in place[1] for place in places)]
@@ -277,9 +332,26 @@ class Variations(Frozen, Sequence[Problem]):
     def from_description(
         cls, description: Mapping[str, Any], activations: Mapping[str, Any] | None = None
     ) -> "Variations":
-        """The points that `description` describes; `activations` are the values of g and g' that a file has, by name.
+        """The points that a description describes.
 
         No name is looked up in a "file.py": the description is that of a file, which may be anybody's.
+
+        Parameters
+        ----------
+        description : mapping
+            That of `description`.
+        activations : mapping of str to array_like (2, n), optional
+            The values of g and g' that a file has, by name.
+
+        Returns
+        -------
+        Variations
+            Equal ones.
+
+        Raises
+        ------
+        InputError
+            If the description is not that of points, or this process has another activation of a name.
         """
         found = {name: known(name, np.asarray(values, dtype=float)) for name, values in (activations or {}).items()}
 
@@ -375,32 +447,3 @@ def problem_at(experiment: Experiment, values: Mapping[str, Any]) -> Problem:
     if "b_angle" in values:
         b = turned(b, start.v, float(values["b_angle"]))
     return replace(problem, start=start, rule=rule, b=b, mixture=experiment.mixture if rule == "mixed" else None)
-
-
-def turned(b: Array, v: Array, angle: float) -> Array:
-    """b turned, in the plane of b and v and without changing its length, to `angle` degrees from v.
-
-    Raises
-    ------
-    InputError
-        If v or b is zero, or b is parallel to v and so does not say in which direction to turn.
-    """
-    length, v_length = np.linalg.norm(b), np.linalg.norm(v)
-    if length == 0 or v_length == 0:
-        raise InputError(f"b_angle is the angle of b to v, but {'v' if v_length == 0 else 'b'} is zero")
-    along = v / v_length
-    across = b - np.sum(b * along) * along
-    if np.linalg.norm(across) <= 1e-12 * length:
-        if angle in (0, 180):
-            return length * along * (1 if angle == 0 else -1)
-        raise InputError(f"b is parallel to v, so that there is no direction in which to turn it to {angle:g} degrees")
-    radians = np.deg2rad(angle)
-    return length * (np.cos(radians) * along + np.sin(radians) * across / np.linalg.norm(across))
-
-
-def _sobol(dimensions: int, count: int, rng: np.random.Generator) -> Array:
-    """The first `count` points of a scrambled Sobol sequence."""
-    from scipy.stats import qmc  # a third of a second, which no worker need pay
-
-    exponent = int(np.ceil(np.log2(count))) if count > 1 else 0
-    return qmc.Sobol(dimensions, scramble=True, rng=rng).random_base2(exponent)[:count]

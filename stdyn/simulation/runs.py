@@ -107,6 +107,29 @@ def simulate_network(
     -----
     DivergenceWarning
         Some runs diverged. They are NaN from there on, and the result ends where none is left.
+
+    See Also
+    --------
+    simulate_reduced, integrate, compare, weights
+
+    Notes
+    -----
+    The network of theory.md, section 1; every step sees a new example.
+
+    Examples
+    --------
+    >>> runs = stdyn.simulate_network(problem, alphas, runs=8, rng=np.random.default_rng(1))
+    >>> runs.eps_g.shape
+    (8, 81)
+    >>> bool(abs(np.median(runs.eps_g[:, -1]) / theory.eps_g[-1] - 1) < 0.5)
+    True
+
+    From examples of one's own:
+
+    >>> X = np.random.default_rng(1).normal(size=(4000, 200))
+    >>> one = stdyn.simulate_network(problem, [0, 10, 20], rng=np.random.default_rng(1), examples=X)
+    >>> one.alphas
+    array([ 0., 10., 20.])
     """
 
     def make(generators: list[np.random.Generator], workers: int, steps: int) -> tuple[list[_Walker], dict[str, str]]:
@@ -134,13 +157,62 @@ def simulate_reduced(
 ) -> Trajectory:
     """Train `runs` networks without their N-dimensional vectors: the exact law of `simulate_network`, at any N.
 
-    For Gaussian inputs the order parameters are a Markov process by themselves. A step costs the same at every N
-    (theory.md, section 4), and many runs are stepped at once: the more, the cheaper each is. Of inputs with a spectrum
-    the cost is proportional to the number of groups.
+    For Gaussian inputs the order parameters are a Markov process by themselves. A step costs the same at every N, and
+    many runs are stepped at once: the more, the cheaper each is. Of inputs with a spectrum the cost is proportional to
+    the number of groups.
 
-    Takes, returns, raises and warns what `simulate_network` does. A run depends on its own stream alone, not on how
-    many others there are; it is another one than the network run of the same seed, with the same law. Vectors come
-    from `stdyn.weights(runs.at(position, run), N, rng)`.
+    Parameters
+    ----------
+    problem : Problem
+        Every run starts with exactly its R, Q, T and v.
+    alphas : array_like, shape (A,)
+        When to record, as of `simulate_network`.
+    runs : int, default 1
+        Number of independent runs.
+    rng : int or numpy.random.Generator
+        Each run has streams of its own, spawned from it. A run depends on its own stream alone, not on how many others
+        there are; it is another one than the network run of the same seed, with the same law.
+    normals : {"fast", "numpy"}, default "fast"
+        Where the normal numbers come from, as of `simulate_network`.
+    workers : int, optional
+        Number of threads; default: all cores.
+    progress : bool, default False
+        Show a progress bar if it takes longer than two seconds.
+
+    Returns
+    -------
+    Trajectory
+        With arrays of shape (runs, A, …). Vectors come from `stdyn.weights(runs.at(position, run), N, rng)`.
+
+    Raises
+    ------
+    InputError
+        Before any work starts, if an argument cannot be used.
+    Interrupted
+        On Ctrl-C, SIGTERM or SIGHUP, a KeyboardInterrupt with `.trajectory`: all runs up to the last alpha that all had
+        reached.
+
+    Warns
+    -----
+    DivergenceWarning
+        Some runs diverged. They are NaN from there on, and the result ends where none is left.
+
+    See Also
+    --------
+    simulate_network, integrate, compare, weights
+
+    Notes
+    -----
+    Theory.md, section 4.
+
+    Examples
+    --------
+    >>> large = dataclasses.replace(problem, N=10_000)
+    >>> runs = stdyn.simulate_reduced(large, [0, 1, 2], runs=16, rng=np.random.default_rng(1))
+    >>> runs.R.shape
+    (16, 3, 2, 2)
+    >>> bool(np.allclose(runs.R.mean(axis=0)[-1], stdyn.integrate(large, [2]).R[0], atol=0.01))
+    True
     """
 
     def make(generators: list[np.random.Generator], workers: int, steps: int) -> tuple[list[_Walker], dict[str, str]]:

@@ -14,7 +14,8 @@ from stdyn.model.problem import Problem
 from stdyn.model.state import OrderParameters
 from stdyn.stopping import stoppable
 from stdyn.theory.expansion import Expansion
-from stdyn.theory.fixedpoints import ZERO, autonomous, check_state, perfect_learning
+from stdyn.theory.fixedpoint import ZERO
+from stdyn.theory.fixedpoints import autonomous, check_state, perfect_learning
 from stdyn.theory.roots import free_places
 from stdyn.theory.symmetry import orbits_around
 

@@ -6,15 +6,14 @@ Theory.md, section 9. Roots are found in the coordinates of `expansion.Expansion
 from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import scipy.optimize
 from scipy.linalg import null_space
 
-from stdyn.checks import Array, RngLike, check_rng, check_type, integer, number
+from stdyn.checks import Array, RngLike, check_rng, check_type, integer
 from stdyn.errors import InputError, NothingFoundWarning, warn
 from stdyn.model import averages
 from stdyn.model.initial import root
@@ -23,105 +22,18 @@ from stdyn.model.schedule import Schedule
 from stdyn.model.state import OrderParameters
 from stdyn.stopping import stoppable
 from stdyn.theory.expansion import Expansion, check_size
+from stdyn.theory.fixedpoint import FixedPoint
 from stdyn.theory.roots import FAR, free_places, frozen, root_near
 from stdyn.theory.stepping import solve
 from stdyn.theory.symmetry import equivalent, find_orbits
-from stdyn.values import Frozen
 
 _IMPOSSIBLE = -1e-9  # an eigenvalue of Q_across below this, in the same units: no weights have such overlaps
 _EXACT = 1e-13  # but this may be rounding
 _LARGEST = 100.0  # a Q_ik above this, in units of T, counts as infinite: nothing moves there, as g' is zero
 _SAME = 1e-6  # order parameters of one fixed point, found twice
-ZERO = 1e-7  # an eigenvalue that is no more than this, relative to the largest, counts as zero
 IMPOSSIBLE = "ended at overlaps that no weights have"  # why nothing is found from a start; others: roots.py
 MOST_OVERLAPS = 1000  # in a state by group: a Jacobian takes a second
 _LONGEST = 1000.0  # alpha (eta alpha, if eta < 1) up to which the ODEs may lead a random start
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class FixedPoint(Frozen):
-    """A root of the right-hand side of the ODEs, and the linear dynamics around it.
-
-    Attributes
-    ----------
-    problem : Problem
-        Whose ODEs; its `start` is of no account, but for a frozen second layer.
-    state : OrderParameters
-        The order parameters there.
-    eps_g : float
-        Generalization error.
-    eigenvalues : ndarray of complex, shape (L,)
-        Of the Jacobian, per unit of alpha, largest real part first. L counts the entries of R, the upper triangle of Q
-        and, unless the second layer is frozen, v; on the sphere without the norms Q_ii, which stay.
-    eigenvectors : ndarray of complex, shape (entries, L)
-        In the columns, of length 1, in the order R row by row, upper triangle of Q row by row, v row by row; of inputs
-        that are not isotropic R and Q are those of one group after the other.
-    found : int
-        From how many starts it, or an image of it under the symmetries of the problem, was reached.
-    """
-
-    problem: Problem
-    state: OrderParameters
-    eps_g: float
-    eigenvalues: Array
-    eigenvectors: Array
-    found: int = 1
-
-    @cached_property
-    def _zero(self) -> float:
-        return ZERO * float(np.abs(self.eigenvalues).max())
-
-    @property
-    def unstable(self) -> int:
-        """The number of directions in which perturbations grow."""
-        return int(np.sum(self.eigenvalues.real > self._zero))
-
-    @property
-    def zero_modes(self) -> int:
-        """The number of directions in which, to first order, nothing happens: the point is one of a family.
-
-        These are rates of at most 1e-7 of the largest: below eta = 0.001 also those of order eta^2 may be among them.
-        """
-        return int(np.sum(np.abs(self.eigenvalues.real) <= self._zero))
-
-    @property
-    def kind(self) -> str:
-        """ "stable", "saddle" or, if perturbations neither grow nor all decay, "marginal"."""
-        return "saddle" if self.unstable else "marginal" if self.zero_modes else "stable"
-
-    @property
-    def escape_rate(self) -> float:
-        """The largest real part of an eigenvalue, per unit of alpha; negative if the point is stable."""
-        return float(self.eigenvalues.real[0])
-
-    def escape_time(self, distance: float, to: float = 1.0) -> float:
-        """alpha in which a perturbation along the most unstable direction grows from `distance` to `to`.
-
-        Infinity if the point is not a saddle. Linear dynamics: right but for a constant of order 1 / escape_rate, which
-        `plateaus` and `escape_times` get from the ODEs.
-        """
-        number("distance", distance, np.nextafter(0, 1))
-        number("to", to, distance)
-        return float(np.log(to / distance)) / self.escape_rate if self.unstable else np.inf
-
-    def moves(self, direction: int = 0, most: int = 4) -> str:
-        """What an eigenvector moves, largest first, as "+0.50 R_12 -0.50 R_11"; units are numbered from 1."""
-        most = integer("most", most, 1)
-        vector = self.eigenvectors[:, integer("direction", direction, 0, len(self.eigenvalues) - 1)]
-        vector = (vector / vector[np.abs(vector).argmax()]).real
-        vector /= np.linalg.norm(vector)
-        names = self.problem.state_layout.names
-        order = np.argsort(-np.abs(vector), kind="stable")[:most]
-        return " ".join(f"{vector[j]:+.2f} {names[j]}" for j in order if abs(vector[j]) > 0.05)
-
-    def __repr__(self) -> str:
-        directions = f" ({self.unstable} unstable)" if self.unstable else ""
-        family = f", one of a family ({self.zero_modes} zero modes)" if self.zero_modes else ""
-        moving = f": {self.moves()}" if self.unstable else ""
-        return (
-            f"<stdyn.FixedPoint eps_g = {self.eps_g:.6g}, {self.kind}{directions}{family},"
-            f" largest eigenvalue {self.escape_rate:.4g}{moving}>"
-        )
 
 
 @stoppable()

@@ -7,18 +7,20 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike
 
+from stdyn import html
 from stdyn.checks import Array, check_type, floats, number
 from stdyn.errors import InputError
 from stdyn.kernels import equations
 from stdyn.kernels import expansion as kernels
 from stdyn.kernels.parameters import Plain
 from stdyn.kernels.state import DIVERGED
+from stdyn.model import cards, problemtext
 from stdyn.model.layout import Block, Layout
 from stdyn.model.problem import Problem
 from stdyn.model.state import OrderParameters
 from stdyn.model.trajectory import Trajectory
 from stdyn.stopping import stoppable
-from stdyn.text import shown
+from stdyn.text import one_line, shown
 from stdyn.theory import quadrature
 from stdyn.theory.coordinates import across, across_change, whole_change
 from stdyn.theory.expansion import check_size, check_smooth
@@ -100,12 +102,10 @@ class Flow(Frozen):
         self.problem.protocol.check(np.array([self.alpha]))
 
     def __repr__(self) -> str:
-        problem, start = self.problem, self.problem.start
-        at = "" if problem.protocol.constant else f", at alpha = {self.alpha:g}"
-        return (
-            f"<Flow {problem.rule.upper()}, K = {start.K}, M = {start.M}, {problem.activations_text},"
-            f" {self._layout.size} order parameters{at}>"
-        )
+        return one_line(self, _line)
+
+    def _repr_html_(self) -> str:
+        return cards.shown(self, _card)
 
     @property
     def _layout(self) -> Layout:
@@ -363,6 +363,24 @@ class Flow(Frozen):
             of_w = whole_change(w, kernels.jacobian(w, parameters).T, layout, T_inverse)
             bent = whole_change(f, unit, layout, T_inverse) - unit  # the slopes are linear in R
             return (of_w + bent).T @ across_change(w, unit, layout, T_inverse).T
+
+
+def _line(flow: Flow) -> str:
+    """In one line: of what, and at which alpha if that matters."""
+    problem = flow.problem
+    at = "" if problem.protocol.constant else f", at alpha = {flow.alpha:g}"
+    L = problem.state_layout.size
+    return f"{problem.rule.upper()}, {problemtext.units(problem)}, {problem.activations_text}, {L} order parameters{at}"
+
+
+def _card(flow: Flow) -> str:
+    """For a notebook: the problem, and the coordinates."""
+    names = flow.names
+    lines = problemtext.parameters(flow.problem) | {
+        "alpha": "of no account" if flow.problem.protocol.constant else f"{flow.alpha:g}",
+        "coordinates": f"{len(names)}: {names[0]}, {names[1]}, …, {names[-1]}",
+    }
+    return html.card(f"Flow, {flow.problem.rule.upper()}", cards.table_of(lines))
 
 
 def _names(block: Block) -> list[str]:

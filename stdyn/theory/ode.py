@@ -83,10 +83,24 @@ def integrate(
     SymmetryWarning
         The start is symmetric but for rounding errors, and these have grown until they set the trajectory.
 
+    See Also
+    --------
+    simulate_network, compare, fluctuations, fixed_points, plateaus
+
     Notes
     -----
+    The equations are in theory.md, section 3.
+
     A start with an exact symmetry (equal units) is integrated in the space of symmetric order parameters, so that it
     stays symmetric exactly and no round-off can leave an unstable plateau (theory.md, section 6).
+
+    Examples
+    --------
+    >>> theory = stdyn.integrate(problem, alphas)
+    >>> theory.R.shape
+    (81, 2, 2)
+    >>> print(f"{theory.eps_g[0]:.3f} at alpha = 0, {theory.eps_g[-1]:.3f} at alpha = {theory.alphas[-1]:g}")
+    0.340 at alpha = 0, 0.014 at alpha = 40
     """
     stopwatch = Stopwatch()
     check_type("problem", problem, Problem)

@@ -78,7 +78,7 @@ def test_the_error_on_test_examples_is_held_to_eps_g():
     np.testing.assert_array_equal(found.theory["eps_g_test"], EPS_G)
     np.testing.assert_array_equal(found.within("eps_g_test"), ALPHAS <= 5)
     assert found.within("eps_g").all()
-    assert "eps_g_test" in repr(found)
+    assert "eps_g_test" in str(found)
     assert any("test examples" in note for note in found.notes)
     without = compare(replace(runs, eps_g_test=None), theory)
     assert "eps_g_test" not in without.mean

@@ -14,8 +14,8 @@ from stdyn.analysis.summary import SUMMARY
 from stdyn.layered.history import History
 from stdyn.layered.network import Network
 from stdyn.scans.scanfile import Scan
-from stdyn.theory.fixedpoints import FixedPoint
-from stdyn.theory.fluctuations import Fluctuations, PerOrderParameter
+from stdyn.theory.fixedpoint import FixedPoint
+from stdyn.theory.scatter import Fluctuations, PerOrderParameter
 
 ALPHAS = np.concatenate([[0], np.geomspace(0.1, 300, 12)])
 

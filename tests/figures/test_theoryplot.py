@@ -46,7 +46,7 @@ def test_a_study_has_every_number_for_every_value(noisy):
         np.testing.assert_allclose(numbers["saddle_eps_g"], numbers["plateau_height"], rtol=0.1)
     bp = noisy.rules["bp"]["eps_g_infinity"]
     assert bp[0] == pytest.approx(0.2**2 * 0.1 * 2 / np.sqrt(3) / (2 * np.pi), rel=0.2)  # Goldt et al., to O(eta)
-    lines = repr(noisy).splitlines()
+    lines = str(noisy).splitlines()
     assert len(lines) == 7
     assert lines[0].split() == ["rule", "eta", *STUDIED]
 

@@ -107,7 +107,7 @@ def test_the_text_has_the_final_errors(whole):
     (line,) = [line for line in found.text().splitlines() if line.startswith("dfa")]
     assert f"{last.mean():.2f} ± {last.std(ddof=1):.2f}" in line
     assert line.split()[1:3] == ["2", "4"]
-    assert "6 networks 36-9-5-4, 24 of 24 epochs" in repr(found)
+    assert "6 networks 36-9-5-4, 24 of 24 epochs" in str(found)
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -295,8 +295,8 @@ def test_failures_are_recorded_and_do_not_stop_the_others(tmp_path):
     assert result.message[3] == "Broken: point 3 is bad"
     assert np.isnan(result.read("R", 3)).all()
     assert np.isnan(result.summary["eps_g_final"][[3, 17]]).all()
-    assert "22 done and 2 failed" in repr(result)
-    assert "first failure    point 3: Broken: point 3 is bad" in repr(result)
+    assert "22 done and 2 failed" in str(result)
+    assert "first failure    point 3: Broken: point 3 is bad" in str(result)
     with pytest.raises(InputError, match="point 3 is failed: Broken: point 3 is bad"):
         result.trajectory(3)
     assert (scan(VARIATIONS, ALPHAS, path).state == 2).sum() == 2

@@ -244,7 +244,7 @@ def test_a_flow_is_a_value():
     flow = stdyn.flow(problem, 1.0)
     assert flow == Flow(problem, 1.0) == pickle.loads(pickle.dumps(flow)) != stdyn.flow(problem)
     assert hash(flow) == hash(Flow(problem, 1.0))
-    assert repr(flow) == "<Flow FA, K = 2, M = 2, erf, 9 order parameters, at alpha = 1>"
+    assert repr(flow) == "<Flow FA, K = M = 2, erf, 9 order parameters, at alpha = 1>"
     y = flow.pack(problem.start)
     np.testing.assert_array_equal(flow.jacobian(y), pickle.loads(pickle.dumps(flow)).jacobian(y))
 

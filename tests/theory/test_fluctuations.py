@@ -104,8 +104,8 @@ def test_single_networks_are_standard_normal():
     verdict = compare(alone, found)
     assert verdict.agrees
     assert verdict.predicted
-    assert "1 network run at N = 100 against linear noise around the ODEs" in repr(verdict)
-    assert "with 32 runs" not in repr(verdict)
+    assert "1 network run at N = 100 against linear noise around the ODEs" in str(verdict)
+    assert "with 32 runs" not in str(verdict)
     shifted = replace(alone, v=alone.v + 6 * found.std.v)
     assert not compare(shifted, found).agrees
 
@@ -153,10 +153,10 @@ def test_eps_g_where_it_is_not_valid_is_left_out():
     assert np.isnan(verdict.in_errors["eps_g"][1:]).all()
     assert verdict.entries == 4 * 9 + 1
     assert verdict.agrees
-    line = next(line for line in repr(verdict).splitlines() if line.lstrip().startswith("eps_g"))
+    line = next(line for line in str(verdict).splitlines() if line.lstrip().startswith("eps_g"))
     assert line.split()[2] == "1"  # the largest deviation that counts is at alpha = 1
     later = replace(found, theory=replace(found.theory))
-    assert "eps_g at 3 of 4 alphas, from 20 to 40" in repr(compare(runs, later))
+    assert "eps_g at 3 of 4 alphas, from 20 to 40" in str(compare(runs, later))
 
 
 def test_runs_that_record_beside_the_alphas_of_the_prediction():
@@ -187,7 +187,7 @@ def test_what_is_flagged_is_wrong():
     assert (np.abs(ratio[3] - 1) > 0.5).any()
     verdict = compare(runs, found)
     np.testing.assert_array_equal(verdict.alphas, [20, 60, 100])
-    assert "linear noise is not valid there: all at 1 of 4 alphas, from 250 to 250" in repr(verdict)
+    assert "linear noise is not valid there: all at 1 of 4 alphas, from 250 to 250" in str(verdict)
     assert np.isnan(z_scores(runs, found)["R"][:, 3]).all()
     with pytest.raises(InputError, match="at no alpha > 0 that runs have are linear noise valid"):
         compare(simulate_reduced(problem, [0, 250], 2, rng=np.random.default_rng(1)), fluctuations(problem, [0, 250]))
@@ -223,7 +223,7 @@ def test_saved_and_loaded(tmp_path):
     np.testing.assert_array_equal(back.covariance, found.covariance)
     np.testing.assert_array_equal(back.theory.R, found.theory.R)
     assert back.problem.difference(found.problem) is None
-    assert repr(back) == repr(found)
+    assert str(back) == str(found)
     assert back.theory.attributes == found.theory.attributes
     data = found.to_xarray()
     assert data.std_R.dims == ("alpha", "student", "teacher")

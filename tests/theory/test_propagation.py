@@ -103,11 +103,11 @@ def test_where_the_spread_is_without_bounds():
     assert np.isnan(found.std.R[2:]).all()
     assert np.isnan(found.bias.eps_g[2:]).all()
     np.testing.assert_array_equal(found.valid, [True, True, False, False])
-    assert "not valid at 2 alphas, from 1000 to 100000" in repr(found)
+    assert "not valid at 2 alphas, from 1000 to 100000" in str(found)
     nothing = fluctuations(found.problem, [1e3], points=2**8)
     assert np.isnan(nothing.covariance).all()
     assert nothing.covariance.shape == (1, 9, 9)
-    assert "not valid at 1 alphas" in repr(nothing)
+    assert "not valid at 1 alphas" in str(nothing)
 
 
 def test_a_diverged_theory_has_fluctuations_up_to_there():

@@ -3,8 +3,8 @@ Feedback alignment and backpropagation, runs on theory
 ======================================================
 
 Five student units learn both layers from five teacher units, by feedback alignment (FA) and by backpropagation (BP).
-Lines are the ODEs for N → ∞, markers are networks of N = 500 inputs, and bands are reduced runs, which have the same law.
-The figures of the project go to alpha = 3000 with 16 networks; these stop at 600 with two, which takes seconds.
+Lines are the ODEs for N → ∞, markers are networks of N = 500 inputs, and bands are reduced runs, which have the same
+law. The figures of the project go to alpha = 3000 with 16 networks; these stop at 600 with two, which takes seconds.
 """
 
 import numpy as np
@@ -20,7 +20,7 @@ for rule in ("fa", "bp"):
     found += [
         stdyn.integrate(problem, alphas),
         stdyn.simulate_network(problem, alphas, runs=2, rng=np.random.default_rng(1)),
-        stdyn.simulate_reduced(problem, alphas, runs=16, rng=np.random.default_rng(2)),
+        stdyn.simulate_reduced(problem, alphas, runs=8, rng=np.random.default_rng(2)),
     ]
 figures = stdyn.plot.figures(found)
 
@@ -34,8 +34,8 @@ figures["generalization"]
 figures["alignment"]
 
 # %%
-# The order parameters of FA. Thick lines in the first panel are the overlap of a student unit with the teacher unit that
-# it ends on.
+# The order parameters of FA. Thick lines in the first panel are the overlap of a student unit with the teacher unit
+# that it ends on.
 figures["fa_order_parameters"]
 
 # %%
@@ -43,6 +43,6 @@ figures["fa_order_parameters"]
 figures["bp_order_parameters"]
 
 # %%
-# How far the networks are from the theory, and whether chance allows it. Two networks are too few to decide much, so the
-# reduced runs are compared.
+# How far the networks are from the theory, and whether chance allows it. Two networks are too few to decide much, so
+# the reduced runs are compared.
 print(stdyn.compare(found[2], found[0]))

@@ -2,9 +2,9 @@
 ReLU units, and the sign of the feedback
 ========================================
 
-The reference experiment with ReLU units and η = 0.1, by the ODEs. A student unit whose feedback weight is negative learns
-the opposite of what it should as long as its weight v is positive. An erf unit can turn around, w and v to −w and −v,
-without a change of its output; a ReLU unit cannot. So FA ends with an error that BP does not have.
+The reference experiment with ReLU units and η = 0.1, by the ODEs. A student unit whose feedback weight is negative
+learns the opposite of what it should as long as its weight v is positive. An erf unit can turn around, w and v to −w
+and −v, without a change of its output; a ReLU unit cannot. So FA ends with an error that BP does not have.
 """
 
 from dataclasses import replace
@@ -23,10 +23,10 @@ for name, theory in zip(("FA with b", "FA with |b|", "BP"), theories, strict=Tru
     print(f"{name}: eps_g = {theory.eps_g[-1]:.2g} at alpha = {theory.alphas[-1]:g}, v = {theory.v[-1].round(2)}")
 
 # %%
-# FA with these feedback weights, FA with their absolute values, and BP.
+# FA with these feedback weights ("b 1"), FA with their absolute values ("b 2"), and BP.
 stdyn.plot.figures(theories)["generalization"]
 
 # %%
-# The order parameters under FA. Units 2 and 5 have the negative feedback weights, which stand as triangles on the right of
-# (c). Their overlaps with the teacher units turn negative.
+# The order parameters under FA. Units 2 and 5 have the negative feedback weights, which stand as triangles on the right
+# of (c). Their overlaps with the teacher units turn negative.
 stdyn.plot.figures(theories[:1])["fa_order_parameters"]

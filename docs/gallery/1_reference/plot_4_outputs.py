@@ -2,8 +2,8 @@
 Three outputs, aligning one by one
 ==================================
 
-The reference experiment with one output and with three. With three outputs each has a feedback vector of its own, and each
-column of the second layer turns towards its own. Thin lines are the single outputs.
+The reference experiment with one output and with three. With three outputs each has a feedback vector of its own, and
+each column of the second layer turns towards its own. Thin lines are the single outputs.
 """
 
 import numpy as np
@@ -11,8 +11,8 @@ import numpy as np
 import stdyn
 
 # %%
-# Each teacher unit has a vector of length 1 to the three outputs, so that it is as strong as at one output. The labels of
-# the outputs are uncorrelated and of equal variance.
+# Each teacher unit has a vector of length 1 to the three outputs, so that it is as strong as at one output. The labels
+# of the outputs are uncorrelated and of equal variance.
 angles = 2 * np.pi * np.arange(5) / 5
 v_teacher = np.sqrt(np.column_stack([np.ones(5), 2 * np.ones(5), 2 * np.ones(5)]) / 3)
 v_teacher[:, 1] *= np.cos(angles)
@@ -35,4 +35,4 @@ stdyn.outputplot.outputs_page(found)
 
 # %%
 # The order parameters of the student with three outputs under FA.
-stdyn.plot.figures(found[4:6])["order_parameters"]
+stdyn.plot.figures(found[4:6])["fa_order_parameters"]

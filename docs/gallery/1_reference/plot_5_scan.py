@@ -1,12 +1,13 @@
 """
-A scan: many starts, learning rates and feedback angles
-=======================================================
+A scan: many starts and learning rates, FA and BP
+=================================================
 
-``stdyn.scan`` solves many problems into one file. Here the learning rate and the angle between b and v(0) vary, and every
-point has a random start of its own, under FA and under BP. The file is in a temporary folder. A scan of thousands of
-points goes on where it was stopped.
+``stdyn.scan`` solves many problems into one file. Here the learning rate and the size of the second layer at the
+start vary, with four random starts each, under FA and under BP. The file is in a temporary folder. A scan of
+thousands of points goes on where it was stopped.
 """
 
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -15,16 +16,17 @@ import numpy as np
 import stdyn
 
 experiment = stdyn.Experiment(K=2, M=2, rule="both", alpha_max=3000, points=81)
-varied = {"eta=eta_v": np.geomspace(0.1, 1, 7), "b_angle": np.linspace(0, 180, 7), "draw": range(1, 7)}
+varied = {"eta=eta_v": np.geomspace(0.1, 1.5, 6), "v_scale": np.geomspace(0.01, 1, 5), "draw": range(1, 5)}
 points = stdyn.Variations(experiment, varied)
 print(len(points), "points")
 
 folder = TemporaryDirectory()
-scan = stdyn.scan(points, experiment.alphas(), Path(folder.name) / "scan.h5", keep="curves")
+solve = partial(stdyn.integrate, method="LSODA", rtol=1e-6)
+scan = stdyn.scan(points, experiment.alphas(), Path(folder.name) / "scan.h5", solve, keep="curves")
 
 # %%
-# The length of the plateau over both, in the median over the draws.
-stdyn.scanplot.map_figure(scan, "plateau_length", "eta=eta_v", "b_angle")
+# The length of the plateau over both, in the median over the starts.
+stdyn.scanplot.map_figure(scan, "plateau_length", "eta=eta_v", "v_scale")
 
 # %%
 # How the numbers of all points are distributed.
@@ -35,7 +37,9 @@ stdyn.scanplot.histograms_figure(scan)
 stdyn.scanplot.rules_figure(scan)
 
 # %%
-# The same as an ``xarray.Dataset``.
+# The numbers of the points are an ``xarray.Dataset``. The median length of the plateau:
 data = scan.to_xarray()
-print(data.plateau_length)
+for rule in ("fa", "bp"):
+    lengths = data.plateau_length[data.rule == rule]
+    print(f"{rule}: {float(lengths.median()):.0f}, not left at {int(np.isinf(lengths).sum())} of {lengths.size} points")
 folder.cleanup()

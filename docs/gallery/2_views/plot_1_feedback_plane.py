@@ -2,9 +2,9 @@
 Where feedback alignment ends, over its feedback weights
 ========================================================
 
-Two student units learn from two teacher units by FA, from one start, with every pair of feedback weights (b₁, b₂). The
-first map is the generalization error at alpha = 1000, the second when it falls below 0.01. The arrow has the direction of
-the second layer at the start, v(0).
+Two student units learn from two teacher units by FA, from one start, with every pair of feedback weights (b₁, b₂).
+The first map is the generalization error at alpha = 1000, the second when it falls below 0.01. The arrow has the
+direction of the second layer at the start, v(0).
 """
 
 from dataclasses import replace
@@ -17,7 +17,7 @@ import stdyn
 
 problem = stdyn.Experiment(K=2, M=2, seed=1).problem("fa")
 alphas = np.concatenate([[0], np.geomspace(0.1, 1000, 61)])
-grid = np.linspace(-2, 2, 25)
+grid = np.linspace(-2, 2, 23)
 
 final, learned, partner = (np.empty((len(grid), len(grid))) for _ in range(3))
 for row, column in np.ndindex(final.shape):
@@ -29,12 +29,13 @@ for row, column in np.ndindex(final.shape):
     partner[row, column] = abs(theory.R[-1, 0, 0]) - abs(theory.R[-1, 0, 1])  # of student unit 1
 
 # %%
-# Where a feedback weight is zero, the first layer of that unit does not learn, and an error stays: the bright cross. White
-# cells are above 0.01 until the end. The dashed line parts the feedback weights for which student unit 1 ends on teacher
-# unit 1 from those for which it ends on teacher unit 2. Near it a student takes long to decide, and learning is slow. The
-# line does not follow v(0): which way it lies depends on the first layer at the start, too.
+# Where a feedback weight is zero, the first layer of that unit does not learn, and an error stays: the bright cross.
+# White cells are above 0.01 until the end. The dashed line parts the feedback weights for which student unit 1 ends on
+# teacher unit 1 from those for which it ends on teacher unit 2. Near it a student takes long to decide, and learning is
+# slow. The line is that of the first layer at the start: with v(0) turned around, or another one of this size, it stays
+# where it is.
 plt.style.use("stdyn.stdyn")
-fig, axes = plt.subplots(1, 2, figsize=(9, 4.2), sharey=True, layout="constrained")
+fig, axes = plt.subplots(1, 2, figsize=(9, 3.9), sharey=True, layout="constrained")
 for ax, values, label in (
     (axes[0], np.maximum(final, 1e-9), r"$\epsilon_g$ at $\alpha = 1000$"),
     (axes[1], learned, r"$\epsilon_g < 0.01$ from $\alpha$ on"),
@@ -50,8 +51,8 @@ axes[1].contour(grid, grid, on_one, levels=[0], colors="red", linestyles="dashed
 fig.suptitle(r"FA, K = M = 2, $\eta = \eta_v = 0.5$; arrow: direction of $v(0)$", fontsize=10)
 
 # %%
-# Without its sign, the second layer ends as the teacher's, and with the signs of b: the cosine of v and b is
-# (|b₁| + |b₂|) / √2 |b|, 1 where |b₁| = |b₂|.
+# Without its sign, the second layer ends as the teacher's, and with the signs of b: the cosine of v and b is (|b₁| +
+# |b₂|) / √2 |b|, 1 where |b₁| = |b₂|.
 for b in ([1, 1], [1, -1], [1.5, 0.5]):
     theory = stdyn.integrate(replace(problem, b=b), alphas)
     expected = np.abs(b).sum() / np.sqrt(2) / np.linalg.norm(b)

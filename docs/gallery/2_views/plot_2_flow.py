@@ -2,9 +2,10 @@
 The flow of the symmetric subspace, its saddle, and runs of N = 300
 ===================================================================
 
-Two student units, two teacher units, backpropagation, the second layer fixed at 1. Where R₁₁ = R₂₂ = R and R₁₂ = R₂₁ = S, the
-ODEs keep it so. The arrows are dR/dα and dS/dα, with Q where it comes to rest when R and S are held. They lead to a saddle
-on the line R = S, where the students are alike, and from there to perfect learning, (1, 0) or (0, 1).
+Two student units, two teacher units, backpropagation, the second layer fixed at 1. Where R₁₁ = R₂₂ = R and R₁₂ = R₂₁
+= S, the ODEs keep it so. The arrows are dR/dα and dS/dα, with Q where it comes to rest when R and S are held. They
+lead to a saddle on the line R = S, where the students are alike, and from there to perfect learning, (1, 0) or (0,
+1).
 """
 
 import matplotlib.pyplot as plt
@@ -40,8 +41,8 @@ def rates(R, S, outside):
 
 
 # %%
-# Where Q rests at given R and S: implicit Euler steps in growing times, from one guess for all cells. They end on rests that
-# are stable. Cells that find none, or leave (-0.3, 5), stay blank.
+# Where Q rests at given R and S: implicit Euler steps in growing times, from one guess for all cells. They end on rests
+# that are stable. Where Q grows without end instead, a cell stays blank.
 
 
 def rest(R, S, steps=40):
@@ -71,8 +72,8 @@ U, V, eps_g = (np.full(R.shape, np.nan) for _ in range(3))
 U[found], V[found], _ = rates(R[found], S[found], outside[found])
 
 # %%
-# The generalization error of these states is half the mean square of g(x₁) + g(x₂) − g(y₁) − g(y₂), of Gaussian fields with
-# their covariance C.
+# The generalization error of these states is half the mean square of g(x₁) + g(x₂) − g(y₁) − g(y₂), of Gaussian fields
+# with their covariance C.
 there = state(R[found], S[found], outside[found])
 T = np.broadcast_to(np.eye(2), there["Q"].shape)
 C = np.block([[there["Q"], there["R"]], [there["R"], T]])
@@ -85,27 +86,31 @@ print(np.isnan(eps_g).sum(), "of", eps_g.size, "cells stay blank")
 # Fixed points of all order parameters, networks of N = 300 by reduced runs, and the ODEs from a start that is not quite
 # symmetric.
 points = stdyn.fixed_points(problem, number_of_starts=30, rng=1)
+for point in points:
+    print(point, point.state.R.round(3).tolist())
+saddle = next(point for point in points if point.unstable)
 alphas = np.linspace(0, 300, 601)
 runs = stdyn.simulate_reduced(problem, alphas, runs=12, rng=2)
 near = stdyn.Problem(stdyn.initial.prepared(K=2, M=2, q=0.2, r=1e-3, v=1.0), eta=0.5, eta_v=0.0)
 theory = stdyn.integrate(near, alphas)
 
 # %%
-# Runs are drawn by the means (R₁₁ + R₂₂)/2 and (R₁₂ + R₂₁)/2. They follow the arrows to the saddle, and chance decides on
-# which side they leave it.
+# Runs are drawn by the means (R₁₁ + R₂₂)/2 and (R₁₂ + R₂₁)/2. They follow the arrows to the saddle, and chance decides
+# on which side they leave it. Hatched cells are blank.
 plt.style.use("stdyn.stdyn")
 fig, ax = plt.subplots(figsize=(6.4, 5.4), layout="constrained")
-shade = ax.pcolormesh(grid, grid, np.maximum(eps_g, 1e-4), norm=LogNorm(), cmap="Greys", alpha=0.75, shading="gouraud")
-fig.colorbar(shade, ax=ax, label=r"$\epsilon_g$ (Q at rest)")
+ax.patch.set(hatch="////", facecolor="white", edgecolor="0.7")  # where cells are blank
+levels = np.geomspace(1e-4, 1, 17)
+greys = plt.get_cmap("Greys")(np.linspace(0, 0.5, len(levels) + 1))
+shade = ax.contourf(grid, grid, eps_g, levels, colors=greys, norm=LogNorm(), extend="both")
+fig.colorbar(shade, ax=ax, label=r"$\epsilon_g$ with $Q$ at rest", ticks=[1e-4, 1e-3, 1e-2, 1e-1, 1], format="%g")
 ax.streamplot(grid, grid, U, V, color="#0072B2", density=1.2, linewidth=0.7, arrowsize=0.8)
 means = [(runs.R[..., 0, n] + runs.R[..., 1, 1 - n]).T / 2 for n in range(2)]
 ax.plot(*means, color="#D55E00", lw=0.6, alpha=0.7, label=["12 runs, N = 300"] + 11 * [None])
 ax.plot(theory.R[:, 0, 0], theory.R[:, 0, 1], "k--", lw=1.6, label="ODEs from R = 0.001, S = 0")
-for point in points:
-    (a, b), (c, d) = point.state.R
-    if np.allclose([a, b], [d, c], atol=1e-6):
-        mark, name = ("X", "saddle") if point.unstable else ("o", "perfect learning")
-        ax.plot([a, b], [b, a], mark, color="k", mec="white", ms=10, zorder=5, label=name, ls="none")
+for mark, name, point in (("X", "saddle", saddle), ("o", "perfect learning", points[0])):
+    R_there = point.state.R
+    ax.plot(R_there[:, 0], R_there[:, 1], mark, color="k", mec="white", ms=10, zorder=5, label=name)
 ax.set(xlabel=r"$R = R_{11} = R_{22}$", ylabel=r"$S = R_{12} = R_{21}$", aspect="equal")
 ax.set(xlim=(grid[0], grid[-1]), ylim=(grid[0], grid[-1]))
 fig.legend(loc="outside lower center", ncols=2)

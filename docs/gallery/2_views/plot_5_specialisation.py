@@ -14,7 +14,7 @@ from matplotlib.animation import FuncAnimation
 import stdyn
 
 problem = stdyn.Experiment(K=5, M=5).problem("fa")
-frames = np.concatenate([[0], np.geomspace(0.3, 3000, 35)])
+frames = np.concatenate([[0], np.geomspace(0.3, 3000, 31)])
 theory = stdyn.integrate(problem, frames)
 
 # %%
@@ -25,12 +25,13 @@ for (above, below), alpha in zip(axes.T, (0, 30, 3000), strict=True):
     at = int(np.abs(theory.alphas - alpha).argmin())
     stdyn.views.specialisation(above, theory.at(at))
     stdyn.views.specialisation_graph(below, theory.at(at))
-    above.set_title(rf"$\alpha$ = {theory.alphas[at]:.3g}, $\epsilon_g$ = {theory.eps_g[at]:.2g}")
+    above.set_title(rf"$\alpha$ = {theory.alphas[at]:.4g}, $\epsilon_g$ = {theory.eps_g[at]:.2g}")
 
 # %%
 # On the way:
 plt.rcParams["animation.html"] = "jshtml"
-fig, axes = plt.subplots(1, 2, figsize=(7, 3.4), layout="constrained")
+fig, axes = plt.subplots(1, 2, figsize=(7.2, 3.6))
+fig.subplots_adjust(left=0.08, right=0.98, bottom=0.14, top=0.88)
 
 
 def draw(position):
@@ -39,7 +40,7 @@ def draw(position):
         ax.clear()
     stdyn.views.specialisation(axes[0], theory.at(position))
     stdyn.views.specialisation_graph(axes[1], theory.at(position))
-    fig.suptitle(rf"$\alpha$ = {theory.alphas[position]:.3g}, $\epsilon_g$ = {theory.eps_g[position]:.2g}")
+    fig.suptitle(rf"$\alpha$ = {theory.alphas[position]:.4g}, $\epsilon_g$ = {theory.eps_g[position]:.2g}")
 
 
 FuncAnimation(fig, draw, frames=len(frames), interval=125)
