@@ -40,6 +40,7 @@ include_patterns = [
     "README.md",
     "CONTRIBUTING.md",
     "CHANGELOG.md",
+    "RELEASING.md",
     "figures/README.md",
     "benchmarks/README.md",
     "data/reference/README.md",

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from stdyn.checks import check_numbers, check_path, integer
 from stdyn.errors import InputError
+from stdyn.layered.extra import fetching
 from stdyn.layered.idx import Bytes, array_in, content_of
 from stdyn.text import shown
 from stdyn.values import Frozen
@@ -348,7 +349,8 @@ def fetch(
     Raises
     ------
     InputError
-        If no mirror gives files with MNIST's SHA-256. A file is put in its place only when it is whole and right.
+        If pooch or requests, of the extra `mnist`, is not installed, or no mirror gives files with MNIST's SHA-256. A
+        file is put in its place only when it is whole and right.
 
     See Also
     --------
@@ -362,14 +364,15 @@ def fetch(
     --------
     >>> images = stdyn.mnist.load(stdyn.mnist.fetch())  # doctest: +SKIP
     """
-    import pooch
-
-    target = check_path("folder", pooch.os_cache("stdyn") / "mnist" if folder is None else folder).expanduser()
+    if folder is None:
+        folder = fetching()[0].os_cache("stdyn") / "mnist"
+    target = check_path("folder", folder).expanduser()
     if not isinstance(mirrors, list | tuple) or not all(isinstance(mirror, str) for mirror in mirrors):
         raise InputError(f"mirrors must be a tuple of addresses, but is {shown(mirrors)}")
     missing = [name for name in FILES if not any((target / f"{name}{suffix}").is_file() for suffix in ("", ".gz"))]
     if not missing:
         return target
+    fetching()  # what it takes is there, or refused before a folder is made
     try:
         target.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".fetching-", dir=target) as temporary:
@@ -393,9 +396,7 @@ def _from_a_mirror(name: str, mirrors: tuple[str, ...], folder: Path, progress: 
 
 
 def _download(url: str, name: str, folder: Path, progress: bool) -> Path:
-    import pooch
-    import requests
-
+    pooch, requests = fetching()
     pooch.get_logger().setLevel("ERROR")  # it would advise to check the SHA-256 of the compressed file
     downloader = pooch.HTTPDownloader(timeout=_TIMEOUT, progressbar=progress and sys.stderr.isatty())
     try:

@@ -28,6 +28,7 @@ from stdyn.model.trajectory import Trajectory, nearest
 from stdyn.model.trajectoryfile import check_groups, check_states
 from stdyn.model.trajectoryvariables import format_version
 from stdyn.scans import spectra
+from stdyn.scans.names import NUMBERS
 from stdyn.scans.parameters import (
     OPTIONAL,
     SCALARS,
@@ -39,7 +40,6 @@ from stdyn.scans.parameters import (
     texts_as_objects,
 )
 from stdyn.scans.points import DONE, STATES, Solve
-from stdyn.scans.quantities import NUMBERS
 from stdyn.scans.scanforms import Forms
 from stdyn.scans.scanschema import CURVES, KEEP, Checked, check_coordinates, check_summary, summary_columns
 from stdyn.scans.variations import Variations
