@@ -156,8 +156,7 @@ def test_the_sheet_is_the_style_of_pages():
     with plt.style.context(["default", "stdyn.stdyn"]):
         assert mpl.rcParams["axes.prop_cycle"].by_key() == {"color": list(style.COLOURS)}
         given = dict(mpl.rcParams)
-    with pages.styled:
-        used = dict(mpl.rcParams)
+    used = pages.styled(lambda: dict(mpl.rcParams))()  # a decorator: as a context it could be used once
     assert {name for name in used if used[name] != given[name]} == {"figure.dpi"}
     assert {"font.size", "axes.spines.top", "legend.frameon"} <= {
         n for n in given if given[n] != mpl.rcParamsDefault[n]
