@@ -157,9 +157,7 @@ class OrderParameters(Frozen):
             T = T + hidden
         if inputs.is_isotropic and T_hidden is None:
             return cls(r[0], q[0], t[0], v, v_teacher)
-        return cls(
-            R, Q, T, v, v_teacher, inputs=inputs, R_group=r, Q_group=q, T_group=t, T_hidden=T_hidden
-        )  # fmt: skip
+        return cls(R, Q, T, v, v_teacher, inputs=inputs, R_group=r, Q_group=q, T_group=t, T_hidden=T_hidden)
 
     def spread(self, inputs: Inputs) -> "OrderParameters":
         """The state of the same R, Q and T whose vectors have their share p of every group of directions of `inputs`.

@@ -269,3 +269,17 @@ def test_three_parts_are_the_whole_whatever_is_joined_first(name):
     for joined in (first.join(second).join(third), first.join(second.join(third))):
         assert joined.problem == problem
         np.testing.assert_allclose(joined.R, whole.R, rtol=0, atol=1e-8)
+
+
+def test_tests_of_one_part_come_back_from_a_file(tmp_path):
+    """NaN in the other one, which had none; runs that were not joined have them everywhere."""
+    problem = random_problem(2, 2, N=20)
+    first = simulate_network(problem, [0, 1.0], rng=1, test=np.random.default_rng(2).standard_normal((9, 20)))
+    joined = first.join(simulate_network(first.problem_at(-1, run=0), [0, 1.0], rng=2))
+    np.testing.assert_array_equal(np.isnan(joined.eps_g_test), [[False, False, True]])
+    assert load(joined.save(tmp_path / "joined.h5")) == joined
+    part = joined.isel(alpha=[0, 2])
+    assert load(part.save(tmp_path / "part.h5")) == part
+    spoilt = replace(first, eps_g_test=np.array([[0.1, np.nan]]))
+    with pytest.raises(InputError, match="eps_g_test must be NaN where R is, and only there"):
+        load(spoilt.save(tmp_path / "spoilt.h5"))
