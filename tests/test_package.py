@@ -50,7 +50,7 @@ def test_an_index_page_has_no_link_that_leads_nowhere(built):
     assert not links.search(page)
     assert [line for line in readme.splitlines() if "](" not in line and line not in page.splitlines()] == []
     assert "Typing :: Typed" in metadata.get_all("Classifier")
-    assert "stdyn/py.typed" in names
+    assert {"stdyn/py.typed", "stdyn/stdyn.mplstyle"} <= set(names)
 
 
 def test_the_oldest_versions_are_those_that_are_asked_for():
