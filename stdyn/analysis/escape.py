@@ -215,7 +215,7 @@ def escape_times(problem: Problem, *, draws: int = 400, rng: RngLike) -> EscapeT
     Examples
     --------
     >>> symmetric = stdyn.Problem(stdyn.initial.prepared(2, 2, q=0.2, r=0), eta=1.5, eta_v=0)
-    >>> times = stdyn.escape_times(symmetric, draws=50, rng=1)
+    >>> times = stdyn.escape_times(symmetric, draws=20, rng=1)
     >>> low, high = np.percentile(times.at(1000), [5, 95])
     >>> bool(40 < low < high < 100)
     True
