@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN = .venv/bin
 
 .PHONY: reproduce figures fluctuations symmetric sizes scan theory outputs activations protocols inputs mnist \
-        test test-all test-oldest lint bench clean
+        docs test test-all test-oldest test-site lint dist bench clean
 .NOTPARALLEL:
 
 # The main job: FA and BP at N = 500, K = M = 5, networks and theory; tables, files in data/, figures 1 to 4.
@@ -51,13 +51,13 @@ protocols: .venv/installed
 	$(BIN)/python examples/schedules_numbers.py
 
 # $STDYN_MNIST says where MNIST is; without it, it is fetched once.
-inputs: .venv/installed
+inputs: .venv/installed-mnist
 	$(BIN)/python examples/spectrum_numbers.py
 	$(BIN)/python examples/manifold_numbers.py
 	$(BIN)/stdyn compare --images mnist --name mnist_theory --force
 	$(BIN)/python examples/images_numbers.py
 
-mnist: .venv/installed
+mnist: .venv/installed-mnist
 	$(BIN)/stdyn mnist --seeds 1 2 3 4 5
 	$(BIN)/stdyn mnist --seeds 1 2 3 4 5 --lr 0.1 -o data/mnist_200-80_lr0.1.h5
 	$(BIN)/stdyn mnist --widths 1000 --epochs 40
@@ -66,6 +66,14 @@ mnist: .venv/installed
 	$(BIN)/stdyn simulate --method reduced -o data/student_fa_runs.h5 --force
 	$(BIN)/stdyn plot data/student_fa.h5 data/student_fa_runs.h5 data/mnist_1000.h5 --name mnist --force
 	$(BIN)/python examples/mnist_numbers.py
+
+# The site, in docs/_build/html/: pages, tutorials and gallery, which are run, and the reference; a warning is an error.
+docs: .venv/installed-docs
+	$(BIN)/python -m sphinx -c docs -W --keep-going -n -q -j auto -b html . docs/_build/html
+
+# Every page of it in a browser: Chromium, which is not installed here.
+test-site: docs .venv/installed-site
+	$(BIN)/python -m pytest tests/test_site.py
 
 # What a contributor waits for; test-all runs the long statistical, kill and cluster tests among them. Each worker takes
 # files one after the other, so that two seldom compile the same functions, or make the same fixtures, at once.
@@ -86,11 +94,20 @@ lint: .venv/installed-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: .venv/installed
+# The source distribution and the wheel; the wheel is installed by itself, with what it asks for, and used.
+dist: .venv/installed-test
+	rm -rf dist .venv-dist
+	$(BIN)/python -m hatchling build -d dist
+	$(PYTHON) -m venv .venv-dist
+	.venv-dist/bin/python -m pip install --quiet --disable-pip-version-check dist/*.whl
+	.venv-dist/bin/stdyn --version
+	.venv-dist/bin/stdyn integrate --K 1 --M 1 --alpha-max 1 --points 3 -o .venv-dist/ode.h5
+
+bench: .venv/installed-mnist
 	$(BIN)/python benchmarks/run.py
 
 clean:
-	rm -rf .venv .venv-oldest
+	rm -rf .venv .venv-oldest .venv-dist dist docs/_build docs/auto_gallery docs/api/generated
 
 .venv/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 …")'
@@ -100,7 +117,8 @@ clean:
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
 	touch $@
 
-.venv/installed-test .venv/installed-dev: .venv/installed-%: .venv/bin/python pyproject.toml
+.venv/installed-mnist .venv/installed-test .venv/installed-dev .venv/installed-docs .venv/installed-site: .venv/installed-%: \
+		.venv/bin/python pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[$*]'
 	touch $@
 

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.stats import spearmanr
 
 import stdyn
-from stdyn.figures.scanplot import pairs
+from stdyn.figures.scanpoints import pairs
 
 
 def main(path="data/scan_fa_bp.h5"):

@@ -1,5 +1,6 @@
 """What stdyn says when something is wrong: bad input, divergence, a broken symmetry, an interruption."""
 
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -345,3 +346,14 @@ def gathering() -> Iterator[list[str]]:
         yield words
     finally:
         _gathered.reset(before)
+
+
+def outside() -> int:
+    """The stacklevel, of a warning of the function that calls this, of whoever called the package."""
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] in (
+        "stdyn",
+        "dataclasses",
+    ):
+        level, frame = level + 1, frame.f_back
+    return level

@@ -1,9 +1,8 @@
 """How values look in a notebook: small tables of HTML and curves as SVG, in the colours that the page has."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
-from typing import Any
 
 from stdyn.text import printable
 
@@ -18,14 +17,6 @@ def card(title: str, *parts: str) -> str:
     """A heading, and what stands below it (HTML); empty parts are left out."""
     below = "".join(part for part in parts if part)
     return f'<div class="stdyn" style="font-size:13px"><div style="font-weight:600">{_safe(title)}</div>{below}</div>'
-
-
-def shown(value: object, make: Callable[[Any], str]) -> str:
-    """The card of a value, or if it cannot be made its line."""
-    try:
-        return make(value)
-    except Exception:  # as of a repr: of something half made, or that somebody has filled with what is not meant
-        return card(repr(value))
 
 
 def verdict(word: str, good: bool) -> str:

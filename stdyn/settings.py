@@ -25,6 +25,7 @@ def parameter(default: Any, text: str, **more: Any) -> Any:
     """A field that is an option of a command: `kind` says its type, `many` that of several values.
 
     A "rate" is a number or a table, a "table" one. `takes` says in a docstring what a field of any type may be.
+    `choices` are the words that the shell completes; beside them there is file.py:name if `or_file`.
     """
     return field(default=default, metadata={"help": text} | more)
 

@@ -1,12 +1,11 @@
 """Tables and lists of texts, and how texts of others, of a file, get to a terminal."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from reprlib import Repr
 from typing import Any
 
 _LONGEST = 2000  # characters of a text that are printed
 _LINE = 480  # of a message
-_OF_REPR = 240  # of what a value is
 
 
 class _Short(Repr):
@@ -70,15 +69,6 @@ def message(text: str, longest: int = _LINE) -> str:
     half = longest // 2 - 1
     text = printable(text if len(text) <= longest else f"{text[:half]} … {text[-half:]}")  # which may make it longer
     return text if len(text) <= longest else f"{text[:half]} … {text[-half + 1 :]}"
-
-
-def one_line(value: object, words: Callable[[Any], str]) -> str:
-    """What a value is, <Class words>, whatever is in it: a repr must not raise, nor be more than a line."""
-    try:
-        said = message(words(value), _OF_REPR)
-    except Exception:  # of something half made, or that somebody has filled with what is not meant
-        said = "that cannot be shown"
-    return f"<{type(value).__name__} {said}>"
 
 
 def without_markup(text: str) -> str:

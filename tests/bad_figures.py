@@ -15,14 +15,26 @@ from stdyn.figures.arguments import parts
 
 MODULES = [
     getattr(stdyn, name)
-    for name in ("plot", "scanplot", "layerplot", "outputplot", "theoryplot", "protocolplot", "inputplot")
+    for name in ("plot", "scanplot", "layerplot", "outputplot", "theoryplot", "protocolplot", "inputplot", "views")
 ]
 FUNCTIONS = [
     getattr(module, name) for module in MODULES for name in module.__all__ if inspect.isfunction(getattr(module, name))
 ]
 _TEXTS = {"name": "nothing", "rule": "hebb", "colour": "no colour", "marker": "no marker", "dash": "no dash"}
-_TEXTS |= {"quantity": "nothing", "across": "nothing"}
-_CHOICES = ("R", "fa", "red", "o", "-", "weight_angle", "escape_rate", "forgetting", "exponent")  # one is right
+_TEXTS |= {"quantity": "nothing", "across": "nothing", "eigenvalues": "nothing"}
+# One of these is right wherever there is a choice.
+_CHOICES = (
+    "R",
+    "fa",
+    "red",
+    "o",
+    "-",
+    "weight_angle",
+    "escape_rate",
+    "forgetting",
+    "exponent",
+    np.ones((2, 2)),
+)  # one is right
 
 
 def right(hint: Any) -> Any:

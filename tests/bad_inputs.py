@@ -76,7 +76,10 @@ TABLES = [
     ({"kind": "power_law", "exponent": -1, "N": 9}, "exponent must be finite and at least 0"),
     ({"kind": "power_law", "exponent": 1, "N": 9, "group": 3}, "and may have groups, bins, but has 'group'"),
     ({"kind": "spiked", "spikes": [0.0], "N": 9}, "spikes must be positive"),
-    ({"kind": "hidden_manifold", "f": "erf", "latent": 3, "N": 9}, "rng must be a numpy.random.Generator"),
+    (
+        {"kind": "hidden_manifold", "f": "erf", "latent": 3, "N": 9},
+        "rng must be an int of at least 0 or a numpy.random.Generator",
+    ),
     ({"kind": "hidden_manifold", "f": "erf", "N": 9}, "has no 'latent'"),
 ]
 

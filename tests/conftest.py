@@ -33,6 +33,7 @@ NUMPY_FUNCTIONS = {  # g and g' by name, each by another formula than the packag
     ),
 }
 
+EXTRA = ("pooch", "requests", "threadpoolctl")  # the packages of the extra mnist
 REFERENCE = Path(__file__).parent.parent / "data" / "reference"
 
 
@@ -159,3 +160,16 @@ def run(tmp_path, monkeypatch, capsys):
         return code, *capsys.readouterr()
 
     return call
+
+
+@pytest.fixture
+def without(monkeypatch, tmp_path_factory):
+    """Hides packages of the extra, all of them unless it is said; no variable says where images are."""
+    monkeypatch.delenv("STDYN_MNIST", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+
+    def hide(*names):
+        for name in names or EXTRA:
+            monkeypatch.setitem(sys.modules, name, None)
+
+    return hide

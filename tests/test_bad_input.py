@@ -12,6 +12,7 @@ from bad_calls import CALLS
 from bad_figures import DRAWINGS
 from bad_inputs import INPUTS
 from bad_protocols import PROTOCOLS
+from bad_selections import SELECTIONS
 from conftest import random_problem, write_images
 
 import stdyn
@@ -114,7 +115,7 @@ def test_what_is_no_file_of_parameters_is_refused(run, tmp_path, folder, name):
     refused(run, tmp_path, ["compare", "--config", folder / name], [name, bad_options.SPECIAL[name]])
 
 
-ROWS = [*ARGUMENTS, *PROTOCOLS, *INPUTS, *CALLS, *DRAWINGS]
+ROWS = [*ARGUMENTS, *PROTOCOLS, *INPUTS, *CALLS, *DRAWINGS, *SELECTIONS]
 OF_ONE = [list(rows) for _, rows in groupby(ROWS, lambda row: (id(row[0]), row[1]))]  # argument of a function
 
 

@@ -1,12 +1,13 @@
 """The docstrings of the public names: complete by numpydoc's rules, and their examples print what they say.
 
 A public name is in `stdyn.__all__`, in the `__all__` of a public module, or a public method or property of a public
-class, defined in stdyn and no field of a dataclass.
+class, defined in stdyn and no field of a dataclass. So are those of a class that only a field of another holds.
 """
 
 import doctest
 import inspect
 import re
+import shutil
 import warnings
 from dataclasses import fields, is_dataclass
 from functools import cached_property
@@ -19,6 +20,7 @@ from numpydoc.docscrape import ClassDoc, FunctionDoc, NumpyDocString
 from numpydoc.validate import Validator, validate
 
 import stdyn
+from stdyn.model.manifold import HiddenManifold
 
 # The rules, as numpydoc numbers them. Not held to, and why:
 # GL01, GL02  the summary stands on the first line, as in the whole package;
@@ -41,37 +43,6 @@ RULES = {  # of a method: it is called in an example of its own or of its class,
     "function": SUMMARY | ARGUMENTS | RESULTS | LINKS | EXAMPLES,
 }
 ELSEWHERE = {"stdyn.mnist.fetch", "stdyn.ClusterExecutor"}  # an example of them needs the network, a cluster
-PENDING = {
-    "analysis.leaving",
-    "analysis.verdict",
-    "model.concatenating",
-    "model.forms",
-    "model.readings",
-    "theory.fixedpoint",
-    "theory.flow",
-    "theory.scatter",
-    "figures.views",
-    "analysis.comparison",
-    "analysis.escape",
-    "figures.inputplot",
-    "figures.layerplot",
-    "figures.outputplot",
-    "figures.plot",
-    "figures.protocolplot",
-    "figures.scanplot",
-    "figures.theoryplot",
-    "layered.history",
-    "layered.trainingfile",
-    "model.problem",
-    "model.state",
-    "model.trajectory",
-    "scans.scanfile",
-    "scans.studies",
-    "theory.binning",
-    "theory.critical",
-    "theory.fixedpoints",
-    "theory.fluctuations",
-}  # modules whose docstrings are being written; "pytest --runxfail" says what they lack
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -118,7 +89,9 @@ def members(cls):
 
 def public():
     """Every public name, once."""
-    found, seen = [], set()
+    found = [Public("HiddenManifold", HiddenManifold)]  # Inputs.manifold
+    found += [Public(f"HiddenManifold.{name}", value, HiddenManifold) for name, value in members(HiddenManifold)]
+    seen = {HiddenManifold}
     modules = {name for name in stdyn.__all__ if isinstance(getattr(stdyn, name), ModuleType)}
     for place in ("stdyn", *(f"stdyn.{name}" for name in sorted(modules))):
         module = stdyn if place == "stdyn" else getattr(stdyn, place.partition(".")[2])
@@ -138,9 +111,8 @@ NAMES = {each.name: each for each in public()}
 
 
 def names(wanted):
-    """Parameters of a test: the public names that are wanted, those of modules in PENDING not yet held to it."""
-    late = pytest.mark.xfail(reason="is being written", strict=False)
-    return [pytest.param(n, marks=[late] * (p.module in PENDING)) for n, p in NAMES.items() if wanted(p)]
+    """Parameters of a test: the public names that are wanted."""
+    return [name for name, each in NAMES.items() if wanted(each)]
 
 
 def test_public_names_are_found():
@@ -175,7 +147,8 @@ class OfClass(Validator):
             signature = []
         held = [field.name for field in fields(cls) if field.name[0] != "_"] if is_dataclass(cls) else []
         code = getattr(cls.__init__, "__code__", None)
-        there = {*held, *(() if code is None else code.co_names)}
+        said = (name for base in cls.__mro__ for name in vars(base).get("__annotations__", {}))
+        there = {*held, *said, *(() if code is None else code.co_names)}
         missing = {*signature, *held} - set(self.doc_all_parameters)
         extra = set(given) - set(signature)
         extra |= {name for name in self._doc_parameters(["Attributes"]) if not hasattr(cls, name) and name not in there}
@@ -225,17 +198,45 @@ def test_methods_are_called_in_an_example(name):
 def test_see_also_names_what_is_public(name):
     """In full, or as Sphinx finds it from there: in the same class, or the same module."""
     linked = [each for entry in NumpyDocString(NAMES[name].doc)["See Also"] for each, _ in entry[0]]
-    places = ["", *(name.rsplit(".", n)[0] + "." for n in (1, 2))]
+    depths = (1,) if NAMES[name].owner is None else (1, 2)
+    places = ["", *(name.rsplit(".", depth)[0] + "." for depth in depths)]
     owners = {f"{each.rpartition('.')[0]}" for each in NAMES}
     for each in linked:
         assert any(place + each in NAMES or place + each in owners for place in places), each
         assert name not in [place + each for place in places], "links to itself"
 
 
+MARKUP = (
+    r"\|\S[^|\n]*\|",
+    r"\w_(?=[\s.,;:!?)/-]|$)",
+    r"(?<![\w*])\*{1,2}\w[^*\n]*\w\*",
+)  # a substitution, a link, emphasis
+
+
+def markup(text):
+    """What in a docstring reStructuredText would read as markup: not in literals, types of arguments, examples."""
+    prose = re.sub(
+        r"``.*?``|`.*?`|^ *(>>>|\.\.\.) .*$|^\S.* : .*$", "", text.partition("\nExamples\n---")[0], flags=re.MULTILINE
+    )
+    return [found[0] for pattern in MARKUP for found in re.finditer(pattern, prose)]
+
+
+@pytest.mark.parametrize("name", names(lambda each: each.kind != "module"))
+def test_no_symbol_is_read_as_markup(name):
+    """Such as |v|, which Sphinx would look up."""
+    assert markup(NAMES[name].doc) == []
+
+
+def test_markup_is_seen():
+    """And what is literal is left alone."""
+    assert markup("The length |v| of g_ is *not* x*y.") == ["|v|", "g_", "*not*"]
+    assert markup("The length ``|v|`` of ``g_``, v_teacher, a * b and F^T.") == []
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # Examples
 
-# What the examples find, besides np, stdyn and dataclasses. None of it is changed by one for another.
+# What every example finds. Names that it sets itself are its own.
 NAMESPACE = """\
 import dataclasses
 import numpy as np
@@ -250,6 +251,9 @@ verdict = stdyn.compare(runs, theory)
 experiment = stdyn.Experiment(K=2, M=2, rule="bp", start="prepared", r=0.05, N=200)
 points = stdyn.Variations(experiment, {"eta": [0.2, 0.4]})
 table = stdyn.scan(points, alphas, "eta.h5")
+noise = stdyn.fluctuations(problem, alphas, points=256)
+symmetric = stdyn.Problem(stdyn.initial.prepared(2, 2, q=0.2, r=0.0), eta=1.5, eta_v=0.0)
+times = stdyn.escape_times(symmetric, draws=20, rng=1)
 images = stdyn.mnist.load("images")  # a folder of 300 images of 6 x 6 pixels, and 100 to test with
 """
 
@@ -266,10 +270,11 @@ def ready(tmp_path_factory):
 
 
 @pytest.fixture
-def namespace(ready, monkeypatch):
-    """The names, in the folder of the files; no figure is left."""
+def namespace(ready, tmp_path, monkeypatch):
+    """The names, in a folder with a copy of the files; no figure is left."""
     folder, found = ready
-    monkeypatch.chdir(folder)
+    shutil.copytree(folder, tmp_path / "examples")
+    monkeypatch.chdir(tmp_path / "examples")
     monkeypatch.delenv("STDYN_MNIST", raising=False)
     yield dict(found)
     pyplot.close("all")

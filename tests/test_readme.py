@@ -21,7 +21,14 @@ from stdyn.scans.variations import Variations
 from stdyn.settings import from_values, read_toml
 
 ROOT = Path(__file__).parent.parent
-PAGES = ["README.md", "CONTRIBUTING.md", "figures/README.md", "benchmarks/README.md", "data/reference/README.md"]
+PAGES = [
+    "README.md",
+    "CONTRIBUTING.md",
+    "RELEASING.md",
+    "figures/README.md",
+    "benchmarks/README.md",
+    "data/reference/README.md",
+]
 PAGES += sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))
 
 

@@ -38,10 +38,33 @@ def plateaus(trajectory: Trajectory) -> list[Plateau]:
 
     What a plateau is, is defined in docs/scans.md. No saddle is looked for among more than 1000 overlaps by group.
 
+    Parameters
+    ----------
+    trajectory : Trajectory
+        Of `integrate`.
+
+    Returns
+    -------
+    list of Plateau
+        Empty if there is none.
+
     Raises
     ------
     InputError
         If the trajectory is an ensemble of runs, or its problem changes with alpha.
+
+    See Also
+    --------
+    escape_times : When runs of finite N leave the plateau of a symmetric start.
+    summary.flat_stretches : Plateaus of a curve, without saddles.
+
+    Examples
+    --------
+    >>> near = stdyn.initial.prepared(2, 2, q=0.2, r=0.001, v=[1, 1])
+    >>> slow = stdyn.integrate(stdyn.Problem(near, eta=0.5, eta_v=0), np.linspace(0, 500, 501))
+    >>> for plateau in stdyn.plateaus(slow):
+    ...     print(f"{plateau.height:.4f} from {plateau.start:.1f} to {plateau.end:.1f}")
+    0.0148 from 4.8 to 232.5
     """
     check_type("trajectory", trajectory, Trajectory)
     check_constant(trajectory.problem, "plateaus")
@@ -172,12 +195,30 @@ def escape_times(problem: Problem, *, draws: int = 400, rng: RngLike) -> EscapeT
     rng : int or numpy.random.Generator
         That scrambles it.
 
+    Returns
+    -------
+    EscapeTimes
+        A sample of it, for every N.
+
     Raises
     ------
     InputError
         If the problem changes with alpha, inputs are not isotropic, or the start does not end on a saddle of positive
         eps_g, gets there so slowly that even runs of a million inputs leave before, or runs that leave do not reach
         half its eps_g.
+
+    See Also
+    --------
+    plateaus : Plateaus that the ODEs leave by themselves.
+    simulate_reduced : Runs that leave.
+
+    Examples
+    --------
+    >>> symmetric = stdyn.Problem(stdyn.initial.prepared(2, 2, q=0.2, r=0), eta=1.5, eta_v=0)
+    >>> times = stdyn.escape_times(symmetric, draws=50, rng=1)
+    >>> low, high = np.percentile(times.at(1000), [5, 95])
+    >>> bool(40 < low < high < 100)
+    True
     """
     draws = integer("draws", draws, 1)
     rng = check_rng(rng)

@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from stdyn import html
+from stdyn import html, showing
 from stdyn.checks import Array, number
 from stdyn.drawing import Axes, draw
 from stdyn.model import cards
-from stdyn.text import columns, one_line
+from stdyn.text import columns
 from stdyn.theory.fixedpoint import FixedPoint
 from stdyn.values import Frozen
 
@@ -26,8 +26,10 @@ class Plateau(Frozen):
     start, end : float
         alpha at which half of the fall before it and half of the fall after it is done (docs/scans.md); `end` is
         infinity if it is not left.
+    at : float
+        The alpha at which eps_g is flattest.
     height : float
-        eps_g at the flattest alpha, `at`.
+        eps_g there.
     level : float
         eps_g at which it ends: half the height, or more if the fall that follows is smaller.
     saddle : FixedPoint or None
@@ -39,6 +41,20 @@ class Plateau(Frozen):
     predicted_end : float
         The end that the saddle implies: from where the trajectory is nearest, its displacement along the unstable
         directions grows by their eigenvalues until it is large, from there on by the ODEs. NaN without a saddle.
+
+    See Also
+    --------
+    plateaus : Finds them.
+
+    Examples
+    --------
+    >>> near = stdyn.initial.prepared(2, 2, q=0.2, r=0.001, v=[1, 1])
+    >>> slow = stdyn.integrate(stdyn.Problem(near, eta=0.5, eta_v=0), np.linspace(0, 500, 501))
+    >>> (plateau,) = stdyn.plateaus(slow)
+    >>> plateau
+    <Plateau eps_g = 0.014769 from alpha = 4.804 to 232.5, saddle of eps_g = 0.014645>
+    >>> bool(abs(plateau.predicted_end / plateau.end - 1) < 0.1)
+    True
     """
 
     start: float
@@ -75,10 +91,10 @@ class Plateau(Frozen):
         return draw("plateau", self, None, ax, **kwargs)
 
     def __repr__(self) -> str:
-        return one_line(self, _line_of_plateau)
+        return showing.line(self, _line_of_plateau)
 
     def _repr_html_(self) -> str:
-        return cards.shown(self, _card_of_plateau)
+        return showing.in_notebook(self, _card_of_plateau)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -95,6 +111,19 @@ class EscapeTimes(Frozen):
         The saddle's escape rate, lambda.
     offsets : ndarray, shape (draws,)
         A sample of alpha_esc - log(N) / (2 lambda), whose law does not depend on N.
+
+    See Also
+    --------
+    escape_times : Finds it.
+
+    Examples
+    --------
+    >>> later = times.at(10**6) - times.at(10**4)  # in which noise grows a hundredfold less
+    >>> np.allclose(later, np.log(100) / (2 * times.rate))
+    True
+    >>> print(times.report("bp", {1000: times.at(1000)}))  # instead of what was seen
+    bp     N  runs    5 %  median   95 %  predicted: 5 %  median   95 %
+        1000    20  ...
     """
 
     saddle: FixedPoint
@@ -103,7 +132,18 @@ class EscapeTimes(Frozen):
     offsets: Array
 
     def at(self, N: float) -> Array:
-        """A sample of the alpha at which a run of N inputs leaves, shape (draws,)."""
+        """A sample of the alpha at which a run of N inputs leaves.
+
+        Parameters
+        ----------
+        N : float
+            At least 1.
+
+        Returns
+        -------
+        ndarray, shape (draws,)
+            The alphas, in the order of `offsets`.
+        """
         return self.offsets + np.log(number("N", N, 1)) / (2 * self.rate)
 
     def plot(self, ax: Axes | None = None, *, N: float | None = None, **kwargs: Any) -> Axes:
@@ -130,13 +170,25 @@ class EscapeTimes(Frozen):
 
         Examples
         --------
-        >>> symmetric = stdyn.Problem(stdyn.initial.prepared(2, 2, q=0.2, r=0.0), eta=1.5, eta_v=0.0)
-        >>> ax = stdyn.escape_times(symmetric, draws=20, rng=1).plot(N=1000)
+        >>> ax = times.plot(N=1000)
         """
         return draw("escape_times", self, None, ax, N=N, **kwargs)
 
     def report(self, rule: str, seen: dict[int, Array]) -> str:
-        """Quantiles of the alpha at which runs leave, as predicted and as `seen` at each N, as a table."""
+        """Quantiles of the alpha at which runs leave, as predicted and as seen, as a table.
+
+        Parameters
+        ----------
+        rule : str
+            The heading of the first column.
+        seen : dict of int to ndarray
+            The alphas at which runs were seen to leave, by N.
+
+        Returns
+        -------
+        str
+            A line for every N.
+        """
         rows: list[tuple[str, ...]] = [(rule, "N", "runs", "5 %", "median", "95 %", "predicted: 5 %", "median", "95 %")]
         for N, alphas in sorted(seen.items()):
             quantiles = [
@@ -146,10 +198,10 @@ class EscapeTimes(Frozen):
         return columns(rows)
 
     def __repr__(self) -> str:
-        return one_line(self, _line_of_times)
+        return showing.line(self, _line_of_times)
 
     def _repr_html_(self) -> str:
-        return cards.shown(self, _card_of_times)
+        return showing.in_notebook(self, _card_of_times)
 
 
 def _line_of_plateau(plateau: Plateau) -> str:

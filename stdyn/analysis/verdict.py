@@ -7,11 +7,11 @@ import numpy as np
 from scipy.stats import norm
 from scipy.stats import t as student_t
 
-from stdyn import html
+from stdyn import html, showing
 from stdyn.checks import Array
 from stdyn.drawing import Axes, draw
-from stdyn.model import cards, longform
-from stdyn.text import columns, message, one_line
+from stdyn.model import longform
+from stdyn.text import columns, message
 from stdyn.values import Frozen, frozen
 
 if TYPE_CHECKING:
@@ -28,21 +28,43 @@ class Comparison(Frozen):
     Attributes
     ----------
     alphas : ndarray, shape (A,)
+        Those at which runs are held to the theory.
     mean, standard_error, theory, deviation, in_errors : dict of ndarray, shapes (A, …)
         For "R", "Q", "v", "eps_g", with feedback weights "F", with tasks "eps_g_per_task" and with test examples
         "eps_g_test" (neither if it is held to fluctuations): the mean over runs, its standard error, the ODEs, mean -
         theory, and that in standard errors.
     entries : int
         The number of deviations: of all order parameters at all alphas.
+    false_alarm : float
+        The probability with which `agrees` is False although the mean of the runs is the theory.
     bias : float
         A deviation of bias / N is granted beside it.
     negligible : float
-        A deviation below negligible (1 + |theory|) is none: the accuracy of rounding and of the ODE solver.
+        A deviation below ``negligible (1 + |theory|)`` is none: the accuracy of rounding and of the ODE solver.
     runs, N : int
+        How many runs, and of how many inputs.
+    rule, method : str
+        Of the runs.
     predicted : bool
         Whether the standard errors are those of linear noise.
     notes : tuple of str
         What else the reader of the table must know: parameters that differ, runs that diverged.
+
+    See Also
+    --------
+    compare : Makes it.
+    Fluctuations : What runs of finite N are held to.
+
+    Examples
+    --------
+    >>> verdict = stdyn.compare(runs, theory)
+    >>> verdict
+    <Comparison FA: 8 network runs at N = 200 agree with the ODEs>
+    >>> if verdict:
+    ...     print(f"no deviation exceeds {verdict.allowed:.1f} standard errors")
+    no deviation exceeds 15.5 standard errors
+    >>> verdict.deviation["R"].shape, bool(verdict.within("R").all())
+    ((81, 2, 2), True)
     """
 
     alphas: Array
@@ -62,7 +84,7 @@ class Comparison(Frozen):
 
     @property
     def allowed(self) -> float:
-        """The number of standard errors that no |deviation| may exceed.
+        """The number of standard errors that no ``|deviation|`` may exceed.
 
         If the mean of the runs is the theory and they are normal, the largest of them exceeds it with a probability of
         at most `false_alarm`: Student's t with runs - 1 degrees of freedom, Bonferroni over all entries. At finite N
@@ -86,7 +108,18 @@ class Comparison(Frozen):
         return frozen({name: _ratio(deviation, self, name) for name, deviation in self.deviation.items()})
 
     def within(self, name: str) -> np.ndarray:
-        """At each alpha, whether all entries of the order parameter `name` deviate by no more than allowed."""
+        """At each alpha, whether all entries of an order parameter deviate by no more than allowed.
+
+        Parameters
+        ----------
+        name : str
+            One of the names of `mean`.
+
+        Returns
+        -------
+        ndarray of bool, shape (A,)
+            True where they do not.
+        """
         room = np.maximum(np.abs(self.deviation[name]) - self.bias / self.N, 0)
         return np.all(~(_ratio(room, self, name) > self.allowed).reshape(len(self.alphas), -1), axis=1)
 
@@ -171,13 +204,13 @@ class Comparison(Frozen):
         return first.assign(**{number: frame[number] for number, frame in zip(numbers[1:], rest, strict=True)})
 
     def __repr__(self) -> str:
-        return one_line(self, _line)
+        return showing.line(self, _line)
 
     def __str__(self) -> str:
         return "\n".join([self._title(), columns(self._rows()), self._allowed_in_words(), *self.notes])
 
     def _repr_html_(self) -> str:
-        return cards.shown(self, _card)
+        return showing.in_notebook(self, _card)
 
     def _title(self) -> str:
         return (

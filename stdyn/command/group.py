@@ -3,10 +3,12 @@
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from stdyn import __version__
 from stdyn.errors import InputError
 
+_OPEN = "stdyn.open"  # in a context's meta: the option to which the next value on the command line belongs
 _NUMERALS = tuple("0123456789.")
 
 
@@ -55,7 +57,15 @@ class ManyValues(GivenOnce):
             else:
                 fresh = False
             repeated.append(arg)
+        ctx.meta[_OPEN] = flag if flag in many else ""
         return super().parse_args(ctx, repeated)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """The values of an option that may have more, as click completes those of its first."""
+        for option in self.params if not incomplete.startswith("-") else ():
+            if ctx.meta[_OPEN] in option.opts:
+                return option.shell_complete(ctx, incomplete)
+        return super().shell_complete(ctx, incomplete)
 
 
 class _Group(click.Group):

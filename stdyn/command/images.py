@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from stdyn.command.choices import offering
 from stdyn.command.options import on_command_line, refuse_options
 from stdyn.command.output import Output
 from stdyn.command.solving import Job, check_recorded, going_on, say_comparisons
@@ -62,6 +63,7 @@ def images_options(function: Callable[..., None]) -> Callable[..., None]:
         (
             click.option(
                 "--images",
+                shell_complete=offering(_SHOWN, folders=True),
                 help="Learn from images with a teacher drawn in input space: mnist ($STDYN_MNIST, or else fetched"
                 " once), or a folder with such IDX files. N, --inputs and, without --repeat, the largest --alpha-max"
                 " are theirs. No fluctuations are predicted. Usual are K = M = 2, eta = eta_v = 0.2, teacher random,"

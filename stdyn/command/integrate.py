@@ -9,7 +9,7 @@ from stdyn.model.experiment import Experiment
 
 
 @cli.command("integrate")
-@experiment_options(without=("method", "runs", "reduced_runs", "normals"), rule="fa")
+@experiment_options(without=("method", "runs", "reduced_runs", "normals"), not_both=("rule",), rule="fa")
 @output_option("data/ode.h5")
 @force_option
 def integrate_command(experiment: Experiment, output: Path | None, force: bool) -> None:

@@ -53,8 +53,10 @@ def mnist_command(
         return
     from stdyn.figures import layerplot
     from stdyn.layered import mnist
+    from stdyn.layered.extra import thread_limits
     from stdyn.layered.runs import check_room, train
 
+    thread_limits()  # before anything is fetched
     data = mnist.folder_of(data, progress=interactive(), name="--data")
     check_room(training, mnist.read(data, other_data, "--data"))  # before any folder is made
     given = output or Path(f"data/mnist_{'-'.join(map(str, training.widths)) or 'none'}.h5")

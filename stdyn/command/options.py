@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
+from click.shell_completion import CompletionItem
 
+from stdyn.command.choices import Choice, NameOrFile, varying
 from stdyn.command.output import Figures, Output
 from stdyn.errors import InputError
 from stdyn.model.experiment import Experiment
@@ -38,6 +40,9 @@ class _Name(click.Path):
         if not self.of_folder and isinstance(value, str) and value.endswith(("/", os.sep)):
             self.fail(f"{shown(value)} is the name of a folder; the name of a file was expected", param, ctx)
         return super().convert(value, param, ctx)
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        return [CompletionItem(incomplete, type="dir" if self.of_folder else "file")]
 
 
 FILE, FOLDER = _Name(of_folder=False), _Name(of_folder=True)
@@ -95,12 +100,14 @@ def experiment_options(
     tables: tuple[str, ...] = (),
     usual: "Callable[[dict[str, Any], dict[str, Any]], dict[str, Any]] | None" = None,
     of: "type[DataclassInstance]" = Experiment,
+    not_both: tuple[str, ...] = (),
     **defaults: Any,
 ) -> Decorator:
     """Give a command the fields of Experiment (or `of`) as options, and --config; it gets the Experiment they make.
 
     If the file may have tables, it is an argument, and the command gets them as a dict too. `usual` says, of the other
-    options of the command and of what is in the file, which values are usual instead of the defaults.
+    options of the command and of what is in the file, which values are usual instead of the defaults. Of the options
+    that are `not_both` the word "both" is not offered.
     """
 
     def decorate(function: Function) -> Function:
@@ -127,7 +134,7 @@ def experiment_options(
 
         with_options: Function = command
         for f in reversed([f for f in fields(of) if f.name not in without]):
-            with_options = _option_of(f, defaults.get(f.name, f.default))(with_options)
+            with_options = _option_of(f, defaults.get(f.name, f.default), f.name in not_both)(with_options)
         if tables:
             return click.argument("config", type=FILE, required=False, metavar="[CONFIG.toml]")(with_options)
         text = "Read parameters from a TOML file; options win over it."
@@ -147,7 +154,7 @@ def _named(vary: dict[str, Any]) -> dict[str, Any]:
     return named
 
 
-def _option_of(f: Field[Any], default: Any) -> Decorator:
+def _option_of(f: Field[Any], default: Any, not_both: bool) -> Decorator:
     """The option of a field; what is not given is None, or () where several values may be."""
     many = f.metadata.get("many")
     shown = " ".join(map(str, default)) if many else default
@@ -155,10 +162,22 @@ def _option_of(f: Field[Any], default: Any) -> Decorator:
     kind = f.metadata.get("kind") or (f.type if f.type in (int, float, str) else TomlValue())
     kind = many or (_KINDS[kind] if isinstance(kind, str) else kind)
     metavar = f"{f.name.upper().removesuffix('S')} ..." if many else None
+    if "choices" in f.metadata:
+        kind, metavar = _choice_of(f, not_both), metavar or "WORD"
     flag = "--" + f.name.replace("_", "-")
     if f.type is bool:
         return click.option(f.name, f"{flag}/--no-{flag[2:]}", is_flag=True, default=None, help=f.metadata["help"])
     return click.option(f.name, flag, type=kind, help=text, multiple=bool(many), metavar=metavar)
+
+
+def _choice_of(f: Field[Any], not_both: bool) -> Choice:
+    """The words of a field, which its help names; "both", where it cannot be, has an answer of its own."""
+    words = f.metadata["choices"]
+    if f.metadata.get("or_file"):
+        return NameOrFile(words)
+    also = ("dfa",) if "fa" in words and "dfa" not in words else ()  # taken as fa, which is said
+    offered = [word for word in words if not (not_both and word == "both")]
+    return Choice(offered, (*also, *words))
 
 
 def output_options(name: str, said: str | None = None) -> Decorator:
@@ -188,7 +207,7 @@ def figure_options(function: Function) -> Function:
     def command(*arguments: Any, figures: Path, suffix: str, **options: Any) -> None:
         function(*arguments, figures=Figures(figures, suffix), **options)
 
-    formats = click.Choice(["png", "pdf", "svg"])
+    formats = Choice(["png", "pdf", "svg"])
     command = click.option("--format", "suffix", type=formats, default="png", help="Of the figures.  [png]")(command)
     return click.option("--figures", type=FOLDER, default="figures", help="Folder of the figures.  [figures]")(command)
 
@@ -225,7 +244,7 @@ def output_option(default: str) -> Decorator:
 
 def vary_option(text: str) -> Decorator:
     """Give a command --vary; `assignment` reads what it gets."""
-    return click.option("--vary", "-v", multiple=True, metavar="NAME=VALUES", help=text)
+    return click.option("--vary", "-v", multiple=True, metavar="NAME=VALUES", help=text, shell_complete=varying)
 
 
 def _split(text: str) -> tuple[str, str, str]:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from stdyn.command.choices import of_scan
 from stdyn.command.group import cli
 from stdyn.command.options import FILE, figure_options, force_figures_option
 from stdyn.command.output import Figures, check_makeable, plain
@@ -22,14 +23,12 @@ if TYPE_CHECKING:
 @click.option(
     "--name", help="What the names of the figures begin with.  [stdyn; of a scan or a training the name of its file]"
 )
-@click.option("--value", help="Of a scan: what its map shows.  [plateau_length]")
-@click.option("--x", help="Of a scan: the quantity across.  [the first that varies]")
-@click.option("--y", help="Of a scan: the quantity upwards.  [the second that varies]")
+@click.option("--value", help="Of a scan: what its map shows.  [plateau_length]", shell_complete=of_scan)
+@click.option("--x", help="Of a scan: the quantity across.  [the first that varies]", shell_complete=of_scan)
+@click.option("--y", help="Of a scan: the quantity upwards.  [the second that varies]", shell_complete=of_scan)
 @figure_options
 @force_figures_option
-def plot_command(
-    files: tuple[Path, ...], name: str | None, figures: Figures, force: bool, **of_scan: str | None
-) -> None:
+def plot_command(files: tuple[Path, ...], name: str | None, figures: Figures, force: bool, **axes: str | None) -> None:
     """Draw the figures of saved trajectories, of a scan, or of a training.
 
     Simulation and theory of the same problem are laid on each other, in the bands of its fluctuations if the file that
@@ -45,7 +44,7 @@ def plot_command(
     check_makeable(figures.folder)
     kinds = {file: kind(file) for file in files}
     of = {each: [file for file in files if kinds[file] == each] for each in READERS}
-    given = {option: value for option, value in of_scan.items() if value is not None}
+    given = {option: value for option, value in axes.items() if value is not None}
     if given and not of["scan"]:
         options = ", ".join(f"--{option} {shown(value)}" for option, value in given.items())
         raise InputError(f"{options}: options for scans, but {files[0]} holds a {kinds[files[0]]}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from stdyn.command.choices import Choice, offering
 from stdyn.command.group import cli
 from stdyn.command.options import (
     TomlOrText,
@@ -39,11 +40,14 @@ _KEYS = ("solve", "keep", "sample", "number", "max_steps")
 @cli.command("scan")
 @experiment_options(without=("method", "reduced_runs"), tables=("vary", "scan"), ode_method="LSODA")
 @vary_option("A quantity to vary; may be repeated.")
-@click.option("--sample", type=click.Choice(["random", "sobol"]), help="How sampled quantities are drawn.  [random]")
+@click.option("--sample", type=Choice(["random", "sobol"]), help="How sampled quantities are drawn.  [random]")
 @click.option("--number", type=int, help="Number of samples.")
-@click.option("--solve", type=click.Choice(["ode", "network", "reduced"]), help="How each point is solved.  [ode]")
+@click.option("--solve", type=Choice(["ode", "network", "reduced"]), help="How each point is solved.  [ode]")
 @click.option(
-    "--keep", type=TomlOrText(), help="What is kept of each: all, curves, summary, or alphas '[0, 10]'.  [all]"
+    "--keep",
+    type=TomlOrText(),
+    help="What is kept of each: all, curves, summary, or alphas '[0, 10]'.  [all]",
+    shell_complete=offering("all", "curves", "summary"),
 )
 @click.option("--max-steps", type=int, help="Steps of the ODE solver at a point, at most.  [1000000]")
 @workers_option

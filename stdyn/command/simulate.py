@@ -10,7 +10,9 @@ from stdyn.model.experiment import Experiment
 
 
 @cli.command("simulate")
-@experiment_options(without=("ode_method", "rtol", "reduced_runs"), rule="fa", method="network")
+@experiment_options(
+    without=("ode_method", "rtol", "reduced_runs"), not_both=("rule", "method"), rule="fa", method="network"
+)
 @output_option("data/network.h5 or data/reduced.h5")
 @force_option
 def simulate_command(experiment: Experiment, output: Path | None, force: bool) -> None:

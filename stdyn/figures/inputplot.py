@@ -15,9 +15,15 @@ from stdyn.figures.arguments import checked, one_of
 from stdyn.figures.layout import finished, legend
 from stdyn.figures.pages import Page, page, styled
 from stdyn.figures.pairs import Pair, check_not_empty, common, names
-from stdyn.figures.plot import markers_at
+from stdyn.figures.panels import (
+    markers_at,
+)
 from stdyn.figures.scales import error_axis, floored, level, logarithmic, positive, time_axis
 from stdyn.model.trajectory import Trajectory
+
+__all__ = [
+    "spectrum_figure", "examples_figure",
+]  # fmt: skip
 
 _AFTER = 1 + 1e-9  # times the first alpha a plateau begins, or it is the start
 _LOWEST = 1e-6  # eps_g that is drawn of curves with a plateau
@@ -54,6 +60,24 @@ def spectrum_figure(
     exponents, conditions : list of (name, value, theory)
         One for every value of every curve, which are told apart by their names ("FA", "BP, v learned"). Of the first
         name also eps_g against alpha is drawn.
+
+    Returns
+    -------
+    Page
+        The figure, of matplotlib, which a notebook shows and `savefig` saves.
+
+    Raises
+    ------
+    InputError
+        If one is an ensemble of runs.
+
+    See Also
+    --------
+    stdyn.Inputs.power_law : Spectra with an exponent.
+
+    Examples
+    --------
+    >>> figure = stdyn.inputplot.spectrum_figure([("FA", 0.0, theory)], [("FA", 1.0, theory)])
     """
     check_not_empty([theory for *_, theory in (*exponents, *conditions)])
     figure, axes = page(7.6, 6.2, 2, 2)
@@ -79,6 +103,19 @@ def examples_figure(results: list[tuple[str, Trajectory, Trajectory, Trajectory 
     ----------
     results : list of (name, theory, runs on examples, runs on Gaussian inputs)
         A row of panels each. The last of them may be None; all are of one problem.
+
+    Returns
+    -------
+    Page
+        The figure, of matplotlib, which a notebook shows and `savefig` saves.
+
+    See Also
+    --------
+    stdyn.simulate_network : Which takes examples.
+
+    Examples
+    --------
+    >>> figure = stdyn.inputplot.examples_figure([("Gaussian", theory, runs, None)])
     """
     check_not_empty([each for _, *all_ in results for each in all_ if each is not None])
     figure, axes = page(7.6, 0.4 + 2.9 * len(results), len(results), 2)

@@ -3,68 +3,105 @@
 Curves are means over the networks of a rule, bands their full range.
 """
 
-from collections.abc import Sequence
-from typing import Annotated
-
-import numpy as np
-from matplotlib.axes import Axes
-from numpy.typing import NDArray
-
 from stdyn.errors import InputError
-from stdyn.figures import jumps, style
-from stdyn.figures.arguments import checked, one_of
-from stdyn.figures.layout import finished, legend, legend_below
+from stdyn.figures.arguments import checked
+from stdyn.figures.layerpanels import (
+    by_rule,
+    caption,
+    errors,
+    gap,
+    layer_angles,
+    layer_cosines,
+    losses,
+    lost,
+    network_of,
+    of_each_rule,
+    output_angles,
+    output_cosines,
+    student_alignment,
+)
+from stdyn.figures.layout import finished, legend_below
 from stdyn.figures.pages import Page, Pages, page, styled
-from stdyn.figures.pairs import Pair, pair_up, with_feedback
-from stdyn.figures.plot import feedback_cosine
-from stdyn.figures.scales import band, cosine_limits, floored, integers, level, logarithmic, positive
+from stdyn.figures.pairs import pair_up, with_feedback
+from stdyn.figures.scales import cosine_limits
 from stdyn.layered.history import History
 from stdyn.model.trajectory import Trajectory
 
-Array = NDArray[np.floating]
-
-_Angle = Annotated[str, one_of(("weight_angle", "update_angle", "delta_angle"))]
-_DASHES = ("-", "--", ":", "-.")
-_SHOWN = 12  # markers a curve
-_TICKS = 20  # outputs that are each labelled
+__all__ = [
+    "figures", "errors_figure", "angles_figure", "outputs_figure", "alignment_page", "errors", "losses",
+]  # fmt: skip
 
 
 @checked
 @styled
 def figures(histories: list[History]) -> Pages:
-    """All figures of the trainings of one network by name: errors and, with feedback, angles and outputs."""
+    """All figures of the trainings of one network by name: errors and, with feedback, angles and outputs.
+
+    Parameters
+    ----------
+    histories : list of History
+        Of networks of the same widths.
+
+    Returns
+    -------
+    dict of Figure
+        By name, in the order in which they are shown; a notebook shows all of them.
+
+    Raises
+    ------
+    InputError
+        If they are of networks of other widths.
+
+    See Also
+    --------
+    stdyn.Histories : Where they come from.
+
+    Examples
+    --------
+    >>> training = stdyn.Training(rule="fa", widths=[10], seeds=1, epochs=2)
+    >>> histories = stdyn.train(training, "figures.h5", "images").histories
+    >>> list(stdyn.layerplot.figures(histories))
+    ['errors', 'angles', 'fa_outputs']
+    """
     groups = by_rule(histories)
     drawn = Pages(errors=errors_figure(histories))
     aligning = [rule for rule in groups if rule != "bp" and len(histories[0].widths) > 2]
     if aligning:
         drawn["angles"] = angles_figure(histories)
-    every = _of_each_rule(histories)
+    every = of_each_rule(histories)
     return Pages(drawn | {f"{rule}_outputs": outputs_figure(every[rule]) for rule in aligning})
-
-
-@checked
-def by_rule(histories: list[History]) -> dict[str, list[History]]:
-    """The histories of each rule; those that diverged are left out, unless all of a rule did."""
-    if len({each.widths for each in histories}) > 1:
-        raise InputError("histories must be of networks of the same widths to be drawn together")
-    every = _of_each_rule(histories)
-    return {rule: [each for each in some if each.diverged is None] or some for rule, some in every.items()}
-
-
-def _of_each_rule(histories: list[History]) -> dict[str, list[History]]:
-    """All histories of each rule that has some, in the order of the rules."""
-    every = {rule: [each for each in histories if each.rule == rule] for rule in style.RULES}
-    return {rule: some for rule, some in every.items() if some}
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# Whole figures
 
 
 @checked
 @styled
 def errors_figure(histories: list[History]) -> Page:
-    """Training and test error against epochs, the gap between them, and the cross-entropy."""
+    """Training and test error against epochs, the gap between them, and the cross-entropy.
+
+    Parameters
+    ----------
+    histories : list of History
+        Of networks of the same widths.
+
+    Returns
+    -------
+    Page
+        The figure, of matplotlib, which a notebook shows and `savefig` saves.
+
+    Raises
+    ------
+    InputError
+        If they are of networks of other widths.
+
+    See Also
+    --------
+    errors : The first of its axes.
+
+    Examples
+    --------
+    >>> training = stdyn.Training(rule="fa", widths=[10], seeds=1, epochs=2)
+    >>> histories = stdyn.train(training, "errors_figure.h5", "images").histories
+    >>> figure = stdyn.layerplot.errors_figure(histories)
+    """
     figure, (left, middle, right) = page(9.6, 3.5, 1, 3)
     errors(left, histories)
     gap(middle, histories)
@@ -76,7 +113,33 @@ def errors_figure(histories: list[History]) -> Page:
 @checked
 @styled
 def angles_figure(histories: list[History]) -> Page:
-    """The angles of the weights with the feedback, and of the updates with those of backpropagation, layer by layer."""
+    """The angles of the weights with the feedback, and of the updates with those of backpropagation, layer by layer.
+
+    Parameters
+    ----------
+    histories : list of History
+        Of networks of the same widths.
+
+    Returns
+    -------
+    Page
+        The figure, of matplotlib, which a notebook shows and `savefig` saves.
+
+    Raises
+    ------
+    InputError
+        If they are of networks of other widths.
+
+    See Also
+    --------
+    figures : All figures of trainings.
+
+    Examples
+    --------
+    >>> training = stdyn.Training(rule="fa", widths=[10], seeds=1, epochs=2)
+    >>> histories = stdyn.train(training, "angles_figure.h5", "images").histories
+    >>> figure = stdyn.layerplot.angles_figure(histories)
+    """
     figure, (left, right) = page(7.6, 3.8, 1, 2, sharex=True, sharey=True)
     layer_angles(left, histories, "weight_angle", "feedback against the weights above")
     layer_angles(right, histories, "update_angle", "update against that of backpropagation")
@@ -87,20 +150,74 @@ def angles_figure(histories: list[History]) -> Page:
 @checked
 @styled
 def outputs_figure(histories: list[History]) -> Page:
-    """How the vector of each output aligns with its feedback vector: against alpha, and at the end."""
+    """How the vector of each output aligns with its feedback vector: against alpha, and at the end.
+
+    Parameters
+    ----------
+    histories : list of History
+        Of one rule, and networks of the same widths.
+
+    Returns
+    -------
+    Page
+        The figure, of matplotlib, which a notebook shows and `savefig` saves.
+
+    Raises
+    ------
+    InputError
+        If they are of networks of other widths.
+
+    See Also
+    --------
+    figures : All figures of trainings.
+
+    Examples
+    --------
+    >>> training = stdyn.Training(rule="fa", widths=[10], seeds=1, epochs=2)
+    >>> histories = stdyn.train(training, "outputs_figure.h5", "images").histories
+    >>> figure = stdyn.layerplot.outputs_figure(histories)
+    """
     (some,) = by_rule(histories).values()
     figure, (left, right) = page(7.6, 3.4, 1, 2)
     output_cosines(left, some)
     output_angles(right, some)
     several = f"{len(some)} networks, " if len(some) > 1 else ""
-    said = "; ".join([f"{several}{_network(some)}", *lost(histories)])
+    said = "; ".join([f"{several}{network_of(some)}", *lost(histories)])
     return finished(figure, f"{some[0].rule.upper()}: {said}")
 
 
 @checked
 @styled
 def alignment_page(trajectories: list[Trajectory], histories: list[History]) -> Page:
-    """The alignment of a student's second layer, and that of layered networks, against alpha, side by side."""
+    """The alignment of a student's second layer, and that of layered networks, against alpha, side by side.
+
+    Parameters
+    ----------
+    trajectories : list of Trajectory
+        Theory and runs of a rule with feedback weights.
+    histories : list of History
+        Of networks of the same widths.
+
+    Returns
+    -------
+    Page
+        The figure, of matplotlib, which a notebook shows and `savefig` saves.
+
+    Raises
+    ------
+    InputError
+        If one of the two has nothing of feedback alignment.
+
+    See Also
+    --------
+    stdyn.plot.alignment_figure : That of students alone.
+
+    Examples
+    --------
+    >>> training = stdyn.Training(rule="fa", widths=[10], seeds=1, epochs=2)
+    >>> histories = stdyn.train(training, "alignment_page.h5", "images").histories
+    >>> figure = stdyn.layerplot.alignment_page([theory, runs], histories)
+    """
     pairs = with_feedback(pair_up(trajectories))
     some = [each for each in histories if each.rule != "bp"]
     if not pairs or not some:
@@ -110,226 +227,3 @@ def alignment_page(trajectories: list[Trajectory], histories: list[History]) -> 
     layer_cosines(right, some)
     cosine_limits(left, right)
     return finished(figure)
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# One axes each
-
-
-@checked
-def errors(ax: Axes, histories: list[History]) -> Axes:
-    """Training error (dashed, open) and test error (full) in per cent against epochs."""
-    return _train_and_test(ax, histories, "error", 100, "error in %")
-
-
-@checked
-def losses(ax: Axes, histories: list[History]) -> Axes:
-    """Training loss (dashed, open) and test loss (full) against epochs."""
-    return _train_and_test(ax, histories, "loss", 1, "mean cross-entropy (nats)")
-
-
-@checked
-def gap(ax: Axes, histories: list[History]) -> Axes:
-    """Test error less training error, against epochs."""
-    for rule, some in by_rule(histories).items():
-        values = [100 * (each.test_error - each.train_error) for each in some]
-        _curve(ax, some, values, rule, rule.upper(), "-", True)
-    level(ax, 0)
-    return _epochs(ax, "test error − training error in %")
-
-
-@checked
-def layer_angles(ax: Axes, histories: list[History], name: _Angle, title: str) -> Axes:
-    """The angles of the hidden layers against epochs, one dash and marker a layer, one colour a rule (DFA: open)."""
-    _layers(ax, histories, name)
-    ax.set_title(title, fontsize=9)
-    return _epochs(_degrees(ax), "angle in degrees")
-
-
-@checked
-def output_cosines(ax: Axes, histories: list[History]) -> Axes:
-    """The cosine of each output's vector and its feedback vector against alpha: of every network, and their mean."""
-    colour = style.RULES[histories[0].rule].colour
-    for position, each in enumerate(histories):
-        lines = ax.plot(each.alphas, each.output_alignment, color=colour, lw=0.5, alpha=0.4)
-        if position == 0:
-            lines[0].set_label("an output of a network")
-    mean = _mean([each.output_alignment.mean(axis=1) for each in histories])
-    longest = max((each.alphas for each in histories), key=len)
-    ax.plot(longest, mean, color="black", lw=1.8, label="mean")
-    legend(ax)
-    level(ax, 0)
-    return _alpha(ax, histories[0], "cosine of $W^L_o$ and $B_o$")
-
-
-@checked
-def output_angles(ax: Axes, histories: list[History]) -> Axes:
-    """The angle of each output's vector and its feedback vector after the last epoch, of the networks that have it."""
-    colour = style.RULES[histories[0].rule].colour
-    outputs = np.arange(histories[0].widths[-1])
-    most = max(len(each.epochs) for each in histories)
-    last = np.array([each.output_angle[-1] for each in histories if len(each.epochs) == most])
-    for position, values in enumerate(last):
-        label = "networks" if position == 0 else None
-        ax.plot(outputs, values, ls="none", marker="o", ms=4, mfc="white", color=colour, label=label)
-    if len(last) > 1:
-        ax.plot(outputs, last.mean(axis=0), ls="none", marker="_", ms=14, mew=1.6, color="black", label="their mean")
-    _degrees(ax)
-    integers(ax.xaxis)
-    if len(outputs) <= _TICKS:
-        ax.set_xticks(outputs)
-    ax.set_xlabel("output (class)")
-    ax.set_ylabel("angle of $W^L_o$ and $B_o$ at the end, degrees")
-    legend(ax, loc="lower right")
-    return ax
-
-
-@checked
-def student_alignment(ax: Axes, pairs: list[Pair]) -> Axes:
-    """The cosine of v and b against alpha."""
-    several = len({pair.problem.rule for pair in pairs}) > 1
-    for pair in pairs:
-        look, name = style.RULES[pair.problem.rule], style.rule(pair.problem.rule) if several else ""
-        feedback_cosine(ax, pair, look.colour, look.marker, name, dash=look.dash)
-    if several:
-        legend(ax)
-    drawn = dict.fromkeys(line for pair in pairs for line in _drawn(pair))
-    ax.text(0.98, 0.35, "\n".join(drawn), transform=ax.transAxes, ha="right", fontsize=8)
-    sizes = dict.fromkeys(f"K = {start.K}, M = {start.M}" for start in (pair.problem.start for pair in pairs))
-    ax.set_title(f"student–teacher, {'; '.join(sizes)}\ncosine of $v$ and $b$", fontsize=9)
-    ax.set_ylabel("cosine")
-    level(ax, 0)
-    return ax
-
-
-@checked
-def layer_cosines(ax: Axes, histories: list[History]) -> Axes:
-    """The cosine of weights and feedback of each hidden layer against alpha."""
-    _layers(ax, histories, "alignment", "alphas")
-    level(ax, 0)
-    legend(ax)
-    most = max(len(some) for some in by_rule(histories).values())
-    drawn = f", mean and range of {most}" if most > 1 else ""
-    ax.set_title(f"layered network {_widths(histories[0])}{drawn}\ncosine of $W$ above and feedback $B$", fontsize=9)
-    return _alpha(ax, histories[0], "")
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# Small things
-
-
-def _curve(
-    ax: Axes, histories: list[History], values: Sequence[Array], rule: str, label: str, dash: str, filled: bool,
-    marker: str | None = None, against: str = "epochs", logarithmic: bool = False,
-) -> None:  # fmt: skip
-    """The mean over the networks with markers, and their range as a band."""
-    colour, usual, _ = style.RULES[rule]
-    mean = _mean(values)
-    x = max((getattr(each, against) for each in histories), key=len)
-    if len(values) > 1:
-        low, high = (np.array([end(at) for at in _at_each(values)]) for end in (np.min, np.max))
-        band(ax, x, low, high, colour)
-    mean = positive(mean) if logarithmic else mean
-    every = max(1, len(x) // _SHOWN)
-    ax.plot(x, mean, dash, color=colour, lw=1.4, marker=marker or usual, ms=4, markevery=every,
-            mfc=colour if filled else "white", label=label)  # fmt: skip
-
-
-def _mean(values: Sequence[Array]) -> NDArray[np.float64]:
-    """The mean over the networks, at each epoch over those that have it."""
-    return np.array([np.mean(at) for at in _at_each(values)])
-
-
-def _at_each(values: Sequence[Array]) -> list[list[np.floating]]:
-    """At each epoch the values of the networks that have it."""
-    return [[each[j] for each in values if j < len(each)] for j in range(max(map(len, values)))]
-
-
-def _train_and_test(ax: Axes, histories: list[History], name: str, factor: float, label: str) -> Axes:
-    for rule, some in by_rule(histories).items():
-        for part, called, dash, filled in (("test", "test", "-", True), ("train", "training", "--", False)):
-            values = [factor * getattr(each, f"{part}_{name}") for each in some]
-            _curve(ax, some, values, rule, f"{rule.upper()}, {called}", dash, filled, logarithmic=True)
-    logarithmic(ax.yaxis)
-    floored([ax])
-    return _epochs(ax, label)
-
-
-def _layers(ax: Axes, histories: list[History], name: str, against: str = "epochs") -> None:
-    """What is recorded of each hidden layer under each rule that has feedback."""
-    for rule, some in by_rule(histories).items():
-        for l in range(0 if rule == "bp" else len(some[0].widths) - 2):
-            values = [getattr(each, name)[:, l] for each in some]
-            label = f"{rule.upper()}, hidden layer {l + 1}"
-            _curve(ax, some, values, rule, label, _DASHES[l % len(_DASHES)], rule != "dfa", style.marker(l), against)
-
-
-def _degrees(ax: Axes) -> Axes:
-    """An axis of angles, with a line at the right angle."""
-    level(ax, 90)
-    ax.set_ylim(0, 100)
-    ax.set_yticks(range(0, 91, 15))
-    return ax
-
-
-def _epochs(ax: Axes, label: str) -> Axes:
-    ax.set_xlabel("epochs")
-    integers(ax.xaxis)
-    ax.set_ylabel(label)
-    return ax
-
-
-def _alpha(ax: Axes, history: History, label: str) -> Axes:
-    if ax.dataLim.xmax > 0:  # not only the start
-        logarithmic(ax.xaxis)
-    else:
-        ax.set_xticks([0])
-    ax.set_xlabel(rf"$\alpha$ = examples / {history.widths[0]} inputs")
-    if label:
-        ax.set_ylabel(label)
-    return ax
-
-
-def _drawn(pair: Pair) -> list[str]:
-    """What is drawn of a problem, a line each."""
-    drawn = [] if pair.theory is None else ["line: ODE"]
-    if pair.runs is not None:
-        drawn.append(f"markers: {style.counted(pair.runs.runs or 0, 'network')} of N = {pair.problem.N}")
-    if pair.reduced is not None:
-        look = "thin line" if pair.reduced.runs == 1 else "band"
-        drawn.append(f"{look}: {style.counted(pair.reduced.runs or 0, 'reduced run')} of N = {pair.problem.N}")
-    return drawn + list(filter(None, [jumps.said(pair.all)]))
-
-
-def _widths(history: History) -> str:
-    return "–".join(map(str, history.widths))
-
-
-@checked
-def caption(histories: list[History]) -> str:
-    """Network, learning rate, batch, and what curves and bands are."""
-    most = max(len([each for each in some if each.diverged is None]) for some in by_rule(histories).values())
-    drawn = [f"mean and range of {most} networks"] if most > 1 else []
-    return "; ".join([_network(histories), *drawn, *lost(histories)])
-
-
-def _network(histories: list[History]) -> str:
-    """Widths, which all have, and the learning rates and batches that there are."""
-    rates = " or ".join(dict.fromkeys(f"{each.lr:g}" for each in histories))
-    batches = " or ".join(dict.fromkeys(f"{each.batch}" for each in histories))
-    return f"{_widths(histories[0])}, tanh, learning rate {rates}, batches of {batches}"
-
-
-@checked
-def lost(histories: list[History]) -> list[str]:
-    """For each rule, how many networks diverged, and what is drawn of them if all did."""
-    said = []
-    for rule, some in _of_each_rule(histories).items():
-        gone = sum(each.diverged is not None for each in some)
-        if gone == len(some) == 1:
-            said.append(f"the network of {rule.upper()} diverged: drawn as far as it got")
-        elif gone == len(some):
-            said.append(f"all {gone} networks of {rule.upper()} diverged: drawn as far as they got")
-        elif gone:
-            said.append(f"{gone} of {len(some)} networks of {rule.upper()} diverged, left out")
-    return said

@@ -8,7 +8,7 @@ from matplotlib.cm import ScalarMappable
 
 from stdyn.checks import Array
 from stdyn.errors import InputError
-from stdyn.figures import scanplot, scanpoints, style
+from stdyn.figures import scanpanels, scanpoints, style
 from stdyn.figures.choices import axes_or_new, check_axes, colours_of, line_options, refused, what_of
 from stdyn.figures.scales import logarithmic, skewed
 from stdyn.scans.scanfile import Scan
@@ -111,12 +111,12 @@ def _map(s: Scan, name: str, ax: Axes | None, x: str, y: str, rules: dict[str, n
     across, up = scanpoints.drawn_at(s, x), scanpoints.drawn_at(s, y)
     known = points & np.isfinite(across) & np.isfinite(up)
     _scales(ax, across[known], up[known])
-    norm = scanplot.norm_of(s, name)
+    norm = scanpanels.norm_of(s, name)
     if x in s.axes and y in s.axes:
-        scanplot.cells(ax, s, known, name, x, y, norm)
+        scanpanels.cells(ax, s, known, name, x, y, norm)
     else:
-        scanplot.dots(ax, s, known, name, x, y, norm)
-    ax.figure.colorbar(ScalarMappable(norm, scanplot.COLOURS), ax=ax, label=scanpoints.label(s, name))
+        scanpanels.dots(ax, s, known, name, x, y, norm)
+    ax.figure.colorbar(ScalarMappable(norm, scanpanels.COLOURS), ax=ax, label=scanpoints.label(s, name))
     ax.set_xlabel(scanpoints.label(s, x))
     ax.set_ylabel(scanpoints.label(s, y))
     return ax

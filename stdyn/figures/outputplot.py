@@ -8,12 +8,20 @@ from matplotlib.axes import Axes
 from stdyn.checks import Array
 from stdyn.figures import jumps, plot, style
 from stdyn.figures.arguments import checked
+from stdyn.figures.errorpanels import generalization
 from stdyn.figures.layout import finished, legend
 from stdyn.figures.pages import Page, Pages, page, styled
 from stdyn.figures.pairs import Pair, check_not_empty, differing, pair_up, with_feedback
-from stdyn.figures.plot import feedback_cosine, generalization, looks
+from stdyn.figures.panels import (
+    feedback_cosine,
+    looks,
+)
 from stdyn.figures.scales import level, logarithmic
 from stdyn.model.trajectory import Trajectory
+
+__all__ = [
+    "figures", "outputs_page",
+]  # fmt: skip
 
 _LEAST = 1e-10  # the lowest eps_g that is drawn
 
@@ -21,7 +29,32 @@ _LEAST = 1e-10  # the lowest eps_g that is drawn
 @checked
 @styled
 def figures(trajectories: list[Trajectory]) -> Pages:
-    """Those of `plot.figures`, or, if the trajectories differ in the number of outputs, the page `outputs` instead."""
+    """Those of `plot.figures`, or, if the trajectories differ in the number of outputs, the page `outputs` instead.
+
+    Parameters
+    ----------
+    trajectories : list of Trajectory
+        Theory and runs of one or more problems; a single one may stand alone.
+
+    Returns
+    -------
+    dict of Figure
+        By name, in the order in which they are shown; a notebook shows all of them.
+
+    Raises
+    ------
+    InputError
+        If a trajectory has no alpha.
+
+    See Also
+    --------
+    stdyn.plot.figures : Of problems with one number of outputs.
+
+    Examples
+    --------
+    >>> list(stdyn.outputplot.figures([theory, runs]))
+    ['fa_order_parameters', 'alignment', 'generalization']
+    """
     if len({each.problem.outputs for each in trajectories}) < 2:
         return plot.figures(trajectories)
     return Pages(outputs=outputs_page(trajectories))
@@ -33,6 +66,32 @@ def outputs_page(trajectories: list[Trajectory]) -> Page:
     """A column for each number of outputs: eps_g of every problem, and how v aligns with b under feedback alignment.
 
     The axis of eps_g ends at 1e-10.
+
+    Parameters
+    ----------
+    trajectories : list of Trajectory
+        Theory and runs of one or more problems; a single one may stand alone.
+
+    Returns
+    -------
+    Page
+        The figure, of matplotlib, which a notebook shows and `savefig` saves.
+
+    Raises
+    ------
+    InputError
+        If a trajectory has no alpha.
+
+    See Also
+    --------
+    stdyn.plot.figures : Of problems with one number of outputs.
+
+    Examples
+    --------
+    >>> two = stdyn.Experiment(K=2, M=2, outputs=2, rule="fa").problem("fa")
+    >>> figure = stdyn.outputplot.outputs_page([theory, stdyn.integrate(two, alphas)])
+    >>> len(figure.axes)
+    4
     """
     check_not_empty(trajectories)
     numbers = sorted({each.problem.outputs for each in trajectories})

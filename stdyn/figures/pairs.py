@@ -8,6 +8,7 @@ import numpy as np
 from stdyn.analysis.matching import match_teachers
 from stdyn.errors import InputError
 from stdyn.figures import jumps, style
+from stdyn.figures.arguments import checked
 from stdyn.model.problem import RATES, Problem
 from stdyn.model.schedule import Schedule
 from stdyn.model.trajectory import Trajectory
@@ -22,7 +23,26 @@ _YES = {"flow": ("gradient flow", "online learning"), "sphere": ("on the sphere"
 
 @dataclass(frozen=True, eq=False)
 class Pair:
-    """Theory and simulations of one problem, any of which may be missing; teacher units of the runs are matched."""
+    """Theory and simulations of one problem, any of which may be missing; teacher units of the runs are matched.
+
+    Parameters
+    ----------
+    theory : Trajectory, optional
+        The solution of the ODEs: lines.
+    runs : Trajectory, optional
+        Network runs: markers.
+    reduced : Trajectory, optional
+        Reduced runs: bands.
+
+    See Also
+    --------
+    pair_up : Which makes them.
+
+    Examples
+    --------
+    >>> stdyn.plot.Pair(theory).problem == problem
+    True
+    """
 
     theory: Trajectory | None = None
     runs: Trajectory | None = None  # of the network: markers
@@ -30,6 +50,7 @@ class Pair:
 
     @property
     def problem(self) -> Problem:
+        """What was solved."""
         return self.either.problem
 
     @property
@@ -45,8 +66,30 @@ class Pair:
         return found
 
 
-def pair_up(trajectories: list[Trajectory]) -> list[Pair]:
-    """Theory and simulations of the same problem put together, in the order of their first appearance."""
+@checked
+def pair_up(trajectories: Sequence[Trajectory]) -> list[Pair]:
+    """Theory and simulations of the same problem put together, in the order of their first appearance.
+
+    Parameters
+    ----------
+    trajectories : list of Trajectory
+        Of the theory, of network runs and of reduced runs, in any order.
+
+    Returns
+    -------
+    list of Pair
+        With teacher units of the runs numbered as those of the theory.
+
+    See Also
+    --------
+    stdyn.match_teachers : Which numbers them.
+
+    Examples
+    --------
+    >>> (pair,) = stdyn.plot.pair_up([theory, runs])
+    >>> pair.runs.runs
+    8
+    """
     pairs: list[Pair] = []
     for trajectory in trajectories:
         slot = "theory" if trajectory.runs is None else "reduced" if trajectory.method == "reduced" else "runs"

@@ -11,13 +11,23 @@ from stdyn.checks import Array
 from stdyn.errors import InputError
 from stdyn.figures import style
 from stdyn.figures.arguments import checked, one_of
+from stdyn.figures.errorpanels import generalization
 from stdyn.figures.layout import finished, legend
 from stdyn.figures.pages import Page, page, styled
 from stdyn.figures.pairs import Pair, caption, check_not_empty, common, names, with_feedback
-from stdyn.figures.plot import feedback_cosine, generalization, labelled, markers_at, second_layer
+from stdyn.figures.panels import (
+    feedback_cosine,
+    labelled,
+    markers_at,
+    second_layer,
+)
 from stdyn.figures.scales import band, floored, level, logarithmic, positive, single_run
 from stdyn.model.schedule import Schedule
 from stdyn.model.trajectory import Trajectory
+
+__all__ = [
+    "forgetting_figure", "rules_figure", "against_similarity",
+]  # fmt: skip
 
 Compared = tuple[str, float, Trajectory, Trajectory | None]  # the curve's name, similarity of tasks, theory, runs
 Quantity = Annotated[str, one_of(("forgetting", "transfer"))]
@@ -42,10 +52,25 @@ def forgetting_figure(results: list[tuple[str, float, Trajectory, Trajectory | N
         One for every similarity of every curve, which are told apart by their names ("FA", "BP, one head"). `runs` are
         of the theory's problem, or None.
 
+    Returns
+    -------
+    Page
+        The figure, of matplotlib, which a notebook shows and `savefig` saves.
+
     Raises
     ------
     InputError
         If a trajectory has no second task.
+
+    See Also
+    --------
+    against_similarity : One of its axes.
+
+    Examples
+    --------
+    >>> tasks = stdyn.Tasks([[1.0, 1.0], [1.0, -1.0]], at=[0, 10])
+    >>> both = stdyn.integrate(dataclasses.replace(problem, tasks=tasks), alphas)
+    >>> figure = stdyn.protocolplot.forgetting_figure([("FA", 0.0, both, None)])
     """
     check_not_empty([each for _, _, *both in results for each in both if each is not None])
     figure, (left, right) = page(7.6, 3.6, 1, 2)
@@ -65,7 +90,30 @@ def forgetting_figure(results: list[tuple[str, float, Trajectory, Trajectory | N
 def rules_figure(pairs: list[Pair]) -> Page:
     """Learning rules from one start: eps_g, the alignment of v and b, and how far b is from v.
 
-    With Kolen-Pollack |b - v| decays as e^(-decay_v alpha), which is dotted; v and b of it have a panel of their own.
+    With Kolen-Pollack ``|b - v|`` decays as e^(-decay_v alpha), which is dotted; v and b of it have their own panel.
+
+    Parameters
+    ----------
+    pairs : list of Pair
+        One for each problem.
+
+    Returns
+    -------
+    Page
+        The figure, of matplotlib, which a notebook shows and `savefig` saves.
+
+    Raises
+    ------
+    InputError
+        If none has feedback weights.
+
+    See Also
+    --------
+    stdyn.plot.alignment_figure : Only how v and b align.
+
+    Examples
+    --------
+    >>> figure = stdyn.protocolplot.rules_figure(stdyn.plot.pair_up([theory, runs]))
     """
     aligning = with_feedback(pairs)
     if not aligning:
@@ -101,7 +149,38 @@ def rules_figure(pairs: list[Pair]) -> Page:
 def against_similarity(
     ax: Axes, results: list[tuple[str, float, Trajectory, Trajectory | None]], quantity: Quantity = "forgetting"
 ) -> Axes:
-    """Forgetting or transfer against the similarity of tasks, a curve for every name."""
+    """Forgetting or transfer against the similarity of tasks, a curve for every name.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        Where to draw.
+    results : list of (name, similarity, theory, runs)
+        As those of `forgetting_figure`.
+    quantity : {"forgetting", "transfer"}
+        Which of the two.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        Those that were drawn in.
+
+    Raises
+    ------
+    InputError
+        If a problem has a single task.
+
+    See Also
+    --------
+    forgetting_figure : Both.
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> tasks = stdyn.Tasks([[1.0, 1.0], [1.0, -1.0]], at=[0, 10])
+    >>> both = stdyn.integrate(dataclasses.replace(problem, tasks=tasks), alphas)
+    >>> ax = stdyn.protocolplot.against_similarity(plt.figure().add_subplot(), [("FA", 0.0, both, None)])
+    """
     curves: dict[str, list[Compared]] = {}
     for result in results:
         curves.setdefault(result[0], []).append(result)
@@ -144,7 +223,7 @@ def of_tasks(trajectory: Trajectory, quantity: Quantity = "forgetting") -> Array
 
 @checked
 def distance(ax: Axes, pair: Pair, look: style.Look, name: str) -> Axes:
-    """|b - v| against alpha, logarithmic: theory as a line, runs as markers, reduced runs as a band."""
+    """``|b - v|`` against alpha, logarithmic: theory as a line, runs as markers, reduced runs as a band."""
     if pair.theory is not None:
         ax.plot(pair.theory.alphas, positive(_apart(pair.theory)), look.dash, color=look.colour, label=name)
     if pair.reduced is not None:

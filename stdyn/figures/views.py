@@ -55,6 +55,7 @@ def teachers_plane(
     Parameters
     ----------
     ax : matplotlib.axes.Axes
+        Where to draw.
     of : OrderParameters or Trajectory
         With M = 2 teacher units.
     alpha : float, optional
@@ -81,15 +82,14 @@ def teachers_plane(
     Notes
     -----
     With T = L L^T (Cholesky), teacher n is row n of L in an orthonormal basis of the plane whose first vector is along
-    teacher 1, and student i is row i of R L^-T. Outside the plane it has the length sqrt(Q_ii - |x_i|^2). Of inputs
+    teacher 1, and student i is row i of R L^-T. Outside the plane it has the length ``sqrt(Q_ii - |x_i|^2)``. Of inputs
     that are not isotropic, lengths and angles are those of the fields: their standard deviations and correlations.
 
     Examples
     --------
     >>> import matplotlib.pyplot as plt
-    >>> start = stdyn.initial.prepared(2, 2, R=0.3, excess=0.1)
     >>> fig, ax = plt.subplots()
-    >>> ax = stdyn.views.teachers_plane(ax, start)
+    >>> ax = stdyn.views.teachers_plane(ax, theory, alpha=20)
     >>> ax.get_aspect()
     1.0
     """
@@ -192,6 +192,7 @@ def specialisation(ax: Axes, cosines: np.ndarray | OrderParameters) -> Axes:
     Parameters
     ----------
     ax : matplotlib.axes.Axes
+        Where to draw.
     cosines : ndarray, shape (K, M), or OrderParameters
         R_in / sqrt(Q_ii T_nn), such as `OrderParameters.cosines`.
 
@@ -213,9 +214,9 @@ def specialisation(ax: Axes, cosines: np.ndarray | OrderParameters) -> Axes:
     --------
     >>> import matplotlib.pyplot as plt
     >>> fig, ax = plt.subplots()
-    >>> ax = stdyn.views.specialisation(ax, stdyn.initial.prepared(3, 3, R=0.3, excess=0.1))
+    >>> ax = stdyn.views.specialisation(ax, theory.at(-1))
     >>> ax.images[-1].get_array().shape
-    (3, 3)
+    (2, 2)
     """
     heat_map(ax, cosines_of(cosines), 1.0)
     ax.set_xlabel("teacher unit $n$")
@@ -232,7 +233,9 @@ def specialisation_graph(ax: Axes, state: OrderParameters, colours: Sequence[Col
     Parameters
     ----------
     ax : matplotlib.axes.Axes
+        Where to draw.
     state : OrderParameters
+        Of any numbers of units.
     colours : list of colours, optional
         Of the lines: that of positive cosines and that of negative ones.
 
@@ -254,9 +257,9 @@ def specialisation_graph(ax: Axes, state: OrderParameters, colours: Sequence[Col
     --------
     >>> import matplotlib.pyplot as plt
     >>> fig, ax = plt.subplots()
-    >>> ax = stdyn.views.specialisation_graph(ax, stdyn.initial.prepared(3, 3, R=0.3, excess=0.1))
+    >>> ax = stdyn.views.specialisation_graph(ax, theory.at(-1))
     >>> len([line for line in ax.lines if line.get_gid() == "cosine"])
-    9
+    4
     """
     if colours and len(colours) != 2:
         raise InputError(f"colours must be 2, of positive and of negative cosines, but are {len(colours)}")
@@ -273,11 +276,12 @@ def spectrum(ax: Axes, trajectory: Trajectory, eigenvalues: ComplexArray, linear
     """Real parts of the eigenvalues of the Jacobian at every alpha of a trajectory.
 
     Directions that grow are triangles in colour, all others grey dots. A real part of less than 1e-7 of the largest
-    |eigenvalue| at its alpha counts as zero.
+    ``|eigenvalue|`` at its alpha counts as zero.
 
     Parameters
     ----------
     ax : matplotlib.axes.Axes
+        Where to draw.
     trajectory : Trajectory
         Of the theory.
     eigenvalues : ndarray of complex, shape (A, L)
@@ -341,7 +345,9 @@ def ellipses(
     Parameters
     ----------
     ax : matplotlib.axes.Axes
+        Where to draw.
     found : Fluctuations
+        Around a solution of the ODEs.
     x, y : str
         "R[0,0]", "Q[0,1]", "v[0]", … with indices from 0; v of several outputs has two.
     alphas : list of float, optional
@@ -371,7 +377,6 @@ def ellipses(
     --------
     >>> import matplotlib.pyplot as plt
     >>> fig, ax = plt.subplots()
-    >>> noise = stdyn.fluctuations(problem, [0, 1, 2])
     >>> ax = stdyn.views.ellipses(ax, noise, "R[0,0]", "Q[0,0]", alphas=[2])
     >>> ax.get_xlabel()
     '$R_{11}$'

@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cython_blas
 from scipy.linalg.blas import get_blas_funcs
-from threadpoolctl import ThreadpoolController
+
+from stdyn.layered.extra import thread_limits
 
 Array = NDArray[np.floating]
 Half = Callable[[], object]  # computes one half of a product
@@ -126,6 +127,6 @@ def _one_thread_of_blas() -> Iterator[None]:
 
 
 @cache
-def _libraries() -> ThreadpoolController:
-    """The libraries that are loaded; to look for them takes milliseconds."""
-    return ThreadpoolController()
+def _libraries() -> Any:
+    """The libraries that are loaded, a threadpoolctl.ThreadpoolController; to look for them takes milliseconds."""
+    return thread_limits().ThreadpoolController()

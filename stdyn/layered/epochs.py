@@ -16,6 +16,7 @@ from stdyn.errors import DivergenceWarning, InputError, TrainingInterrupted
 from stdyn.executors import cores
 from stdyn.layered.angles import feedback_angles, mean, update_angles
 from stdyn.layered.blas import Array, Compute, side_by_side
+from stdyn.layered.extra import thread_limits
 from stdyn.layered.history import (
     ALIGNMENTS,
     EpochRecords,
@@ -108,7 +109,8 @@ def train_network(
     Raises
     ------
     InputError
-        Naming the argument, its value and what was expected.
+        Naming the argument, its value and what was expected; or if threadpoolctl, of the extra `mnist`, is not
+        installed.
     TrainingInterrupted
         On Ctrl-C, SIGTERM or SIGHUP, a KeyboardInterrupt; its `history` has the epochs that were done.
 
@@ -130,6 +132,7 @@ def train_network(
     >>> bool(history.test_error[-1] < history.test_error[0])
     True
     """
+    thread_limits()  # what it takes is there
     check(network, images, rule, feedback)
     epochs, batch, measured = integer("epochs", epochs, 0), integer("batch", batch, 1), integer("measured", measured, 1)
     setup = Setup(images, rule, feedback, batch, measured, number("lr", lr), check_threads(threads))

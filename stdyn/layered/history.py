@@ -6,11 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from stdyn import html
+from stdyn import html, showing
 from stdyn.checks import check_type
 from stdyn.layered.blas import Array
 from stdyn.layered.network import Network, check_rule
-from stdyn.text import one_line
 from stdyn.values import Frozen
 
 RECORDS = {  # at the end of every epoch: name -> (axes after the epoch, what it is)
@@ -52,7 +51,9 @@ class History(Frozen):
     Attributes
     ----------
     rule : {"bp", "fa", "dfa"}
+        What errors went back through.
     lr, batch : float, int
+        The learning rate, and the number of images of a step.
     network : Network
         After the last epoch.
     epochs : ndarray, shape (E+1,)
@@ -77,6 +78,19 @@ class History(Frozen):
         Epoch and batch, from 1, in which the cross-entropy grew without bound. The history ends with the epoch before.
     seed : int, optional
         Of the training, if `stdyn.Training` made it.
+
+    See Also
+    --------
+    train : Trains many networks into a file.
+    layered.train : Trains one.
+
+    Examples
+    --------
+    >>> trained = stdyn.train(stdyn.Training(widths=5, epochs=2, seeds=1), "few.h5", data="images")
+    >>> trained.histories[0]
+    <History fa, 36-5-4, seed 1: 2 epochs, 72.00 % of the test images wrong>
+    >>> trained.histories[0].weight_angle.shape
+    (3, 1)
     """
 
     rule: str
@@ -109,10 +123,10 @@ class History(Frozen):
         return self.network.widths
 
     def __repr__(self) -> str:
-        return one_line(self, _line)
+        return showing.line(self, _line)
 
     def _repr_html_(self) -> str:
-        return html.shown(self, _card)
+        return showing.in_notebook(self, _card)
 
 
 def _line(history: History) -> str:

@@ -1,12 +1,10 @@
 """MNIST, or another set of labelled images in its IDX form: read from a folder, or fetched once and checked."""
 
-import gzip
 import hashlib
 import math
 import os
 import sys
 import tempfile
-import zlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +15,8 @@ from numpy.typing import NDArray
 
 from stdyn.checks import check_numbers, check_path, integer
 from stdyn.errors import InputError
-from stdyn.files.paths import largest
+from stdyn.layered.extra import fetching
+from stdyn.layered.idx import Bytes, array_in, content_of
 from stdyn.text import shown
 from stdyn.values import Frozen
 
@@ -48,8 +47,6 @@ FILES = {  # of the uncompressed files: (shape, SHA-256)
 }
 _ROUNDING = 1e-12  # relative to the largest eigenvalue of a covariance: one below it is zero
 _TIMEOUT = 30  # seconds without a byte
-
-Bytes = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, eq=False)
@@ -303,8 +300,8 @@ def read(folder: Path, other: bool = False, argument: str = "folder") -> Images:
     arrays = []
     for name, path in find(folder, argument).items():
         shape, digest = FILES[name]
-        content = _content(path, len(shape))
-        array = _idx(path, content, len(shape))
+        content = content_of(path, len(shape))
+        array = array_in(path, content, len(shape))
         if array.shape == shape and not other and hashlib.sha256(content).hexdigest() != digest:
             raise InputError(
                 f"{path} has the size of MNIST's file, but not its SHA-256: it is damaged, or another data set"
@@ -330,50 +327,6 @@ def _find(folder: Path, name: str) -> Path:
     raise InputError(f"the folder {folder} holds neither {names[0]} nor {names[1]}, which MNIST consists of")
 
 
-def _content(path: Path, ndim: int) -> bytes:
-    """The uncompressed bytes of an IDX file: as many as it declares, and one more if there are more."""
-    try:
-        with open(path, "rb") as raw:
-            packed = os.fstat(raw.fileno()).st_size
-            is_gzip = raw.read(2) == b"\x1f\x8b"
-            raw.seek(0)
-            with gzip.GzipFile(fileobj=raw) if is_gzip else raw as file:
-                header = file.read(4 + 4 * ndim)
-                shape = _shape(path, header, ndim)
-                size = math.prod(shape)
-                if size > largest(packed):
-                    raise InputError(
-                        f"{path} has {packed} bytes, but declares the shape {shape}, {size} bytes: more than a file of"
-                        f" this size has reason to, {largest(packed)}"
-                    )
-                return header + file.read(size + 1)
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise InputError(f"{path} is damaged or cut off: {error}") from None
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror or error}") from None
-
-
-def _shape(path: Path, header: bytes, ndim: int) -> tuple[int, ...]:
-    """That of the array in an IDX file of unsigned bytes: 0, 0, 8, number of axes, their lengths (big-endian)."""
-    if header[:4] != bytes([0, 0, 8, ndim]):
-        raise InputError(
-            f"{path} is no IDX file of bytes with {ndim} axes: it begins with {header[:4].hex() or 'nothing'}"
-        )
-    return tuple(int.from_bytes(header[at : at + 4], "big") for at in range(4, 4 + 4 * ndim, 4))
-
-
-def _idx(path: Path, content: bytes, ndim: int) -> Bytes:
-    """The array in an IDX file of unsigned bytes, which follow its header."""
-    shape, start = _shape(path, content, ndim), 4 + 4 * ndim
-    size = math.prod(shape)
-    if len(content) != start + size:
-        raise InputError(
-            f"{path} must have {start + size} bytes with shape {shape}, but has "
-            + ("more (too many)" if len(content) > start + size else f"{len(content)} (it is cut off)")
-        )
-    return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
-
-
 def fetch(
     folder: str | os.PathLike[str] | None = None, mirrors: tuple[str, ...] = MIRRORS, progress: bool = False
 ) -> Path:
@@ -396,7 +349,8 @@ def fetch(
     Raises
     ------
     InputError
-        If no mirror gives files with MNIST's SHA-256. A file is put in its place only when it is whole and right.
+        If pooch or requests, of the extra `mnist`, is not installed, or no mirror gives files with MNIST's SHA-256. A
+        file is put in its place only when it is whole and right.
 
     See Also
     --------
@@ -410,14 +364,15 @@ def fetch(
     --------
     >>> images = stdyn.mnist.load(stdyn.mnist.fetch())  # doctest: +SKIP
     """
-    import pooch
-
-    target = check_path("folder", pooch.os_cache("stdyn") / "mnist" if folder is None else folder).expanduser()
+    if folder is None:
+        folder = fetching()[0].os_cache("stdyn") / "mnist"
+    target = check_path("folder", folder).expanduser()
     if not isinstance(mirrors, list | tuple) or not all(isinstance(mirror, str) for mirror in mirrors):
         raise InputError(f"mirrors must be a tuple of addresses, but is {shown(mirrors)}")
     missing = [name for name in FILES if not any((target / f"{name}{suffix}").is_file() for suffix in ("", ".gz"))]
     if not missing:
         return target
+    fetching()  # what it takes is there, or refused before a folder is made
     try:
         target.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".fetching-", dir=target) as temporary:
@@ -441,9 +396,7 @@ def _from_a_mirror(name: str, mirrors: tuple[str, ...], folder: Path, progress: 
 
 
 def _download(url: str, name: str, folder: Path, progress: bool) -> Path:
-    import pooch
-    import requests
-
+    pooch, requests = fetching()
     pooch.get_logger().setLevel("ERROR")  # it would advise to check the SHA-256 of the compressed file
     downloader = pooch.HTTPDownloader(timeout=_TIMEOUT, progressbar=progress and sys.stderr.isatty())
     try:
@@ -466,7 +419,7 @@ def _download(url: str, name: str, folder: Path, progress: bool) -> Path:
 
 def _content_of_download(path: Path, ndim: int) -> bytes:
     try:
-        return _content(path, ndim)
+        return content_of(path, ndim)
     except InputError:
         raise InputError("what came is damaged or cut off") from None
 

@@ -17,6 +17,7 @@ from stdyn.errors import DivergenceWarning, ExecutorLost, InputError, TrainingIn
 from stdyn.executors import try_out, worker_died
 from stdyn.layered import mnist
 from stdyn.layered.epochs import Diverged, Setup, check_threads, start_records, train_epoch
+from stdyn.layered.extra import thread_limits
 from stdyn.layered.history import EpochRecords
 from stdyn.layered.mnist import Images
 from stdyn.layered.network import Network
@@ -73,7 +74,8 @@ def train(
     Raises
     ------
     InputError
-        Before any work starts, if an argument, the data or the file cannot be used.
+        Before any work starts, if an argument, the data or the file cannot be used, or threadpoolctl, of the extra
+        `mnist`, is not installed.
     TrainingInterrupted
         On Ctrl-C, SIGTERM or SIGHUP, a KeyboardInterrupt.
     TrainingStopped
@@ -100,6 +102,7 @@ def train(
     >>> len(histories.histories)
     4
     """
+    thread_limits()  # what it takes is there
     check_type("training", training, Training)
     target = check_path("path", path)
     check_executor(executor)

@@ -62,7 +62,12 @@ class Training:
     >>> order = training.rng(seed=1, purpose="order", epoch=1).permutation(len(images.train_images))
     """
 
-    rule: Any = parameter(("fa", "bp"), "Learning rules: bp, fa (feedback alignment), dfa (direct).", many=str)
+    rule: Any = parameter(
+        ("fa", "bp"),
+        "Learning rules: bp, fa (feedback alignment), dfa (direct).",
+        many=str,
+        choices=("bp", "fa", "dfa"),
+    )
     widths: Any = parameter((200, 80), "Number of units of each hidden layer.", many=int)
     epochs: int = parameter(50, "Number of passes over the images.")
     lr: float = parameter(0.01, "Learning rate; a step is lr times the mean of a batch.")

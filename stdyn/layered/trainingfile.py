@@ -49,18 +49,51 @@ class Histories(Forms, Frozen):
 
     Attributes
     ----------
-    path : Path
-    rules, seeds : lists
+    path : pathlib.Path
+        Of the file.
+    rules, seeds : list
         Rule and seed of every network.
+    widths : tuple of int
+        Those of the layers, inputs and outputs with them.
     epochs : int
         How many there are to be.
     epochs_done : ndarray, shape (runs,)
+        How many are done of each network.
     training : Training
         The parameters; if rules and seeds were added later, not all of their combinations may be there.
     description : dict
         Those that are the same for all networks.
+    attributes : dict
+        Of the file: versions, when it was made.
+    wall_time : ndarray, shape (runs,)
+        Seconds that the epochs took.
+    diverged : list
+        For each network None, or epoch and batch in which it diverged.
 
+    See Also
+    --------
+    train : Makes it.
+    open_training : Reads it.
+    layerplot.figures : All of its figures.
+
+    Notes
+    -----
     Two are equal if what was trained is, and what came out of it.
+
+    Examples
+    --------
+    >>> trained = stdyn.train(stdyn.Training(widths=5, epochs=2, seeds=1), "few.h5", data="images")
+    >>> trained
+    <Histories few.h5: 2 networks 36-5-4 by fa, bp, 4 of 4 epochs>
+    >>> trained.histories[0].test_error.shape
+    (3,)
+    >>> [B.shape for B in trained.feedback(0)], trained.feedback(1)
+    ([(5, 4)], None)
+    >>> trained.to_xarray()["test_error"].dims
+    ('run', 'epoch')
+    >>> print(trained.text())
+    what             2 networks 36-5-4, 4 of 4 epochs
+    ...
     """
 
     path: Path
@@ -118,12 +151,33 @@ class Histories(Forms, Frozen):
         ]  # fmt: skip
 
     def feedback(self, run: int) -> tuple[Array, ...] | None:
-        """The feedback matrices of a network; None for backpropagation."""
+        """The feedback matrices of a network.
+
+        Parameters
+        ----------
+        run : int
+            The number of the network, from the end if it is negative.
+
+        Returns
+        -------
+        tuple of ndarray, or None
+            One for each hidden layer; None for backpropagation.
+        """
         run = range(len(self))[integer("run", run, -len(self), len(self) - 1)]
         return self.training.feedback(self.rules[run], self.seeds[run], self.widths)
 
     def to_xarray(self) -> "xarray.Dataset":
-        """Everything in the file as an xarray.Dataset; rule and seed are coordinates of `run`."""
+        """Everything in the file with named axes.
+
+        Returns
+        -------
+        xarray.Dataset
+            In which rule and seed are coordinates of `run`.
+
+        See Also
+        --------
+        to_dataframe : What was recorded, as a table.
+        """
         made = look(self.path, lambda table: to_dataset(table.variables(), table.attributes))
         return made.set_coords(["rule", "seed"])
 
@@ -131,10 +185,31 @@ class Histories(Forms, Frozen):
 def open_training(path: str | os.PathLike[str]) -> Histories:
     """The trainings in a file, finished or not.
 
+    Parameters
+    ----------
+    path : str or os.PathLike
+        Of the file.
+
+    Returns
+    -------
+    Histories
+        What is in it is read when asked for.
+
     Raises
     ------
     InputError
         If there is no such file, or it is damaged, not from stdyn, or holds something else.
+
+    See Also
+    --------
+    train : Makes the file, or goes on with it.
+    load : Reads trajectories.
+
+    Examples
+    --------
+    >>> trained = stdyn.train(stdyn.Training(widths=5, epochs=1, seeds=1), "again.h5", data="images")
+    >>> stdyn.open_training("again.h5") == trained
+    True
     """
     return Histories(path)
 

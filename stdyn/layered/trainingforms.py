@@ -4,11 +4,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stdyn import html
+from stdyn import html, showing
 from stdyn.checks import check_memory
 from stdyn.layered.blas import Array
 from stdyn.layered.history import ALIGNMENTS, RECORDS, History
-from stdyn.text import columns, listing, message, one_line
+from stdyn.text import columns, listing, message
 
 if TYPE_CHECKING:
     import pandas
@@ -68,16 +68,22 @@ class Forms:
         return pandas.DataFrame(whole)
 
     def __repr__(self) -> str:
-        return one_line(self, _line)
+        return showing.line(self, _line)
 
     def __str__(self) -> str:
         return f"<stdyn.Histories>\n{self.text()}"
 
     def _repr_html_(self) -> str:
-        return html.shown(self, _card)
+        return showing.in_notebook(self, _card)
 
     def text(self) -> str:
-        """What it is, how far it is and what came out, in lines."""
+        """What it is, how far it is and what came out, in lines.
+
+        Returns
+        -------
+        str
+            What `print` shows.
+        """
         return listing(self._lines()) + f"\n\n{results(self.histories)}"
 
     def _lines(self) -> dict[str, str]:

@@ -220,3 +220,36 @@ def _checked_tasks(tasks: Any) -> dict[str, Any]:
     if needed not in tasks:
         raise InputError(f"tasks must be a table with {', '.join(keys)}, but has no {needed}")
     return dict(tasks)
+
+
+def without_use(experiment: Experiment) -> dict[str, tuple[str, ...]]:
+    """The parameters that change nothing, each with those that make it so."""
+    found: dict[str, tuple[str, ...]] = {}
+    if experiment.rule == "bp":
+        found |= dict.fromkeys(("b", "b_scale"), ("rule",))
+    if experiment.rule != "mixed":
+        found["mixture"] = ("rule",)
+    if experiment.flow is True:
+        found["sigma"] = ("flow",)
+    if experiment.sphere is True:
+        found["decay"] = ("sphere",)
+    for name in ("v", "b"):
+        if getattr(experiment, name) is not None:
+            found[f"{name}_scale"] = (name,)
+    if experiment.R is not None and experiment.Q is not None:
+        found |= dict.fromkeys(("start", "q", "r"), ("R", "Q"))
+    if experiment.T is not None:
+        found["teacher"] = ("T",)
+    if experiment.tasks is not None:
+        found |= dict.fromkeys(
+            ("T", "teacher", "v_teacher") if is_similar(experiment.tasks) else ("v_teacher",), ("tasks",)
+        )
+    if experiment.spacing == "linear":
+        found["alpha_min"] = ("spacing",)
+    if experiment.method == "network":
+        found["reduced_runs"] = ("method",)
+    elif experiment.method == "reduced" and experiment.reduced_runs is not None:
+        found["runs"] = ("method", "reduced_runs")
+    if experiment.quadrature != type(experiment).quadrature and not experiment.problem("bp").by_quadrature:
+        found["quadrature"] = ("activation", "activation_teacher") if experiment.activation_teacher else ("activation",)
+    return found

@@ -1,11 +1,7 @@
 """Values in a notebook: their parameters as a small table, with a curve or a map (HTML)."""
 
-from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
-from stdyn import html
 from stdyn.html import card, heat_map, listing
 from stdyn.model import problemtext
 from stdyn.model.shapes import short
@@ -15,12 +11,6 @@ Problem = Any  # the classes, which stand on this module
 OrderParameters = Any
 
 _UNITS = 24  # on a side of a map
-
-
-def shown(value: object, make: Callable[[Any], str]) -> str:
-    """The card of a value, or if it cannot be made its line."""
-    with np.errstate(all="ignore"):
-        return html.shown(value, make)
 
 
 def of_problem(problem: Problem) -> str:

@@ -154,6 +154,6 @@ def _listed(part: Trajectory, own: dict[str, Any], of_all: dict[str, Any]) -> li
     kept = {name: value for name, value in kept.items() if name not in of_all or name in _OF_PART}
     if before and "selected_runs" not in own:
         return [kept | each for each in before]
-    chosen = {"selected_runs": selected_runs(part)} if "selected_runs" in own else {}
+    chosen = dict(zip(("selected_runs", "of"), selected_runs(part), strict=True)) if "selected_runs" in own else {}
     within = {"concatenated": before} if before else {}
     return [{"runs": part.runs} | kept | chosen | within]

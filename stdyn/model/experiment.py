@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 
 RUNS = {"network": 16, "reduced": 256}  # how many, unless it is said
+_ACTIVATIONS = ("erf", "linear", "relu", "tanh", "gelu", "sigmoid", "square", "hermite2", "hermite3")
+_SPACINGS = ("log", "linear")
 _FIRST = 0.1  # alpha after 0
 _MOST_POINTS, _MOST_RUNS = 2**24, 2**31 - 1  # arrays of more are too large to be made
 
@@ -70,6 +72,7 @@ class Experiment(Frozen):
         "both",
         "Learning rule: fa (feedback alignment), bp (backpropagation), kp (Kolen-Pollack), mixed or, in compare, both"
         " fa and bp.",
+        choices=("fa", "bp", "kp", "mixed", "both"),
     )
     N: int = parameter(500, "Input dimension of the simulated network.")
     K: int = parameter(5, "Number of student units.")
@@ -79,9 +82,15 @@ class Experiment(Frozen):
         "erf",
         "Activation g: erf, linear, relu, tanh, gelu, sigmoid, square, hermite2, hermite3, or file.py:name, the name of"
         " what stdyn.activation makes there.",
+        choices=_ACTIVATIONS,
+        or_file=True,
     )
     activation_teacher: Any = parameter(
-        None, "Activation of the teacher, if it is another one than the student's.", kind=str
+        None,
+        "Activation of the teacher, if it is another one than the student's.",
+        kind=str,
+        choices=_ACTIVATIONS,
+        or_file=True,
     )
     quadrature: int = parameter(
         2**14,
@@ -120,12 +129,17 @@ class Experiment(Frozen):
         ' \'{kind="hidden_manifold", f="erf", latent=100, groups=16}\'.',
         kind="table",
     )
-    start: str = parameter("random", "First layer at the start: random weights, or prepared (R_nn = r, Q = q 1).")
+    start: str = parameter(
+        "random",
+        "First layer at the start: random weights, or prepared (R_nn = r, Q = q 1).",
+        choices=("random", "prepared"),
+    )
     q: float = parameter(0.2, "Squared norm of the student vectors at the start.")
     r: float = parameter(0.0, "Overlap R_nn of a prepared start.")
     teacher: str = parameter(
         "isotropic",
         "Teacher vectors: isotropic (T = 1), graded (T_nn = n) or, with a random start, random (T = 1 on average).",
+        choices=("isotropic", "graded", "random"),
     )
     v_scale: float = parameter(0.1, "Standard deviation of the random v at the start.")
     b_scale: float = parameter(1.0, "Standard deviation of the random feedback weights b.")
@@ -152,17 +166,25 @@ class Experiment(Frozen):
         "Number of recorded alphas: multiples of 1/N, fewer where they are closer than that, and besides where another"
         " task begins or a rate jumps.",
     )
-    spacing: str = parameter("log", "Spacing of the recorded alphas: log or linear.")
+    spacing: str = parameter("log", "Spacing of the recorded alphas: log or linear.", choices=_SPACINGS)
     method: str = parameter(
-        "both", "Simulate the network, the reduced process (the same law, without the N) or, in compare, both."
+        "both",
+        "Simulate the network, the reduced process (the same law, without the N) or, in compare, both.",
+        choices=(*RUNS, "both"),
     )
     runs: Any = parameter(None, "Number of simulated runs.  [16 of the network, 256 reduced]", takes="int")
     reduced_runs: Any = parameter(
         None, "Number of reduced runs, if it is to be another one than that of the network.", takes="int"
     )
-    normals: str = parameter("fast", "Normal numbers of the simulation: fast, or numpy for NumPy's own.")
+    normals: str = parameter(
+        "fast", "Normal numbers of the simulation: fast, or numpy for NumPy's own.", choices=("fast", "numpy")
+    )
     seed: int = parameter(1, "Seed of everything that is random.")
-    ode_method: str = parameter("DOP853", "Method of scipy.integrate.solve_ivp.")
+    ode_method: str = parameter(
+        "DOP853",
+        "Method of scipy.integrate.solve_ivp: DOP853, RK45, RK23, LSODA, Radau or BDF.",
+        choices=("DOP853", "RK45", "RK23", "LSODA", "Radau", "BDF"),
+    )
     rtol: float = parameter(1e-9, "Relative tolerance of the ODE solver; the absolute one is a hundredth of it.")
 
     if TYPE_CHECKING:
@@ -302,37 +324,9 @@ class Experiment(Frozen):
         dict of str to tuple of str
             Empty if all are of use.
         """
-        from stdyn.model.beginning import is_similar
+        from stdyn.model.beginning import without_use
 
-        found: dict[str, tuple[str, ...]] = {}
-        if self.rule == "bp":
-            found |= dict.fromkeys(("b", "b_scale"), ("rule",))
-        if self.rule != "mixed":
-            found["mixture"] = ("rule",)
-        if self.flow is True:
-            found["sigma"] = ("flow",)
-        if self.sphere is True:
-            found["decay"] = ("sphere",)
-        for name in ("v", "b"):
-            if getattr(self, name) is not None:
-                found[f"{name}_scale"] = (name,)
-        if self.R is not None and self.Q is not None:
-            found |= dict.fromkeys(("start", "q", "r"), ("R", "Q"))
-        if self.T is not None:
-            found["teacher"] = ("T",)
-        if self.tasks is not None:
-            found |= dict.fromkeys(
-                ("T", "teacher", "v_teacher") if is_similar(self.tasks) else ("v_teacher",), ("tasks",)
-            )
-        if self.spacing == "linear":
-            found["alpha_min"] = ("spacing",)
-        if self.method == "network":
-            found["reduced_runs"] = ("method",)
-        elif self.method == "reduced" and self.reduced_runs is not None:
-            found["runs"] = ("method", "reduced_runs")
-        if self.quadrature != type(self).quadrature and not self.problem("bp").by_quadrature:
-            found["quadrature"] = ("activation", "activation_teacher") if self.activation_teacher else ("activation",)
-        return found
+        return without_use(self)
 
     @property
     def first_alpha(self) -> float:
@@ -398,7 +392,7 @@ class Experiment(Frozen):
         N, points = integer("N", self.N, 1), integer("points", self.points, 2, _MOST_POINTS)
         check_memory(f"points = {points}", 32.0 * points)
         last = number("alpha_max", self.alpha_max, 1 / N, 1e30)
-        if not isinstance(self.spacing, str) or self.spacing not in ("log", "linear"):
+        if not isinstance(self.spacing, str) or self.spacing not in _SPACINGS:
             raise InputError(f'spacing must be "log" or "linear", but is {shown(self.spacing)}')
         if self.spacing == "linear":
             grid = np.linspace(0, last, points)

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stdyn import showing
 from stdyn.checks import check_path
 from stdyn.drawing import Axes, draw
 from stdyn.files import store
 from stdyn.files.format import Variables, to_dataset
-from stdyn.model import cards, longform, trajectorycard, trajectorytext, trajectoryvariables
+from stdyn.model import longform, trajectorycard, trajectorytext, trajectoryvariables
 from stdyn.model.readings import Readings
-from stdyn.text import one_line
 
 if TYPE_CHECKING:
     import pandas
@@ -22,34 +22,91 @@ class Forms(Readings):
     """What a trajectory can be made into; the class that it is of has the fields."""
 
     def __repr__(self) -> str:
-        return one_line(self, trajectorytext.line)
+        return showing.line(self, trajectorytext.line)
 
     def __str__(self) -> str:
         return f"<stdyn.Trajectory>\n{self.summary()}"
 
     def _repr_html_(self) -> str:
-        return cards.shown(self, trajectorycard.of_trajectory)
+        return showing.in_notebook(self, trajectorycard.of_trajectory)
 
     def summary(self) -> str:
-        """What it is and where it comes from, in lines."""
+        """What it is and where it comes from, in lines.
+
+        Returns
+        -------
+        str
+            What `print` shows below the heading.
+
+        Examples
+        --------
+        >>> theory.summary().splitlines()[0]
+        'what             FA, ODEs, N -> infinity'
+        """
         return trajectorytext.summary(self)
 
     def variables(self) -> Variables:
-        """Every array by name: (axes, values, meaning), for the file and for xarray."""
+        """Every array by name, for the file and for xarray.
+
+        Returns
+        -------
+        dict of (tuple of str, ndarray, str)
+            The axes of each, its values and its meaning (docs/format.md).
+
+        Examples
+        --------
+        >>> axes, values, meaning = theory.variables()["R"]
+        >>> axes
+        ('alpha', 'student', 'teacher')
+        """
         return trajectoryvariables.variables(self)
 
     def all_attributes(self) -> dict[str, Any]:
-        """The problem's scalars, the method and where it comes from, for the file and for xarray."""
+        """The problem's scalars, the method and where it comes from, for the file and for xarray.
+
+        Returns
+        -------
+        dict
+            Numbers and texts by name (docs/format.md).
+
+        Examples
+        --------
+        >>> theory.all_attributes()["eta"]
+        0.5
+        """
         return trajectoryvariables.attributes(self)
 
     def save(self, path: str | os.PathLike[str], overwrite: bool = False) -> Path:
-        """Write the trajectory to an HDF5 file (docs/format.md); `load` reads it back.
+        """Write the trajectory to an HDF5 file (docs/format.md).
+
+        Parameters
+        ----------
+        path : str or path
+            Where to.
+        overwrite : bool, default False
+            Replace a file that is there.
+
+        Returns
+        -------
+        Path
+            Where it is.
 
         Raises
         ------
         InputError
             If the file exists and `overwrite` is false, its folder cannot be written to, or a rate is a Python
             function.
+        NotWritten
+            If it could not be written to the end; what was is kept elsewhere.
+
+        See Also
+        --------
+        stdyn.load : Reads it back.
+
+        Examples
+        --------
+        >>> stdyn.load(theory.save("fa.h5", overwrite=True)) == theory
+        True
         """
         trajectoryvariables.check_writable(self.problem)
         return store.write(check_path("path", path), self.variables(), self.all_attributes(), overwrite)
@@ -101,8 +158,21 @@ class Forms(Readings):
         return draw("trajectory", self, what, ax, diagonal=diagonal, entries=entries, color=color, **kwargs)
 
     def to_xarray(self) -> "xarray.Dataset":
-        """An xarray.Dataset with named axes: run, alpha, student, teacher, student_2, teacher_2, output, task, turn,
-        group.
+        """All that a file holds, with named axes.
+
+        Returns
+        -------
+        xarray.Dataset
+            Its axes are run, alpha, student, teacher, student_2, teacher_2, output, task, turn and group.
+
+        See Also
+        --------
+        to_dataframe : A table with a row for every number.
+
+        Examples
+        --------
+        >>> theory.to_xarray().R.sel(student=0, teacher=0, alpha=slice(0, 20)).dims
+        ('alpha',)
         """
         return to_dataset(self.variables(), self.all_attributes())
 
@@ -133,10 +203,10 @@ class Forms(Readings):
         Examples
         --------
         >>> theory.to_dataframe("R").head(3)
-           alpha quantity  i  j     value
-        0    0.0        R  0  0  0.050000
-        1    0.0        R  0  1  0.000000
-        2    0.0        R  1  0  0.000000
+           alpha quantity  i  j  value
+        0    0.0        R  0  0   0.05
+        1    0.0        R  0  1   0.00
+        2    0.0        R  1  0   0.00
         >>> runs.to_dataframe(["eps_g", "F"]).groupby("quantity")["value"].count()
         quantity
         F        648

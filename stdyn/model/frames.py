@@ -4,7 +4,7 @@ import numpy as np
 
 from stdyn.checks import Array, frozen_array
 from stdyn.errors import InputError
-from stdyn.model.state import ROUNDING
+from stdyn.model.overlaps import ROUNDING
 
 
 def triangle_of(units: int, dimensions: int, rng: np.random.Generator) -> Array:

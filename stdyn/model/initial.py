@@ -179,7 +179,7 @@ def random_weights(
 
     See Also
     --------
-    prepared, from_weights, weights
+    prepared, from_weights, stdyn.weights
 
     Examples
     --------
@@ -258,7 +258,7 @@ def from_weights(
 
     See Also
     --------
-    weights, prepared, stdyn.OrderParameters.by_group
+    prepared, stdyn.weights, stdyn.OrderParameters.by_group
 
     Examples
     --------
@@ -306,7 +306,7 @@ def coordinates(state: OrderParameters, N: int | None = None) -> Coordinates:
 
     See Also
     --------
-    weights, root
+    root, stdyn.weights
 
     Notes
     -----

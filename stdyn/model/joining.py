@@ -12,6 +12,8 @@ from stdyn.errors import InputError
 from stdyn.model.activations import Activation
 from stdyn.model.problem import SCHEDULED, Problem
 from stdyn.model.schedule import Schedule, pieces, steps
+from stdyn.model.selecting import entry
+from stdyn.model.state import OrderParameters
 from stdyn.model.tasks import Tasks
 from stdyn.text import shown
 from stdyn.values import same
@@ -23,6 +25,34 @@ _ALIKE = ("rule", "N", "activation", "activation_teacher", "batch", "flow", "sph
 _OF_WHOLE = ("wall_time", "created", "rtol", "atol", "warning", "interrupted", "joined")  # not those of a part
 
 Rate = float | Schedule
+
+
+def state_at(trajectory: Trajectory, position: int, run: int | None) -> OrderParameters:
+    """The order parameters at alphas[position], which weights have."""
+    if (run is None) != (trajectory.runs is None):
+        raise InputError(
+            f"run must be {'None' if trajectory.runs is None else 'the number of a run'}, but is {shown(run)}"
+        )
+    where: tuple[int, ...] = (entry("position", position, len(trajectory.alphas)),)
+    if run is not None and trajectory.runs is not None:
+        where = entry("run", run, trajectory.runs), *where
+    start = trajectory.problem.start
+    if np.isnan(trajectory.R[where]).any():
+        raise InputError(f"position must be one that run {run} has reached, but is {position}: it diverged before")
+    isotropic = start.inputs is None
+    r, q = (
+        (trajectory.R[where][None], trajectory.Q[where][None])
+        if isotropic
+        else (trajectory.R_group[where], trajectory.Q_group[where])
+    )
+    along = r @ start.T_inverse @ np.swapaxes(r, -1, -2)
+    eigenvalues, vectors = np.linalg.eigh(q - along)
+    q = q + (vectors * np.maximum(-eigenvalues, 0)[:, None]) @ np.swapaxes(vectors, -1, -2)
+    v_teacher, _ = trajectory.problem.protocol.task(float(trajectory.alphas[where[-1]]))
+    second = trajectory.v[where], v_teacher.reshape(start.v_teacher.shape)
+    if isotropic:
+        return OrderParameters(r[0], q[0], start.T, *second)
+    return OrderParameters.by_group(start.inputs, r, q, start.T_group, *second, start.T_hidden)
 
 
 def problem_at(trajectory: Trajectory, position: int, run: int | None) -> Problem:

@@ -24,8 +24,9 @@ def of_trajectory(trajectory: Any, what: object) -> "pandas.DataFrame":
         for name, (axes, values, _) in trajectory.variables().items()
         if "alpha" in axes and name != "alpha" and not name.startswith("error_")
     }
-    there["cosines"] = ((*there["R"][0],), trajectory.cosines)
-    names = [name for name in there if name != "cosines"] if what is None else _names(what, list(there))
+    names = list(there) if what is None else _names(what, [*there, "cosines"])
+    if "cosines" in names:
+        there["cosines"] = there["R"][0], trajectory.cosines
     runs = () if trajectory.runs is None else ("run",)
     return frame({name: there[name] for name in names}, {"alpha": trajectory.alphas}, (*runs, "alpha"))
 

@@ -45,12 +45,17 @@ class HiddenManifold(Frozen):
 
     Examples
     --------
-    >>> inputs = stdyn.Inputs.hidden_manifold("erf", latent=20, N=60, rng=np.random.default_rng(1))
+    >>> inputs = stdyn.Inputs.hidden_manifold("erf", latent=20, N=60, rng=1)
     >>> inputs.manifold
     HiddenManifold of f = erf, 60 inputs of 20 latent dimensions
-    >>> X, c = inputs.manifold.examples(5, np.random.default_rng(2))
+    >>> X, c = inputs.manifold.examples(5, rng=2)
     >>> X.shape, c.shape
     ((5, 60), (5, 20))
+    >>> eigenvalues, axes, _ = inputs.manifold.spectrum()
+    >>> eigenvalues.shape, axes.shape
+    ((60,), (60, 60))
+    >>> inputs.manifold.of(inputs.manifold.f, inputs.manifold.features) == inputs.manifold
+    False
     """
 
     f: Activation
@@ -65,7 +70,25 @@ class HiddenManifold(Frozen):
 
     @classmethod
     def of(cls, f: Activation, features: ArrayLike) -> "HiddenManifold":
-        """That of a function and features (N, D) with rows of unit norm."""
+        """That of a function and features.
+
+        Parameters
+        ----------
+        f : Activation
+            Of which g is meant.
+        features : array_like, shape (N, D)
+            The matrix F, with rows of unit norm.
+
+        Returns
+        -------
+        HiddenManifold
+            With the moments of f, to 1e-12.
+
+        Raises
+        ------
+        InputError
+            If a row has not unit norm, or f no Gaussian moments.
+        """
         F = frozen_array("features", features, (2,))
         lengths = np.linalg.norm(F, axis=1)
         wrong = np.flatnonzero(np.abs(lengths - 1) > 1e-6)
@@ -92,9 +115,21 @@ class HiddenManifold(Frozen):
         return f"HiddenManifold of f = {self.f}, {N} inputs of {D} latent dimensions"
 
     def spectrum(self) -> tuple[Array, Array, float]:
-        """The eigenvalues (N,) of Omega, which decrease, its eigenvectors (N, N), the rows, and their rounding.
+        """The spectrum of Omega.
 
-        Raises InputError if Omega is singular.
+        Returns
+        -------
+        eigenvalues : ndarray, shape (N,)
+            They decrease.
+        axes : ndarray, shape (N, N)
+            The eigenvectors, its rows.
+        rounding : float
+            By how much equal eigenvalues may differ.
+
+        Raises
+        ------
+        InputError
+            If Omega is singular.
         """
         N, D = self.features.shape
         if self.c2 <= 1e-20 * self.a**2:
@@ -161,6 +196,13 @@ class HiddenManifold(Frozen):
     def examples(self, count: int, rng: RngLike) -> tuple[Array, Array]:
         """So many examples, drawn anew.
 
+        Parameters
+        ----------
+        count : int
+            How many, at least 1.
+        rng : int or numpy.random.Generator
+            A seed, or a generator, which is advanced.
+
         Returns
         -------
         X : ndarray, shape (count, N)
@@ -171,7 +213,7 @@ class HiddenManifold(Frozen):
         Raises
         ------
         InputError
-            If count is not an integer of at least 1, or rng neither an int nor a Generator.
+            If count is not an integer of at least 1, or rng neither a seed nor a generator.
         """
         count = integer("count", count, 1)
         rng = check_rng(rng)

@@ -1,6 +1,5 @@
 """What is to be solved: the order parameters of a starting point, and the problem they are the start of."""
 
-import sys
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -8,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from stdyn import showing
 from stdyn.checks import Array, check_type, frozen_array, integer, truth
 from stdyn.drawing import Axes, draw
-from stdyn.errors import InputError, NoGradientWarning, SameRuleWarning, warn
+from stdyn.errors import InputError, NoGradientWarning, SameRuleWarning, outside, warn
 from stdyn.kernels.averages import table
 from stdyn.kernels.parameters import COLUMNS, RATES, Plain
 from stdyn.model import cards, rules
@@ -22,7 +22,7 @@ from stdyn.model.protocol import Protocol
 from stdyn.model.schedule import RateLike, Schedule, rate, value_at
 from stdyn.model.state import OrderParameters
 from stdyn.model.tasks import Tasks
-from stdyn.text import one_line, shown
+from stdyn.text import shown
 from stdyn.values import Frozen, same
 
 LARGEST_RATE = 1e30  # its square is far from an overflow
@@ -30,17 +30,6 @@ SCHEDULED = (*RATES, "mixture")  # what may change with alpha: each a number or 
 OPTIONAL: dict[str, Any] = {
     "drift": 0.0, "mixture": None, "batch": 1, "flow": False, "sphere": False, "tasks": None
 }  # fmt: skip  # parameters that a file has only if they are not these
-
-
-def _outside() -> int:
-    """The stacklevel, of a warning of the function that calls this, of whoever called the package."""
-    level, frame = 1, sys._getframe(1)
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] in (
-        "stdyn",
-        "dataclasses",
-    ):
-        level, frame = level + 1, frame.f_back
-    return level
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,18 +52,21 @@ class Problem(Frozen):
         v (Kolen-Pollack), or mixture v + (1 - mixture) b. "dfa" is with one hidden layer "fa", and taken as that.
     b : array_like, shape of start.v
         The feedback weights, of "kp" those at alpha = 0; refused for "bp".
-    mixture : float or schedule, optional
-        The part of v in the backward weights of "mixed", from 0 to 1; refused for other rules.
-    eta, eta_v : float or schedule
-        Learning rates of first and second layer, both divided by N in a step. eta_v = 0 freezes the second layer. For
-        gradient flow they are 1 unless given. This and every other rate may change with alpha: `stdyn.schedule`, or a
-        function of alpha.
     sigma : float or schedule, default 0
         Standard deviation of the label noise.
     decay, decay_v : float or schedule, default 0
         Weight decay of the two layers: a step multiplies the weights by 1 - decay / N.
+    quadrature : int, default 16384
+        Points by which averages without a closed form are taken, a power of 2, at least 2048. The error, which
+        `integrate` reports, falls a little faster than their number to the power -1/2; the time grows with it.
+    eta, eta_v : float or schedule
+        Learning rates of first and second layer, both divided by N in a step. eta_v = 0 freezes the second layer. For
+        gradient flow they are 1 unless given. This and every other rate may change with alpha: `stdyn.schedule`, or a
+        function of alpha.
     drift : float or schedule, default 0
         Rate at which the teacher's vectors turn, at random, with T kept: alone it makes R decay as e^(-drift alpha).
+    mixture : float or schedule, optional
+        The part of v in the backward weights of "mixed", from 0 to 1; refused for other rules.
     tasks : Tasks, optional
         Tasks that are learned one after the other: their v_teacher and weights of losses. start.v_teacher becomes that
         of the first one.
@@ -88,9 +80,6 @@ class Problem(Frozen):
     inputs : Inputs, optional
         The spectrum of the inputs; isotropic unless given, or unless the start has overlaps by group of its own. A
         start of isotropic inputs is spread: it keeps R, Q and T, and its vectors have their share of every group.
-    quadrature : int, default 16384
-        Points by which averages without a closed form are taken, a power of 2, at least 2048. The error, which
-        `integrate` reports, falls a little faster than their number to the power -1/2; the time grows with it.
 
     Raises
     ------
@@ -101,6 +90,17 @@ class Problem(Frozen):
     -----
     NoGradientWarning
         If eta > 0, but g' of the student is zero everywhere: its first layer never learns.
+
+    See Also
+    --------
+    OrderParameters : The start.
+    stdyn.integrate, stdyn.simulate_network, stdyn.simulate_reduced, stdyn.fluctuations : What solves it.
+
+    Examples
+    --------
+    >>> stdyn.Problem(start, N=500, rule="fa", b=[1.0, 0.8], eta=0.5, eta_v=0.5)
+    <Problem FA, K = M = 2, erf, eta = eta_v = 0.5, N = 500>
+    >>> slower = dataclasses.replace(problem, eta=stdyn.schedule.hyperbolic(value=0.5, scale=50))
     """
 
     start: OrderParameters
@@ -220,14 +220,14 @@ class Problem(Frozen):
     def _say(self, given: object) -> None:
         """Warn of a rule that is taken for another one, and of what learns nothing."""
         if given == "dfa":
-            warn(rules.DFA, SameRuleWarning, stacklevel=_outside())
+            warn(rules.DFA, SameRuleWarning, stacklevel=outside())
         if self.eta != 0 and self.activation.flat:
             eta = self.eta if isinstance(self.eta, Schedule) else f"{self.eta:g}"
             warn(
                 f"no gradient reaches the first layer, which never learns: g' of {self.activation} is zero everywhere"
                 f" and eta = {eta} changes nothing (such a g is one for teachers; eta = 0 says it is meant)",
                 NoGradientWarning,
-                stacklevel=_outside(),
+                stacklevel=outside(),
             )
 
     @cached_property
@@ -293,7 +293,23 @@ class Problem(Frozen):
         return self.parameters_with(table())
 
     def parameters_with(self, of_law: np.ndarray) -> Plain:
-        """The parameters of kernels (stdyn/kernels/parameters.py), with the table of a law of averages."""
+        """The parameters of kernels (stdyn/kernels/parameters.py), with the table of a law of averages.
+
+        Parameters
+        ----------
+        of_law : ndarray
+            What the law of the averages needs: its points, or nothing.
+
+        Returns
+        -------
+        tuple of ndarray
+            As kernels take them.
+
+        Examples
+        --------
+        >>> len(problem.parameters_with(np.empty((0, 0)))) == len(problem.parameters)
+        True
+        """
         start, protocol = self.start, self.protocol
         return (
             np.array([start.T, np.linalg.pinv(start.T, hermitian=True)], dtype=float),
@@ -326,6 +342,27 @@ class Problem(Frozen):
         """The problem that goes on from a state at an alpha: with what is left of its schedules and tasks.
 
         b of rule "kp" is what it is there: b - v has changed by decay alone.
+
+        Parameters
+        ----------
+        start : OrderParameters
+            The state.
+        alpha : float, default 0
+            Where it is.
+
+        Returns
+        -------
+        Problem
+            Its own alpha is 0 there.
+
+        See Also
+        --------
+        Trajectory.problem_at : The same from a point of a trajectory.
+
+        Examples
+        --------
+        >>> problem.started(theory.at(-1)).start == theory.at(-1)
+        True
         """
         rates = {name: getattr(self, name) for name in SCHEDULED}
         changes: dict[str, Any] = {
@@ -370,13 +407,13 @@ class Problem(Frozen):
         return draw("problem", self, what, ax, **kwargs)
 
     def __repr__(self) -> str:
-        return one_line(self, of_problem)
+        return showing.line(self, of_problem)
 
     def __str__(self) -> str:
         return summary(self)
 
     def _repr_html_(self) -> str:
-        return cards.shown(self, cards.of_problem)
+        return showing.in_notebook(self, cards.of_problem)
 
     def _compared(self) -> dict[str, Any]:
         """Not the points of a quadrature that is not made, of which files say nothing either."""
@@ -384,7 +421,23 @@ class Problem(Frozen):
         return compared if self.by_quadrature else compared | {"quadrature": None}
 
     def difference(self, other: "Problem") -> str | None:
-        """The first parameter in which the two problems differ, as "eta: 0.5 and 0.4"; None if they are the same."""
+        """The first parameter in which two problems differ.
+
+        Parameters
+        ----------
+        other : Problem
+            To be compared with.
+
+        Returns
+        -------
+        str, or None
+            None if they are the same.
+
+        Examples
+        --------
+        >>> problem.difference(dataclasses.replace(problem, eta=0.4))
+        'eta: 0.5 and 0.4'
+        """
         pairs = [(f.name, getattr(self.start, f.name), getattr(other.start, f.name)) for f in fields(self.start)]
         pairs += [(f.name, getattr(self, f.name), getattr(other, f.name)) for f in fields(self) if f.name != "start"]
         for name, mine, theirs in pairs:

@@ -9,9 +9,9 @@ import numpy as np
 from stdyn.checks import Array, choice, number
 from stdyn.errors import InputError
 from stdyn.model import averages, forgetting
+from stdyn.model.overlaps import cosines
 from stdyn.model.problem import Problem
 from stdyn.model.schedule import value_at
-from stdyn.model.state import cosines
 from stdyn.values import Frozen, frozen
 
 _LEAST = 1e-16  # an error below this is zero
@@ -59,7 +59,7 @@ class Readings(Frozen):
 
     @cached_property
     def alignment(self) -> Array | Any:
-        """Cosine of the angle between v and b, F / (|v| |b|), 0 where v or b is zero; None for rule "bp"."""
+        """Cosine of the angle between v and b, ``F / (|v| |b|)``, 0 where v or b is zero; None for rule "bp"."""
         if self.F is None:
             return None
         norms = np.sqrt(self._over_v(self.v**2)) * np.sqrt(self._over_v(self.b**2))
@@ -93,7 +93,7 @@ class Readings(Frozen):
 
     @cached_property
     def eps_g(self) -> Array:
-        """Generalization error 1/2 <|Delta|^2>, without label noise."""
+        """Generalization error ``1/2 <|Delta|^2>``, without label noise."""
         if self.eps_g_read is not None and self.eps_g_read.shape == self.R.shape[:-2]:
             return self.eps_g_read
         return frozen(self._in_hand(averages.eps_g))
@@ -163,7 +163,7 @@ class Readings(Frozen):
         Examples
         --------
         >>> round(theory.alpha_below(0.05), 1)
-        4.1
+        4.9
         >>> runs.alpha_below(1e-9)
         array([inf, inf, inf, inf, inf, inf, inf, inf])
         """
@@ -200,8 +200,8 @@ class Readings(Frozen):
 
         Examples
         --------
-        >>> round(theory.decay_rate(), 2)
-        0.06
+        >>> round(stdyn.integrate(problem, np.linspace(0, 800, 81)).decay_rate(), 3)
+        0.008
         """
         last = number("last", last, 0.0, 1.0)
         return _number(slope_at_end(self.alphas, self._errors(what), last))

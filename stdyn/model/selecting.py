@@ -65,10 +65,11 @@ def _positions(name: str, index: Any, size: int) -> np.ndarray:
             raise InputError(f"{name} must have a truth value for each of the {size}, but has {len(index)}")
         found = np.flatnonzero(index)
     elif isinstance(index, list | tuple | range | np.ndarray) and not _single(index):
-        each = floats(name, list(index) if isinstance(index, range) else index)
-        if each.ndim != 1:
-            raise InputError(f"{name} must be a number, a slice or a list of numbers, but has shape {each.shape}")
-        found = np.array([entry(f"{name}[{n}]", one, size) for n, one in enumerate(each.tolist())], dtype=int)
+        numbers = list(index) if isinstance(index, range) else index
+        shape = floats(name, numbers).shape
+        if len(shape) != 1:
+            raise InputError(f"{name} must be a number, a slice or a list of numbers, but has shape {shape}")
+        found = np.array([entry(f"{name}[{n}]", each, size) for n, each in enumerate(numbers)], dtype=int)
     else:
         found = np.array([entry(name, index, size)])
     if not len(found):
@@ -130,15 +131,14 @@ def _among(alpha: Any, alphas: Array, method: str | None) -> np.ndarray:
 
 def _part(trajectory: Trajectory, at: np.ndarray | None, runs: np.ndarray | None) -> Trajectory:
     """The trajectory at some positions of alphas, and of some runs."""
-    time = 0 if trajectory.runs is None else 1
     there = slice(None) if at is None else at
 
     def of_runs(values: Any) -> Any:
-        return values if runs is None else np.take(values, runs, 0)
+        return values if runs is None else values[runs]
 
     def cut(values: Any) -> Any:
-        values = of_runs(values)
-        return values if at is None else np.take(values, at, time)
+        values = values[there] if trajectory.runs is None else values[:, there]
+        return of_runs(values)
 
     read = ("eps_g_read", "eps_g_per_task_read")
     changes: dict[str, Any] = {name: cut(values) for name, values in trajectory.arrays.items()}
@@ -160,18 +160,20 @@ def _attributes(trajectory: Trajectory, runs: np.ndarray, diverged: bool) -> dic
         return found
     if not diverged and trajectory.diverged_at is not None:
         found.pop("warning", None)  # of others
-    before = selected_runs(trajectory)
-    return found | {"selected_runs": json.dumps([before[run] for run in runs.tolist()])}
+    before, of = selected_runs(trajectory)
+    chosen = {"runs": [before[run] for run in runs.tolist()], "of": of}
+    return found | {"selected_runs": json.dumps(chosen)}
 
 
-def selected_runs(trajectory: Trajectory) -> list[int]:
-    """Of each run its number in the ensemble that it was taken from."""
-    every = list(range(trajectory.runs))
+def selected_runs(trajectory: Trajectory) -> tuple[list[int], int]:
+    """Of each run its number in the ensemble that it was taken from, and how many there were."""
+    every = list(range(trajectory.runs)), trajectory.runs
     try:
-        found = [int(each) for each in json.loads(trajectory.attributes.get("selected_runs", "null"))]
-    except (ValueError, TypeError):  # there is none, or JSON, but nobody's numbers
+        found = json.loads(trajectory.attributes.get("selected_runs", "{}"))
+        runs, of = [int(each) for each in found["runs"]], int(found["of"])
+    except (ValueError, TypeError, KeyError):  # there is none, or JSON, but nobody's numbers
         return every
-    return found if len(found) == trajectory.runs else every
+    return (runs, of) if len(runs) == trajectory.runs else every
 
 
 def parts_of(attributes: dict[str, Any]) -> list[dict[str, Any]]:

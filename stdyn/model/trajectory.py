@@ -14,7 +14,7 @@ from stdyn.files.schema import read_all
 from stdyn.model import joining, selecting, trajectoryfile, trajectoryvariables
 from stdyn.model.forms import Forms
 from stdyn.model.problem import Problem
-from stdyn.model.selecting import entry, nearest
+from stdyn.model.selecting import nearest
 from stdyn.model.state import OrderParameters
 from stdyn.text import shown
 from stdyn.values import frozen
@@ -38,12 +38,12 @@ class Trajectory(Forms):
     T : ndarray, shape (M, M)
         The teacher's overlaps, which do not change.
     F, alignment : ndarray, shape (A,), or None for rule "bp"
-        F = sum_io v_io b_io, and its cosine F / (|v| |b|), which is given as 0 where v = 0 and has no direction.
+        F = sum_io v_io b_io, and its cosine ``F / (|v| |b|)``, which is 0 where v = 0 and has no direction.
     F_per_output, alignment_per_output : ndarray, shape (A, O), or None for rule "bp"
-        The same of each output alone: F_o = sum_i v_io b_io, of which F is the sum, and F_o / (|v_o| |b_o|). O = 1
+        The same of each output alone: F_o = sum_i v_io b_io, of which F is the sum, and ``F_o / (|v_o| |b_o|)``. O = 1
         where v has shape (A, K).
     eps_g : ndarray, shape (A,)
-        Generalization error 1/2 <|Delta|^2>, without label noise.
+        Generalization error ``1/2 <|Delta|^2>``, without label noise.
     method : str
         "ode", "network" or "reduced".
     diverged_at : None, or ndarray of shape () or (runs,)
@@ -64,8 +64,23 @@ class Trajectory(Forms):
     eps_g_read, eps_g_per_task_read : ndarray, or None
         The generalization error where it is known already: from a file, if g is known by its name only.
 
+    See Also
+    --------
+    stdyn.integrate, stdyn.simulate_network, stdyn.simulate_reduced : What makes them.
+    stdyn.load : That of a file.
+    stdyn.compare : Simulation held to theory.
+
+    Notes
+    -----
     Two are equal if problem, alphas and all arrays are, whatever their attributes: `load` of what was saved is equal
     to it.
+
+    Examples
+    --------
+    >>> theory
+    <Trajectory FA, ODEs, K = M = 2, erf, 81 alphas from 0 to 40, eps_g 0.0139 at the end>
+    >>> theory.R.shape, runs.R.shape
+    ((81, 2, 2), (8, 81, 2, 2))
     """
 
     problem: Problem
@@ -102,7 +117,31 @@ class Trajectory(Forms):
     def of(
         cls, problem: Problem, alphas: Array, order_parameters: Mapping[str, Any], method: str, **more: Any
     ) -> "Trajectory":
-        """The trajectory of what the ODEs solve, by name (`problem.state_layout`); R and Q are made of it."""
+        """The trajectory of what the ODEs solve; R and Q are made of it.
+
+        Parameters
+        ----------
+        problem : Problem
+            What was solved.
+        alphas : ndarray, shape (A,)
+            Examples / N.
+        order_parameters : dict of ndarray
+            By name, as in `problem.state_layout`.
+        method : str
+            "ode", "network" or "reduced".
+        **more
+            Further fields of the class.
+
+        Returns
+        -------
+        Trajectory
+            With the sums over the groups, where inputs are not isotropic.
+
+        Examples
+        --------
+        >>> stdyn.Trajectory.of(problem, theory.alphas, theory.order_parameters, "ode") == theory
+        True
+        """
         found = dict(order_parameters)
         for name in ("R", "Q"):
             if name not in found:
@@ -141,6 +180,25 @@ class Trajectory(Forms):
         """Where what was asked for at these alphas stands among its own; -1 if it ends before.
 
         A simulation records each of its steps once, so that alphas that lie closer than 1/N have one position.
+
+        Parameters
+        ----------
+        alphas : ndarray, shape (n,)
+            Increasing.
+
+        Returns
+        -------
+        ndarray of int, shape (n,)
+            Of each the position of the nearest one.
+
+        See Also
+        --------
+        sel : The part at some alphas.
+
+        Examples
+        --------
+        >>> theory.positions(np.array([0.0, 10.0, 50.0]))
+        array([ 0, 20, -1])
         """
         if not len(self.alphas):
             return np.full(len(alphas), -1)
@@ -153,34 +211,69 @@ class Trajectory(Forms):
 
         Near perfect learning the solver's error can leave C with an eigenvalue of about -rtol, which no weights have:
         what Q - R T^-1 R^T lacks to be positive semi-definite is added to Q.
+
+        Parameters
+        ----------
+        position : int
+            Among the alphas, from the end if it is negative.
+        run : int, optional
+            Which run of an ensemble; None of the theory.
+
+        Returns
+        -------
+        OrderParameters
+            With the v_teacher of the task that is learned there.
+
+        Raises
+        ------
+        InputError
+            If there is no such position or run, or the run has diverged before.
+
+        See Also
+        --------
+        problem_at : The problem that goes on from there.
+        isel : A trajectory of some positions.
+
+        Examples
+        --------
+        >>> theory.at(-1).cosines.round(2)
+        array([[0.74, 0.62],
+               [0.58, 0.74]])
         """
-        if (run is None) != (self.runs is None):
-            raise InputError(
-                f"run must be {'None' if self.runs is None else 'the number of a run'}, but is {shown(run)}"
-            )
-        where: tuple[int, ...] = (entry("position", position, len(self.alphas)),)
-        if run is not None and self.runs is not None:
-            where = entry("run", run, self.runs), *where
-        start = self.problem.start
-        if np.isnan(self.R[where]).any():
-            raise InputError(f"position must be one that run {run} has reached, but is {position}: it diverged before")
-        isotropic = start.inputs is None
-        r, q = (self.R[where][None], self.Q[where][None]) if isotropic else (self.R_group[where], self.Q_group[where])
-        along = r @ start.T_inverse @ np.swapaxes(r, -1, -2)
-        eigenvalues, vectors = np.linalg.eigh(q - along)
-        q = q + (vectors * np.maximum(-eigenvalues, 0)[:, None]) @ np.swapaxes(vectors, -1, -2)
-        v_teacher, _ = self.problem.protocol.task(float(self.alphas[where[-1]]))
-        second = self.v[where], v_teacher.reshape(start.v_teacher.shape)
-        if isotropic:
-            return OrderParameters(r[0], q[0], start.T, *second)
-        return OrderParameters.by_group(start.inputs, r, q, start.T_group, *second, start.T_hidden)
+        return joining.state_at(self, position, run)
 
     def problem_at(self, position: int, run: int | None = None) -> Problem:
         """The problem that goes on from alphas[position] (of one run of an ensemble), where its own alpha is 0.
 
         It starts from what `at` gives. Schedules and tasks are shifted, so that they go on, and so do feedback weights
-        that learn ("kp"). Solved, it can be joined to this one: `trajectory.join(integrate(trajectory.problem_at(-1),
-        alphas))`. Errors are those of `at`.
+        that learn ("kp"). Solved, it can be joined to this one.
+
+        Parameters
+        ----------
+        position : int
+            Among the alphas, from the end if it is negative.
+        run : int, optional
+            Which run of an ensemble; None of the theory.
+
+        Returns
+        -------
+        Problem
+            With the same N, rule and activations.
+
+        Raises
+        ------
+        InputError
+            As `at` does.
+
+        See Also
+        --------
+        join : Both parts as one.
+
+        Examples
+        --------
+        >>> rest = stdyn.integrate(theory.problem_at(-1), [0, 10])
+        >>> theory.join(rest).alphas[-2:]
+        array([40., 50.])
         """
         self.at(position, run)  # checks both
         return joining.problem_at(self, int(position), None if run is None else int(run))
@@ -196,11 +289,26 @@ class Trajectory(Forms):
         `attributes` are those on which both agree, with the larger tolerances and the sum of the times; "joined" is the
         JSON of what each part says of its own.
 
+        Parameters
+        ----------
+        other : Trajectory
+            It starts where this one ends.
+
+        Returns
+        -------
+        Trajectory
+            From the first alpha of this one to the last of the other.
+
         Raises
         ------
         InputError
             With the reason, if the two are not of one problem, the other does not start where this ends (to 1e-6), or
             this is an ensemble of more than one run, or did not come to its end.
+
+        See Also
+        --------
+        problem_at : The problem that goes on.
+        stdyn.concat : Ensembles side by side.
 
         Examples
         --------
@@ -291,10 +399,31 @@ class Trajectory(Forms):
 def load(path: str | os.PathLike[str]) -> Trajectory:
     """The trajectory in a file written by `Trajectory.save`.
 
+    Parameters
+    ----------
+    path : str or path
+        The file.
+
+    Returns
+    -------
+    Trajectory
+        Equal to the one that was saved.
+
     Raises
     ------
     InputError
         If there is no such file, or it is truncated, not from stdyn, or of a format this version does not know.
+
+    See Also
+    --------
+    Trajectory.save : Writes it.
+    stdyn.open_scan, stdyn.open_training, stdyn.load_fluctuations : Files of other kinds.
+
+    Examples
+    --------
+    >>> path = runs.save("runs.h5", overwrite=True)
+    >>> stdyn.load(path).runs
+    8
     """
     return from_arrays(path, *read_all(check_path("path", path), trajectoryfile.schema))
 

@@ -7,7 +7,7 @@ import numpy as np
 from stdyn.checks import Array
 from stdyn.model.joining import begins_of_parts
 from stdyn.model.problemtext import parameters, units
-from stdyn.model.selecting import parts_of
+from stdyn.model.selecting import parts_of, selected_runs
 from stdyn.model.shapes import short
 from stdyn.text import listing
 
@@ -23,7 +23,8 @@ def what(trajectory: Trajectory) -> str:
     problem = trajectory.problem
     if trajectory.runs is None:
         return f"{problem.rule.upper()}, ODEs, N -> infinity"
-    return f"{problem.rule.upper()}, {trajectory.runs} {trajectory.method} runs at N = {problem.N}"
+    runs = f"{trajectory.runs} {trajectory.method} run{'s' * (trajectory.runs != 1)}"
+    return f"{problem.rule.upper()}, {runs} at N = {problem.N}"
 
 
 def line(trajectory: Trajectory) -> str:
@@ -56,6 +57,8 @@ def affordable(trajectory: Trajectory) -> float:
     if trajectory.eps_g_read is not None:
         return np.inf
     problem = trajectory.problem
+    if not all(each.usable for each in problem.activations):
+        return 0.0
     return _DEAREST / (problem.start.K + problem.start.M) ** 2 / (_BY_QUADRATURE if problem.by_quadrature else 1)
 
 
@@ -91,6 +94,9 @@ def summary(trajectory: Trajectory) -> str:
     if "joined" in trajectory.attributes:
         begins = begins_of_parts(trajectory.attributes)
         lines["joined"] = f"{len(begins)} parts, from alpha = {short(begins)[1:-1]}"
+    if "selected_runs" in trajectory.attributes and trajectory.runs is not None:
+        runs, of = selected_runs(trajectory)
+        lines["selected_runs"] = f"{short(runs).strip('[]')} of {of}"
     if "concatenated" in trajectory.attributes:
         lines["concatenated"] = f"{len(parts_of(trajectory.attributes))} ensembles"
     return listing(lines)

@@ -16,6 +16,7 @@ from stdyn.scans.parameters import groups_of, parameters
 from stdyn.scans.points import Solve
 from stdyn.scans.quantities import plain
 from stdyn.scans.variations import Variations
+from stdyn.values import Frozen
 
 _IN_FILES = {  # by which names files know our solvers, wherever they are
     "stdyn.theory.ode.integrate": "stdyn.ode.integrate",
@@ -84,8 +85,35 @@ def _solver(solve: Solve) -> dict[str, Any]:
         keywords.pop(name, None)
     name = f"{solve.__module__}.{getattr(solve, '__qualname__', repr(solve))}"
     said: dict[str, Any] = {"function": _IN_FILES.get(name, name)}
-    said |= {name: value if _is_plain(value) else repr(value) for name, value in sorted(plain(keywords).items())}
-    return said | ({"arguments": repr(positional)} if positional else {})
+    said |= {name: value if _is_plain(value) else _written(value) for name, value in sorted(plain(keywords).items())}
+    return said | ({"arguments": _written(positional)} if positional else {})
+
+
+def _written(value: object) -> str:
+    """A value in words that tell it from others: with a digest, where it shows itself in one line."""
+    if not _has_one_of_ours(value):
+        return repr(value)
+    return f"{value!r} {hashlib.sha256(_content(value)).hexdigest()}"
+
+
+def _has_one_of_ours(value: object) -> bool:
+    """Whether a value that says less of itself than it holds is in it."""
+    if isinstance(value, list | tuple | Mapping):
+        return any(map(_has_one_of_ours, value.values() if isinstance(value, Mapping) else value))
+    return isinstance(value, Frozen) and repr(value).startswith("<")
+
+
+def _content(value: Any) -> bytes:
+    """All that a value holds."""
+    if isinstance(value, np.ndarray):
+        return f"{value.dtype}{value.shape}".encode() + np.ascontiguousarray(value).tobytes()
+    if isinstance(value, Frozen):
+        return type(value).__name__.encode() + _content(value._compared())
+    if isinstance(value, Mapping):
+        return b"{" + b",".join(repr(name).encode() + _content(each) for name, each in value.items()) + b"}"
+    if isinstance(value, list | tuple):
+        return b"(" + b",".join(map(_content, value)) + b")"
+    return str(getattr(value, "__qualname__", repr(value))).encode()
 
 
 def _is_plain(value: object) -> bool:

@@ -17,31 +17,12 @@ from stdyn.model.problem import LARGEST_RATE, RATES, SCHEDULED
 from stdyn.model.rules import NAMES, WITH_FEEDBACK
 from stdyn.model.shapes import Schedule
 from stdyn.scans import tables
+from stdyn.scans.names import NUMBERS, TEXTS
 from stdyn.scans.spectra import Labelled, labelled
 from stdyn.settings import check_name
 from stdyn.text import shown
 
 INTEGERS = ("N", "batch", "draw", "inputs.N", "inputs.groups", "inputs.latent")
-TEXTS = ("rule", "activation", "activation_teacher", "inputs")
-NUMBERS = {
-    "N": "input dimension",
-    "eta": "learning rate of the first layer",
-    "eta_v": "learning rate of the second layer",
-    "sigma": "standard deviation of the label noise",
-    "decay": "weight decay of the first layer",
-    "decay_v": "weight decay of the second layer",
-    "drift": "rate at which the teacher's vectors turn",
-    "mixture": "part of v in the backward weights of rule mixed",
-    "batch": "examples of a step",
-    "q": "squared norm of the student vectors at the start",
-    "r": "overlap R_nn of a prepared start",
-    "v_scale": "standard deviation of the random v at the start; of a given one, a factor",
-    "b_scale": "standard deviation of the random feedback weights; of given ones, a factor",
-    "R_scale": "factor on R at the start",
-    "Q_scale": "factor on Q at the start",
-    "b_angle": "angle in degrees of the feedback weights to v at the start",
-    "draw": "seed of the random start: first layer, v and b",
-}
 ACTIVATIONS = ("activation", "activation_teacher")
 _ENTRY = re.compile(r"(R|Q|T|v|v_teacher|b)\[\s*(\d+)\s*(?:,\s*(\d+)\s*)?\]")
 _FURTHER = ", entries such as R[0,1] or v[0], and numbers in tables such as eta.scale, eta.at[1] or inputs.exponent"

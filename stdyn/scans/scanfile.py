@@ -28,6 +28,7 @@ from stdyn.model.trajectory import Trajectory, nearest
 from stdyn.model.trajectoryfile import check_groups, check_states
 from stdyn.model.trajectoryvariables import format_version
 from stdyn.scans import spectra
+from stdyn.scans.names import NUMBERS
 from stdyn.scans.parameters import (
     OPTIONAL,
     SCALARS,
@@ -39,7 +40,6 @@ from stdyn.scans.parameters import (
     texts_as_objects,
 )
 from stdyn.scans.points import DONE, STATES, Solve
-from stdyn.scans.quantities import NUMBERS
 from stdyn.scans.scanforms import Forms
 from stdyn.scans.scanschema import CURVES, KEEP, Checked, check_coordinates, check_summary, summary_columns
 from stdyn.scans.variations import Variations
@@ -156,9 +156,12 @@ class Scan(Forms, Frozen):
 
     Attributes
     ----------
-    path : Path
+    path : pathlib.Path
+        Of the file.
     description : dict
         What is scanned: problems, alphas, solver, seed, what is kept.
+    attributes : dict
+        Of the file: versions, when it was made, by which names the quantities vary.
     alphas : ndarray, shape (A,)
         Where the points were solved; those that were kept are the variable "alpha".
     axes : tuple of str
@@ -166,11 +169,41 @@ class Scan(Forms, Frozen):
     names : tuple of str
         The variables in the file, which `read` reads.
     state : ndarray, shape (points,)
-        0: todo, 1: done, 2: failed (`stdyn.scans.points.STATES`).
+        0: todo, 1: done, 2: failed.
     coordinates, summary : dict of ndarray
         The varied quantities, and what came out of each point, by name.
 
-    Two are equal if these are, wherever their files are.
+    See Also
+    --------
+    scan : Makes it.
+    open_scan : Reads it.
+    scanplot.figures : All of its figures.
+
+    Notes
+    -----
+    Two are equal if description, state, coordinates and summary are, wherever their files are.
+
+    Examples
+    --------
+    >>> table = stdyn.open_scan("eta.h5")
+    >>> table
+    <Scan eta.h5: 2 points over eta, 2 done>
+    >>> len(table), table.coordinates["eta"]
+    (2, array([0.2, 0.4]))
+    >>> bool((table.summary["eps_g_final"] < table.summary["eps_g_start"]).all())
+    True
+    >>> table.problem(0).eta
+    0.2
+    >>> table.trajectory(-1)
+    <Trajectory BP, ODEs, K = M = 2, erf, 81 alphas from 0 to 40, eps_g 0.0138 at the end>
+    >>> table.read("eps_g", 0).shape
+    (81,)
+    >>> table.to_xarray()["eps_g_final"].dims
+    ('point',)
+    >>> print(table.text())
+    what             scan of 2 points: 2 done
+    varied           eta (2 values)
+    ...
     """
 
     path: Path
@@ -241,7 +274,25 @@ class Scan(Forms, Frozen):
         return frozen(self.read("message"))
 
     def read(self, name: str, points: Points = ()) -> np.ndarray:
-        """A variable of the file (docs/format.md), or some points of it."""
+        """A variable of the file (docs/format.md), or some points of it.
+
+        Parameters
+        ----------
+        name : str
+            One of `names`.
+        points : int, slice or array_like of int, optional
+            The numbers of the points; all unless given.
+
+        Returns
+        -------
+        ndarray
+            With an axis of points, unless that is one number.
+
+        Raises
+        ------
+        InputError
+            If the file holds no such variable, or there are no such points.
+        """
         if not isinstance(name, str) or name not in self.names:
             raise InputError(f"name: {self.path} holds no {shown(name)}, but {', '.join(self.names)}")
         self._check_points(points)
@@ -269,7 +320,18 @@ class Scan(Forms, Frozen):
             raise InputError(f"points must be numbers of some of the {len(self)} points, but is {shown(points)}")
 
     def problem(self, index: int) -> Problem:
-        """The problem of a point."""
+        """The problem of a point.
+
+        Parameters
+        ----------
+        index : int
+            The number of the point, from the end if it is negative.
+
+        Returns
+        -------
+        Problem
+            What was solved there, or will be.
+        """
         index = self._position(index)
         with refusing(self.path):
             if self._problems is not None:
@@ -279,6 +341,16 @@ class Scan(Forms, Frozen):
 
     def trajectory(self, index: int) -> Trajectory:
         """The trajectory of a point that is done, at the alphas that were kept.
+
+        Parameters
+        ----------
+        index : int
+            The number of the point, from the end if it is negative.
+
+        Returns
+        -------
+        Trajectory
+            Of the theory, or of runs.
 
         Raises
         ------
@@ -339,8 +411,19 @@ class Scan(Forms, Frozen):
         return "reduced" if self.description["solve"]["function"].endswith("simulate_reduced") else "network"
 
     def to_xarray(self) -> "xarray.Dataset":
-        """Everything in the file as an xarray.Dataset, in memory; the varied quantities are coordinates of `point`.
+        """Everything in the file with named axes, in memory.
 
+        Returns
+        -------
+        xarray.Dataset
+            In which the varied quantities are coordinates of `point`.
+
+        See Also
+        --------
+        to_dataframe : What came out of the points, as a table.
+
+        Notes
+        -----
         xarray.open_dataset(path, engine="h5netcdf") gives the same without reading it all.
         """
         return self._look(self._dataset).set_coords(list(self.coordinates))
@@ -355,9 +438,29 @@ class Scan(Forms, Frozen):
 def open_scan(path: str | os.PathLike[str]) -> Scan:
     """The scan in a file, finished or not.
 
+    Parameters
+    ----------
+    path : str or os.PathLike
+        Of the file.
+
+    Returns
+    -------
+    Scan
+        What is in it is read when asked for.
+
     Raises
     ------
     InputError
         If there is no such file, or it is damaged, not from stdyn, or holds a trajectory.
+
+    See Also
+    --------
+    scan : Makes the file, or goes on with it.
+    load : Reads trajectories.
+
+    Examples
+    --------
+    >>> stdyn.open_scan("eta.h5").state
+    array([1, 1], dtype=uint8)
     """
     return Scan(path)

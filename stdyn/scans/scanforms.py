@@ -4,14 +4,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stdyn import html
+from stdyn import html, showing
 from stdyn.analysis.summary import censored
 from stdyn.checks import check_memory
 from stdyn.drawing import Axes, draw
 from stdyn.model import cards
 from stdyn.scans.points import FAILED, STATES, counted
 from stdyn.scans.quantities import plain
-from stdyn.text import listing, one_line
+from stdyn.text import listing
 
 if TYPE_CHECKING:
     import pandas
@@ -110,16 +110,22 @@ class Forms:
         return pandas.DataFrame(columns)
 
     def __repr__(self) -> str:
-        return one_line(self, _line)
+        return showing.line(self, _line)
 
     def __str__(self) -> str:
         return f"<stdyn.Scan>\n{self.text()}"
 
     def _repr_html_(self) -> str:
-        return cards.shown(self, _card)
+        return showing.in_notebook(self, _card)
 
     def text(self) -> str:
-        """What it is, how far it is and what came out, in lines."""
+        """What it is, how far it is and what came out, in lines.
+
+        Returns
+        -------
+        str
+            What `print` shows.
+        """
         return listing(self._lines())
 
     def _lines(self) -> dict[str, str]:

@@ -8,7 +8,8 @@ import numpy as np
 from stdyn.checks import Array
 from stdyn.errors import InputError
 from stdyn.model.activations import BUILT_IN, Activation
-from stdyn.model.inputs import GROUPS, Inputs
+from stdyn.model.inputmaking import GROUPS
+from stdyn.model.inputs import Inputs
 from stdyn.model.problem import Problem
 from stdyn.model.state import OrderParameters
 from stdyn.text import shown

@@ -7,19 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stdyn import html
+from stdyn import html, showing
 from stdyn.analysis.escape import check_constant, plateaus
 from stdyn.analysis.leaving import Plateau
 from stdyn.checks import Array, check_type, time_grid
 from stdyn.drawing import Axes, draw
 from stdyn.errors import InputError
-from stdyn.model import cards
 from stdyn.model.problem import Problem
 from stdyn.model.trajectory import Trajectory
 from stdyn.progress import bar
 from stdyn.scans.variations import Variations
 from stdyn.stopping import stoppable
-from stdyn.text import columns, one_line
+from stdyn.text import columns
 from stdyn.theory.critical import critical_eta
 from stdyn.theory.fixedpoint import FixedPoint
 from stdyn.theory.fixedpoints import autonomous, fixed_point, perfect_learning
@@ -52,12 +51,31 @@ class Study(Frozen):
     variations : Variations
         What was varied, and around which experiment.
     quantity : str
+        The name of what varies.
     values : ndarray, shape (n,)
         Of the quantity.
     rules : dict
-        For each rule, {name: ndarray (n,)} with the names of `STUDIED`.
+        For each rule a dict with an ndarray (n,) for each of "plateau_length" (in alpha; infinite if it is not left,
+        NaN without a plateau), "plateau_predicted" (with the end that the saddle implies), "plateau_height",
+        "saddle_eps_g", "escape_rate" (of the saddle that it hangs on) and "eps_g_infinity".
     interrupted : bool
         Whether Ctrl-C has ended it before the last value.
+
+    See Also
+    --------
+    study : Makes it.
+    theoryplot.study_figures : Its figure.
+
+    Examples
+    --------
+    >>> found = stdyn.study(points, np.linspace(0, 100, 101))
+    >>> found
+    <Study 2 values of eta from 0.2 to 0.4, bp>
+    >>> found.rules["bp"]["escape_rate"].round(3)
+    array([0.013, 0.024])
+    >>> print(found.csv())
+    rule,eta,plateau_length,plateau_predicted,plateau_height,saddle_eps_g,escape_rate,eps_g_infinity
+    bp,0.2,inf,...
     """
 
     variations: Variations
@@ -95,7 +113,13 @@ class Study(Frozen):
         return draw("study", self, what, ax, **kwargs)
 
     def csv(self) -> str:
-        """All numbers in full, as comma-separated values."""
+        """All numbers in full, as comma-separated values.
+
+        Returns
+        -------
+        str
+            A line for every value and rule, after that of the names.
+        """
         return "".join(",".join(row) + "\n" for row in self._rows(repr))
 
     def _rows(self, written: Callable[[float], str]) -> list[tuple[str, ...]]:
@@ -135,13 +159,13 @@ class Study(Frozen):
         )
 
     def __repr__(self) -> str:
-        return one_line(self, _line)
+        return showing.line(self, _line)
 
     def __str__(self) -> str:
         return columns(self._in_short())
 
     def _repr_html_(self) -> str:
-        return cards.shown(self, _card)
+        return showing.in_notebook(self, _card)
 
     def _in_short(self) -> list[tuple[str, ...]]:
         return self._rows(lambda value: f"{value:.4g}")
@@ -210,13 +234,28 @@ def study(variations: Variations, alphas: Array, *, progress: bool = False) -> S
     progress : bool, default False
         Show a progress bar.
 
+    Returns
+    -------
+    Study
+        Of the values that are done, if Ctrl-C has ended it.
+
     Raises
     ------
     InputError
         Before any work starts, if not exactly one quantity varies, or not in numbers, if eta is 0, or anything changes
         with alpha.
 
-    Ctrl-C ends the study with the values that are done.
+    See Also
+    --------
+    scan : Solves any number of problems into a file.
+    plateaus : The plateaus of one solution.
+
+    Examples
+    --------
+    >>> committee = stdyn.Experiment(K=2, M=2, rule="bp", eta_v=0, v=1, start="prepared", r=0.05)
+    >>> found = stdyn.study(stdyn.Variations(committee, {"eta": [0.2, 0.4]}), np.linspace(0, 400, 201))
+    >>> found.values, found.rules["bp"]["plateau_length"].round()
+    (array([0.2, 0.4]), array([244., 121.]))
     """
     check_type("variations", variations, Variations)
     alphas = time_grid(alphas)

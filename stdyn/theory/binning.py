@@ -30,12 +30,16 @@ def binning_error(problem: Problem, alphas: ArrayLike, **settings: Any) -> dict[
     Returns
     -------
     dict of ndarray
-        |difference| of "R" (A, K, M), "Q" (A, K, K), "v" and "eps_g" (A,), at the alphas that both solutions reach.
+        ``|difference|`` of "R" (A, K, M), "Q" (A, K, K), "v" and "eps_g" (A,), at the alphas that both solutions reach.
 
     Raises
     ------
     InputError
         As `integrate`, and if there are no two groups to be merged.
+
+    See Also
+    --------
+    Inputs.merged : Inputs with groups twice as wide.
 
     Examples
     --------

@@ -48,6 +48,16 @@ def critical_eta(problem: Problem, at: OrderParameters | None = None) -> float:
     ------
     InputError
         If there is noise, decay or drift, so that nothing is learned perfectly, or the state is no fixed point.
+
+    See Also
+    --------
+    fixed_points : Finds those of one learning rate, with their eigenvalues.
+
+    Examples
+    --------
+    >>> committee = stdyn.Problem(stdyn.initial.prepared(2, 2, v=[1, 1]), eta=0.5, eta_v=0)
+    >>> round(stdyn.critical_eta(committee), 3)
+    2.307
     """
     check_type("problem", problem, Problem)
     problem = autonomous(replace(problem, eta=1.0), "a critical learning rate")

@@ -6,13 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from stdyn import html
+from stdyn import html, showing
 from stdyn.checks import Array, integer, number
 from stdyn.drawing import Axes, draw
 from stdyn.model import cards, problemtext
 from stdyn.model.problem import Problem
 from stdyn.model.state import OrderParameters
-from stdyn.text import one_line
 from stdyn.values import Frozen
 
 _SHOWN = 6  # eigenvalues on a card
@@ -39,6 +38,22 @@ class FixedPoint(Frozen):
         that are not isotropic R and Q are those of one group after the other.
     found : int
         From how many starts it, or an image of it under the symmetries of the problem, was reached.
+
+    See Also
+    --------
+    fixed_points : Finds them.
+    Flow.spectrum : Eigenvalues along a solution.
+
+    Examples
+    --------
+    >>> committee = stdyn.Problem(stdyn.initial.prepared(2, 2, v=[1, 1]), eta=0.5, eta_v=0)
+    >>> saddle = stdyn.fixed_points(committee, number_of_starts=10, rng=1)[1]
+    >>> saddle
+    <FixedPoint eps_g = 0.0146448, saddle (1 unstable), largest eigenvalue 0.03162: ...>
+    >>> saddle.unstable, round(saddle.escape_rate, 4), round(saddle.escape_time(0.001))
+    (1, 0.0316, 218)
+    >>> saddle.moves(most=2)
+    '+0.50 R_... -0.50 R_...'
     """
 
     problem: Problem
@@ -76,17 +91,40 @@ class FixedPoint(Frozen):
         return float(self.eigenvalues.real[0])
 
     def escape_time(self, distance: float, to: float = 1.0) -> float:
-        """alpha in which a perturbation along the most unstable direction grows from `distance` to `to`.
+        """alpha in which a perturbation along the most unstable direction grows from one size to another.
 
-        Infinity if the point is not a saddle. Linear dynamics: right but for a constant of order 1 / escape_rate, which
-        `plateaus` and `escape_times` get from the ODEs.
+        Parameters
+        ----------
+        distance : float
+            Its size at first, positive.
+        to : float, default 1
+            Its size at the end, at least `distance`.
+
+        Returns
+        -------
+        float
+            Infinity if the point is not a saddle. Linear dynamics: right but for a constant of order 1 / escape_rate,
+            which `plateaus` and `escape_times` get from the ODEs.
         """
         number("distance", distance, np.nextafter(0, 1))
         number("to", to, distance)
         return float(np.log(to / distance)) / self.escape_rate if self.unstable else np.inf
 
     def moves(self, direction: int = 0, most: int = 4) -> str:
-        """What an eigenvector moves, largest first, as "+0.50 R_12 -0.50 R_11"; units are numbered from 1."""
+        """What an eigenvector moves, in words.
+
+        Parameters
+        ----------
+        direction : int, default 0
+            The number of the eigenvector, whose eigenvalues have the largest real part first.
+        most : int, default 4
+            So many order parameters at most.
+
+        Returns
+        -------
+        str
+            Such as "+0.50 R_12 -0.50 R_11", largest first; units are numbered from 1.
+        """
         most = integer("most", most, 1)
         vector = self.eigenvectors[:, integer("direction", direction, 0, len(self.eigenvalues) - 1)]
         vector = (vector / vector[np.abs(vector).argmax()]).real
@@ -119,16 +157,17 @@ class FixedPoint(Frozen):
 
         Examples
         --------
-        >>> (point,) = stdyn.fixed_points(problem, [stdyn.initial.prepared(2, 2, v=[1.0, 1.0])])
-        >>> ax = point.plot()
+        >>> committee = stdyn.Problem(stdyn.initial.prepared(2, 2, v=[1, 1]), eta=0.5, eta_v=0)
+        >>> saddle = stdyn.fixed_points(committee, number_of_starts=10, rng=1)[1]
+        >>> ax = saddle.plot()
         """
         return draw("fixed_point", self, what, ax, **kwargs)
 
     def __repr__(self) -> str:
-        return one_line(self, _line)
+        return showing.line(self, _line)
 
     def _repr_html_(self) -> str:
-        return cards.shown(self, _card)
+        return showing.in_notebook(self, _card)
 
 
 def _line(point: FixedPoint) -> str:
@@ -145,7 +184,10 @@ def _kind(point: FixedPoint) -> str:
 
 def _card(point: FixedPoint) -> str:
     """For a notebook: numbers, the largest eigenvalues and the cosines of its vectors."""
-    values = [f"{value.real:.4g}" + f" {value.imag:+.2g}i" * (value.imag != 0) for value in point.eigenvalues[:_SHOWN]]
+    values = [
+        f"{value.real:.4g}" + f" {value.imag:+.2g}i" * (value.imag != 0)
+        for value in point.eigenvalues[:_SHOWN].tolist()
+    ]
     more = len(point.eigenvalues) - len(values)
     lines = {
         "ε_g": f"{point.eps_g:.6g}",

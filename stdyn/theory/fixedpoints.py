@@ -69,17 +69,32 @@ def fixed_points(
         Polished by Newton's method to steps of 1e-12. Images under the symmetries of the problem (permutations of units
         and changes of sign) are merged, and of a continuous family one member is kept. Nothing says that all are found.
 
-    Warns
-    -----
-    NothingFoundWarning
-        No fixed point is found; the message says how the starts ended, and how many of them each way.
-
     Raises
     ------
     InputError
         If the first layer does not move (eta = 0), a rate changes for ever, or a start does not fit the problem.
     KeyboardInterrupt
         On Ctrl-C, SIGTERM or SIGHUP; its `fixed_points` are those found until then.
+
+    Warns
+    -----
+    NothingFoundWarning
+        No fixed point is found; the message says how the starts ended, and how many of them each way.
+
+    See Also
+    --------
+    critical_eta : Up to which learning rate perfect learning is stable.
+    plateaus : The saddles that a trajectory comes near to.
+    flow : The right-hand side and its Jacobian at any state.
+
+    Examples
+    --------
+    >>> committee = stdyn.Problem(stdyn.initial.prepared(2, 2, v=[1, 1]), eta=0.5, eta_v=0)
+    >>> for point in stdyn.fixed_points(committee, number_of_starts=10, rng=1):
+    ...     print(f"{point.eps_g:.4f} {point.kind}, {point.unstable} unstable directions")
+    0.0000 stable, 0 unstable directions
+    0.0146 saddle, 1 unstable directions
+    0.0147 saddle, 3 unstable directions
     """
     check_type("problem", problem, Problem)
     problem = autonomous(problem, "fixed points")

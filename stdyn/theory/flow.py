@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike
 
-from stdyn import html
+from stdyn import html, showing
 from stdyn.checks import Array, check_type, floats, number
 from stdyn.errors import InputError
 from stdyn.kernels import equations
@@ -20,7 +20,7 @@ from stdyn.model.problem import Problem
 from stdyn.model.state import OrderParameters
 from stdyn.model.trajectory import Trajectory
 from stdyn.stopping import stoppable
-from stdyn.text import one_line, shown
+from stdyn.text import shown
 from stdyn.theory import quadrature
 from stdyn.theory.coordinates import across, across_change, whole_change
 from stdyn.theory.expansion import check_size, check_smooth
@@ -49,6 +49,7 @@ def flow(problem: Problem, alpha: float = 0.0) -> "Flow":
     Returns
     -------
     Flow
+        With methods `rhs`, `jacobian` and `spectrum`.
 
     Raises
     ------
@@ -84,13 +85,31 @@ class Flow(Frozen):
     Attributes
     ----------
     problem : Problem
+        Whose ODEs they are.
     alpha : float
         Where rates, rule and task are taken from, if they change.
+
+    See Also
+    --------
+    flow : Makes it.
+    FixedPoint : A state that does not move, with the linear dynamics around it.
 
     Notes
     -----
     States in which [[Q, R], [R.T, T]] has a negative eigenvalue, beyond the error of a solver, are of no weights: what
     is said of them is NaN. So regions in planes of order parameters can be drawn without asking where they end.
+
+    Examples
+    --------
+    >>> flow = stdyn.flow(problem)
+    >>> flow
+    <Flow FA, K = M = 2, erf, 9 order parameters>
+    >>> flow.names[:2], flow.names[-1]
+    (('R[0,0]', 'R[0,1]'), 'v[1]')
+    >>> y = flow.pack(start)  # R, upper triangle of Q, v
+    >>> further = y + 0.1 * flow.pack(flow.rhs(y))  # a step of Euler's
+    >>> float(flow.unpack(further)["v"][0].round(3))
+    0.598
     """
 
     problem: Problem
@@ -102,10 +121,10 @@ class Flow(Frozen):
         self.problem.protocol.check(np.array([self.alpha]))
 
     def __repr__(self) -> str:
-        return one_line(self, _line)
+        return showing.line(self, _line)
 
     def _repr_html_(self) -> str:
-        return cards.shown(self, _card)
+        return showing.in_notebook(self, _card)
 
     @property
     def _layout(self) -> Layout:
@@ -135,11 +154,21 @@ class Flow(Frozen):
         Parameters
         ----------
         state : OrderParameters, dict of arrays by name, or array_like of shape (…, L)
+            The state, or many of them.
+
+        Returns
+        -------
+        ndarray, shape (…, L)
+            The vector of each.
 
         Raises
         ------
         InputError
             If it is none, has other shapes or another teacher than the problem, or an entry is not finite or above 1e8.
+
+        See Also
+        --------
+        unpack : The arrays of a vector.
 
         Examples
         --------
@@ -167,7 +196,22 @@ class Flow(Frozen):
         return y
 
     def unpack(self, y: ArrayLike) -> dict[str, Array]:
-        """The arrays by name of vectors y (…, L): what `pack` makes a vector of.
+        """The arrays by name of vectors y: what `pack` makes a vector of.
+
+        Parameters
+        ----------
+        y : array_like, shape (…, L)
+            Such as `pack` gives.
+
+        Returns
+        -------
+        dict of ndarray
+            R, Q and v (R_group, Q_group and v), with the further axes in front.
+
+        Raises
+        ------
+        InputError
+            If the last axis is not that of L numbers.
 
         Examples
         --------
@@ -186,6 +230,7 @@ class Flow(Frozen):
         Parameters
         ----------
         state : OrderParameters, dict of arrays by name, or array_like of shape (…, L)
+            The state, or many of them.
 
         Returns
         -------
@@ -219,6 +264,7 @@ class Flow(Frozen):
         Parameters
         ----------
         state : OrderParameters, dict of arrays by name, or array_like of shape (…, L)
+            The state, or many of them.
 
         Returns
         -------

@@ -64,11 +64,18 @@ def fluctuations(
     points : int, default 4096
         Examples in each of the 8 sets by which the covariance of a step is computed: scrambled Sobol points, the same
         at every alpha and in every call. A power of 2, at least 256.
-    method, rtol
-        Of `theory`, as in `integrate`; fluctuations are computed along a solution with rtol = 1e-12 (where averages are
-        by quasi-Monte Carlo: 1e-9, and 2048 points).
+    method : str, default "DOP853"
+        Of `theory`, as in `integrate`.
+    rtol : float, default 1e-9
+        Of `theory`, too; fluctuations are computed along a solution with rtol = 1e-12 (where averages are by
+        quasi-Monte Carlo: 1e-9, and 2048 points).
     progress : bool, default False
         Show progress bars where it takes longer than two seconds.
+
+    Returns
+    -------
+    Fluctuations
+        With arrays of the shapes of the theory's.
 
     Raises
     ------
@@ -79,10 +86,24 @@ def fluctuations(
         On Ctrl-C, SIGTERM or SIGHUP, a KeyboardInterrupt; its `trajectory` is the Fluctuations up to the last alpha
         that was reached.
 
+    See Also
+    --------
+    compare : Holds runs to them.
+    z_scores : Every run by itself.
+    load_fluctuations : Reads what `Fluctuations.save` has written.
+
     Notes
     -----
     J by differences of fourth order (1e-10), D by quadrature (its error: `quadrature_error`), both exact along the
     solution; steps by a Magnus expansion of fourth order. It holds in law for N -> infinity; see `valid`.
+
+    Examples
+    --------
+    >>> found = stdyn.fluctuations(problem, [0, 10, 20], points=256)
+    >>> found.valid
+    array([ True,  True,  True])
+    >>> found.std.F.round(3), found.bias.F.shape
+    (array([0.   , 0.011, 0.009]), (3,))
     """
     check_type("problem", problem, Problem)
     points = integer("points", points, 2**8)
@@ -144,10 +165,31 @@ def _up_to(theory: Trajectory, length: int) -> Trajectory:
 def load_fluctuations(path: str | os.PathLike[str]) -> Fluctuations:
     """The fluctuations in a file written by `Fluctuations.save`.
 
+    Parameters
+    ----------
+    path : str or os.PathLike
+        Of the file.
+
+    Returns
+    -------
+    Fluctuations
+        Equal to what was saved.
+
     Raises
     ------
     InputError
         If there is no such file, or it is damaged, or holds something else.
+
+    See Also
+    --------
+    Fluctuations.save : Writes it.
+    load : Reads trajectories.
+
+    Examples
+    --------
+    >>> path = noise.save("kept.h5")
+    >>> stdyn.load_fluctuations(path) == noise
+    True
     """
     path = check_path("path", path)
     arrays, attributes = read_all(path, _schema)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stdyn import html
+from stdyn import html, showing
 from stdyn.checks import Array, check_path
 from stdyn.drawing import Axes, draw
 from stdyn.files import store
@@ -16,7 +16,6 @@ from stdyn.model import cards, longform, problemtext
 from stdyn.model.problem import Problem
 from stdyn.model.trajectory import Trajectory
 from stdyn.model.trajectoryvariables import check_writable
-from stdyn.text import one_line
 from stdyn.values import Frozen
 
 if TYPE_CHECKING:
@@ -58,6 +57,29 @@ class Fluctuations(Frozen):
         that at the theory but its average over the predicted spread; and that of eps_g if it were not linear in them.
     quadrature_error : float
         Relative standard error of `std` by the quadrature of D: root mean square over order parameters and alphas.
+
+    See Also
+    --------
+    fluctuations : Finds them.
+    compare : Holds runs to them.
+
+    Examples
+    --------
+    >>> found = stdyn.fluctuations(problem, [0, 10, 20], points=256)
+    >>> found
+    <Fluctuations FA, N = 200, K = M = 2, erf, 3 alphas from 0 to 20, valid everywhere>
+    >>> found.std.R.shape, bool(found.std.R.max() < 0.01)
+    ((3, 2, 2), True)
+    >>> path = found.save("scatter.h5")
+    >>> stdyn.load_fluctuations(path) == found
+    True
+    >>> found.to_xarray()["std_R"].dims
+    ('alpha', 'student', 'teacher')
+    >>> print(found.summary())
+    <stdyn.Fluctuations> FA, N = 200, 3 alphas from 0 to 20
+        R: standard deviation up to 0.0076, |bias| up to ...
+    ...
+    valid everywhere; quadrature to 1.5% of a standard deviation
     """
 
     theory: Trajectory
@@ -90,6 +112,18 @@ class Fluctuations(Frozen):
 
     def save(self, path: str | os.PathLike[str], overwrite: bool = False) -> Path:
         """Write everything to an HDF5 file (docs/format.md); `load_fluctuations` reads it back.
+
+        Parameters
+        ----------
+        path : str or os.PathLike
+            Where to; its folder must be there.
+        overwrite : bool, default False
+            Write over a file that is there.
+
+        Returns
+        -------
+        pathlib.Path
+            The path.
 
         Raises
         ------
@@ -133,12 +167,22 @@ class Fluctuations(Frozen):
 
         Examples
         --------
-        >>> ax = stdyn.fluctuations(problem, [0, 5, 10], points=256).plot("F")
+        >>> ax = noise.plot("F")
         """
         return draw("fluctuations", self, what, ax, diagonal=diagonal, entries=entries, color=color, **kwargs)
 
     def to_xarray(self) -> "xarray.Dataset":
-        """An xarray.Dataset with the theory's variables, the covariance, and std_R, bias_R and so on."""
+        """Everything with named axes.
+
+        Returns
+        -------
+        xarray.Dataset
+            With the theory's variables, the covariance, and std_R, bias_R and so on.
+
+        See Also
+        --------
+        to_dataframe : A row for every number.
+        """
         return to_dataset(self._variables(), self._all_attributes())
 
     def _variables(self) -> Variables:
@@ -179,11 +223,11 @@ class Fluctuations(Frozen):
         Examples
         --------
         >>> table = stdyn.fluctuations(problem, [0, 5, 10], points=256).to_dataframe()
-        >>> table[table["quantity"] == "eps_g"][["alpha", "valid"]]
-            alpha  valid
-        36    0.0   True
-        37    5.0   True
-        38   10.0   True
+        >>> table.head(3)
+           alpha quantity  i  j  theory  std  bias  valid
+        0    0.0        R  0  0    0.05  0.0   0.0   True
+        1    0.0        R  0  1    0.00  0.0   0.0   True
+        2    0.0        R  1  0    0.00  0.0   0.0   True
         """
         variables, names = self._variables(), [name for name, _ in self._known()]
         frames = {
@@ -208,16 +252,22 @@ class Fluctuations(Frozen):
         return [(name, std) for name, std in pairs if std is not None]
 
     def __repr__(self) -> str:
-        return one_line(self, _line)
+        return showing.line(self, _line)
 
     def __str__(self) -> str:
         return self.summary()
 
     def _repr_html_(self) -> str:
-        return cards.shown(self, _card)
+        return showing.in_notebook(self, _card)
 
     def summary(self) -> str:
-        """What it is, in lines."""
+        """What it is, in lines.
+
+        Returns
+        -------
+        str
+            What `print` shows.
+        """
         problem = self.problem
         lines = [f"<stdyn.Fluctuations> {problem.rule.upper()}, N = {problem.N}, {self._span()}"]
         lines += [f"{name:>5}: standard deviation {std}, |bias| {bias}" for name, std, bias in self._largest()]

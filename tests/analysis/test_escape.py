@@ -124,8 +124,8 @@ def test_a_start_that_leaves_has_no_such_law():
     """The ODEs must end on the saddle."""
     with pytest.raises(InputError, match="start must have a symmetry that keeps the ODEs on a saddle"):
         escape_times(soft_committee(R=[[0.1, 0], [0, 0]]), rng=np.random.default_rng(1))
-    with pytest.raises(InputError, match=r"rng must be a numpy\.random\.Generator"):
-        escape_times(soft_committee(), rng=1)
+    with pytest.raises(InputError, match=r"rng must be an int of at least 0 or a numpy\.random\.Generator"):
+        escape_times(soft_committee(), rng="1")
     with pytest.raises(InputError, match="draws must be at least 1"):
         escape_times(soft_committee(), draws=0, rng=np.random.default_rng(1))
 

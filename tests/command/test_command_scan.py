@@ -61,7 +61,7 @@ def test_scan_reads_its_file_and_options_win(run, tmp_path):
         (["--vary", "eta=[-1]"], ["eta must be finite and at least 0, but is -1"]),
         (["--vary", "draw=each"], ["number, how often draw are sampled, is needed"]),
         (["--vary", "eta={from=0, to=1}"], ["number, how often eta are sampled, is needed"]),
-        (["--vary", "eta=[1]", "--solve", "magic"], ["--solve", "magic"]),
+        (["--vary", "eta=[1]", "--solve", "magic"], ["solve must be one of ode, network, reduced, but is 'magic'"]),
         (["--vary", "eta=[1]", "--workers", "2", "--scheduler", "tcp://127.0.0.1:1"], ["exclude each other"]),
         (["--vary", "eta=[1]", "-o", "nowhere.toml/x.h5"], ["nowhere.toml"]),
         (["--vary", "eta=[1]", "--seed", "-1"], ["seed must be at least 0, but is -1"]),

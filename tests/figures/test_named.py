@@ -10,7 +10,7 @@ from drawn import Made, legends, made
 import stdyn
 from stdyn import Experiment, InputError, Variations, plot, scan, scanplot
 from stdyn.analysis.summary import OF_TASK
-from stdyn.figures import scanpoints, style
+from stdyn.figures import scanpanels, scanpoints, style
 from stdyn.figures.pairs import distinctions, pair_up
 from stdyn.model.trajectoryvariables import variables
 
@@ -171,7 +171,7 @@ VARIED = {"eta.scale": np.arange(60.0), "tasks.similarity": np.arange(60.0)}
 )
 def test_scans_name_schedules_and_tasks(found, said, labels):
     """In titles, whether their numbers vary or not; axes have words where there are some."""
-    title = scanplot.caption(found).replace("\n", " ")
+    title = scanpanels.caption(found).replace("\n", " ")
     for words in said:
         assert f", {words}, " in title
     assert {name: style.on_axis(name) for name in labels} == labels
@@ -185,5 +185,5 @@ def test_scans_name_the_kind_of_a_schedule(tmp_path):
     )  # fmt: skip
     points = Variations(experiment, {"eta.scale": [1.0, 10.0], "rule": ["fa", "mixed"]})
     found = scan(points, experiment.alphas(), tmp_path / "scan.h5", keep="summary")
-    title = scanplot.caption(found)
+    title = scanpanels.caption(found)
     assert r", $\eta$ (hyperbolic, scale varies), $\eta_v$ = 0.1, mixed with mixture $\mu$ = 0.5, " in title

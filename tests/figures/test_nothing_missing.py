@@ -10,6 +10,7 @@ from drawn import ALPHAS, Made, legends, made, results, trained, unreadable
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from stdyn import activation, layerplot, outputplot, plot, scanplot
+from stdyn.figures import layout, panels
 from stdyn.figures.pages import page
 from stdyn.figures.scales import logarithmic
 
@@ -129,7 +130,7 @@ def test_a_theory_at_one_alpha_is_a_dot():
 def test_markers_begin_at_0_where_the_axis_has_it(end, first):
     """A logarithmic one has not."""
     alphas = np.concatenate([[0.0], np.geomspace(1, end, 5)])
-    assert alphas[plot.markers_at(alphas)][0] == first
+    assert alphas[panels.markers_at(alphas)][0] == first
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -197,7 +198,7 @@ def test_tick_labels_leave_room_in_a_small_panel(low, high, log):
         if log:
             logarithmic(ax.xaxis)
             logarithmic(ax.yaxis)
-    plot.finished(figure)
+    layout.finished(figure)
     assert not unreadable(figure)
     for ax in axes[:1]:
         assert sum(low <= tick <= high for tick in ax.get_xticks()) >= 1

@@ -9,6 +9,7 @@ from matplotlib.collections import PolyCollection
 
 from stdyn import InputError, Trajectory, initial, integrate, outputplot, plot, simulate_network, simulate_reduced
 from stdyn.analysis import comparison
+from stdyn.figures import panels
 from stdyn.figures.finiteplot import teacher_spread
 from stdyn.model.problem import Problem
 
@@ -45,7 +46,7 @@ def test_lines_are_the_theory_and_markers_the_mean_of_the_runs(results):
     line = ax.get_lines()[0]
     np.testing.assert_array_equal(line.get_xydata(), np.column_stack([theory.alphas, theory.F]))
     markers = ax.containers[0][0].get_xydata()
-    shown = plot.markers_at(runs.alphas)
+    shown = panels.markers_at(runs.alphas)
     np.testing.assert_allclose(markers, np.column_stack([runs.alphas[shown], runs.F[:, shown].mean(axis=0)]))
 
 
@@ -117,7 +118,7 @@ def test_the_alignment_of_each_output_is_drawn_beside_that_of_all(place, names):
     np.testing.assert_array_equal(np.column_stack([line.get_ydata() for line in lines]), wanted)
     assert lines[0].get_linewidth() > max(line.get_linewidth() for line in lines[1:])
     assert len({line.get_linestyle() for line in lines}) == len({each[0].get_marker() for each in ax.containers}) == 4
-    shown = plot.markers_at(runs.alphas)
+    shown = panels.markers_at(runs.alphas)
     means = getattr(runs, names[1])[:, shown].mean(axis=0)
     np.testing.assert_allclose(np.column_stack([each[0].get_ydata() for each in ax.containers[1:]]), means)
     assert sum(isinstance(each, PolyCollection) for each in ax.collections) == 4

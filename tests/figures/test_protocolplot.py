@@ -10,6 +10,7 @@ from matplotlib.colors import to_rgb
 
 import stdyn
 from stdyn import InputError, plot, protocolplot, schedule
+from stdyn.figures import pages, panels, style
 from stdyn.figures.pairs import Pair, pair_up
 from stdyn.model.initial import random_weights
 
@@ -89,7 +90,7 @@ def test_feedback_weights_of_kolen_pollack_are_drawn_as_they_move(O):
     """Dashed if there is one output, else pale; at the right edge the end of them; those of other rules are ticks."""
     problem = replace(random_problem(2, 2, O, decay_v=0.5), rule="kp")
     theory, runs = made(problem), made(problem, 3, "network")
-    ax = plot.second_layer(plot.page(4, 3)[1][0], Pair(theory, runs))
+    ax = panels.second_layer(pages.page(4, 3)[1][0], Pair(theory, runs))
     edge = [line.get_ydata()[0] for line in ax.lines if line.get_marker() == 4]
     np.testing.assert_allclose(edge, theory.b[-1].ravel(), rtol=1e-12)
     assert np.abs(theory.b[-1] - problem.b).max() > 0.1
@@ -101,11 +102,11 @@ def test_feedback_weights_of_kolen_pollack_are_drawn_as_they_move(O):
     for line, values in zip(moving, theory.b.reshape(len(theory.alphas), -1).T, strict=True):
         np.testing.assert_allclose(line.get_ydata(), values, rtol=1e-12)
     assert ("dashed" if O is None else "pale") in ax.get_ylabel()
-    np.testing.assert_allclose(plot.feedback(Pair(runs=runs)), runs.b.mean(axis=0), rtol=1e-12)
+    np.testing.assert_allclose(panels.feedback(Pair(runs=runs)), runs.b.mean(axis=0), rtol=1e-12)
     fixed = Pair(made(replace(problem, rule="fa")))
-    still = plot.second_layer(plot.page(4, 3)[1][0], fixed).lines
+    still = panels.second_layer(pages.page(4, 3)[1][0], fixed).lines
     assert not [line for line in still if line.get_linewidth() == 0.8 or line.get_alpha()]
-    np.testing.assert_array_equal(plot.feedback(fixed), np.broadcast_to(problem.b, fixed.theory.v.shape))
+    np.testing.assert_array_equal(panels.feedback(fixed), np.broadcast_to(problem.b, fixed.theory.v.shape))
 
 
 @pytest.mark.slow
@@ -159,8 +160,8 @@ def test_distance_of_runs_without_theory():
     problem = replace(random_problem(2, 2), rule="kp")
     for runs in (Pair(reduced=made(problem, 3, "reduced")), Pair(reduced=made(problem, 1, "reduced")),
                  Pair(runs=made(problem, 3, "network"))):  # fmt: skip
-        ax = protocolplot.distance(plot.page(4, 3)[1][0], runs, plot.style.RULES["kp"], "KP")
+        ax = protocolplot.distance(pages.page(4, 3)[1][0], runs, style.RULES["kp"], "KP")
         assert "KP" in ax.get_legend_handles_labels()[1]
-        assert to_rgb(ax.lines[0].get_color()) == to_rgb(plot.style.RULES["kp"].colour)
+        assert to_rgb(ax.lines[0].get_color()) == to_rgb(style.RULES["kp"].colour)
     with pytest.raises(InputError, match="pair must be of a rule with feedback weights"):
-        protocolplot.decayed(plot.page(4, 3)[1][0], Pair(made(random_problem(2, 2, rule="bp"))))
+        protocolplot.decayed(pages.page(4, 3)[1][0], Pair(made(random_problem(2, 2, rule="bp"))))

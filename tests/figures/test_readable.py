@@ -9,9 +9,9 @@ from conftest import random_problem
 from drawn import ALPHAS, Made, legends, made, results, saddle
 from matplotlib.ticker import LogFormatterSciNotation
 
-from stdyn import Experiment, InputError, Variations, layerplot, plot, scanplot, theoryplot
+from stdyn import Experiment, InputError, Variations, plot, scanplot, theoryplot
 from stdyn.analysis.summary import SUMMARY
-from stdyn.figures import style
+from stdyn.figures import scanpanels, style
 from stdyn.figures.pages import page
 from stdyn.figures.scales import ROUNDING, logarithmic
 from stdyn.scans.studies import STUDIED, Study
@@ -112,10 +112,11 @@ def test_a_plateau_that_is_not_left_is_counted_apart():
 def test_fa_above_bp_is_a_share_of_those_that_are_decided():
     """Two plateaus that are not left, or two errors that are rounding, are not."""
     inf, nan = np.inf, np.nan
-    assert scanplot.above(np.array([1.0, 3.0, inf]), np.array([2.0, 2.0, 2.0])) == "FA above BP for 67 % of the starts"
-    some = scanplot.above(np.array([1.0, inf, inf, nan]), np.array([2.0, inf, 5.0, 1.0]))
+    first = scanpanels.above(np.array([1.0, 3.0, inf]), np.array([2.0, 2.0, 2.0]))
+    assert first == "FA above BP for 67 % of the starts"
+    some = scanpanels.above(np.array([1.0, inf, inf, nan]), np.array([2.0, inf, 5.0, 1.0]))
     assert some == "FA above BP for 50 % of 2 starts, 1 undecided"
-    assert "undecided for all" in scanplot.above(np.full(3, inf), np.full(3, inf))
+    assert "undecided for all" in scanpanels.above(np.full(3, inf), np.full(3, inf))
     title = scanplot.rules_figure(Made(fill={"plateau_length": inf, "eps_g_final": 1e-17})).axes
     assert ["0 %" in ax.get_title() for ax in title] == [False, False]
     assert all("undecided for all" in ax.get_title() for ax in title)
@@ -204,4 +205,4 @@ def test_a_study_has_all_its_values_on_the_axis(first, rest):
 
 def test_every_quantity_has_a_label():
     assert set(SUMMARY) <= set(style.LABELS)
-    assert layerplot.style.label("cosine") == "$F/(|v||b|)$"
+    assert style.label("cosine") == "$F/(|v||b|)$"

@@ -4,8 +4,10 @@ from functools import partial
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from stdyn import Experiment, InputError, Variations, scan, scanplot, simulate_reduced
+from stdyn.figures import scanpanels, scanpoints
 from stdyn.scans.scanfile import open_scan
 
 BASE = Experiment(K=2, M=2, N=20, alpha_max=200, points=41)
@@ -69,7 +71,7 @@ def test_draws_alone_are_drawn_against_the_alignment_at_the_start(draws):
 
 def test_fa_and_bp_of_the_same_starts_are_paired(grid):
     """Each pair differs in nothing but the rule."""
-    fa, bp = scanplot.pairs(grid)
+    fa, bp = scanpoints.pairs(grid)
     assert len(fa) == len(bp) == 30
     for name, values in grid.coordinates.items():
         if name == "rule":
@@ -87,7 +89,7 @@ def test_fa_and_bp_of_the_same_starts_are_paired(grid):
 def test_histograms_count_every_point(draws):
     """The highest bar is the most frequent number of specialised units."""
     assert len(scanplot.histograms_figure(draws).axes) == 4
-    (ax,) = scanplot.histogram(scanplot.Figure().subplots(), draws, "specialised").figure.axes
+    (ax,) = scanpanels.histogram(Figure().subplots(), draws, "specialised").figure.axes
     outline = ax.patches[1].get_path().vertices[:, 1]
     assert outline.max() == max(np.bincount(draws.summary["specialised"][::2].astype(int)))
 

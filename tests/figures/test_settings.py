@@ -13,6 +13,7 @@ from drawn import Made, made, results, scattered, trained
 from matplotlib.figure import Figure
 
 from stdyn import InputError, inputplot, layerplot, outputplot, plot, scanplot, theoryplot
+from stdyn.figures import panels
 from stdyn.figures.pages import Page, ready
 
 SETTINGS = {
@@ -96,8 +97,8 @@ WRONG = {
     ),
     "trajectories must be at least one Trajectory, there is nothing to draw": lambda: plot.figures([]),
     "pairs must be a list of Pair, but is a list with a Trajectory": lambda: plot.generalization_figure([SOME]),
-    "pair must be a Pair, but is a Trajectory": lambda: plot.second_layer(AX, SOME),
-    "alphas must be an array": lambda: plot.markers_at([1.0]),
+    "pair must be a Pair, but is a Trajectory": lambda: panels.second_layer(AX, SOME),
+    "alphas must be an array": lambda: panels.markers_at([1.0]),
     "scan must be a Scan, but is 'scan.h5'": lambda: scanplot.figures("scan.h5"),
     "value must be a str, but is 3": lambda: scanplot.figures(Made(6), value=3),
     "x must be a str or None": lambda: scanplot.figures(Made(6), x=3),

@@ -188,7 +188,7 @@ def read(path):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             found = READERS[kind(path)](path)
-            repr(found)
+            str(found)
             if isinstance(found, stdyn.Scan):
                 _read_scan(found)
             elif isinstance(found, stdyn.Histories):

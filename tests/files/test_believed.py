@@ -20,6 +20,7 @@ from stdyn import (
     scan,
     simulate_network,
 )
+from stdyn.figures import panels
 from stdyn.files.journal import journal_of
 from stdyn.files.table import Table
 
@@ -157,11 +158,10 @@ def test_a_name_that_is_too_long_is_refused_before_any_work(tmp_path):
 
 def test_runs_at_the_start_alone_are_drawn(tmp_path):
     """Those that diverged before the second alpha leave such files."""
-    from stdyn.figures import plot
 
     problem = Experiment(K=2, M=2, N=30).problem("fa")
     runs = simulate_network(problem, [0.0], 2, rng=np.random.default_rng(1))
-    assert plot.markers_at(runs.alphas).tolist() == [0]
+    assert panels.markers_at(runs.alphas).tolist() == [0]
 
 
 def test_the_experiment_of_a_description_runs_nothing(tmp_path):

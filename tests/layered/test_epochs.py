@@ -228,7 +228,7 @@ def test_an_interrupted_training_hands_over_its_history(images, monkeypatch):
         ({"rule": "fa", "feedback": [[[1.0, 2.0], [3.0]]]}, r"feedback\[0\] must be an array of numbers"),
         ({"rule": "fa", "feedback": [np.full((9, 4), 1e300)]}, "feedback must be finite as float32"),
         ({"network": Network((np.full((4, 36), np.nan),), (np.zeros(4),))}, "network must have finite weights"),
-        ({"rng": 3}, "rng must be a numpy.random.Generator"),
+        ({"rng": -3}, "rng must be an int of at least 0 or a numpy.random.Generator"),
         ({"rule": "rtrl"}, "rule must be one of bp, fa, dfa, but is 'rtrl'"),
         ({"rule": "fa"}, 'feedback is needed with rule = "fa"'),
         ({"feedback": [np.ones((9, 4))]}, 'feedback is refused .* with rule = "bp"'),

@@ -205,7 +205,7 @@ def test_points_without_eps_g_are_in_a_file_that_loads(tmp_path):
     np.testing.assert_array_equal(again.R, theory.R)
     np.testing.assert_array_equal(again.eps_g, theory.eps_g)
     assert np.isnan(again.eps_g[[0, -1]]).tolist() == [True, False]
-    assert "eps_g            nan at the first alpha" in repr(again)
+    assert "eps_g            nan at the first alpha" in str(again)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="an open file cannot be removed")

@@ -9,7 +9,7 @@ import pytest
 
 import stdyn
 from stdyn import Experiment, InputError, Variations
-from stdyn.scans.quantities import NUMBERS
+from stdyn.scans.names import NUMBERS
 from stdyn.scans.variations import turned
 
 BASE = Experiment(rule="fa", K=3, M=2, N=50)

@@ -148,7 +148,7 @@ def test_alphas_are_those_recorded():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"rng": 1}, "rng must be a numpy.random.Generator (numpy.random.default_rng(1), say), but is 1"),
+        ({"rng": 1.0}, "int of at least 0 or a numpy.random.Generator (numpy.random.default_rng(1), say), but is 1.0"),
         ({"runs": 0}, "runs must be at least 1, but is 0"),
         ({"runs": 2.5}, "runs must be an integer, but is 2.5"),
         ({"normals": "NumPy"}, "normals must be one of fast, numpy, but is 'NumPy'"),

@@ -318,7 +318,7 @@ def test_wrong_input_is_named():
     problem, rng = soft_committee(2), np.random.default_rng(1)
     with pytest.raises(InputError, match="eta must be positive for fixed points, but is 0"):
         fixed_points(replace(problem, eta=0.0), rng=rng)
-    with pytest.raises(InputError, match=r"rng must be a numpy\.random\.Generator"):
+    with pytest.raises(InputError, match=r"rng must be an int of at least 0 or a numpy\.random\.Generator"):
         fixed_points(problem)
     with pytest.raises(InputError, match="starts must be OrderParameters, but is or contains int"):
         fixed_points(problem, [3])

@@ -1,0 +1,128 @@
+"""The site, which `make docs` builds. Its source is the whole repository, so that its pages' links work there too."""
+
+import os
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT / "docs"), str(ROOT / "docs" / "_ext")]
+os.environ["MPLBACKEND"] = "agg"
+
+import gallery_scraper  # noqa: E402
+
+import stdyn  # noqa: E402
+
+project = "stdyn"
+author = "The stdyn developers"
+copyright = author
+version = release = stdyn.__version__
+
+extensions = [
+    "myst_nb",
+    "numpydoc",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.mathjax",
+    "sphinx.ext.viewcode",
+    "sphinx_click",
+    "sphinx_copybutton",
+    "sphinx_design",
+    "sphinx_gallery.gen_gallery",
+    "docstrings",
+]
+
+# ---------------------------------------------------------------------------------------------------------------------
+# What is a page
+
+root_doc = "docs/index"
+include_patterns = [
+    "docs/**",
+    "README.md",
+    "CONTRIBUTING.md",
+    "CHANGELOG.md",
+    "RELEASING.md",
+    "figures/README.md",
+    "benchmarks/README.md",
+    "data/reference/README.md",
+]
+exclude_patterns = ["docs/_*", "docs/gallery/**", "docs/auto_gallery/**.ipynb", "**/.*"]
+templates_path = [str(ROOT / "docs" / "_templates")]
+html_additional_pages = {"index": "to_front_page.html"}
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Pages in Markdown, and tutorials, which are executed
+
+myst_enable_extensions = ["colon_fence", "dollarmath"]
+myst_fence_as_directive = ["math"]
+myst_heading_anchors = 4
+nb_execution_mode = "force"  # what the package does has changed, maybe, where the notebook has not
+nb_execution_timeout = 300
+nb_execution_raise_on_error = True
+nb_execution_show_tb = True
+nb_merge_streams = True
+nb_ipywidgets_js: dict[str, dict[str, str]] = {}  # would be fetched from elsewhere
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Docstrings
+
+smartquotes = False  # "erf" is a string, and --help an option
+default_role = "py:obj"
+nitpick_ignore_regex = [("py:obj", r"[\s\S]*")]  # `so` stand names that have a page, and code that has none
+autosummary_generate = True
+autosummary_context = {"public": stdyn.__all__}  # what has a page of its own is not on that of a module, too
+autosummary_filename_map = {  # names that differ in capitals only need files that differ in more
+    f"stdyn.{name}": f"stdyn.{name}-class"
+    for name in stdyn.__all__
+    if not name.islower() and name.lower() in stdyn.__all__
+}
+autodoc_typehints = "none"  # docstrings say more
+autodoc_member_order = "bysource"
+autodoc_preserve_defaults = True
+numpydoc_show_class_members = False  # the page of a class has them all below each other
+add_module_names = False
+toc_object_entries_show_parents = "hide"
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The gallery
+
+sphinx_gallery_conf = gallery_scraper.SETTINGS | {
+    "examples_dirs": ["docs/gallery"],
+    "gallery_dirs": ["docs/auto_gallery"],
+    "backreferences_dir": None,
+    "doc_module": ("stdyn",),
+    "within_subsection_order": "FileNameSortKey",
+    "remove_config_comments": True,
+    "show_memory": False,
+    "show_signature": False,
+    "download_all_examples": False,
+    "write_computation_times": False,
+}
+
+# ---------------------------------------------------------------------------------------------------------------------
+# How it looks; nothing of it is fetched from elsewhere
+
+html_theme = "pydata_sphinx_theme"
+html_title = "stdyn"
+html_favicon = "_static/icon.svg"
+html_context = {"default_mode": "auto"}
+html_static_path = ["_static"]
+html_css_files = ["custom.css"]
+html_show_sourcelink = False
+html_copy_source = False
+html_theme_options = {
+    "icon_links": [],
+    "navigation_with_keys": False,
+    "show_prev_next": False,
+    "show_toc_level": 2,
+    "header_links_before_dropdown": 7,
+    "footer_start": ["copyright"],
+    "footer_end": [],
+    "pygments_light_style": "a11y-high-contrast-light",
+    "pygments_dark_style": "a11y-high-contrast-dark",
+}
+html_sidebars = {"docs/index": [], "CHANGELOG": []}
+mathjax_path = "mathjax/tex-chtml.js"
+mathjax3_config = {"options": {"enableMenu": False}}
+copybutton_exclude = ".linenos, .gp, .go"
+copybutton_prompt_text = r">>> |\.\.\. |\$ "
+copybutton_prompt_is_regexp = True
