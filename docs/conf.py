@@ -1,12 +1,13 @@
 """The site, which `make docs` builds. Its source is the whole repository, so that its pages' links work there too."""
 
-import os
 import sys
 from pathlib import Path
 
+import matplotlib
+
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "docs"), str(ROOT / "docs" / "_ext")]
-os.environ["MPLBACKEND"] = "agg"
+matplotlib.use("agg")  # not by a variable, which kernels of the tutorials would inherit, and show no figures
 
 import gallery_scraper  # noqa: E402
 
