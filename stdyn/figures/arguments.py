@@ -86,6 +86,8 @@ def _as(name: str, value: object, hint: Any) -> object:
         (of,) = args
         if of is not str and _is(value, of):
             value = [value]
+        elif of in (float, int) and isinstance(value, np.ndarray) and value.ndim == 1:
+            value = value.tolist()
         elif isinstance(value, Iterable) and not isinstance(value, str | np.ndarray):
             value = list(value)
         if isinstance(value, list) and not value and origin is list:

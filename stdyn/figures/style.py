@@ -91,7 +91,7 @@ _OF_TASKS = {"similarity": "similarity of the tasks", "similarity_v": "similarit
 _ON_AXES = {
     "decay": "weight decay of the first layer", "decay_v": "weight decay of the second layer", "batch": "batch size",
     "drift": "drift of the teacher", "N": "input dimension $N$", "R_scale": "factor of $R(0)$",
-    "Q_scale": "factor of $Q(0)$",
+    "Q_scale": "factor of $Q(0)$", "v_scale": "standard deviation of $v(0)$", "b_scale": "standard deviation of $b$",
 }  # fmt: skip
 
 

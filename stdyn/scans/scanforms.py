@@ -176,5 +176,5 @@ def _curve(scan: Any) -> str:
         return ""
     shares = np.linspace(0, 100, _POINTS)
     sizes = np.log10(np.maximum(np.percentile(there, shares), 1e-300))
-    said = f"log ε_g at the end, from 1e{sizes[0]:.1f} to 1e{sizes[-1]:.1f}, points in order of it"
+    said = f"ε_g at the end, from {10 ** sizes[0]:.2g} to {10 ** sizes[-1]:.2g}, logarithmic, points in order of it"
     return html.sparkline(shares.tolist(), [sizes.tolist()], said, logarithmic=False)

@@ -170,7 +170,7 @@ def test_ellipses_are_of_one_and_two_standard_deviations(ax, x, y, places):
     problem = random_problem(2, 2, N=500)
     found = stdyn.fluctuations(problem, [0.0, 1.0, 2.0], points=2**8)
     runs = made(problem, 4, "reduced", alphas=[0.0, 1.0, 2.0])
-    views.ellipses(ax, found, x, y, alphas=[2.0], runs=[runs])
+    views.ellipses(ax, found, x, y, alphas=np.array([2.0]), runs=[runs])
     C = found.covariance[2][np.ix_(places, places)]
     at = {"R[0,0]": ("R", 0, 0), "R[1, 0]": ("R", 1, 0), "Q[1,0]": ("Q", 0, 1), "v[1]": ("v", 1)}
     entries = [at[each] for each in (x, y)]
