@@ -32,7 +32,7 @@ from stdyn.text import shown
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
-    from stdyn.scans.scanfile import Solve
+    from stdyn.scans.points import Solve
 
 _KEYS = ("solve", "keep", "sample", "number", "max_steps")
 
@@ -72,9 +72,9 @@ def scan_command(
 
     The same command again goes on where it stopped, whatever stopped it. stdyn plot draws the file.
     """
+    from stdyn.scans.newscan import kept_positions
     from stdyn.scans.points import FAILED
     from stdyn.scans.quantities import parts
-    from stdyn.scans.scanfile import kept_positions
     from stdyn.scans.scanning import scan
     from stdyn.scans.variations import Variations
     from stdyn.simulation.runs import check_steps

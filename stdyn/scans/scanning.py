@@ -25,8 +25,9 @@ from stdyn.model.problem import Problem
 from stdyn.progress import Bar, bar
 from stdyn.scans.arguments import check_solver, coordinates_of, problems_of
 from stdyn.scans.description import describe
+from stdyn.scans.newscan import create, kept_positions
 from stdyn.scans.points import FAILED, TODO, Solve, Task, counted, failed, generator, solve_point
-from stdyn.scans.scanfile import Scan, create, kept_positions
+from stdyn.scans.scanfile import Scan
 from stdyn.scans.scanschema import Checked
 from stdyn.scans.variations import Variations
 from stdyn.stopping import stoppable, uninterrupted

@@ -11,7 +11,7 @@ from shown import check, check_html
 import stdyn
 from stdyn import InputError, integrate
 from stdyn.scans.description import describe
-from stdyn.scans.scanfile import create
+from stdyn.scans.newscan import create
 
 ALPHAS = [0.0, 1.0, 2.0]
 PROBLEMS = [random_problem(2, 2, N=40, eta=eta) for eta in (0.2, 0.4, 0.6)]
