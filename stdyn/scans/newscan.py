@@ -23,6 +23,7 @@ from stdyn.model.state import OrderParameters
 from stdyn.model.trajectory import nearest
 from stdyn.model.trajectoryvariables import format_version
 from stdyn.scans import spectra
+from stdyn.scans.names import NUMBERS
 from stdyn.scans.parameters import (
     OPTIONAL,
     SCALARS,
@@ -32,7 +33,6 @@ from stdyn.scans.parameters import (
     texts_as_objects,
 )
 from stdyn.scans.points import Solve
-from stdyn.scans.names import NUMBERS
 from stdyn.scans.scanschema import CURVES, KEEP
 from stdyn.scans.variations import Variations
 from stdyn.text import shown
