@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-MADE = ("docs/_build/", "docs/auto_gallery/", "docs/api/generated/")  # by `make docs`
+MADE = ("docs/_build/", "docs/auto_gallery/", "docs/api/generated/")  # by `make docs`, and in no distribution
 
 
 @pytest.fixture(scope="module")
@@ -33,10 +33,11 @@ def test_the_source_distribution_has_what_its_tests_need(built):
     for folder, pattern in (
         ("stdyn", "*.py"), ("stdyn", "*.pyi"), ("stdyn", "py.typed"), ("tests", "*.py"), ("docs", "*"),
         ("examples", "*"), ("data/reference", "*"), ("figures", "*.*"), ("benchmarks", "*.py"), (".ci", "run"),
+        ("recipe", "*"), (".github", "*.yml"),
     ):  # fmt: skip
         found = {str(path.relative_to(ROOT)) for path in (ROOT / folder).rglob(pattern) if path.is_file()}
         assert found, folder
-        wanted |= {path for path in found if "__pycache__" not in path and not path.startswith(MADE)}
+        wanted |= {path for path in found if not path.startswith(MADE) and "__pycache__" not in path}
     assert wanted <= there
     assert not [path for path in there if path.startswith(MADE)]
 
@@ -58,11 +59,26 @@ def test_an_index_page_has_no_link_that_leads_nowhere(built):
 def test_the_oldest_versions_are_those_that_are_asked_for():
     """constraints-oldest.txt has the least version of every dependency, before what those need in turn."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    asked = project["dependencies"] + project["optional-dependencies"]["cluster"]
-    asked += [each for each in project["optional-dependencies"]["test"] if ">=" in each]
+    extras = project["optional-dependencies"]
+    asked = project["dependencies"] + extras["cluster"] + extras["mnist"]
+    asked += [each for each in extras["test"] if ">=" in each]
     least = dict(each.split(">=") for each in asked)
     ours = (ROOT / "constraints-oldest.txt").read_text(encoding="utf-8").split("\n# Of what those need")[0]
     pinned = dict(line.split("==") for line in ours.splitlines() if not line.startswith("#"))
     assert pinned.keys() == least.keys()
     for name, version in pinned.items():
         assert version.startswith(least[name]), name
+
+
+def test_the_page_of_installation_names_every_dependency():
+    """Those of the core, of mnist and of cluster, each in its row of docs/usage.md."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    rows = re.findall(r"^\| (.*) \| (.*) \|$", (ROOT / "docs/usage.md").read_text(encoding="utf-8"), re.MULTILINE)
+    rows = rows[1 : next(n for n, (what, _) in enumerate(rows) if ".[cluster]" in what) + 1]
+    named = {extra: set() for extra in ("", "mnist", "cluster")}
+    for what, packages in rows:
+        extra = next((extra for extra in ("mnist", "cluster") if f".[{extra}]" in what), "")
+        named[extra] |= {each.split()[-1] for each in packages.split(", ")}
+    for extra, there in named.items():
+        asked = project["optional-dependencies"][extra] if extra else project["dependencies"]
+        assert there == {re.split("[<>=]", each)[0] for each in asked}
