@@ -37,7 +37,7 @@ def test_the_source_distribution_has_what_its_tests_need(built):
     ):  # fmt: skip
         found = {str(path.relative_to(ROOT)) for path in (ROOT / folder).rglob(pattern) if path.is_file()}
         assert found, folder
-        wanted |= {path for path in found if not path.startswith(MADE) and "__pycache__" not in path}
+        wanted |= {path for path in found if not path.startswith(MADE) and not re.search(r"(_py|_)cache(__)?/", path)}
     assert wanted <= there
     assert not [path for path in there if path.startswith(MADE)]
 
