@@ -3,6 +3,7 @@
 from functools import partial
 
 import numpy as np
+import pandas
 from bad_arguments import DATES, INTEGER, MASKED, NAME, NOT_NUMBERS, NUMBER, START, Odd, rows, trajectories
 
 import stdyn
@@ -42,6 +43,9 @@ POSITION = [
     (np.array([True, False, True]), "a truth value for each of the 2, but has 3"),
     (np.array([False, False]), "must leave something of 2"),
     ([True, False], "truth values"),
+    (pandas.Series([0.5]), "integer"),
+    (pandas.Series(["a"], dtype=object), "is no number"),
+    (pandas.Series([True, False, True]), "a truth value for each of the 2, but has 3"),
     (["a"], "texts"),
     (MASKED, "masked"),
     (DATES, "dates"),

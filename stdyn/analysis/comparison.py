@@ -20,6 +20,7 @@ _ROUNDING = 1e-12  # a deviation this small (relative to 1 + |theory|) is none: 
 _TOLERANCES = 100  # and so is one of this many tolerances of the ODE solver
 _HELD_TO = {"eps_g_test": "eps_g"}  # quantities of runs that the theory has under another name
 _FINEST = 1e-8  # which count up to this if there is an error of quadrature, of which that of the solver is a part then
+_FEW = 4  # alphas of the theory that a cubic goes through
 
 
 @stoppable()
@@ -35,10 +36,10 @@ def compare(
         diverged are left out.
     theory : Trajectory or Fluctuations
         The ODEs at the alphas of the runs, or at more of them. A run records after whole steps: where that shifts its
-        alphas (by up to half a step, 1/2N), the theory is moved to them by a cubic spline. With Fluctuations the mean
-        is held to the ODEs and the bias of order 1/N, in standard errors that are predicted; alphas where linear noise
-        is not valid, and eps_g where it is not for eps_g, are left out. If averages are by quadrature, its error is
-        part of the standard errors, and a note says how much of them.
+        alphas (by up to half a step, 1/2N), the theory is moved to them by a cubic spline; a note says where it has too
+        few alphas for that. With Fluctuations the mean is held to the ODEs and the bias of order 1/N, in standard
+        errors that are predicted; alphas where linear noise is not valid, and eps_g where it is not for eps_g, are left
+        out. If averages are by quadrature, its error is part of the standard errors, and a note says how much of them.
     false_alarm : float, default 1e-3
         Probability with which the verdict is "disagrees" although runs and theory have the same mean.
     bias : float, default 0
@@ -85,7 +86,7 @@ def compare(
     held = sum(int(np.isfinite(error).sum()) for error in errors.values())
     twice = sum(int(np.prod(block.sizes)) - len(block.entries[0]) for block in runs.problem.layout.blocks)
     entries = held - len(there) * twice  # Q is symmetric
-    notes = _notes(runs, ode, A) + _left_out(predicted, places)
+    notes = _notes(runs, ode, A) + _moved_by_few(runs, ode, A) + _left_out(predicted, places)
     if ode.error is not None:
         share = _with_quadrature(errors, ode, runs, there, false_alarm / (2 * entries), None if predicted else n - 1)
         notes += (f"standard errors include that of the theory by quadrature, up to {share:.2g} of the whole",)
@@ -285,6 +286,23 @@ def _notes(runs: Trajectory, theory: Trajectory, A: int) -> tuple[str, ...]:
     if theory.failed_at is not None:
         notes.append(f"the theory ends at alpha = {theory.failed_at:.6g}, where its solver gave up")
     return tuple(notes)
+
+
+def _moved_by_few(runs: Trajectory, theory: Trajectory, A: int) -> tuple[str, ...]:
+    """That the theory has too few alphas, as if it was cut, for a spline to tell what it is at those of the runs."""
+    alphas, breaks = theory.alphas, [-np.inf, *_breaks(theory), np.inf]
+    places = nearest(alphas, runs.alphas[:A])
+    apart = np.abs(runs.alphas[:A] - alphas[places])
+    for begin, end in pairwise(breaks):
+        most = apart.max(initial=0, where=(alphas[places] >= begin) & (alphas[places] <= end))
+        points = int(((alphas >= begin) & (alphas <= end)).sum())
+        if most > _ROUNDING * max(1.0, alphas[-1]) and points < _FEW:
+            few = f"{points} alpha{'s' * (points != 1)}"
+            return (
+                f"the theory has {few} there, too few to be moved to those of the runs, up to {most:.2g} away: let it"
+                " have more (cut the runs alone)",
+            )
+    return ()
 
 
 def _common(runs: Trajectory, theory: Trajectory) -> tuple[int, np.ndarray]:

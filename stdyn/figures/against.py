@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 
 from stdyn.analysis.comparison import Comparison
 from stdyn.analysis.moments import mean_and_spread
@@ -21,6 +22,7 @@ from stdyn.figures.scales import (
     logarithmic,
     percentiles,
     positive,
+    show_single_point,
     time_axis,
     wide,
 )  # fmt: skip
@@ -204,10 +206,21 @@ def _draw(
             own["color"] = colour
         own["label"] = said if label is None else label if len(lines) == 1 or said is None else f"{label}, {said}"
         (drawn,) = ax.plot(alphas, shown(line.middle), **own)
+        show_single_point(drawn)
         if line.low is not None and line.high is not None:
-            ax.fill_between(alphas, shown(line.low), line.high, color=drawn.get_color(), lw=0, zorder=0.5,
-                            alpha=_FADED * (drawn.get_alpha() or 1.0))  # fmt: skip
+            _band(ax, alphas, shown(line.low), line.high, drawn)
     _legend(ax)
+
+
+def _band(ax: Axes, alphas: Array, low: Array, high: Array, drawn: Line2D) -> None:
+    """What is around a line, in its colour; of a single alpha, where a band has no width, a bar."""
+    opacity = drawn.get_alpha()
+    faint = {"color": drawn.get_color(), "zorder": 0.5, "alpha": _FADED * (1.0 if opacity is None else opacity)}
+    known = np.isfinite(low) & np.isfinite(high)
+    if known.sum() == 1:
+        ax.vlines(alphas[known], low[known], high[known], lw=2 + 2 * drawn.get_linewidth(), **faint)
+    else:
+        ax.fill_between(alphas, low, high, lw=0, **faint)
 
 
 def _looks(lines: Sequence[Line], name: str) -> list[tuple[str | None, dict[str, Any]]]:

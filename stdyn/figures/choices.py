@@ -21,9 +21,11 @@ Entry = tuple[int, ...]
 
 
 def check_axes(ax: object) -> None:
-    """Refuse what is neither None nor Axes."""
+    """Refuse what is neither None nor Axes of two dimensions."""
     if ax is not None and not isinstance(ax, Axes):
         raise InputError(f"ax must be matplotlib Axes, or None for a new figure, but is {shown(ax)}")
+    if ax is not None and ax.name == "3d":  # whose methods of these names want a third coordinate
+        raise InputError(f"ax must be Axes of two dimensions, but is {shown(ax)}")
 
 
 def axes_or_new(ax: Axes | None) -> Axes:
@@ -127,6 +129,8 @@ def _try(name: str, full: str, value: object) -> None:
     """Refuse what no line has."""
     try:
         Line2D([0], [0], **{full: value})  # type: ignore[arg-type]
+        if full == "figure":
+            raise TypeError("it is that of ax")
     except Exception as error:  # of any kind, as values are what somebody gives
         what = f"{name} must be a property of matplotlib's lines, but is {shown(value)}"
         raise InputError(f"{what}: {in_a_line(error)}") from None

@@ -15,6 +15,7 @@ _NUMBERED = 8  # units up to which a map has its numbers in it
 _NOTED = 0.25  # and a cosine below minus this has a minus in a larger map
 _DARK = 0.5  # the luminance below which what is written on a colour is white
 _WIDEST = 6.0  # points, of a line of the graph: of a cosine of 1
+_THINNEST = 0.05  # points, of a dashed line: dashes are as short as it is thin, and one of 1e-16 has no end of them
 _DIGIT = 9  # the largest number of a unit that is written without a comma
 
 
@@ -40,15 +41,17 @@ def heat_map(ax: Axes, values: Array, largest: float, options: Mapping[str, Any]
 
 
 def graph(ax: Axes, state: OrderParameters, positive: Any, negative: Any, **look: Any) -> None:
-    """The lines and dots of the graph; `look` is of the lines, whose width is a share of its lw."""
+    """The lines and dots of the graph; `look` is of the lines, by matplotlib's full names, whose width is a share of its linewidth."""
     found = cosines_of(state)
-    widest = look.pop("lw", look.pop("linewidth", _WIDEST))
+    widest = float(look.pop("lw", look.pop("linewidth", _WIDEST)))
     look = {"solid_capstyle": "butt", "dash_capstyle": "butt", "zorder": 1, **look}
     left, right = (_column(size) for size in found.shape)
     for i, n in sorted(np.ndindex(found.shape), key=lambda at: abs(found[at])):  # the widest lie on top
         below = found[i, n] < 0
-        kind = {"color": negative if below else positive, "ls": (0, (1.2, 0.6)) if below else "-"}
-        ax.plot([0, 1], [left[i], right[n]], gid="cosine", lw=widest * abs(found[i, n]), **(kind | look))
+        width = widest * abs(found[i, n])
+        own = {"color": negative if below else positive, "linestyle": (0, (1.2, 0.6)) if below else "-"} | look
+        own |= {"linestyle": "-"} if width < _THINNEST else {}
+        ax.plot([0, 1], [left[i], right[n]], gid="cosine", lw=width, **own)
     for x, column, marker, name in ((0, left, "o", "students"), (1, right, "s", "teachers")):
         ax.plot(np.full(len(column), x), column, marker, color="k", mfc="white", ms=11, mew=1.2, zorder=2, gid=name)
         for number, y in enumerate(column):

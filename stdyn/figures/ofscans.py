@@ -10,7 +10,7 @@ from stdyn.checks import Array
 from stdyn.errors import InputError
 from stdyn.figures import scanpanels, scanpoints, style
 from stdyn.figures.choices import axes_or_new, check_axes, colours_of, line_options, refused, what_of
-from stdyn.figures.scales import logarithmic, skewed
+from stdyn.figures.scales import logarithmic, nothing_known, skewed
 from stdyn.scans.scanfile import Scan
 from stdyn.scans.studies import STUDIED, Study
 from stdyn.text import shown
@@ -32,6 +32,7 @@ def study(s: Study, /, what: str | None = None, ax: Axes | None = None, **option
         said = style.rule(rule) if label is None else f"{label}, {style.rule(rule)}"
         values = np.where(np.isfinite(numbers[name]), numbers[name], np.nan)
         ax.plot(s.values, values, **own, label=said)
+    nothing_known(ax)
     finite = np.concatenate([numbers[name] for numbers in s.rules.values()])
     finite = finite[np.isfinite(finite)]
     if finite.size and (finite > 0).all():
@@ -79,6 +80,7 @@ def scan(
         said = style.rule(each) if label is None else label if len(rules) == 1 else f"{label}, {style.rule(each)}"
         _dots(ax, s, points & np.isfinite(scanpoints.numbers(s, x)), name, x, own, said)
     _scales(ax, scanpoints.drawn_at(s, x)[scanpoints.done(s)], scanpoints.drawn_at(s, name)[scanpoints.done(s)])
+    nothing_known(ax)
     ax.set_xlabel(scanpoints.label(s, x))
     ax.set_ylabel(scanpoints.label(s, name))
     if len(ax.get_legend_handles_labels()[0]) > 1:

@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis, XAxis
 from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import NullFormatter
 
 from stdyn.checks import Array
@@ -193,13 +194,24 @@ def say_none(figure: Figure) -> None:
             ax.text(0.5, 0.5, "none", transform=ax.transAxes, ha="center")
 
 
+def nothing_known(ax: Axes) -> None:
+    """Say in axes that nothing is drawn in them, of which their numbers would tell nothing."""
+    if not np.isfinite([ax.dataLim.intervalx, ax.dataLim.intervaly]).all() and not ax.texts:
+        ax.text(0.5, 0.5, "none", transform=ax.transAxes, ha="center")
+
+
 def show_single_points(ax: Axes) -> None:
-    """Draw a line that has one point only as a dot, for no line can be seen of it."""
+    """Draw lines that have one point only as dots, for no line can be seen of them."""
     for line in ax.lines:
-        there = np.isfinite(np.asarray(line.get_xydata(), dtype=float)).all(axis=1)
-        if there.sum() == 1 and line.get_marker() in ("", "None", None):
-            line.set_marker("o")
-            line.set_markersize(2 + 2 * line.get_linewidth())
+        show_single_point(line)
+
+
+def show_single_point(line: Line2D) -> None:
+    """Draw a line that has one point only as a dot."""
+    there = np.isfinite(np.asarray(line.get_xydata(), dtype=float)).all(axis=1)
+    if there.sum() == 1 and line.get_marker() in ("", " ", "None", "none", None):
+        line.set_marker("o")
+        line.set_markersize(2 + 2 * line.get_linewidth())
 
 
 def late_starts(ax: Axes) -> None:

@@ -55,6 +55,8 @@ def _runs(trajectory: Trajectory, run: Any) -> np.ndarray:
 
 def _positions(name: str, index: Any, size: int) -> np.ndarray:
     """The positions that an index of so many entries means: a number, a slice, a list of numbers or truth values."""
+    if hasattr(index, "__array__") and not isinstance(index, np.ndarray | np.generic):  # of pandas or xarray
+        index = np.asarray(index)
     if isinstance(index, slice):
         try:
             found = np.arange(size)[index]

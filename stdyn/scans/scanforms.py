@@ -158,7 +158,8 @@ def _line(scan: Any) -> str:
     """In one line, of what is known without a look into the file: which one it is, and how far."""
     varied = ", ".join(scan.attributes["coordinates"].split())
     over = f" over {varied}" if varied else ""
-    return f"{scan.path.name}: {len(scan.state)} points{over}, {counted(scan.state)}"
+    points = f"{len(scan.state)} point{'s' * (len(scan.state) != 1)}"
+    return f"{scan.path.name}: {points}{over}, {counted(scan.state)}"
 
 
 def _card(scan: Any) -> str:

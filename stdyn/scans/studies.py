@@ -179,6 +179,8 @@ def _line(study: Study) -> str:
 
 def _varied(study: Study) -> str:
     values = study.values
+    if len(values) == 1:
+        return f"{study.quantity} = {values[0]:g}"
     return f"{len(values)} values of {study.quantity}" + (f" from {values[0]:g} to {values[-1]:g}" * bool(len(values)))
 
 

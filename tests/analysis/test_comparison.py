@@ -16,6 +16,7 @@ from stdyn import (
     integrate,
     match_teachers,
     simulate_network,
+    simulate_reduced,
 )
 from stdyn.analysis import comparison
 from stdyn.model.problem import Problem
@@ -208,3 +209,19 @@ def test_teacher_units_that_differ_are_never_exchanged():
         runs = Trajectory(theory.problem, theory.alphas, theory.R[None, :, :, ::-1].copy(), theory.Q[None].copy(),
                           theory.v[None].copy(), "network")  # fmt: skip
         np.testing.assert_array_equal(match_teachers(runs, theory).R, runs.R)
+
+
+@pytest.mark.parametrize("at", [[1], [1, 2], [1, 2, 4]])
+def test_a_theory_that_was_cut_says_what_it_cannot_tell(at):
+    """Alphas off the grid of steps: the whole theory is moved to those of the runs, a cut one has too few for that."""
+    problem = random_problem(2, 2, N=50)
+    alphas = np.linspace(0, 1, 7)
+    runs, theory = simulate_reduced(problem, alphas, 4, rng=1), integrate(problem, alphas)
+    cut = runs.isel(alpha=at)
+    exact = integrate(problem, [0, *cut.alphas]).R[1:]
+    whole = compare(cut, theory)
+    np.testing.assert_allclose(whole.theory["R"], exact, atol=1e-4)
+    assert not any("too few" in note for note in whole.notes)
+    assert any(f"{len(at)} alpha" in note and "too few" in note for note in compare(cut, theory.isel(alpha=at)).notes)
+    on_grid = runs.isel(alpha=[3]), theory.isel(alpha=[3])
+    assert not any("too few" in note for note in compare(*on_grid).notes)

@@ -6,6 +6,7 @@ import numpy as np
 from bad_arguments import Odd
 from conftest import random_problem
 from drawn import Made, escaping, made, plateau, saddle, scattered
+from matplotlib.figure import Figure
 
 import stdyn
 from stdyn.scans.studies import STUDIED, Study
@@ -49,6 +50,7 @@ def rows():
         if kind != "backpropagation":
             for value in ("axes", 1, Odd(), [None]):
                 yield partial(drawn, kind), "ax", value, "ax must be matplotlib Axes, or None"
+            yield partial(drawn, kind), "ax", Figure().add_subplot(projection="3d"), "ax must be Axes of two dimensions"
     for kind in WITH_WHAT:
         for value in ("nothing", "", 1, ["R"], Odd()):
             yield partial(drawn, kind), "what", value, "what must be one of "
@@ -76,7 +78,13 @@ def rows():
             yield partial(drawn, kind), "color", value, "color must be a colour of matplotlib"
         yield partial(drawn, kind), "color", ["red", None], "color must be a list of colours"
         yield partial(drawn, kind, color="red"), "c", "blue", "c must be given once"
-        for name, value in (("linewidth", "wide"), ("ls", "wavy"), ("marker", "no marker"), ("unknown", 1)):
+        for name, value in (
+            ("linewidth", "wide"),
+            ("ls", "wavy"),
+            ("marker", "no marker"),
+            ("unknown", 1),
+            ("figure", Figure()),
+        ):
             yield partial(drawn, kind), name, value, "must be a property of matplotlib's lines"
         yield partial(drawn, kind, linewidth=1), "lw", 2, "lw must be given once"
     for kind in ("state", "problem", "fixed point"):

@@ -358,3 +358,70 @@ def test_points_of_a_scan_are_drawn_for_each_rule(ax):
             & (at.coordinates["sigma"] == sigma)
         )
         assert table.ravel()[n] == pytest.approx(np.median(at.summary["eps_g_final"][of]))
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Little to draw
+
+
+def points_seen(ax):
+    """How many lines have a single point that can be seen: by a marker."""
+    lines = [line for line in ax.lines if line.get_transform() == ax.transData]
+    single = [line for line in lines if np.isfinite(np.array(line.get_data(), dtype=float)).all(axis=0).sum() == 1]
+    return sum(line.get_marker() not in ("", " ", "None", None) for line in single)
+
+
+@pytest.mark.parametrize("at", [0, -1])
+@pytest.mark.parametrize("name", ["eps_g", "v", "R"])
+def test_a_single_alpha_is_seen(name, at):
+    """Of the theory as dots, of an ensemble with bars as long as the band would be wide."""
+    theory, runs = made(FA).isel(alpha=at), made(FA, 4, "network").isel(alpha=at)
+    number = len(expected_entries(name, getattr(theory, name).shape[1:]))
+    assert points_seen(theory.plot(name, ax=Figure().add_subplot())) == number
+    ax = runs.plot(name, ax=Figure().add_subplot())
+    assert points_seen(ax) == number
+    bars = [segment for each in ax.collections for segment in each.get_segments()]
+    assert len(bars) == number
+    own = getattr(runs, name).reshape(4, -1)
+    middle = own.mean(axis=0)
+    ends = (own.min(0), own.max(0)) if name == "eps_g" else (middle - own.std(0), middle + own.std(0))
+    np.testing.assert_allclose([bar[:, 1] for bar in bars], np.transpose(ends))
+
+
+def test_a_run_that_ends_after_one_alpha_is_seen(ax):
+    """All else of it is NaN."""
+    runs = made(FA, 1, "network")
+    gone = replace(runs, **{each: getattr(runs, each).copy() for each in "RQv"}, diverged_at=runs.alphas[[1]])
+    changed = {each: np.where(np.arange(len(ALPHAS)).reshape(1, -1, *(1,) * (getattr(gone, each).ndim - 2)) > 0,
+                              np.nan, getattr(gone, each)) for each in "RQv"}  # fmt: skip
+    assert points_seen(replace(gone, **changed).plot("v", ax=ax)) == 4
+
+
+def test_single_alphas_of_comparisons_and_fluctuations_are_seen():
+    """A marker that somebody gives stays."""
+    theory, runs = made(FA).isel(alpha=-1), made(FA, 4, "network").isel(alpha=-1)
+    compared = stdyn.compare(runs, theory)
+    assert points_seen(compared.plot("v", ax=Figure().add_subplot())) == 4
+    (line,) = theory.plot("v", ax=Figure().add_subplot(), entries=[(0, 0)], marker="s").lines
+    assert line.get_marker() == "s"
+
+
+def test_what_is_nowhere_known_is_said(ax):
+    """A study without a plateau: axes without anything say so, once."""
+    nothing = {name: np.full(2, np.nan) for name in STUDIED}
+    variations = Variations(stdyn.Experiment(K=2, M=2), {"eta": [0.1, 0.2]})
+    Study(variations, "eta", np.array([0.1, 0.2]), {"fa": nothing, "bp": nothing}).plot(ax=ax)
+    assert [text.get_text() for text in ax.texts] == ["none"]
+
+
+@pytest.mark.parametrize("options", [{}, {"linestyle": "--"}, {"ls": ":", "lw": "3"}])
+def test_graphs_of_cosines_that_are_only_rounding_are_drawn(ax, options):
+    """A line of 1e-16 points has no dashes: there would be no end of them."""
+    state = stdyn.OrderParameters([[1.0, -1e-16], [-1e-9, 0.5]], np.eye(2), np.eye(2), [1.0, 1.0], [1.0, 1.0])
+    state.plot("graph", ax=ax, **options)
+    lines = [line for line in ax.lines if line.get_gid() == "cosine"]
+    assert sorted(line.get_linewidth() for line in lines) == pytest.approx(
+        sorted(float(options.get("lw", 6.0)) * np.array([1.0, 1e-16, 1e-9, 0.5]))
+    )
+    assert all(line.get_linestyle() == "-" for line in lines if line.get_linewidth() < 0.01)
+    ax.figure.canvas.draw()

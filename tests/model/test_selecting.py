@@ -69,6 +69,19 @@ def check_cut(part, whole, at, runs=slice(None)):
 # Cutting
 
 
+def test_positions_and_truth_values_may_be_of_pandas_and_xarray():
+    """Whatever is an array of them: also what a condition on a table or a data set gives."""
+    problem = random_problem(2, 2, sigma=0.0)
+    runs = some_runs(problem)
+    last = runs.to_dataframe("eps_g").query("alpha == 2.5").set_index("run")["value"]
+    wanted = np.flatnonzero(runs.eps_g[:, -1] > np.median(runs.eps_g[:, -1]))
+    for found in (last > last.median(), last.index[last > last.median()], last[last > last.median()].index.to_series()):
+        assert runs.isel(run=found) == runs.isel(run=wanted)
+    data = runs.to_xarray()
+    assert runs.isel(alpha=data.alpha > 1) == runs.sel(alpha=slice(1.5, None))
+    assert runs.sel(alpha=data.alpha[2:], run=data.run[:1]) == runs.isel(alpha=slice(2, None), run=0)
+
+
 @pytest.mark.parametrize("name", PROBLEMS)
 def test_alphas_of_the_theory_are_cut(tmp_path, name):
     """Whatever is recorded; read again it is the same, and integrated at these alphas it is the same solution."""
