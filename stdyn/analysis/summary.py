@@ -6,7 +6,7 @@ import numpy as np
 
 from stdyn.checks import Array, check_type, floats, time_grid
 from stdyn.errors import InputError
-from stdyn.model.forgetting import eps_g_at_start
+from stdyn.model.forgetting import errors_at_start
 from stdyn.model.trajectory import Trajectory
 
 SUMMARY = {
@@ -111,7 +111,7 @@ def summarise(trajectory: Trajectory, alphas: Array) -> dict[str, Array]:
     begin, height, end = _plateaus(trajectory).T.reshape(3, *shape)
     ended = trajectory.positions(alphas[-1:])[0] >= 0
     values = {
-        "eps_g_start": eps_g_at_start(problem)[0 if tasks is None else tasks.task_at(0.0)],
+        "eps_g_start": errors_at_start(trajectory)[..., 0 if tasks is None else tasks.task_at(0.0)],
         "eps_g_final": trajectory.eps_g[..., -1] if ended else np.nan,
         "b_norm": np.nan if b is None else np.linalg.norm(b),
         "b_smallest": np.nan if b is None else np.linalg.norm(b.reshape(start.K, -1), axis=1).min(),

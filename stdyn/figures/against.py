@@ -215,7 +215,8 @@ def _draw(
 def _band(ax: Axes, alphas: Array, low: Array, high: Array, drawn: Line2D) -> None:
     """What is around a line, in its colour; of a single alpha, where a band has no width, a bar."""
     opacity = drawn.get_alpha()
-    faint = {"color": drawn.get_color(), "zorder": 0.5, "alpha": _FADED * (1.0 if opacity is None else opacity)}
+    opacity = _FADED * (1.0 if opacity is None else opacity)
+    faint: dict[str, Any] = {"color": drawn.get_color(), "zorder": 0.5, "alpha": opacity}
     known = np.isfinite(low) & np.isfinite(high)
     if known.sum() == 1:
         ax.vlines(alphas[known], low[known], high[known], lw=2 + 2 * drawn.get_linewidth(), **faint)

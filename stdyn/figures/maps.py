@@ -41,9 +41,9 @@ def heat_map(ax: Axes, values: Array, largest: float, options: Mapping[str, Any]
 
 
 def graph(ax: Axes, state: OrderParameters, positive: Any, negative: Any, **look: Any) -> None:
-    """The lines and dots of the graph; `look` is of the lines, by matplotlib's full names, whose width is a share of its linewidth."""
+    """The lines and dots of the graph; `look`, in full names, is of the lines, whose width is a share of linewidth."""
     found = cosines_of(state)
-    widest = float(look.pop("lw", look.pop("linewidth", _WIDEST)))
+    widest = float(look.pop("linewidth", _WIDEST))
     look = {"solid_capstyle": "butt", "dash_capstyle": "butt", "zorder": 1, **look}
     left, right = (_column(size) for size in found.shape)
     for i, n in sorted(np.ndindex(found.shape), key=lambda at: abs(found[at])):  # the widest lie on top

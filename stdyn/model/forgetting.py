@@ -56,7 +56,7 @@ def transfer(trajectory: Trajectory) -> Array | None:
     if tasks is None:
         return None
     found = np.full((*eps_g.shape[:-2], len(tasks)), np.nan)
-    at_start, before = eps_g_at_start(trajectory.problem), 0.0
+    at_start, before = errors_at_start(trajectory), 0.0
     met: set[int] = set()
     for turn in turns(tasks):
         if turn.task not in met and turn.begin == 0:
@@ -64,10 +64,22 @@ def transfer(trajectory: Trajectory) -> Array | None:
         elif turn.task not in met:
             at = _until(trajectory, before, turn.begin) if turn.begin <= _last(trajectory) else -1
             if at >= 0:
-                found[..., turn.task] = at_start[turn.task] - eps_g[..., at, turn.task]
+                found[..., turn.task] = at_start[..., turn.task] - eps_g[..., at, turn.task]
         met.add(turn.task)
         before = turn.begin
     return found
+
+
+def errors_at_start(trajectory: Trajectory) -> Array:
+    """The generalization error of each task at alpha = 0, (tasks,), or (1,) of the only one.
+
+    If g is known by its name only it is what was recorded there, of an ensemble (runs, tasks); NaN if nothing was.
+    """
+    found, alphas = eps_g_at_start(trajectory.problem), trajectory.alphas
+    if not np.isnan(found).all() or not len(alphas) or alphas[0] != 0:
+        return found
+    every = trajectory.eps_g[..., None] if trajectory.problem.tasks is None else trajectory.eps_g_per_task
+    return np.asarray(every[..., 0, :])
 
 
 def eps_g_at_start(problem: Problem) -> Array:

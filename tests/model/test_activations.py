@@ -1,9 +1,12 @@
 """Activations: functions and derivatives, names, files and processes."""
 
+import json
 import pickle
 import re
 import subprocess
 import sys
+from dataclasses import replace
+from functools import partial
 from math import pi, sqrt
 
 import h5py
@@ -15,7 +18,7 @@ from own_activations import ERF, LEAKY, SHIFTED, SOFTPLUS, specialising
 from scipy.special import erf
 
 import stdyn
-from stdyn import InputError, Problem, initial, integrate
+from stdyn import InputError, Problem, Tasks, initial, integrate, simulate_reduced
 from stdyn.model.activations import BUILT_IN, find, known
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -191,6 +194,27 @@ def test_a_file_can_be_read_where_its_function_is_not_known(tmp_path):
     assert third == "theory.h5: activation 'softplus' is another one here than in the file: g or g' have other values"
     copy = stdyn.load(tmp_path / "copy.h5")
     assert copy.problem.activation is SOFTPLUS
+
+
+@pytest.mark.parametrize("solve", [integrate, partial(simulate_reduced, runs=3, rng=1)])
+def test_what_was_learned_before_a_turn_is_read_where_the_function_is_not_known(tmp_path, solve):
+    """The errors at alpha = 0 are in the file: with them transfer, and eps_g_start of summaries."""
+    tasks = Tasks([[1.0, 0.5], [-1.0, 0.5]], at=[0, 1.0])
+    whole = solve(replace(specialising(2, 2, activation=SOFTPLUS, N=50), tasks=tasks), np.array([0, 0.5, 1.0, 1.5]))
+    whole.save(tmp_path / "runs.h5")
+    code = (
+        "import stdyn, json; t = stdyn.load('runs.h5'); late = t.isel(alpha=[2, 3])\n"
+        "start = [stdyn.summary.summarise(each, [1.5])['eps_g_start'].tolist() for each in (t, late)]\n"
+        "print(json.dumps([t.transfer.tolist(), late.transfer.tolist(), *start]))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    transfer, late, start, unknown = map(np.array, json.loads(run.stdout))
+    np.testing.assert_allclose(transfer, whole.transfer, rtol=1e-12)
+    assert np.isfinite(transfer).all()
+    np.testing.assert_array_equal(late[..., 1], np.full(late.shape[:-1], np.nan))  # alpha = 0 was cut off
+    np.testing.assert_allclose(start, whole.eps_g[..., 0], rtol=1e-12)
+    assert np.isnan(unknown).all()
 
 
 def test_activations_can_be_sent_to_other_processes():
