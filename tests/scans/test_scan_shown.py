@@ -130,3 +130,10 @@ def test_what_is_bound_to_a_solver_is_told_apart_by_what_it_holds(folder):
         assert len(stdyn.scan(PROBLEMS, ALPHAS, path, solve=partial(beside, **bound(again)))) == 3
         with pytest.raises(InputError, match="other"):
             stdyn.scan(PROBLEMS, ALPHAS, path, solve=partial(beside, **bound(other)))
+
+
+def test_one_of_something_is_said_in_the_singular(folder):
+    """A scan of one point, a study of one value."""
+    assert repr(stdyn.scan(PROBLEMS[:1], ALPHAS, folder / "one.h5")) == "<Scan one.h5: 1 point, 1 done>"
+    variations = stdyn.Variations(EXPERIMENT, {"eta": [0.1]})
+    assert repr(stdyn.study(variations, np.linspace(0, 5, 6))) == "<Study eta = 0.1, fa, bp>"
