@@ -12,6 +12,9 @@ matplotlib.use("agg")  # not by a variable, which kernels of the tutorials would
 import gallery_scraper  # noqa: E402
 
 import stdyn  # noqa: E402
+from stdyn.kernels import compile_silently  # noqa: E402
+
+compile_silently()  # that they are compiled belongs on no page
 
 project = "stdyn"
 author = "The stdyn developers"
@@ -30,6 +33,7 @@ extensions = [
     "sphinx_design",
     "sphinx_gallery.gen_gallery",
     "docstrings",
+    "tables",
 ]
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -8,8 +8,10 @@ import shutil
 import subprocess
 import sys
 import threading
+from html.parser import HTMLParser
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import pytest
 
@@ -18,6 +20,7 @@ import stdyn
 ROOT = Path(__file__).parent.parent
 BUILT = ROOT / "docs" / "_build" / "html"
 NARROW, WIDE = 390, 1280
+GALLERY = "docs/auto_gallery/1_reference/plot_1_reference.html"
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Its source
@@ -71,6 +74,20 @@ def test_pages_that_a_docstring_cites_become_links(monkeypatch):
         r", or (\ :cited:`docs/theory.md, 5`\ ) or \ :cited:`docs/scans.md`\ .",
         r"Not notes.md, nor \ :cited:`theory.md`\ , 3rd line.",
     ]
+
+
+def test_long_names_in_tables_may_be_parted(monkeypatch):
+    """Where a reader would part them, without a letter more; short ones, and those in text, stay whole."""
+    monkeypatch.syspath_prepend(str(ROOT / "docs" / "_ext"))
+    pytest.importorskip("sphinx", reason='the site needs Sphinx: pip install ".[docs]"')
+    tables, core = importlib.import_module("tables"), importlib.import_module("docutils.core")
+    name = "tests/model/test_a.py::test_something_of_it"
+    page = core.publish_doctree(f"``{name}``\n\n.. list-table::\n\n   * - ``{name}``\n     - ``short_name``\n")
+    tables.part(None, page, "page")
+    parted = "tests/<wbr>model/<wbr>test_<wbr>a.py::<wbr>test_<wbr>something_<wbr>of_<wbr>it"
+    found = [literal.astext() for literal in page.findall(lambda node: node.tagname == "literal")]
+    assert found == [name, parted, "short_name"]
+    assert parted.replace("<wbr>", "") == name
 
 
 def test_the_front_page_leads_to_pages_that_are_there():
@@ -153,9 +170,9 @@ def listening(page, address, faults):
     page.on("pageerror", lambda error: faults.append(f"{page.url} raises {error}"))
 
 
-# What is wider than the window although nothing around it scrolls; mathematics that is not set, or that begins left of
-# where one can scroll to; pictures that are
-# not there; dark text on a dark ground, as the contrast of paragraphs (WCAG), at least.
+# What is wider than the window although nothing around it scrolls, and what is not seen but by scrolling: formulae and
+# tables; mathematics that is not set, or that begins left of where one can scroll to; pictures that are not there; text
+# that hardly stands out from its ground (WCAG).
 LOOK = """async () => {
   await window.MathJax?.startup?.promise;
   const article = document.querySelector("article") ?? document.body;
@@ -168,13 +185,24 @@ LOOK = """async () => {
     e => e.getBoundingClientRect().right > width + 1 && !scrolls(e) && !e.closest("mjx-assistive-mml, svg"));
   const cut = [...document.querySelectorAll("div.math mjx-container")].filter(
     e => e.getBoundingClientRect().left < e.parentElement.getBoundingClientRect().left - 1);
-  const light = color => {
-    const [r, g, b] = color.match(/[\\d.]+/g).map(v => v / 255).map(
+  const scrolling = [...article.querySelectorAll("div.math mjx-container, .pst-scrollable-table-container")].filter(
+    e => e.scrollWidth > e.clientWidth + 1);
+  const pen = new OffscreenCanvas(1, 1).getContext("2d", {willReadFrequently: true});
+  const over = colors => {
+    pen.fillStyle = "#fff";
+    pen.fillRect(0, 0, 1, 1);
+    colors.forEach(color => { pen.fillStyle = color; pen.fillRect(0, 0, 1, 1); });
+    const [r, g, b] = [...pen.getImageData(0, 0, 1, 1).data].map(v => v / 255).map(
       v => v <= 0.04 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
     return 0.2126 * r + 0.7152 * g + 0.0722 * b;
   };
-  const ink = light(getComputedStyle(article).color);
-  const ground = light(getComputedStyle(document.body).backgroundColor);
+  const grounds = e => e ? [...grounds(e.parentElement), getComputedStyle(e).backgroundColor] : [];
+  const ratio = e => {
+    const ground = grounds(e), [a, b] = [over(ground), over([...ground, getComputedStyle(e).color])];
+    return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+  };
+  const written = [...article.querySelectorAll("*")].filter(e => e.checkVisibility({checkVisibilityCSS: true})
+    && e.getBoundingClientRect().width > 1 && [...e.childNodes].some(n => n.nodeType == 3 && n.data.trim()));
   return {
     page_width: document.documentElement.scrollWidth - width,
     cut: cut.length,
@@ -183,7 +211,9 @@ LOOK = """async () => {
        + document.querySelectorAll(".math:not(:has(mjx-container)), mjx-merror").length,
     set: document.querySelectorAll("mjx-container").length,
     empty: pictures.filter(i => !i.complete || !i.naturalWidth).map(i => i.src),
-    contrast: (Math.max(ink, ground) + 0.05) / (Math.min(ink, ground) + 0.05), ground,
+    scrolling: scrolling.map(e => e.innerText.slice(0, 60)),
+    contrast: ratio(article), ground: over(grounds(document.body)),
+    faint: written.filter(e => ratio(e) < 3).map(e => e.outerHTML.slice(0, 120)),
   };
 }"""
 
@@ -221,6 +251,7 @@ def test_every_page_is_whole_alone_and_fits_the_window(site, address, browser, w
         assert page["raw"] == 0, name
         assert page["cut"] == 0, name
         assert page["empty"] == [], name
+        assert width < WIDE or page["scrolling"] == [], name
     assert found["docs/theory.html"]["set"] > 500
 
 
@@ -229,11 +260,13 @@ def test_every_page_is_whole_alone_and_fits_the_window(site, address, browser, w
 def test_text_is_readable_in_light_and_dark(address, browser, scheme, dark):
     """The ground follows the reader's setting, and the text stands out from it (WCAG AAA: 7)."""
     pages = ["docs/index.html", "docs/theory.html", "docs/api/generated/stdyn.Problem.html", "figures/README.html"]
+    pages += ["docs/tutorials/scans.html", "docs/tutorials/first_steps.html", GALLERY, "docs/validation.html"]
     found, faults = looked_at(browser, address, WIDE, scheme, pages)
     assert not faults
     for name, page in found.items():
         assert (page["ground"] < 0.2) == dark, name
         assert page["contrast"] > 7, name
+        assert page["faint"] == [], name
 
 
 @pytest.mark.slow
@@ -242,7 +275,9 @@ def test_what_would_be_wrong_is_found(tmp_path, browser):
     (tmp_path / "bad.html").write_text(
         '<html><body style="background: #333"><article style="color: #222"><p style="width: 900px">$$x$$ \\frac</p>'
         '<span class="math">x</span><div class="math"><mjx-container style="margin-left: -9px; display: block">'
-        '</mjx-container></div><img src="none.png"><img src="http://127.0.0.2:9/none.png"></article></body></html>'
+        '</mjx-container></div><p style="color: #333">x</p>'
+        '<div class="pst-scrollable-table-container" style="overflow: auto"><p style="width: 900px">x</p></div>'
+        '<img src="none.png"><img src="http://127.0.0.2:9/none.png"></article></body></html>'
     )
     server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=tmp_path))
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -257,8 +292,57 @@ def test_what_would_be_wrong_is_found(tmp_path, browser):
     assert page["cut"] == 1
     assert len(page["empty"]) == 2
     assert page["contrast"] < 2
+    assert any(fault.startswith('<p style="color: #333">') for fault in page["faint"])
+    assert len(page["scrolling"]) == 1
     assert any("asks for http://127.0.0.2:9/" in fault for fault in faults)
     assert any("none.png: 404" in fault for fault in faults)
+
+
+class Links(HTMLParser):
+    """What a page links to, and where it can be linked to."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.links, self.anchors = [], {"", "top"}
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag, attributes):
+        given = dict(attributes)
+        self.anchors |= {given[name] for name in ("id", "name") if given.get(name)}
+        self.links += [given[name] for name in ("href", "src") if given.get(name)]
+
+
+def broken_links(site):
+    """Links of the pages of a site to files, or to places in pages, that are not there."""
+    pages = {path: Links(path) for path in site.rglob("*.html")}
+    for path, page in pages.items():
+        for link in page.links:
+            address = urlsplit(link)
+            if address.scheme or address.netloc or path.is_relative_to(site / "_static"):
+                continue
+            target = (path.parent / unquote(address.path)).resolve() if address.path else path
+            back = path.is_relative_to(
+                site / "_modules"
+            )  # knows one name of a module, which may have two: its page is right
+            anchors = pages[target].anchors if target in pages and not back else None
+            if not target.is_file() or (anchors is not None and unquote(address.fragment) not in anchors):
+                yield f"{path.relative_to(site)}: {link}"
+
+
+@pytest.mark.slow
+def test_every_link_leads_somewhere(site):
+    """Those between pages and to files: the file is there, and the place in it."""
+    assert list(broken_links(site.resolve())) == []
+
+
+def test_links_that_lead_nowhere_are_found(tmp_path):
+    """To a page that is not there, and to a place that a page does not have; others are none of ours."""
+    (tmp_path / "a.html").write_text(
+        '<a href="b.html#there">1</a> <a href="#">2</a> <a href="https://c.org/d">3</a>'
+        '<a href="b.html#gone">4</a> <img src="none.png"> <a href="c.html">5</a>'
+    )
+    (tmp_path / "b.html").write_text('<p id="there">x</p>')
+    assert list(broken_links(tmp_path)) == ["a.html: b.html#gone", "a.html: none.png", "a.html: c.html"]
 
 
 @pytest.mark.slow

@@ -59,7 +59,7 @@ def keep_lines(app: Sphinx, context: object, lines: list[str]) -> None:
             kept.append(line)
             continue
         if not kept or not kept[-1].startswith("    "):
-            kept += ["::", ""]
+            kept += [".. code-block:: text", ""]
         kept.append("    " + line.removeprefix("| "))
     lines[:] = kept
 

@@ -9,6 +9,7 @@ and −v, without a change of its output; a ReLU unit cannot. So FA ends with an
 
 from dataclasses import replace
 
+import matplotlib.pyplot as plt
 import numpy as np
 
 import stdyn
@@ -18,16 +19,21 @@ fa, bp = experiment.problem("fa"), experiment.problem("bp")
 positive = replace(fa, b=np.abs(fa.b))
 print("b =", fa.b.round(2))
 
-theories = [stdyn.integrate(each, experiment.alphas(), method="LSODA", rtol=1e-7) for each in (fa, positive, bp)]
-for name, theory in zip(("FA with b", "FA with |b|", "BP"), theories, strict=True):
-    print(f"{name}: eps_g = {theory.eps_g[-1]:.2g} at alpha = {theory.alphas[-1]:g}, v = {theory.v[-1].round(2)}")
+theories = {}
+for name, problem in {"FA with b": fa, "FA with |b|": positive, "BP": bp}.items():
+    theories[name] = theory = stdyn.integrate(problem, experiment.alphas(), method="LSODA", rtol=1e-7)
+    print(f"{name}: eps_g = {theory.eps_g[-1]:.2g} at the end, v = {theory.v[-1].round(2)}")
 
 # %%
-# FA with these feedback weights ("b 1"), FA with their absolute values ("b 2"), and BP.
-pairs = stdyn.plot.pair_up(theories)
-stdyn.plot.generalization_figure(pairs)
+# FA with these feedback weights stays above 0.1. With their absolute values it learns like BP.
+plt.style.use("stdyn.stdyn")
+fig, ax = plt.subplots(layout="constrained")
+for (name, theory), style in zip(theories.items(), ("-", "--", ":"), strict=True):
+    theory.plot(ax=ax, label=name, linestyle=style)
+ax.legend()
 
 # %%
 # The order parameters under FA. Units 2 and 5 have the negative feedback weights, which stand as triangles on the right
 # of (c). Their largest overlap (thick in (a)) becomes negative: they learn the opposite of teacher unit 2.
-stdyn.plot.order_parameters_figure(pairs[0])
+(pair,) = stdyn.plot.pair_up([theories["FA with b"]])
+stdyn.plot.order_parameters_figure(pair)

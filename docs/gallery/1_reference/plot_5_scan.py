@@ -25,7 +25,8 @@ solve = partial(stdyn.integrate, method="LSODA", rtol=1e-6)
 scan = stdyn.scan(points, experiment.alphas(), Path(folder.name) / "scan.h5", solve, keep="curves")
 
 # %%
-# The length of the plateau over both, in the median over the starts.
+# The length of the plateau over both, in the median over the starts. Larger rates make it shorter, and
+# it is shorter under FA almost everywhere.
 stdyn.scanplot.map_figure(scan, "plateau_length", "eta=eta_v", "v_scale")
 
 # %%

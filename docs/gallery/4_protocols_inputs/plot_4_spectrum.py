@@ -2,7 +2,7 @@
 Plateaus against the spectrum of the inputs
 ===========================================
 
-Inputs whose variances fall as j^−a, and inputs of two groups of equal size with other variances. The more the
+Inputs whose variances fall as :math:`j^{-a}`, and inputs of two groups of equal size with other variances. The more the
 spectrum is spread, the shorter the plateau. At a = 1 there is none.
 """
 
