@@ -42,6 +42,15 @@ def documented(kind: type[Parameters]) -> type[Parameters]:
     return kind
 
 
+def not_usual(value: "DataclassInstance") -> str:
+    """What makes such a value again: its class, with those of its fields that are not at their defaults."""
+    usual = getattr(value, "not_given", ())  # set by others
+    given = {f.name: getattr(value, f.name) for f in fields(value) if f.name not in usual}
+    defaults = {f.name: f.default for f in fields(value)}
+    said = (f"{name}={each!r}" for name, each in given.items() if repr(each) != repr(defaults[name]))
+    return f"{type(value).__name__}({', '.join(said)})"
+
+
 def _documented(f: Any) -> tuple[str, str]:
     """What a docstring says of a field: its name and type, and below it its help."""
     of_type, many = f.metadata.get("kind", f.type), f.metadata.get("many")

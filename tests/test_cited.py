@@ -182,3 +182,9 @@ def test_speeds_of_the_paper_are_those_that_were_measured():
     (odes,) = re.findall(r"^\| \*\*stdyn\*\*, FA, default tolerance \| \*\*(.*?)\*\*", measured, flags=re.MULTILINE)
     assert f"a step of a network takes {step} µs" in body
     assert f"the ODEs of FA to 1000 examples per input {odes} s" in body
+
+
+def test_the_changelog_says_nothing_twice():
+    """As a merge of two branches may make it do."""
+    entries = [each.split() for each in (ROOT / "CHANGELOG.md").read_text().split("\n- ")[1:]]
+    assert [entry for i, entry in enumerate(entries) if entry in entries[:i]] == []

@@ -115,6 +115,14 @@ def names(wanted):
     return [name for name, each in NAMES.items() if wanted(each)]
 
 
+def test_signatures_can_be_read():
+    """What help and `?` show of arguments are the names of types, no unions of numpy's own."""
+    called = {name: each.value for name, each in NAMES.items() if each.kind in ("function", "method", "class")}
+    assert "ArrayLike" in str(inspect.signature(called["stdyn.integrate"]))
+    long = [name for name, value in called.items() if "_typing" in str(inspect.signature(value))]
+    assert long == []
+
+
 def test_public_names_are_found():
     """Some of every kind, each by the shortest of its names; all of a module that is public under two names once."""
     kinds = {each.kind for each in NAMES.values()}

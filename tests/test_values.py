@@ -330,3 +330,17 @@ def test_a_tab_after_the_package_completes_what_it_offers():
     assert sorted(public(stdyn.layered)) == sorted(stdyn.layered.__all__)
     for name in public(stdyn):
         assert getattr(stdyn, name) is not None
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Experiment()", "Experiment(K=2, eta=0.5, flow=True)", "Experiment(flow=True)",
+        "Experiment(R=[[0.1]], Q=[[1]])", "Experiment(eta={'kind': 'hyperbolic', 'value': 1, 'scale': 10})",
+        "Training()", "Training(epochs=3, seeds=(4,))",
+    ],
+)  # fmt: skip
+def test_parameters_say_what_is_not_usual(said):
+    """Python that makes them again, and no default."""
+    value = eval(said, vars(stdyn) | {name: getattr(stdyn, name) for name in ("Experiment", "Training")})
+    assert repr(value) == said

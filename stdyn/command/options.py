@@ -158,7 +158,8 @@ def _option_of(f: Field[Any], default: Any, not_both: bool) -> Decorator:
     """The option of a field; what is not given is None, or () where several values may be."""
     many = f.metadata.get("many")
     shown = " ".join(map(str, default)) if many else default
-    text = f.metadata["help"] + ("" if default is None else f"  [{shown}]")
+    said = f.metadata["help"].partition("; both is ")[0] + "." if not_both else f.metadata["help"]
+    text = said + ("" if default is None else f"  [{shown}]")
     kind = f.metadata.get("kind") or (f.type if f.type in (int, float, str) else TomlValue())
     kind = many or (_KINDS[kind] if isinstance(kind, str) else kind)
     metavar = f"{f.name.upper().removesuffix('S')} ..." if many else None

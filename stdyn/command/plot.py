@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from stdyn.command.output import Drawing
 
 
-@cli.command("plot")
+@cli.command("plot", short_help="Draw the figures of saved files.")
 @click.argument("files", nargs=-1, required=True, type=FILE, metavar="FILE...")
 @click.option(
     "--name", help="What the names of the figures begin with.  [stdyn; of a scan or a training the name of its file]"

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 _KEYS = ("solve", "keep", "sample", "number", "max_steps")
 
 
-@cli.command("scan")
+@cli.command("scan", short_help="Solve an experiment at many points into one file.")
 @experiment_options(without=("method", "reduced_runs"), tables=("vary", "scan"), ode_method="LSODA")
 @vary_option("A quantity to vary; may be repeated.")
 @click.option("--sample", type=Choice(["random", "sobol"]), help="How sampled quantities are drawn.  [random]")

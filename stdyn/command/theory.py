@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from stdyn.model.problem import Problem
 
 
-@cli.command("theory")
+@cli.command("theory", short_help="Say where the ODEs linger and why.")
 @experiment_options(without=("method", "normals", "reduced_runs"), alpha_max=1e4, points=201)
 @vary_option("A quantity to vary: eta, N, sigma, …")
 @click.option("--starts", type=int, help="Random starts from which fixed points are looked for.  [200]")

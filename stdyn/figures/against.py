@@ -17,6 +17,7 @@ from stdyn.figures.maps import symbol
 from stdyn.figures.scales import (
     cosine_limits,
     error_axis,
+    even,
     floored,
     level,
     logarithmic,
@@ -86,7 +87,7 @@ def trajectory(
     _begin(ax, name)
     _draw(ax, t.alphas, lines, name, colours, styled)
     jumps.mark(ax, [t])
-    time_axis(ax, t.alphas, t.problem)
+    time_axis(ax, t.alphas, t.problem, linear=even(t.alphas))
     _finish(ax, name, t)
     return ax
 
@@ -151,7 +152,7 @@ def comparison(
     for end, text in ((c.allowed, f"allowed: {c.allowed:.1f} s.e."), (-c.allowed, None)):
         ax.axhline(end, color="0.4", lw=0.9, ls=(0, (1, 1)), label=text, gid="allowed")
     _draw(ax, c.alphas, [Line(entry, _at(values, entry)) for entry in found], name, colours, styled)
-    if wide(c.alphas):
+    if wide(c.alphas) and not even(c.alphas):
         logarithmic(ax.xaxis)
     ax.set_xlabel(style.label("alpha"))
     ax.set_ylabel(f"{_SHORT[name]}: runs − theory, in s.e.")
@@ -181,7 +182,7 @@ def fluctuations(
     _begin(ax, name)
     _draw(ax, f.alphas, lines, name, colours, styled)
     jumps.mark(ax, [f.theory])
-    time_axis(ax, f.alphas, f.problem)
+    time_axis(ax, f.alphas, f.problem, linear=even(f.alphas))
     _finish(ax, name, f.theory)
     return ax
 

@@ -65,12 +65,20 @@ def around_zero(axis: Axis, most: float, linear: float, short: bool = False) -> 
     (ax.set_xlim if across else ax.set_ylim)(-end, end)
 
 
-def time_axis(ax: Axes, alphas: Array, problem: Problem) -> None:
+def even(alphas: Array) -> bool:
+    """Whether these alphas are evenly spaced, but for rounding and more of them between: that wants a linear axis."""
+    steps = np.diff(alphas)
+    return bool(len(steps) > 1 and steps.max() <= 1.1 * np.median(steps))
+
+
+def time_axis(ax: Axes, alphas: Array, problem: Problem, linear: bool = False) -> None:
     """Label and scale of the axis of alpha: logarithmic if these want it, or others that are drawn already do.
+
+    If they are to be `linear` these want nothing.
 
     alpha counts steps, which of batches are not examples, or is the time of gradient flow.
     """
-    if wide(alphas):
+    if wide(alphas) and not linear:
         logarithmic(ax.xaxis)
     elif ax.get_xscale() != "log":
         ax.xaxis.set_major_locator(Ticks(5, steps=None))

@@ -5,6 +5,8 @@ column, which BLAS multiplies a few examples with fastest. A step is made of pro
 called b where users see them, as in the theory, and `biases` elsewhere.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise

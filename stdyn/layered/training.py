@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from stdyn.errors import InputError
-from stdyn.settings import documented, parameter
+from stdyn.settings import documented, not_usual, parameter
 from stdyn.text import shown
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ GROWS = ("rule", "seeds", "epochs")  # what may be added to a training that is i
 
 
 @documented
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Training:
     """One training for every rule and every seed; a field is an option of the command line and a key of the TOML file.
 
@@ -77,6 +77,8 @@ class Training:
     weight_scale: float = parameter(1.0, "Standard deviation of the weights at the start, over 1 / sqrt(units below).")
     train_size: int | None = parameter(None, "Train with the first so many images only.  [all]", kind=int)
     measured: int = parameter(200, "Batches of an epoch whose updates are compared with those of backpropagation.")
+
+    __repr__ = not_usual
 
     def __post_init__(self) -> None:
         from stdyn.checks import integer, number

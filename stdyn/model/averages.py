@@ -5,6 +5,8 @@ These are the textbook forms. The compiled right-hand side of the ODEs (kernels/
 speed; the tests hold one to the other. Sums of erfs (tanh) are averaged term by term.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from itertools import combinations_with_replacement
 from typing import Any

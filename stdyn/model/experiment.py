@@ -9,7 +9,7 @@ from math import inf
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from stdyn.errors import InputError, SameRuleWarning, warn
-from stdyn.settings import documented, parameter
+from stdyn.settings import documented, not_usual, parameter
 from stdyn.text import shown
 from stdyn.values import Frozen
 
@@ -28,7 +28,7 @@ _MOST_POINTS, _MOST_RUNS = 2**24, 2**31 - 1  # arrays of more are too large to b
 
 
 @documented
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Experiment(Frozen):
     """One experiment; a field is an option of the command line and a key of the TOML file.
 
@@ -70,8 +70,7 @@ class Experiment(Frozen):
 
     rule: str = parameter(
         "both",
-        "Learning rule: fa (feedback alignment), bp (backpropagation), kp (Kolen-Pollack), mixed or, in compare, both"
-        " fa and bp.",
+        "Learning rule: fa (feedback alignment), bp (backpropagation), kp (Kolen-Pollack) or mixed; both is fa and bp.",
         choices=("fa", "bp", "kp", "mixed", "both"),
     )
     N: int = parameter(500, "Input dimension of the simulated network.")
@@ -169,7 +168,7 @@ class Experiment(Frozen):
     spacing: str = parameter("log", "Spacing of the recorded alphas: log or linear.", choices=_SPACINGS)
     method: str = parameter(
         "both",
-        "Simulate the network, the reduced process (the same law, without the N) or, in compare, both.",
+        "Simulate the network, or the reduced process (the same law, without the N); both is each of them.",
         choices=(*RUNS, "both"),
     )
     runs: Any = parameter(None, "Number of simulated runs.  [16 of the network, 256 reduced]", takes="int")
@@ -189,6 +188,8 @@ class Experiment(Frozen):
 
     if TYPE_CHECKING:
         not_given: ClassVar[tuple[str, ...]]  # rates at what is usual, which depends on flow; no field
+
+    __repr__ = not_usual
 
     def __post_init__(self) -> None:
         super().__post_init__()

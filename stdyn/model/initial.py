@@ -1,5 +1,7 @@
 """Starting points: prepared and random order parameters, and weights that realize given overlaps exactly."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 
 import numpy as np

@@ -1,5 +1,7 @@
 """How inputs are made: of a law, of a covariance, of data, of a hidden manifold, of a table."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Self
 

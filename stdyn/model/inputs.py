@@ -1,5 +1,7 @@
 """Inputs with a spectrum: the eigenspaces of their covariance, and how data and the input space stand to them."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from math import fsum
@@ -120,7 +122,7 @@ class Inputs(Making, Frozen):
         """
         return self.axes is not None or self._lost
 
-    def without_axes(self) -> "Inputs":
+    def without_axes(self) -> Inputs:
         """The same, but that their axes are not known: what needs them is refused.
 
         Returns
@@ -138,7 +140,7 @@ class Inputs(Making, Frozen):
         found._set(_lost=True)
         return found
 
-    def contradicts(self, other: "Inputs") -> bool:
+    def contradicts(self, other: Inputs) -> bool:
         """Whether both are of the same groups, but of axes that are known and differ.
 
         Parameters
@@ -159,7 +161,7 @@ class Inputs(Making, Frozen):
         mine, theirs = self.axes, other.axes
         return self == other and mine is not None and theirs is not None and not np.array_equal(mine, theirs)
 
-    def _made(self, table: Mapping[str, Any]) -> "Inputs":
+    def _made(self, table: Mapping[str, Any]) -> Inputs:
         self._set(_table=dict(table))
         return self
 
@@ -378,7 +380,7 @@ class Inputs(Making, Frozen):
         parts = (slice(*pair) for pair in zip(np.append(0, ends[:-1]).tolist(), ends.tolist(), strict=True))
         return np.array([A[:, part] @ B[:, part].T for part in parts])
 
-    def merged(self) -> "Inputs":
+    def merged(self) -> Inputs:
         """Those with every two neighbouring groups in one, of their mean variance; an odd one stays.
 
         What a result changes by that is the error of binning, or more than it.

@@ -1,5 +1,7 @@
 """The hidden manifold: inputs f(F c) of a latent c that the teacher sees, and their Gaussian equivalents."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -69,7 +71,7 @@ class HiddenManifold(Frozen):
         def __init__(self, f: Activation, features: ArrayLike, a: float, b: float, c2: float) -> None: ...
 
     @classmethod
-    def of(cls, f: Activation, features: ArrayLike) -> "HiddenManifold":
+    def of(cls, f: Activation, features: ArrayLike) -> HiddenManifold:
         """That of a function and features.
 
         Parameters

@@ -4,6 +4,8 @@ A schedule is a function of alpha, `schedule(alpha)` of a number or an array. It
 so that a solver can start anew there, and its integral, by which weights decay.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from math import isnan

@@ -1,5 +1,7 @@
 """The order parameters of a starting point."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -60,8 +62,7 @@ class OrderParameters(Frozen):
 
     Notes
     -----
-    All overlaps are plain dot products of vectors of norm O(1) (theory.md, section 2). The arrays are copied and
-    cannot be written to.
+    All overlaps are plain dot products of vectors of norm O(1) (theory.md, section 2). The arrays are read-only copies.
 
     Overlaps in float32 or float16 are taken as what they are rounded from: instead of 1e-10 it is 8 (K + M) units in
     their last place. Then the mean of Q and its transpose is taken, and what the smallest eigenvalue lacks to be zero
@@ -101,7 +102,7 @@ class OrderParameters(Frozen):
     def by_group(
         cls, inputs: Inputs, R_group: ArrayLike, Q_group: ArrayLike, T_group: ArrayLike, v: ArrayLike,
         v_teacher: ArrayLike, T_hidden: ArrayLike | None = None,
-    ) -> "OrderParameters":  # fmt: skip
+    ) -> OrderParameters:  # fmt: skip
         """The state of given overlaps in every group of the inputs' directions.
 
         Parameters
@@ -159,7 +160,7 @@ class OrderParameters(Frozen):
             return cls(r[0], q[0], t[0], v, v_teacher)
         return cls(R, Q, T, v, v_teacher, inputs=inputs, R_group=r, Q_group=q, T_group=t, T_hidden=T_hidden)
 
-    def spread(self, inputs: Inputs) -> "OrderParameters":
+    def spread(self, inputs: Inputs) -> OrderParameters:
         """The state of the same R, Q and T whose vectors have their share p of every group of directions of `inputs`.
 
         It is that of vectors with random directions. The overlaps in a group are p_t/(sum_s p_s omega_s) times R, Q, T.
@@ -198,7 +199,7 @@ class OrderParameters(Frozen):
             inputs, parts * self.R, parts * self.Q, parts * self.T, self.v, self.v_teacher
         )  # fmt: skip
 
-    def merged(self) -> "OrderParameters":
+    def merged(self) -> OrderParameters:
         """The state for `inputs.merged()`: neighbouring groups are one, whose overlaps are their sums.
 
         Returns

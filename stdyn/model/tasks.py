@@ -1,5 +1,7 @@
 """Tasks that are learned one after the other: continual learning (docs/protocols.md)."""
 
+from __future__ import annotations
+
 from bisect import bisect_right
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -166,7 +168,7 @@ class Tasks(Frozen):
         """The alphas above 0 at which another task begins."""
         return tuple(self.at[1:][np.diff(self.order) != 0].tolist())
 
-    def shifted(self, by: float) -> "Tasks":
+    def shifted(self, by: float) -> Tasks:
         """The same tasks, of which that at alpha is the one of these at alpha + by.
 
         Parameters

@@ -1,5 +1,7 @@
 """The result of every solver: the order parameters against alpha."""
 
+from __future__ import annotations
+
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -116,7 +118,7 @@ class Trajectory(Forms):
     @classmethod
     def of(
         cls, problem: Problem, alphas: Array, order_parameters: Mapping[str, Any], method: str, **more: Any
-    ) -> "Trajectory":
+    ) -> Trajectory:
         """The trajectory of what the ODEs solve; R and Q are made of it.
 
         Parameters
@@ -278,7 +280,7 @@ class Trajectory(Forms):
         self.at(position, run)  # checks both
         return joining.problem_at(self, int(position), None if run is None else int(run))
 
-    def join(self, other: "Trajectory") -> "Trajectory":
+    def join(self, other: Trajectory) -> Trajectory:
         """This trajectory and another one that goes on from its end, as one.
 
         The alphas of the other one, which begin with 0 there, are shifted by the last one of this. Rates are those of
@@ -322,7 +324,7 @@ class Trajectory(Forms):
 
     def sel(
         self, alpha: ArrayLike | slice | None = None, run: ArrayLike | slice | None = None, method: str | None = None
-    ) -> "Trajectory":  # fmt: skip
+    ) -> Trajectory:  # fmt: skip
         """The part at some values of alpha, and of some runs.
 
         Parameters
@@ -359,7 +361,7 @@ class Trajectory(Forms):
         """
         return selecting.sel(self, alpha, run, method)
 
-    def isel(self, alpha: ArrayLike | slice | None = None, run: ArrayLike | slice | None = None) -> "Trajectory":
+    def isel(self, alpha: ArrayLike | slice | None = None, run: ArrayLike | slice | None = None) -> Trajectory:
         """The part at some positions of alphas, and of some runs.
 
         Parameters

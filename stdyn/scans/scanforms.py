@@ -145,6 +145,8 @@ class Forms:
             if there.size:
                 low, middle, high = np.percentile(there, [5, 50, 95], method="nearest")
                 lines[name] = f"median {middle:.4g}, 5 – 95 % {low:.4g} … {high:.4g}"
+                if name in ("diverged_at", "failed_at") and np.isinf(there).all():
+                    lines[name] = "none did"
                 if name == "plateau_length":
                     lines[name] += f", not left: {100 * censored(there)[1]:.3g} %"
         wrong = np.flatnonzero(self.state == FAILED)

@@ -1,5 +1,7 @@
 """Many problems solved into one file: resumable, by any concurrent.futures.Executor, one writer."""
 
+from __future__ import annotations
+
 import inspect
 import os
 import queue
@@ -194,7 +196,7 @@ def _in_one_thread(solve: Solve) -> Solve:
     return partial(solve, workers=1) if "workers" in takes and takes["workers"].default is None else solve
 
 
-def _run(work: Work, todo: np.ndarray, executor: Executor | None, in_flight: int, writer: "_Writer") -> None:
+def _run(work: Work, todo: np.ndarray, executor: Executor | None, in_flight: int, writer: _Writer) -> None:
     """Solve the points and write them; whatever ends it, what has arrived is committed."""
     arrivals = _here(work, todo) if executor is None else _elsewhere(work, todo, executor, in_flight)
     try:

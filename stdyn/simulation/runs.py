@@ -1,5 +1,7 @@
 """Online SGD: in the network itself (theory.md, section 1), and as the same process in coordinates (section 4)."""
 
+from __future__ import annotations
+
 import threading
 import time
 from collections.abc import Callable, Sequence

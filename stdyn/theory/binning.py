@@ -1,5 +1,7 @@
 """How far the groups of the inputs' directions are from the spectrum that they stand for (theory.md, section 11)."""
 
+from __future__ import annotations
+
 from dataclasses import replace
 from typing import Any
 

@@ -1,5 +1,7 @@
 """The ODEs of a problem as a flow: where any state goes, how neighbours of it part, and that along a trajectory."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -35,7 +37,7 @@ _ROUNDING = 1e-10  # by which Q may differ from its transpose, in the same units
 State = OrderParameters | Mapping[str, ArrayLike] | ArrayLike
 
 
-def flow(problem: Problem, alpha: float = 0.0) -> "Flow":
+def flow(problem: Problem, alpha: float = 0.0) -> Flow:
     """The right-hand side of the ODEs of a problem, and its Jacobian, as functions of the state.
 
     Parameters

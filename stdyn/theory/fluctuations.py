@@ -4,6 +4,8 @@ Linear noise along the solution of the ODEs (theory.md, section 5), computed in 
 `expansion.Expansion` and given for R, Q and v.
 """
 
+from __future__ import annotations
+
 import os
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any

@@ -1,5 +1,7 @@
 """The deterministic dynamics of the order parameters, N -> infinity (theory.md, section 3)."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial

@@ -23,6 +23,15 @@ def test_every_command_has_help(run, command):
         assert all(option in out for option in ("--config", "--eta-v RATE", "--v-teacher VALUE", "--seed", "--force"))
 
 
+def test_help_is_short_and_of_this_command(run):
+    """The list of commands is cut off nowhere; "both" is spoken of where it can be."""
+    listed = run("--help")[1].partition("Commands:")[2].splitlines()[1:]
+    assert len(listed) == 9
+    assert all(line.endswith(".") and not line.endswith("...") for line in listed), listed
+    for command, both in (("compare", 2), ("scan", 1), ("integrate", 0), ("simulate", 0)):
+        assert run(command, "--help")[1].count("both is") == both, command
+
+
 def python(code, *arguments, cwd=None):
     """The finished process of a few lines of Python."""
     return subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, cwd=cwd)

@@ -70,6 +70,23 @@ def test_lines_of_a_theory_are_its_arrays(ax, name):
     assert (ax.get_xscale(), ax.get_yscale()) == ("log", "log" if name == "eps_g" else "linear")
 
 
+def test_alphas_that_are_evenly_spaced_are_drawn_so():
+    """However many decades they span, also with more between them; on the axes of others theirs is kept."""
+    even, between, decades = np.arange(301.0), np.sort([*np.arange(0, 301, 2.0), 10.9]), np.geomspace(1, 300, 31)
+    start = FA.start
+    for alphas, scale in ((even, "linear"), (between, "linear"), (decades, "log"), (np.array([0, 1, 300.0]), "log")):
+        problem = replace(FA, start=start, eta=0.1, eta_v=0.1)
+        theory = stdyn.integrate(problem, alphas, method="LSODA")
+        assert theory.plot(ax=Figure().add_subplot()).get_xscale() == scale, alphas
+        said = stdyn.fluctuations(replace(problem, N=100), alphas)
+        assert said.plot("R", ax=Figure().add_subplot()).get_xscale() == scale, alphas
+        run = stdyn.simulate_reduced(replace(problem, N=100), np.unique(np.round(alphas, 1)), runs=2, rng=1)
+        against = stdyn.compare(run, stdyn.integrate(problem, run.alphas, method="LSODA"))
+        assert against.plot(ax=Figure().add_subplot()).get_xscale() == scale, alphas
+    ax = theory.plot(ax=Figure().add_subplot())
+    assert stdyn.integrate(problem, even).plot(ax=ax).get_xscale() == "log"
+
+
 def test_errors_of_tasks_and_on_test_examples_are_drawn(ax):
     """A line for each task, with a line upright where the task changes."""
     theory = made(TASKS)

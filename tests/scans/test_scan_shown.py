@@ -60,6 +60,7 @@ def test_a_scan_in_one_line_and_in_a_notebook(of_runs):
     assert found.tags.count("polyline") == 1
     assert "eta (2 values), rule (2 values)" in found.words
     assert str(of_runs) == f"<stdyn.Scan>\n{of_runs.text()}"
+    assert [line.split()[1:] for line in str(of_runs).splitlines() if "diverged_at" in line] == [["none", "did"]]
     for line in of_runs.text().splitlines()[1:]:
         assert line.split(maxsplit=1)[0] in found.words
 
