@@ -64,7 +64,7 @@ def wrong(name: str, hint: Any) -> list[Any]:
     if NoneType not in of:
         values.append(None)
     if origin in (list, Sequence):
-        values += ["text", np.ones(2), [None]]
+        values += ["text", np.ones((2, 2)), [None]]
     if origin is list:
         values.append([])
     if np.ndarray in (origin, hint):

@@ -8,8 +8,10 @@ import os
 import signal
 import sys
 import warnings
-from contextlib import redirect_stderr, redirect_stdout
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -40,7 +42,7 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     out, err = Tolerant(sys.stdout), Tolerant(sys.stderr)
-    with stoppable() as signals, redirect_stdout(out), redirect_stderr(err):
+    with stoppable() as signals, redirect_stdout(out), redirect_stderr(err), _destructors_in_silence(signals):
         try:
             code = _run(signals)
         except KeyboardInterrupt:  # a second one, as the first was said
@@ -51,6 +53,22 @@ def main() -> None:
                 click.echo(f"stdyn: what is printed could not be written: {out.failed.strerror}", err=True)
     if code:
         sys.exit(code)
+
+
+@contextmanager
+def _destructors_in_silence(signals: Signals) -> Iterator[None]:
+    """After a signal nothing is printed of what else fails while objects are taken down: it came in the middle."""
+    before = sys.unraisablehook
+
+    def say(failed: Any) -> None:
+        if signals.first is None or issubclass(failed.exc_type, KeyboardInterrupt):
+            before(failed)
+
+    sys.unraisablehook = say
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
 
 
 def _run(signals: Signals) -> int:

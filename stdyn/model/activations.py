@@ -236,8 +236,8 @@ def activation(g: Callable, g_prime: Callable, name: str | None = None) -> Activ
     Examples
     --------
     >>> from math import exp, log1p
-    >>> softplus = stdyn.activation(lambda x: log1p(exp(x)), lambda x: 1 / (1 + exp(-x)), name="softplus")
-    >>> dataclasses.replace(problem, activation=softplus).by_quadrature
+    >>> smooth = stdyn.activation(lambda x: log1p(exp(x)), lambda x: 1 / (1 + exp(-x)), name="smooth_relu")
+    >>> dataclasses.replace(problem, activation=smooth).by_quadrature
     True
     """
     for argument, function in (("g", g), ("g_prime", g_prime)):

@@ -29,9 +29,7 @@ from stdyn.theory.expansion import check_size, check_smooth
 from stdyn.theory.fixedpoints import MOST_OVERLAPS, check_state
 from stdyn.values import Frozen
 
-_IMPOSSIBLE = (
-    1e-6  # an eigenvalue of C below minus this, in units of the largest overlap, is more than a solver's error
-)
+_IMPOSSIBLE = 1e-6  # an eigenvalue of C below minus this, in units of the largest overlap: more than a solver's error
 _ROUNDING = 1e-10  # by which Q may differ from its transpose, in the same units
 
 State = OrderParameters | Mapping[str, ArrayLike] | ArrayLike

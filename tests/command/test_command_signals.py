@@ -2,11 +2,15 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+
+from stdyn.command.main import _destructors_in_silence
 
 MOMENTS = int(os.environ.get("STDYN_MOMENTS", "2"))  # of each signal and command; 10 take half an hour
 SCRIPT = Path(__file__).with_name("signals_at_moments.py")
@@ -38,3 +42,24 @@ def test_a_signal_at_any_moment_loses_nothing(tmp_path, image_folder, command):
     assert any(one["code"] for one in every)
     recorded = [one for one in every if "what was recorded until then is in " in one["err"]]
     assert recorded or command not in ("network", "reduced")
+
+
+def test_what_fails_in_a_destructor_is_said_before_a_signal_only(monkeypatch):
+    """A signal in the middle of one makes another error of it; an interruption comes through all the same."""
+    said = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda failed: said.append(failed.exc_type))
+
+    class Fails:
+        error = RuntimeError
+
+        def __del__(self):
+            raise self.error
+
+    signals = SimpleNamespace(first=None)
+    with _destructors_in_silence(signals):
+        Fails()
+        signals.first = signal.SIGTERM
+        Fails()
+        Fails.error = KeyboardInterrupt
+        Fails()
+    assert said == [RuntimeError, KeyboardInterrupt]
