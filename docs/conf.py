@@ -60,6 +60,10 @@ html_additional_pages = {"index": "to_front_page.html"}
 myst_enable_extensions = ["colon_fence", "dollarmath"]
 myst_fence_as_directive = ["math"]
 myst_heading_anchors = 4
+os.environ["IPYTHONDIR"] = str(ROOT / "docs" / "_build" / "ipython")  # nobody's own start-up files, and errors only
+_PROFILE = ROOT / "docs" / "_build" / "ipython" / "profile_default"
+_PROFILE.mkdir(parents=True, exist_ok=True)
+(_PROFILE / "ipython_kernel_config.py").write_text("c.IPKernelApp.log_level = 40\n", encoding="utf-8")
 nb_execution_mode = "force"  # what the package does has changed, maybe, where the notebook has not
 nb_execution_timeout = 300
 nb_execution_raise_on_error = True
