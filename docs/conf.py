@@ -1,5 +1,6 @@
 """The site, which `make docs` builds. Its source is the whole repository, so that its pages' links work there too."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -60,7 +61,7 @@ html_additional_pages = {"index": "to_front_page.html"}
 myst_enable_extensions = ["colon_fence", "dollarmath"]
 myst_fence_as_directive = ["math"]
 myst_heading_anchors = 4
-os.environ["IPYTHONDIR"] = str(ROOT / "docs" / "_build" / "ipython")  # nobody's own start-up files, and errors only
+os.environ["IPYTHONDIR"] = str(ROOT / "docs" / "_build" / "ipython")  # nobody's start-up files; errors only
 _PROFILE = ROOT / "docs" / "_build" / "ipython" / "profile_default"
 _PROFILE.mkdir(parents=True, exist_ok=True)
 (_PROFILE / "ipython_kernel_config.py").write_text("c.IPKernelApp.log_level = 40\n", encoding="utf-8")
