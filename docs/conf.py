@@ -79,6 +79,7 @@ smartquotes = False  # "erf" is a string, and --help an option
 default_role = "py:obj"
 nitpick_ignore_regex = [("py:obj", r"[\s\S]*")]  # `so` stand names that have a page, and code that has none
 autosummary_generate = True
+autosummary_ignore_module_all = False  # what a module offers, wherever it is written
 autosummary_context = {"public": stdyn.__all__}  # what has a page of its own is not on that of a module, too
 autosummary_filename_map = {  # names that differ in capitals only need files that differ in more
     f"stdyn.{name}": f"stdyn.{name}-class"

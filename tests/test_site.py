@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
+from test_docstrings import NAMES
 
 import stdyn
 
@@ -333,6 +334,15 @@ def broken_links(site):
 def test_every_link_leads_somewhere(site):
     """Those between pages and to files: the file is there, and the place in it."""
     assert list(broken_links(site.resolve())) == []
+
+
+@pytest.mark.slow
+def test_every_public_name_can_be_linked_to(site):
+    """Functions, classes, and all methods and properties of classes, those too that a base class has."""
+    anchors = set().union(*(Links(path).anchors for path in (site / "docs" / "api" / "generated").glob("*.html")))
+    wanted = {name for name, each in NAMES.items() if each.kind != "module" and not name.startswith("Hidden")}
+    assert {"stdyn.Trajectory.plot", "stdyn.Scan.to_dataframe", "stdyn.Inputs.power_law"} <= wanted
+    assert sorted(wanted - anchors) == []
 
 
 def test_links_that_lead_nowhere_are_found(tmp_path):
