@@ -73,7 +73,7 @@ docs: .venv/installed-docs
 
 # Every page of it in a browser: Chromium, which is not installed here.
 test-site: docs .venv/installed-site
-	$(BIN)/python -m pytest tests/test_site.py
+	$(BIN)/python -m pytest -n auto tests/test_site.py
 
 # What a contributor waits for; test-all runs the long statistical, kill and cluster tests among them. Each worker takes
 # files one after the other, so that two seldom compile the same functions, or make the same fixtures, at once.

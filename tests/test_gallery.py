@@ -69,7 +69,7 @@ def inked(path):
 
 def activations(found):
     """FA ends with an error, BP and FA with |b| do not; units of negative feedback learn the opposite."""
-    fa, positive, bp = found["theories"]
+    fa, positive, bp = found["theories"].values()
     assert fa.eps_g[-1] > 0.1
     assert max(positive.eps_g[-1], bp.eps_g[-1]) < 1e-9
     largest = fa.R[-1][range(5), np.abs(fa.R[-1]).argmax(axis=1)]

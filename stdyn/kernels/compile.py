@@ -1,4 +1,4 @@
-"""How kernels are compiled: three sets of options, one stamp over the whole folder, a word and a clock meanwhile.
+"""How kernels are compiled: four sets of options, one stamp over the whole folder, a word and a clock meanwhile.
 
 numba keeps compiled functions on the disk and compiles anew when the file that holds the function has changed. It does
 not look at other files, whose functions may be part of the machine code. So every kernel carries a digest of all files
@@ -105,6 +105,8 @@ def _or_not_kept(save: Callable, flush: Callable) -> Callable:
 # that the process has compiled or loaded. They were optimised in different surroundings, so that their last bits may
 # differ, and with them those of a process that compiles and of one that loads.
 compiled = _kernel(fastmath={"reassoc", "contract"})
+# What sums over many points for other kernels is part of each of them, and has no copy of its own that could be run.
+woven = _kernel(fastmath={"reassoc", "contract"}, forceinline=True)
 # Each operation rounded as IEEE 754 says: the same bits in every copy, wherever a run stands in an array, on any
 # processor. It must be said: a function that says nothing has the options of the one for which it is compiled.
 ordered = _kernel(fastmath=False)

@@ -1,9 +1,9 @@
 """Errors and deltas of many examples at once."""
 
-from stdyn.kernels.compile import compiled
+from stdyn.kernels.compile import woven
 
 
-@compiled
+@woven
 def errors(g, g_prime, u, b, Delta, delta):
     """Add sum_a u_ao g_a to Delta_o (O, points), which holds the noise, and fill delta_i = g'_i sum_o b_io Delta_o."""
     (K, O), P = b.shape, len(u)
@@ -21,7 +21,7 @@ def errors(g, g_prime, u, b, Delta, delta):
             delta[i, r] *= g_prime[i, r]
 
 
-@compiled
+@woven
 def add_products(A, weights, B, total):
     """Add sum_r weights_r A_ir B_jr to total_ij."""
     for i in range(A.shape[0]):
