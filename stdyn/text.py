@@ -45,6 +45,11 @@ def listing(texts: Mapping[str, str]) -> str:
     return "\n".join(f"{printable(name):<16} {printable(text)}" for name, text in texts.items())
 
 
+def counted(number: int, noun: str) -> str:
+    """So many of them: 1 run, 2 runs."""
+    return f"{number} {noun}{'s' * (number != 1)}"
+
+
 def printable(text: str) -> str:
     r"""The text in one line that no terminal takes for a command: ESC is written as \x1b, a new line as \n.
 

@@ -13,6 +13,7 @@ from stdyn.checks import Array, check_type, number
 from stdyn.errors import InputError
 from stdyn.model.trajectory import Trajectory, nearest
 from stdyn.stopping import stoppable
+from stdyn.text import counted
 from stdyn.theory.quadrature import SETS
 from stdyn.theory.scatter import Fluctuations
 
@@ -297,7 +298,7 @@ def _moved_by_few(runs: Trajectory, theory: Trajectory, A: int) -> tuple[str, ..
         most = apart.max(initial=0, where=(alphas[places] >= begin) & (alphas[places] <= end))
         points = int(((alphas >= begin) & (alphas <= end)).sum())
         if most > _ROUNDING * max(1.0, alphas[-1]) and points < _FEW:
-            few = f"{points} alpha{'s' * (points != 1)}"
+            few = counted(points, "alpha")
             return (
                 f"the theory has {few} there, too few to be moved to those of the runs, up to {most:.2g} away: let it"
                 " have more (cut the runs alone)",

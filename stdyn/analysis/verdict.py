@@ -11,7 +11,7 @@ from stdyn import html, showing
 from stdyn.checks import Array
 from stdyn.drawing import Axes, draw
 from stdyn.model import longform
-from stdyn.text import columns, message
+from stdyn.text import columns, counted, message
 from stdyn.values import Frozen, frozen
 
 if TYPE_CHECKING:
@@ -214,7 +214,7 @@ class Comparison(Frozen):
 
     def _title(self) -> str:
         return (
-            f"{self.rule}: {self.runs} {self.method} run{'s' * (self.runs > 1)} at N = {self.N} against"
+            f"{self.rule}: {counted(self.runs, f'{self.method} run')} at N = {self.N} against"
             f" {'linear noise around ' * self.predicted}the ODEs,"
             f" {len(self.alphas)} alphas from {self.alphas[0]:g} to {self.alphas[-1]:g}"
         )

@@ -73,8 +73,7 @@ def _column(size: int) -> Array:
 def cosines_of(of: np.ndarray | OrderParameters) -> Array:
     """Cosines as given, or those of a state: 0 where a vector has no length and so no direction."""
     if isinstance(of, OrderParameters):
-        lengths = np.sqrt(np.outer(np.maximum(np.diag(of.Q), 0), np.maximum(np.diag(of.T), 0)))
-        return np.clip(np.divide(of.R, lengths, out=np.zeros_like(lengths), where=lengths > 0), -1, 1)
+        return np.clip(of.cosines, -1, 1)  # which rounding may take beyond
     if of.ndim != 2 or not of.size:
         raise InputError(f"cosines must have shape (K, M), but have shape {of.shape}")
     return np.asarray(of, dtype=float)

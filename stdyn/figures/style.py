@@ -15,7 +15,7 @@ from stdyn.model.inputs import Inputs
 from stdyn.model.problem import SCHEDULED, Problem
 from stdyn.model.schedule import Schedule
 from stdyn.model.tasks import Tasks
-from stdyn.text import message, without_markup
+from stdyn.text import counted, message, without_markup
 
 _LONGEST = 24  # characters of a name in a figure
 _POINTS = 3  # of a schedule that are each written
@@ -207,11 +207,6 @@ def regime(problem: Problem, without: Container[str] = ()) -> list[str]:
         "sphere": problem.sphere and "on the sphere",
     }
     return [text for name, text in there.items() if text and name not in without]
-
-
-def counted(number: int, noun: str) -> str:
-    """So many of them: 1 run, 2 runs."""
-    return f"{number} {noun}{'s' * (number != 1)}"
 
 
 def colours(number: int) -> list[str]:

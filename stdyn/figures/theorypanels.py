@@ -225,7 +225,7 @@ def _comparable(runs: Trajectory, found: Fluctuations) -> bool:
 
 
 def counted_runs(runs: Trajectory) -> str:
-    return f"{runs.runs} {runs.method} run{'s' * (runs.runs != 1)}"
+    return style.counted(runs.runs, f"{runs.method} run")
 
 
 def _rms(values: Array) -> Array:

@@ -6,7 +6,7 @@ import numpy as np
 
 from stdyn.kernels.parameters import RATES
 from stdyn.model.schedule import text
-from stdyn.text import listing
+from stdyn.text import counted, listing
 
 Problem = Any  # the classes, which stand on this module
 OrderParameters = Any
@@ -16,9 +16,8 @@ def of_problem(problem: Problem) -> str:
     """A problem in one line."""
     parts = [problem.rule.upper(), units(problem), problem.activations_text, _short_rates(problem), f"N = {problem.N}"]
     if problem.start.inputs is not None:
-        count = problem.start.inputs.groups
-        parts.append(f"inputs of {count} group{'s' * (count > 1)}")
-    parts += [f"{len(problem.tasks)} tasks"] if problem.tasks is not None else []
+        parts.append(f"inputs of {counted(problem.start.inputs.groups, 'group')}")
+    parts += [counted(len(problem.tasks), "task")] if problem.tasks is not None else []
     return ", ".join([*parts, *regimes(problem)])
 
 

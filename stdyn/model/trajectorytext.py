@@ -9,7 +9,7 @@ from stdyn.model.joining import begins_of_parts
 from stdyn.model.problemtext import parameters, units
 from stdyn.model.selecting import parts_of, selected_runs
 from stdyn.model.shapes import short
-from stdyn.text import listing
+from stdyn.text import counted, listing
 
 Trajectory = Any  # the class, which stands on this module
 
@@ -23,7 +23,7 @@ def what(trajectory: Trajectory) -> str:
     problem = trajectory.problem
     if trajectory.runs is None:
         return f"{problem.rule.upper()}, ODEs, N -> infinity"
-    runs = f"{trajectory.runs} {trajectory.method} run{'s' * (trajectory.runs != 1)}"
+    runs = counted(trajectory.runs, f"{trajectory.method} run")
     return f"{problem.rule.upper()}, {runs} at N = {problem.N}"
 
 

@@ -114,7 +114,7 @@ def generator(seed: int | None, index: int) -> np.random.Generator | None:
     return np.random.Generator(np.random.SFC64(np.random.SeedSequence(seed, spawn_key=(_SEED, index))))
 
 
-def counted(state: np.ndarray) -> str:
+def in_words(state: np.ndarray) -> str:
     """The number of points done and, if there are any, failed."""
     count = np.bincount(state, minlength=len(STATES))
     return f"{count[DONE]} done" + (f" and {count[FAILED]} failed" if count[FAILED] else "")

@@ -9,9 +9,9 @@ from stdyn.analysis.summary import censored
 from stdyn.checks import check_memory
 from stdyn.drawing import Axes, draw
 from stdyn.model import cards
-from stdyn.scans.points import FAILED, STATES, counted
+from stdyn.scans.points import FAILED, STATES, in_words
 from stdyn.scans.quantities import plain
-from stdyn.text import listing
+from stdyn.text import counted, listing
 
 if TYPE_CHECKING:
     import pandas
@@ -132,7 +132,7 @@ class Forms:
         solve = dict(self.description["solve"])
         alphas = self.description["alphas"]
         lines = {
-            "what": f"scan of {len(self.state)} points: {counted(self.state)}",
+            "what": f"scan of {len(self.state)} points: {in_words(self.state)}",
             "varied": ", ".join(
                 f"{name} ({len(set(plain(values)))} values)" for name, values in self.coordinates.items()
             ),
@@ -160,15 +160,15 @@ def _line(scan: Any) -> str:
     """In one line, of what is known without a look into the file: which one it is, and how far."""
     varied = ", ".join(scan.attributes["coordinates"].split())
     over = f" over {varied}" if varied else ""
-    points = f"{len(scan.state)} point{'s' * (len(scan.state) != 1)}"
-    return f"{scan.path.name}: {points}{over}, {counted(scan.state)}"
+    return f"{scan.path.name}: {counted(len(scan.state), 'point')}{over}, {in_words(scan.state)}"
 
 
 def _card(scan: Any) -> str:
     """For a notebook: its lines, and the errors that points end with, as far as they are there."""
     lines = scan._lines()
-    done = f"{lines.pop('what').partition(': ')[2]}"
-    return html.card(f"Scan, {scan.path.name}: {len(scan.state)} points, {done}", cards.table_of(lines), _curve(scan))
+    del lines["what"]  # which is the heading
+    points = counted(len(scan.state), "point")
+    return html.card(f"Scan, {scan.path.name}: {points}, {in_words(scan.state)}", cards.table_of(lines), _curve(scan))
 
 
 def _curve(scan: Any) -> str:

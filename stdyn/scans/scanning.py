@@ -28,7 +28,7 @@ from stdyn.progress import Bar, bar
 from stdyn.scans.arguments import check_solver, coordinates_of, problems_of
 from stdyn.scans.description import describe
 from stdyn.scans.newscan import create, kept_positions
-from stdyn.scans.points import FAILED, TODO, Solve, Task, counted, failed, generator, solve_point
+from stdyn.scans.points import FAILED, TODO, Solve, Task, failed, generator, in_words, solve_point
 from stdyn.scans.scanfile import Scan
 from stdyn.scans.scanschema import Checked
 from stdyn.scans.variations import Variations
@@ -314,4 +314,4 @@ class _Writer:
 
     def progress(self) -> str:
         """How far the file has come, in words."""
-        return f"{counted(self.state)} of {len(self.state)} points in {self.path}; the same call goes on from there"
+        return f"{in_words(self.state)} of {len(self.state)} points in {self.path}; the same call goes on from there"

@@ -12,6 +12,7 @@ from stdyn.drawing import Axes, draw
 from stdyn.model import cards, problemtext
 from stdyn.model.problem import Problem
 from stdyn.model.state import OrderParameters
+from stdyn.text import counted
 from stdyn.values import Frozen
 
 _SHOWN = 6  # eigenvalues on a card
@@ -193,7 +194,7 @@ def _card(point: FixedPoint) -> str:
         "ε_g": f"{point.eps_g:.6g}",
         "eigenvalues": ", ".join(values) + (f", … ({more} more)" if more else ""),
         **({"is left along": point.moves()} if point.unstable else {}),
-        "reached from": f"{point.found} start{'s' * (point.found != 1)}",
+        "reached from": counted(point.found, "start"),
         "of": problemtext.of_problem(point.problem),
     }
     return html.card(f"FixedPoint, {_kind(point)}", cards.table_of(lines), cards.map_of(point.state))
