@@ -57,18 +57,25 @@ def main() -> None:
 
 @contextmanager
 def _destructors_in_silence(signals: Signals) -> Iterator[None]:
-    """After a signal nothing is printed of what else fails while objects are taken down: it came in the middle."""
-    before = sys.unraisablehook
+    """After a signal nothing is printed of what else fails while objects are taken down: it came in the middle.
+
+    Cython, in which h5py is written, hands such an error to both hooks. What ends the program comes after this.
+    """
+    before, of_cython = sys.unraisablehook, sys.excepthook
 
     def say(failed: Any) -> None:
         if signals.first is None or issubclass(failed.exc_type, KeyboardInterrupt):
             before(failed)
 
-    sys.unraisablehook = say
+    def print_it(*failed: Any) -> None:
+        if signals.first is None:
+            of_cython(*failed)
+
+    sys.unraisablehook, sys.excepthook = say, print_it
     try:
         yield
     finally:
-        sys.unraisablehook = before
+        sys.unraisablehook, sys.excepthook = before, of_cython
 
 
 def _run(signals: Signals) -> int:

@@ -70,6 +70,7 @@ def create_table(
 class Table:
     """An open file made by `create_table`; what is put into it is on the disk after `commit`, all or nothing."""
 
+    @uninterrupted()  # HDF5 would write, when it lets go, to what is closed by then
     def __init__(self, path: str | os.PathLike[str], writable: bool = False) -> None:
         self.path = readable(path)
         self._names: list[str] | None = None
@@ -102,6 +103,7 @@ class Table:
     def __enter__(self) -> "Table":
         return self
 
+    @uninterrupted()
     def __exit__(self, *_: object) -> None:
         self._file.close()
         self._raw.close()
@@ -205,6 +207,7 @@ class Table:
                 f" has {size} bytes: refused is what takes more than {allowed}"
             )
 
+    @uninterrupted()  # HDF5 may not survive an exception of the file that it writes to
     def put(self, rows: Mapping[int, Mapping[str, Value]]) -> None:
         """The values of every column for some points: {point: {column: value}}."""
         points = np.array(sorted(rows), dtype=int)
@@ -214,6 +217,7 @@ class Table:
                 found = [rows[point][name] for point in run]
                 dataset[run[0] : run[-1] + 1] = np.array(found, dtype=object if dataset.dtype == object else None)
 
+    @uninterrupted()
     def commit(self) -> None:
         """Make what was put permanent; an OSError leaves the file as it was after the last commit."""
         self._file.flush()

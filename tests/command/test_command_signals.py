@@ -1,5 +1,6 @@
 """Every signal at random moments of every command that takes long: what was recorded is in a file that loads."""
 
+import io
 import json
 import os
 import signal
@@ -8,6 +9,8 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import h5py
+import numpy as np
 import pytest
 
 from stdyn.command.main import _destructors_in_silence
@@ -63,3 +66,25 @@ def test_what_fails_in_a_destructor_is_said_before_a_signal_only(monkeypatch):
         Fails.error = KeyboardInterrupt
         Fails()
     assert said == [RuntimeError, KeyboardInterrupt]
+
+
+def test_what_cython_prints_of_a_destructor_is_printed_before_a_signal_only(monkeypatch):
+    """h5py's destructors hand what fails to `sys.excepthook` too: here that of a file in memory, closed before."""
+    said = []
+    monkeypatch.setattr(sys, "excepthook", lambda kind, *_: said.append(kind))
+    monkeypatch.setattr(sys, "unraisablehook", lambda failed: None)
+    signals = SimpleNamespace(first=None)
+
+    def let_go():
+        image = io.BytesIO()
+        file = h5py.File(image, "w")
+        file["x"] = np.arange(10)
+        image.close()
+        del file
+
+    with _destructors_in_silence(signals):
+        let_go()
+        before = len(said)
+        signals.first = signal.SIGTERM
+        let_go()
+    assert before == len(said) > 0
