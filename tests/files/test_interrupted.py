@@ -1,4 +1,4 @@
-"""Signals at any line of Python while HDF5 has a table open, in a process of its own: HDF5 itself may not survive one."""
+"""Signals at any line of Python while HDF5 has a table open, in a process of its own: HDF5 may not survive one."""
 
 import subprocess
 import sys
