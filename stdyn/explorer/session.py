@@ -1,0 +1,129 @@
+"""One page: what it asks for is computed beside it, what is newer ends what is older, and all ends when it is closed."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any
+
+from stdyn.errors import InputError
+from stdyn.explorer import controls, curves
+from stdyn.explorer.messages import packed
+from stdyn.explorer.source import Source
+from stdyn.explorer.state import Wanted
+from stdyn.text import shown
+
+Send = Callable[[dict[str, Any], bytes], object]
+Message = Mapping[str, Any]
+
+
+class Session:
+    """Answers the messages of one page.
+
+    Parameters
+    ----------
+    source : Source
+        What the page begins with.
+    send : callable
+        Takes a header and the bytes of its arrays, in any thread.
+    """
+
+    def __init__(self, source: Source, send: Send) -> None:
+        self._source, self._send = source, send
+        self._pool = ThreadPoolExecutor(thread_name_prefix="stdyn-explorer")
+        self._under_way: dict[str, threading.Event] = {}
+        self._one_at_a_time: dict[str, threading.Lock] = {}
+        self._closed = False
+        self._lock = threading.Lock()
+
+    def hello(self) -> None:
+        """Say what can be moved, and where it begins."""
+        table = controls.described(list(self._source.activations))
+        self._say({"kind": "hello", "controls": table, "state": self._source.state})
+
+    def handle(self, message: Any) -> None:
+        """Answer a message; what is none is refused."""
+        kind = message.get("kind") if isinstance(message, Mapping) else None
+        number = message.get("id") if isinstance(message, Mapping) else None
+        answer = _ANSWERS.get(kind) if isinstance(kind, str) else None
+        if answer is None or not isinstance(number, int):
+            self._say({"kind": "refused", "id": None, "words": f"there is no such request: {shown(message)}"})
+            return
+        slot, function = answer
+        stop = self._begin(slot)
+        with self._lock:
+            if not self._closed:
+                self._pool.submit(self._answer, slot, stop, function, message)
+
+    def close(self) -> None:
+        """End whatever is under way."""
+        with self._lock:
+            self._closed = True
+            for stop in self._under_way.values():
+                stop.set()
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _begin(self, slot: str) -> threading.Event:
+        """The event that ends a new request of a slot; that before it is set. New curves end their older runs, too."""
+        stop = threading.Event()
+        with self._lock:
+            for other in (slot, *_ENDS.get(slot, ())):
+                before = self._under_way.pop(other, None)
+                if before is not None:
+                    before.set()
+            self._under_way[slot] = stop
+            self._one_at_a_time.setdefault(slot, threading.Lock())
+        return stop
+
+    def _answer(self, slot: str, stop: threading.Event, function: Any, message: Message) -> None:
+        """Answer a message in a thread, when the one before it of its slot has ended."""
+        with self._one_at_a_time[slot]:
+            if stop.is_set():
+                return
+            number = message["id"]
+            try:
+                function(self, message, stop)
+            except InputError as error:
+                self._say({"kind": "refused", "id": number, "of": message["kind"], "words": str(error)})
+            except Exception as error:
+                words = f"{type(error).__name__}: {error}"
+                self._say({"kind": "failed", "id": number, "of": message["kind"], "words": words})
+
+    def _say(self, header: dict[str, Any], arrays: Any = None, blob: bytes = b"") -> None:
+        if not self._closed:
+            self._send(*packed(header, arrays, blob))
+
+    # What is answered
+
+    def _wanted(self, message: Message) -> Wanted:
+        return self._source.wanted(message.get("state"))
+
+    def _curves(self, message: Message, stop: threading.Event) -> None:
+        wanted, draft = self._wanted(message), message.get("draft") is True
+        found = (curves.drafts if draft else curves.solutions)(wanted, stop)
+        if stop.is_set():
+            return
+        header = {"kind": "curves", "id": message["id"], "draft": draft}
+        header["rules"] = {rule: curve.header for rule, curve in found.items()}
+        if not draft:
+            header["table"] = curves.table(found, wanted)
+        self._say(header, {rule: curves.arrays_of(curve.trajectory) for rule, curve in found.items()})
+
+    def _runs(self, message: Message, stop: threading.Event) -> None:
+        wanted = self._wanted(message)
+        for rule in wanted.rules if wanted.runs else ():
+            show = partial(self._show_runs, message["id"], rule)
+            curves.simulated(wanted, rule, stop, show)
+
+    def _show_runs(self, number: int, rule: str, so_far: Any) -> None:
+        header = {"kind": "runs", "id": number, "rule": rule, "runs": so_far.runs}
+        self._say(header, {rule: curves.arrays_of(so_far)})
+
+
+_ANSWERS: dict[str, tuple[str, Any]] = {
+    "curves": ("curves", Session._curves),
+    "runs": ("runs", Session._runs),
+}
+_ENDS = {"curves": ("runs",)}  # what a request ends beside the older one of its slot

@@ -1,0 +1,33 @@
+"""What a page begins with: an experiment, a problem, or a saved scan."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from stdyn.explorer.state import BEGINNING, State, Wanted, state_of, state_of_problem, wanted
+from stdyn.model.activations import Activation
+from stdyn.model.experiment import Experiment
+from stdyn.model.problem import Problem
+
+
+@dataclass(frozen=True)
+class Source:
+    """The state in which a page begins, and the activations that it may name beside those built in."""
+
+    state: State = field(default_factory=lambda: dict(BEGINNING))
+    activations: dict[str, Activation] = field(default_factory=dict)
+
+    def wanted(self, state: Any) -> Wanted:
+        """What a state of the page says."""
+        return wanted(state, self.activations)
+
+    @classmethod
+    def of(cls, what: Experiment | Problem | None) -> Source:
+        """That of an experiment or a problem."""
+        if what is None:
+            return cls()
+        if isinstance(what, Experiment):
+            return cls(state_of(what))
+        own = {str(each): each for each in what.activations}
+        return cls(state_of_problem(what), own)
