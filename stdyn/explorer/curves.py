@@ -53,9 +53,14 @@ def drafts(wanted: Wanted, stop: threading.Event) -> dict[str, Curve]:
     problems = wanted.problems()
     found = {}
     for rule, problem in problems.items():
-        end = time.perf_counter() + _PATIENCE / len(problems)
-        found[rule] = _solved(problem, quick.alphas(), *DRAFT, lambda: stop.is_set() or time.perf_counter() > end)
+        found[rule] = _solved(problem, quick.alphas(), *DRAFT, _until(stop, _PATIENCE / len(problems)))
     return found
+
+
+def _until(stop: threading.Event, seconds: float) -> Stop:
+    """What stops when it is asked to, or when so many seconds are over."""
+    end = time.perf_counter() + seconds
+    return lambda: stop.is_set() or time.perf_counter() > end
 
 
 def solutions(wanted: Wanted, stop: threading.Event) -> dict[str, Curve]:

@@ -18,6 +18,7 @@ import tornado.websocket
 from stdyn.explorer.messages import framed
 from stdyn.explorer.session import Session
 from stdyn.explorer.source import Source
+from stdyn.explorer.workers import Workers
 
 PAGE = Path(__file__).parent / "page"
 HOST = "127.0.0.1"
@@ -81,7 +82,8 @@ class _Socket(_Guarded, tornado.websocket.WebSocketHandler):
         def send(header: dict[str, Any], content: bytes) -> None:
             loop.call_soon_threadsafe(self._write, framed(header, content))
 
-        self.session = Session(self.application.settings["source"], send)
+        settings = self.application.settings
+        self.session = Session(settings["source"], settings["workers"], send)
         self.session.hello()
 
     def _write(self, message: bytes) -> None:
@@ -101,20 +103,27 @@ class _Socket(_Guarded, tornado.websocket.WebSocketHandler):
             self.session.close()
 
 
-def application(source: Source, token: str, port: int) -> tornado.web.Application:
+def application(source: Source, workers: Workers, token: str, port: int) -> tornado.web.Application:
     """The server's answers."""
     handlers: list[Any] = [(r"/", _Page), (r"/(explorer\.\w+)", _File), (r"/socket", _Socket)]
     return tornado.web.Application(
-        handlers, source=source, token=token, port=port, compress_response=True, websocket_max_message_size=_LARGEST
+        handlers,
+        source=source,
+        workers=workers,
+        token=token,
+        port=port,
+        compress_response=True,
+        websocket_max_message_size=_LARGEST,
     )
 
 
 async def serve(source: Source, port: int, ready: Any, token: str | None = None) -> None:
     """Serve until cancelled; `ready(address)` is called with the address, which has the token."""
     token = secrets.token_urlsafe(24) if token is None else token
+    workers = Workers()
     sockets = tornado.netutil.bind_sockets(port, HOST)
     bound = sockets[0].getsockname()[1]
-    server = tornado.httpserver.HTTPServer(application(source, token, bound))
+    server = tornado.httpserver.HTTPServer(application(source, workers, token, bound))
     server.add_sockets(sockets)
     ready(f"http://{HOST}:{bound}/?token={token}")
     try:
@@ -122,3 +131,4 @@ async def serve(source: Source, port: int, ready: Any, token: str | None = None)
     finally:
         server.stop()
         await server.close_all_connections()
+        workers.close()

@@ -1,10 +1,11 @@
-"""One page: what it asks for is computed beside it, what is newer ends what is older, and all ends when it is closed."""
+"""One page: what it asks for is computed beside it, what is newer ends what is older, and all ends when it closes."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import asdict
 from functools import partial
 from typing import Any
 
@@ -12,11 +13,15 @@ from stdyn.errors import InputError
 from stdyn.explorer import controls, curves
 from stdyn.explorer.messages import packed
 from stdyn.explorer.source import Source
+from stdyn.explorer.maps import SHAPE, Map
 from stdyn.explorer.state import Wanted
+from stdyn.explorer.workers import Workers
 from stdyn.text import shown
 
 Send = Callable[[dict[str, Any], bytes], object]
 Message = Mapping[str, Any]
+
+_PATIENCE = 0.05  # seconds until a request that waits for a worker looks whether it is still wanted
 
 
 class Session:
@@ -26,12 +31,14 @@ class Session:
     ----------
     source : Source
         What the page begins with.
+    workers : Workers
+        Who computes maps.
     send : callable
         Takes a header and the bytes of its arrays, in any thread.
     """
 
-    def __init__(self, source: Source, send: Send) -> None:
-        self._source, self._send = source, send
+    def __init__(self, source: Source, workers: Workers, send: Send) -> None:
+        self._source, self._workers, self._send = source, workers, send
         self._pool = ThreadPoolExecutor(thread_name_prefix="stdyn-explorer")
         self._under_way: dict[str, threading.Event] = {}
         self._one_at_a_time: dict[str, threading.Lock] = {}
@@ -52,6 +59,9 @@ class Session:
             self._say({"kind": "refused", "id": None, "words": f"there is no such request: {shown(message)}"})
             return
         slot, function = answer
+        if function is None:
+            self._end(message.get("slot"))
+            return
         stop = self._begin(slot)
         with self._lock:
             if not self._closed:
@@ -76,6 +86,13 @@ class Session:
             self._under_way[slot] = stop
             self._one_at_a_time.setdefault(slot, threading.Lock())
         return stop
+
+    def _end(self, slot: Any) -> None:
+        """End what is under way in a slot."""
+        with self._lock:
+            before = self._under_way.pop(slot, None) if isinstance(slot, str) else None
+        if before is not None:
+            before.set()
 
     def _answer(self, slot: str, stop: threading.Event, function: Any, message: Message) -> None:
         """Answer a message in a thread, when the one before it of its slot has ended."""
@@ -121,9 +138,26 @@ class Session:
         header = {"kind": "runs", "id": number, "rule": rule, "runs": so_far.runs}
         self._say(header, {rule: curves.arrays_of(so_far)})
 
+    def _map(self, message: Message, stop: threading.Event) -> None:
+        asked = Map.of(self._wanted(message), message.get("map"), message.get("rule"), message.get("value"))
+        header = {"kind": "map", "id": message["id"], "shape": SHAPE, "rule": asked.rule, "value": asked.value}
+        header |= {"x": asdict(asked.x), "y": asdict(asked.y), "b": asked.experiment.b}
+        for stride, places in asked.chunks():
+            future = self._workers.submit(asked.solve, places)
+            while not wait([future], timeout=_PATIENCE).done:
+                if stop.is_set():
+                    future.cancel()
+                    return
+            if stop.is_set():
+                return
+            self._say({**header, "stride": stride}, {"places": places, "values": future.result()})
+        self._say({**header, "stride": 0})
+
 
 _ANSWERS: dict[str, tuple[str, Any]] = {
+    "stop": ("", None),
     "curves": ("curves", Session._curves),
     "runs": ("runs", Session._runs),
+    "map": ("map", Session._map),
 }
 _ENDS = {"curves": ("runs",)}  # what a request ends beside the older one of its slot

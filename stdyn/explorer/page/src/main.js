@@ -11,8 +11,9 @@ import { make } from "./dom.js";
 import { Link, overSocket } from "./link.js";
 import { real, text } from "./numbers.js";
 import { entries } from "./views/entries.js";
+import { map } from "./views/map.js";
 
-const VIEWS = [entries("R"), entries("Q"), entries("v")];
+const VIEWS = [entries("R"), entries("Q"), entries("v"), map("eta_angle", "map of η, angle"), map("b_b", "map of b₁, b₂")];
 
 const COLUMNS = [
   ["eps_g_final", "ε_g at the end"],
@@ -122,6 +123,7 @@ export function render({ model, el, address = false }) {
   const views = VIEWS.map((each) => each({ explorer, link, logarithmic, set, root }));
   let chosen = views[0];
   function choose(next) {
+    chosen.left?.();
     chosen = next;
     [...tabs.children].forEach((tab, j) => {
       tab.setAttribute("aria-selected", String(views[j] === next));
