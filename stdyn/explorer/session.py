@@ -11,9 +11,9 @@ from typing import Any
 
 from stdyn.errors import InputError
 from stdyn.explorer import controls, curves
+from stdyn.explorer.maps import SHAPE, Map
 from stdyn.explorer.messages import packed
 from stdyn.explorer.source import Source
-from stdyn.explorer.maps import SHAPE, Map
 from stdyn.explorer.state import Wanted
 from stdyn.explorer.workers import Workers
 from stdyn.text import shown

@@ -11,9 +11,11 @@ import { make } from "./dom.js";
 import { Link, overSocket } from "./link.js";
 import { real, text } from "./numbers.js";
 import { entries } from "./views/entries.js";
+import { graph } from "./views/graph.js";
 import { map } from "./views/map.js";
+import { plane } from "./views/plane.js";
 
-const VIEWS = [entries("R"), entries("Q"), entries("v"), map("eta_angle", "map of η, angle"), map("b_b", "map of b₁, b₂")];
+const VIEWS = [entries("R"), entries("Q"), entries("v"), map("eta_angle", "map of η, angle"), map("b_b", "map of b₁, b₂"), plane, graph];
 
 const COLUMNS = [
   ["eps_g_final", "ε_g at the end"],
