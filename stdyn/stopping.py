@@ -49,6 +49,7 @@ class Signals:
         self.of_host: BaseException | None = None
         self._raised, self._held, self._waiting = -inf, 0, 0
         self._waiting_of_hosts: dict[int, tuple[Handler, int, FrameType | None]] = {}
+        self._handlers: dict[int, tuple[Any, Any]] = {}  # before, and now
         self._hook = sys.unraisablehook
 
     def __call__(self, number: int, _: FrameType | None) -> None:
@@ -103,12 +104,11 @@ class Signals:
             while self._waiting_of_hosts:
                 waiting.callback(self.call, *self._waiting_of_hosts.popitem()[1])
 
-    def begin(self) -> dict[int, tuple[Any, Any]]:
-        """Handle the signals; those that somebody else handles are handled by them. Gives the handlers, before and now.
+    def begin(self) -> None:
+        """Handle the signals; those that somebody else handles are handled by them.
 
-        None that is ignored is handled, nor any outside the main interpreter.
+        None that is ignored is handled, nor any outside the main interpreter. A signal may come in the middle.
         """
-        handlers: dict[int, tuple[Any, Any]] = {}
         with suppress(ValueError):  # the main thread, but not of the main interpreter
             for number in _ALL:
                 before = signal.getsignal(number)
@@ -118,16 +118,18 @@ class Signals:
                 elif callable(before):
                     mine = partial(self.call, before)
                 if mine is not None:
-                    handlers[number] = before, mine
+                    self._handlers[number] = before, mine  # first, so that whatever is set is known to `end`
                     signal.signal(number, mine)
         sys.unraisablehook = self.again
-        return handlers
 
-    def end(self, handlers: dict[int, tuple[Any, Any]]) -> None:
-        """Restore the handlers of before; what has arrived meanwhile is raised if nothing is on its way already."""
+    def put_off(self) -> None:
+        """Put signals off from now on, to `end`."""
         self._held += 1
+
+    def end(self) -> None:
+        """Restore the handlers of before; what has arrived meanwhile is raised if nothing is on its way already."""
         sys.unraisablehook = self._hook
-        for number, (before, mine) in handlers.items():
+        for number, (before, mine) in self._handlers.items():
             if signal.getsignal(number) is mine:  # a handler may have set another
                 signal.signal(number, before)
         for handler, number, frame in self._waiting_of_hosts.values():
@@ -160,11 +162,13 @@ def stoppable() -> Iterator[Signals]:
         yield _here[-1]
         return
     signals = Signals()
-    _here.append(signals)
-    handlers: dict[int, tuple[Any, Any]] = {}
     try:
-        handlers = signals.begin()
-        yield signals
+        try:
+            _here.append(signals)
+            signals.begin()
+            yield signals
+        finally:
+            signals.put_off()
     except _SAY_MORE:
         raise
     except (KeyboardInterrupt, Exception) as error:
@@ -173,9 +177,9 @@ def stoppable() -> Iterator[Signals]:
         if signals.reason is not None and not isinstance(error, KeyboardInterrupt):
             raise signals.reason from error
         raise
-    finally:
+    finally:  # signals wait by now, or one has come just before and is on its way
         _here.clear()
-        signals.end(handlers)
+        signals.end()
 
 
 def _with_results(error: BaseException, interrupted: BaseException) -> BaseException:

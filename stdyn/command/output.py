@@ -94,7 +94,8 @@ class Target:
         from stdyn.files.paths import check_target, reserved
 
         _make_folder(self.path.parent)
-        click.get_current_context().with_resource(reserved(self.path))
+        with uninterrupted():  # between the lock and who takes it away
+            click.get_current_context().with_resource(reserved(self.path))
         check_target(self.path, self.force or self.found is not None)
 
     def save(self, result: Result, seconds: float) -> None:

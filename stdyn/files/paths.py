@@ -144,15 +144,18 @@ def reserved(path: Path) -> Iterator[None]:
     real = _real(path)
     name = hashlib.sha256(os.fsencode(real.name)).hexdigest()[:32]
     beside = real.with_name(f".{name}.lock")
-    found = _locked(beside)
-    if found == errno.EWOULDBLOCK:
-        raise InputError(f"{path} is being written by another process")
+    found: io.FileIO | int = 0
     try:
-        yield
+        try:
+            with uninterrupted():  # what is locked is known here, and let go
+                found = _locked(beside)
+            if found == errno.EWOULDBLOCK:
+                raise InputError(f"{path} is being written by another process")
+            yield
+        finally:
+            _let_go(beside, found)
     finally:
-        if not isinstance(found, int):
-            beside.unlink(missing_ok=True)
-            found.close()
+        _let_go(beside, found)  # if a signal came as that began
 
 
 def _locked(path: Path) -> io.FileIO | int:
@@ -174,6 +177,15 @@ def _locked(path: Path) -> io.FileIO | int:
         except OSError as error:
             file.close()
             return error.errno or errno.EIO
+        file.close()
+
+
+def _let_go(path: Path, file: io.FileIO | int) -> None:
+    """Remove a locked file, unless that is done."""
+    if isinstance(file, int) or file.closed:
+        return
+    with uninterrupted():
+        path.unlink(missing_ok=True)
         file.close()
 
 
