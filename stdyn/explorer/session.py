@@ -9,8 +9,9 @@ from dataclasses import asdict
 from functools import partial
 from typing import Any
 
+from stdyn.checks import choice
 from stdyn.errors import InputError
-from stdyn.explorer import controls, curves
+from stdyn.explorer import controls, copies, curves, spectra
 from stdyn.explorer.maps import SHAPE, Map
 from stdyn.explorer.messages import packed
 from stdyn.explorer.source import Source
@@ -153,11 +154,41 @@ class Session:
             self._say({**header, "stride": stride}, {"places": places, "values": future.result()})
         self._say({**header, "stride": 0})
 
+    def _copy(self, message: Message, _: threading.Event) -> None:
+        kind = choice("as", message.get("as"), tuple(_COPIES))
+        self._say({"kind": "copy", "id": message["id"], "as": kind, "text": _COPIES[kind](self._wanted(message))})
 
+    def _save(self, message: Message, stop: threading.Event) -> None:
+        """Files of what is seen, solved once more: figures or data."""
+        wanted, what = self._wanted(message), choice("what", message.get("what"), ("svg", "png", "h5"))
+        trajectories = {f"{rule}_ode": curve.trajectory for rule, curve in curves.solutions(wanted, stop).items()}
+        for rule in wanted.rules if wanted.runs else ():
+            trajectories[f"{rule}_{wanted.experiment.method}"] = curves.simulated(wanted, rule, stop, None)
+        if stop.is_set():
+            return
+        found = copies.files(trajectories) if what == "h5" else copies.figures([*trajectories.values()], what)
+        for name, content in found.items():
+            header = {"kind": "file", "id": message["id"], "name": name, "type": _TYPES[what], "bytes": len(content)}
+            self._say(header, blob=content)
+
+    def _spectrum(self, message: Message, stop: threading.Event) -> None:
+        wanted = self._wanted(message)
+        rule = choice("rule", message.get("rule"), wanted.rules)
+        alphas, real, grows = spectra.along(wanted, rule, stop)
+        if not stop.is_set():
+            header = {"kind": "spectrum", "id": message["id"], "rule": rule}
+            self._say(header, {"alphas": alphas, "real": real, "grows": grows})
+
+
+_COPIES = {"python": copies.as_python, "toml": copies.as_toml, "command": copies.as_command}
+_TYPES = {"svg": "image/svg+xml", "png": "image/png", "h5": "application/x-hdf5"}
 _ANSWERS: dict[str, tuple[str, Any]] = {
     "stop": ("", None),
     "curves": ("curves", Session._curves),
     "runs": ("runs", Session._runs),
     "map": ("map", Session._map),
+    "copy": ("copy", Session._copy),
+    "save": ("save", Session._save),
+    "spectrum": ("spectrum", Session._spectrum),
 }
 _ENDS = {"curves": ("runs",)}  # what a request ends beside the older one of its slot

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from stdyn.explorer.state import BEGINNING, State, Wanted, state_of, state_of_problem, wanted
 from stdyn.model.activations import Activation
 from stdyn.model.experiment import Experiment
 from stdyn.model.problem import Problem
+from stdyn.settings import from_values, read_toml
 
 
 @dataclass(frozen=True)
@@ -23,11 +25,18 @@ class Source:
         return wanted(state, self.activations)
 
     @classmethod
-    def of(cls, what: Experiment | Problem | None) -> Source:
+    def of(cls, what: Experiment | Problem | Path | None) -> Source:
         """That of an experiment or a problem."""
         if what is None:
             return cls()
         if isinstance(what, Experiment):
             return cls(state_of(what))
+        if isinstance(what, Path):
+            return cls.read(what)
         own = {str(each): each for each in what.activations}
         return cls(state_of_problem(what), own)
+
+    @classmethod
+    def read(cls, path: Path) -> Source:
+        """That of a file of parameters, or of a scan."""
+        return cls(state_of(from_values(read_toml(path, Experiment), Experiment)))

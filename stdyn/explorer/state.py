@@ -89,7 +89,8 @@ def state_of_problem(problem: Problem) -> State:
     sizes = {"K": K, "M": M, "outputs": problem.outputs}
     experiment = Experiment(
         **sizes, **rest, **{name: np.asarray(each).tolist() for name, each in given.items()}, rule=problem.rule,
-        activation=activation, activation_teacher=of_teacher, tasks=problem.tasks, inputs=start.inputs,
+        activation=activation,  # type: ignore[arg-type]  # taken, if it has a name of its own
+        activation_teacher=of_teacher, tasks=problem.tasks, inputs=start.inputs,
     )  # fmt: skip
     try:
         there: Problem | None = experiment.problem(problem.rule)

@@ -5,6 +5,7 @@ import "uplot/dist/uPlot.min.css";
 
 import { read, written } from "./address.js";
 import { RULES } from "./colours.js";
+import { bar } from "./copies.js";
 import { controls } from "./controls.js";
 import { Panel, ofRules } from "./curves.js";
 import { make } from "./dom.js";
@@ -14,8 +15,9 @@ import { entries } from "./views/entries.js";
 import { graph } from "./views/graph.js";
 import { map } from "./views/map.js";
 import { plane } from "./views/plane.js";
+import { spectrum } from "./views/spectrum.js";
 
-const VIEWS = [entries("R"), entries("Q"), entries("v"), map("eta_angle", "map of η, angle"), map("b_b", "map of b₁, b₂"), plane, graph];
+const VIEWS = [entries("R"), entries("Q"), entries("v"), map("eta_angle", "map of η, angle"), map("b_b", "map of b₁, b₂"), plane, graph, spectrum];
 
 const COLUMNS = [
   ["eps_g_final", "ε_g at the end"],
@@ -42,6 +44,7 @@ export function render({ model, el, address = false }) {
 
   const explorer = { state: {}, curves: {}, runs: {}, header: null, link, drawn: 0 };
   root.explorer = explorer;
+  root.querySelector(".shown").prepend(bar({ explorer, link, address, root, said: (words) => { status.textContent = words; } }));
   let usual = {};
   let panel = null;
 
