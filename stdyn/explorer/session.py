@@ -11,12 +11,13 @@ from typing import Any
 
 from stdyn.checks import choice
 from stdyn.errors import InputError
-from stdyn.explorer import controls, copies, curves, spectra
+from stdyn.explorer import controls, copies, curves, scans, spectra
 from stdyn.explorer.maps import SHAPE, Map
 from stdyn.explorer.messages import packed
 from stdyn.explorer.source import Source
 from stdyn.explorer.state import Wanted
 from stdyn.explorer.workers import Workers
+from stdyn.scans.scanfile import Scan
 from stdyn.text import shown
 
 Send = Callable[[dict[str, Any], bytes], object]
@@ -49,7 +50,8 @@ class Session:
     def hello(self) -> None:
         """Say what can be moved, and where it begins."""
         table = controls.described(list(self._source.activations))
-        self._say({"kind": "hello", "controls": table, "state": self._source.state})
+        scan = None if self._source.scan is None else scans.described(self._source.scan)
+        self._say({"kind": "hello", "controls": table, "state": self._source.state, "scan": scan})
 
     def handle(self, message: Any) -> None:
         """Answer a message; what is none is refused."""
@@ -179,6 +181,19 @@ class Session:
             header = {"kind": "spectrum", "id": message["id"], "rule": rule}
             self._say(header, {"alphas": alphas, "real": real, "grows": grows})
 
+    def _scan(self, message: Message, _: threading.Event) -> None:
+        self._say({"kind": "scan", "id": message["id"]}, scans.points(self._opened()))
+
+    def _point(self, message: Message, _: threading.Event) -> None:
+        trajectory, state, words = scans.point(self._opened(), message.get("index"))
+        header = {"kind": "point", "id": message["id"], "index": message.get("index"), "state": state, "words": words}
+        self._say(header, scans.curve(trajectory))
+
+    def _opened(self) -> Scan:
+        if self._source.scan is None:
+            raise InputError("no scan is open: stdyn explore SCAN.h5")
+        return self._source.scan
+
 
 _COPIES = {"python": copies.as_python, "toml": copies.as_toml, "command": copies.as_command}
 _TYPES = {"svg": "image/svg+xml", "png": "image/png", "h5": "application/x-hdf5"}
@@ -190,5 +205,7 @@ _ANSWERS: dict[str, tuple[str, Any]] = {
     "copy": ("copy", Session._copy),
     "save": ("save", Session._save),
     "spectrum": ("spectrum", Session._spectrum),
+    "scan": ("scan", Session._scan),
+    "point": ("point", Session._point),
 }
 _ENDS = {"curves": ("runs",)}  # what a request ends beside the older one of its slot

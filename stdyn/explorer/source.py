@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from stdyn.errors import InputError
 from stdyn.explorer.state import BEGINNING, State, Wanted, state_of, state_of_problem, wanted
+from stdyn.files.store import kind
 from stdyn.model.activations import Activation
 from stdyn.model.experiment import Experiment
 from stdyn.model.problem import Problem
+from stdyn.scans.scanfile import Scan
 from stdyn.settings import from_values, read_toml
 
 
@@ -19,6 +23,7 @@ class Source:
 
     state: State = field(default_factory=lambda: dict(BEGINNING))
     activations: dict[str, Activation] = field(default_factory=dict)
+    scan: Scan | None = None
 
     def wanted(self, state: Any) -> Wanted:
         """What a state of the page says."""
@@ -39,4 +44,7 @@ class Source:
     @classmethod
     def read(cls, path: Path) -> Source:
         """That of a file of parameters, or of a scan."""
+        with suppress(InputError):
+            if kind(path) == "scan":
+                return cls(scan=Scan(path))
         return cls(state_of(from_values(read_toml(path, Experiment), Experiment)))

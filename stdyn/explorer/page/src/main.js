@@ -15,9 +15,10 @@ import { entries } from "./views/entries.js";
 import { graph } from "./views/graph.js";
 import { map } from "./views/map.js";
 import { plane } from "./views/plane.js";
+import { scan } from "./views/scan.js";
 import { spectrum } from "./views/spectrum.js";
 
-const VIEWS = [entries("R"), entries("Q"), entries("v"), map("eta_angle", "map of η, angle"), map("b_b", "map of b₁, b₂"), plane, graph, spectrum];
+const VIEWS = [entries("R"), entries("Q"), entries("v"), map("eta_angle", "map of η, angle"), map("b_b", "map of b₁, b₂"), plane, graph, spectrum, scan];
 
 const COLUMNS = [
   ["eps_g_final", "ε_g at the end"],
@@ -85,7 +86,7 @@ export function render({ model, el, address = false }) {
     explorer.curves = arrays;
     explorer.header = header;
     panel.refuse(null);
-    error.draw(ofRules(arrays, "eps_g"), logarithmic());
+    drawError();
     alignment.draw(ofRules(arrays, "alignment"), logarithmic());
     chosen.draw();
     if (header.table) numbers(header.table);
@@ -100,6 +101,20 @@ export function render({ model, el, address = false }) {
       error.behind([]);
       if (header.state.runs !== 0) link.ask("runs", { state: header.state });
     }
+  });
+
+  /** ε_g of all rules, and of the point of a scan that is chosen. */
+  function drawError() {
+    const stored = explorer.point ? [{ x: explorer.point.alphas.values, y: explorer.point.eps_g.values, colour: "#777777", dash: [3, 3], label: explorer.pointName, width: 3 }] : [];
+    error.draw([...stored, ...ofRules(explorer.curves, "eps_g")], logarithmic());
+  }
+  link.on("point", (header, arrays) => {
+    explorer.point = arrays;
+    explorer.pointName = header.words;
+    if (header.state) {
+      explorer.state = { ...header.state, runs: 0 };
+      ask(false);
+    } else drawError();
   });
 
   link.on("runs", (header, arrays) => {

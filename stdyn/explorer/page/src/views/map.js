@@ -1,23 +1,11 @@
 // A map of the plane of two parameters: computed in the background, finer and finer; a click shows that trajectory.
 
 import { make } from "../dom.js";
-import { real, text } from "../numbers.js";
-
-// cividis, which all eyes read alike, and grey paper too: dark is low, light is high
-const RAMP = [[0, 34, 78], [18, 53, 112], [59, 73, 108], [87, 93, 109], [112, 113, 115], [138, 134, 120], [165, 156, 116], [195, 179, 105], [225, 204, 85], [254, 232, 56]];
-
-function colour(part) {
-  const at = Math.min(Math.max(part, 0), 1) * (RAMP.length - 1);
-  const low = Math.min(Math.floor(at), RAMP.length - 2);
-  return RAMP[low].map((each, j) => Math.round(each + (RAMP[low + 1][j] - each) * (at - low)));
-}
+import { axes, colour, legend, onto, partOf } from "./plot.js";
 
 const VALUES = { eps_g_final: "ε_g at the end", plateau_end: "escape at α", plateau_length: "length of the plateau", alignment_final: "cos ∠(v, b) at the end", specialised: "specialised units" };
 const LOGARITHMIC = ["eps_g_final", "plateau_end", "plateau_length"];
 const SYMBOLS = { eta: "η", b_angle: "∠(b, v₀) in degrees", "b[0]": "b₁", "b[1]": "b₂", "b[0,0]": "b₁₁", "b[1,0]": "b₂₁" };
-
-const onto = ({ low, high, log }, part) => (log ? low * (high / low) ** part : low + (high - low) * part);
-const partOf = ({ low, high, log }, x) => (log ? Math.log(x / low) / Math.log(high / low) : (x - low) / (high - low));
 
 /** The map of a kind: "eta_angle" or "b_b". */
 export function map(kind, title) {
@@ -108,34 +96,11 @@ export function map(kind, title) {
       const frame = { left: 62, top: 8, width: canvas.width - 74, height: canvas.height - 54 };
       ctx.imageSmoothingEnabled = false;
       ctx.drawImage(small, frame.left, frame.top, frame.width, frame.height);
-      axes(ctx, frame);
-      scale.replaceChildren(bar(), ` ${text(log ? 10 ** low : low)} to ${text(log ? 10 ** high : high)}${log ? ", logarithmic" : ""}; grey: none`);
+      axes(ctx, frame, header.x, header.y, SYMBOLS[header.x.name], SYMBOLS[header.y.name], getComputedStyle(canvas).color);
+      legend(scale, log ? 10 ** low : low, log ? 10 ** high : high, log);
       const here = place();
       if (here) mark(ctx, frame, here, "○");
       if (cross) mark(ctx, frame, cross, "+");
-    }
-
-    const bar = () => make("span", { class: "bar", style: `background: linear-gradient(to right, ${RAMP.map((each) => `rgb(${each})`).join(",")})` });
-
-    function axes(ctx, frame) {
-      ctx.fillStyle = ctx.strokeStyle = getComputedStyle(canvas).color;
-      ctx.font = "15px system-ui, sans-serif";
-      ctx.strokeRect(frame.left, frame.top, frame.width, frame.height);
-      ctx.textAlign = "center";
-      for (const part of [0, 0.25, 0.5, 0.75, 1]) {
-        ctx.fillText(text(onto(header.x, part), 2), frame.left + part * frame.width, frame.top + frame.height + 18);
-      }
-      ctx.fillText(SYMBOLS[header.x.name], frame.left + frame.width / 2, frame.top + frame.height + 40);
-      ctx.textAlign = "right";
-      for (const part of [0, 0.25, 0.5, 0.75, 1]) {
-        ctx.fillText(text(onto(header.y, part), 2), frame.left - 6, frame.top + (1 - part) * frame.height + 5);
-      }
-      ctx.save();
-      ctx.translate(14, frame.top + frame.height / 2);
-      ctx.rotate(-Math.PI / 2);
-      ctx.textAlign = "center";
-      ctx.fillText(SYMBOLS[header.y.name], 0, 0);
-      ctx.restore();
     }
 
     function mark(ctx, frame, [x, y], sign) {
