@@ -127,6 +127,7 @@ class Session:
             return
         header = {"kind": "curves", "id": message["id"], "draft": draft}
         header["rules"] = {rule: curve.header for rule, curve in found.items()}
+        header["unused"] = wanted.without_use()
         if not draft:
             header["table"] = curves.table(found, wanted)
         self._say(header, {rule: curves.arrays_of(curve.trajectory) for rule, curve in found.items()})

@@ -38,6 +38,16 @@ class Wanted:
         turned = {} if self.b_angle is None or rule == "bp" else {"b_angle": self.b_angle}
         return problem_at(self.experiment, {"rule": rule, **turned})
 
+    def without_use(self) -> dict[str, str]:
+        """The parameters that change nothing, whichever the rule, each with words that say why."""
+        each = [replace(self.experiment, rule=rule).without_use() for rule in self.rules]
+        found = {name: _why(name, each, self.rules) for name in set(each[0]).intersection(*each[1:])}
+        if self.rules == ("bp",):
+            found["b_angle"] = "of no use with rule bp"
+        if self.runs == 0:
+            found |= dict.fromkeys(("method", "normals"), "of no use where nothing is simulated")
+        return found
+
     def problems(self) -> dict[str, Problem]:
         """Those of all rules."""
         return {rule: self.problem(rule) for rule in self.rules}
@@ -62,6 +72,15 @@ def wanted(state: Any, activations: Mapping[str, Activation] | None = None) -> W
     experiment.check()
     found.problems()
     return found
+
+
+def _why(name: str, each: list[dict[str, tuple[str, ...]]], rules: tuple[str, ...]) -> str:
+    """Why a parameter is of no use, in words."""
+    reasons = sorted({reason for found in each for reason in found[name]} - {"rule"})
+    words = [f"{reason} as it is" for reason in reasons]
+    if any("rule" in found[name] for found in each):
+        words.append(f"rule {' and '.join(rules)}")
+    return f"of no use with {' and '.join(words)}"
 
 
 def state_of(experiment: Experiment) -> State:

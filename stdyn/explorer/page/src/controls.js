@@ -140,12 +140,14 @@ const KINDS = { number, integer: number, word, words, flag, array, table, rate: 
 export function controls(of, changed) {
   const groups = new Map();
   const shown = {};
+  const rows = {};
   for (const each of of) {
     const control = { ...each, label: each.symbol };
     const part = KINDS[each.kind](control, (value, draft) => changed(each.name, value, draft));
     shown[each.name] = part;
     const id = fresh("control");
     const row = make("div", { class: `row ${each.kind}`, "data-name": each.name }, make("label", { class: "name", title: each.help, id }, each.symbol), ...part.parts);
+    rows[each.name] = row;
     if (!groups.has(each.group)) groups.set(each.group, make("details", { open: OPEN.includes(each.group) }, make("summary", {}, each.group)));
     groups.get(each.group).append(row, ...(part.below ? [part.below] : []));
   }
@@ -154,7 +156,15 @@ export function controls(of, changed) {
     show(state) {
       for (const each of of) shown[each.name].show(state[each.name] ?? (each.optional ? null : each.usual));
     },
-    refuse(name, words) {
+    /** Grey what is of no use, and say why. */
+    unused(why) {
+      for (const each of of) {
+        const row = rows[each.name];
+        row.classList.toggle("unused", each.name in why);
+        row.title = why[each.name] ?? "";
+      }
+    },
+    refuse(name) {
       for (const part of Object.values(shown)) for (const each of part.parts) each.removeAttribute("aria-invalid");
       for (const each of shown[name]?.parts ?? []) each.setAttribute("aria-invalid", "true");
     },

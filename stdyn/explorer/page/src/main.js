@@ -86,6 +86,7 @@ export function render({ model, el, address = false }) {
     explorer.curves = arrays;
     explorer.header = header;
     panel.refuse(null);
+    panel.unused(header.unused);
     drawError();
     alignment.draw(ofRules(arrays, "alignment"), logarithmic());
     chosen.draw();
