@@ -6,6 +6,7 @@ from html import escape
 
 from stdyn.text import printable
 
+POINTS = 60  # of a curve, which are as many as are seen
 _WIDTH, _HEIGHT, _EDGE = 220, 56, 3  # of a curve, in pixels
 _LOWEST = 1e-15  # an error below this is rounding
 _CELL = "padding:1px 10px 1px 0;text-align:left;border:none;vertical-align:top"

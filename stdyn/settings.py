@@ -131,9 +131,14 @@ def to_toml(experiment: "DataclassInstance", left_out: Collection[str] = ()) -> 
 def check_name(name: str, names: Sequence[str], refusal: str, more: str = "") -> None:
     """Refuse a name that is none of `names`, saying which is near, or if none is, which there are, and what more."""
     if name not in names:
-        near = get_close_matches(name[:100], names, n=1)
         others = f"there are {', '.join(names)}{more}"
-        raise InputError(f"{refusal} {shown(name)}; {f'the nearest one is {shown(near[0])}' if near else others}")
+        raise InputError(f"{refusal} {shown(name)}; {nearest(name, names) or others}")
+
+
+def nearest(word: str, words: Sequence[str]) -> str:
+    """Which of these words is most like one that is none of them, in a sentence; "" if none is."""
+    near = get_close_matches(word[:100], words, n=1)
+    return f"the nearest one is {shown(near[0])}" if near else ""
 
 
 def of_no_use(made: Any, options: Mapping[str, Any], in_file: Mapping[str, Any], varied: Collection[str]) -> list[str]:

@@ -14,7 +14,6 @@ from stdyn.theory.fixedpoint import FixedPoint
 from stdyn.values import Frozen
 
 _SIZES = (10**3, 10**4, 10**5, 10**6)  # of inputs, on a card
-_POINTS = 60  # of a curve
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -191,9 +190,7 @@ class EscapeTimes(Frozen):
         """
         rows: list[tuple[str, ...]] = [(rule, "N", "runs", "5 %", "median", "95 %", "predicted: 5 %", "median", "95 %")]
         for N, alphas in sorted(seen.items()):
-            quantiles = [
-                f"{value:.4g}" for sample in (alphas, self.at(N)) for value in np.percentile(sample, [5, 50, 95])
-            ]
+            quantiles = [f"{value:.4g}" for sample in (alphas, self.at(N)) for value in _quantiles(sample)]
             rows.append(("", str(N), str(len(alphas)), *quantiles))
         return columns(rows)
 
@@ -227,17 +224,18 @@ def _card_of_plateau(plateau: Plateau) -> str:
 
 def _line_of_times(times: EscapeTimes) -> str:
     """In one line: quantiles at the N of the problem, and how they grow with it."""
-    N, (low, middle, high) = _quantiles(times)
+    N = times.saddle.problem.N
+    low, middle, high = _quantiles(times.at(N))
     return (
         f"at N = {N} runs leave eps_g = {times.saddle.eps_g:.5g} at alpha = {middle:.4g} (5 – 95 %: {low:.4g} –"
         f" {high:.4g}), later by ln N / {2 * times.rate:.4g}; {len(times.offsets)} draws"
     )
 
 
-def _quantiles(times: EscapeTimes) -> tuple[int, list[float]]:
-    """The N of the problem, and 5 %, median and 95 % of alpha there."""
-    N = times.saddle.problem.N
-    return N, np.percentile(times.at(N), [5, 50, 95]).tolist()
+def _quantiles(alphas: Array) -> list[float]:
+    """5 %, median and 95 %."""
+    found: list[float] = np.percentile(alphas, [5, 50, 95]).tolist()
+    return found
 
 
 def _card_of_times(times: EscapeTimes) -> str:
@@ -245,8 +243,8 @@ def _card_of_times(times: EscapeTimes) -> str:
     N = times.saddle.problem.N
     rows: list[tuple[str, ...]] = [("N", "5 %", "median", "95 %")]
     for each in sorted({N, *_SIZES}):
-        rows.append((str(each), *(f"{value:.4g}" for value in np.percentile(times.at(each), [5, 50, 95]))))
-    shares = np.linspace(0, 100, min(_POINTS, len(times.offsets)))
+        rows.append((str(each), *(f"{value:.4g}" for value in _quantiles(times.at(each)))))
+    shares = np.linspace(0, 100, min(html.POINTS, len(times.offsets)))
     curve = html.sparkline(
         np.percentile(times.at(N), shares).tolist(),
         [shares.tolist()],

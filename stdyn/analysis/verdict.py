@@ -264,7 +264,7 @@ def _line(comparison: Comparison) -> str:
     c = comparison
     one = c.runs == 1
     against = "linear noise around the ODEs" if c.predicted else "the ODEs"
-    runs = f"{c.rule.upper()}: {c.runs} {c.method} run{'' if one else 's'} at N = {c.N}"
+    runs = f"{c.rule.upper()}: {counted(c.runs, f'{c.method} run')} at N = {c.N}"
     if c.agrees:
         return f"{runs} agree{'s' * one} with {against}"
     first = {name: np.flatnonzero(~c.within(name)) for name in c.mean}

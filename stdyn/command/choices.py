@@ -1,7 +1,6 @@
 """What the shell completes: words of which there are few, files, folders, names of quantities."""
 
 from collections.abc import Callable, Iterable
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from stdyn.errors import InputError
+from stdyn.settings import nearest
 from stdyn.text import shown
 
 Completing = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
@@ -25,9 +25,9 @@ class Choice(click.Choice):
         if value in (*self.choices, *self.also):
             return value
         name = "value" if param is None else max(param.opts, key=len).lstrip("-").replace("-", "_")
-        near = get_close_matches(value[:100], self.choices, n=1)
-        nearest = f"; the nearest one is {shown(near[0])}" if near else ""
-        raise InputError(f"{name} must be one of {', '.join(self.choices)}, but is {shown(value)}{nearest}")
+        near = nearest(value, self.choices)
+        said = f"{name} must be one of {', '.join(self.choices)}, but is {shown(value)}"
+        raise InputError(f"{said}; {near}" if near else said)
 
 
 class NameOrFile(Choice):

@@ -22,7 +22,7 @@ from stdyn.figures.scales import around_zero, level, time_axis
 from stdyn.model.state import OrderParameters
 from stdyn.model.trajectory import Trajectory, nearest
 from stdyn.text import shown
-from stdyn.theory.fixedpoint import ZERO
+from stdyn.theory.fixedpoint import zero_of
 from stdyn.theory.fluctuations import Fluctuations
 
 __all__ = ["ellipses", "specialisation", "specialisation_graph", "spectrum", "teachers_plane"]
@@ -317,8 +317,7 @@ def spectrum(ax: Axes, trajectory: Trajectory, eigenvalues: ComplexArray, linear
         raise InputError(f"eigenvalues must have shape ({len(alphas)}, L), of each alpha, but have shape {found.shape}")
     if not 0 < linear < np.inf:
         raise InputError(f"linear must be positive and finite, but is {linear:g}")
-    zero = ZERO * np.abs(found).max(axis=1, initial=0, keepdims=True)
-    grows = found.real > zero
+    grows = found.real > zero_of(found)
     x, y = np.broadcast_to(alphas[:, None], found.shape), found.real
     level(ax, 0)
     ax.plot(x[~grows], y[~grows], ".", color="0.5", ms=3, mew=0, label="does not grow", gid="others")

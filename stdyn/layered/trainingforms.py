@@ -8,7 +8,7 @@ from stdyn import html, showing
 from stdyn.checks import check_memory
 from stdyn.layered.blas import Array
 from stdyn.layered.history import ALIGNMENTS, RECORDS, History
-from stdyn.text import columns, listing, message
+from stdyn.text import columns, counted, listing, message
 
 if TYPE_CHECKING:
     import pandas
@@ -98,7 +98,7 @@ class Forms:
 
 
 def _size(trained: Any) -> str:
-    return f"{len(trained.rules)} networks {'-'.join(map(str, trained.widths))}"
+    return f"{counted(len(trained.rules), 'network')} {'-'.join(map(str, trained.widths))}"
 
 
 def _line(trained: Any) -> str:

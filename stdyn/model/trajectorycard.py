@@ -5,13 +5,11 @@ from typing import Any
 import numpy as np
 
 from stdyn.checks import Array
-from stdyn.html import card, sparkline
+from stdyn.html import POINTS, card, sparkline
 from stdyn.model import problemtext, trajectorytext
 from stdyn.model.cards import table_of
 
 Trajectory = Any  # the class, which stands on this module
-
-_POINTS = 60  # of a curve
 
 
 def of_trajectory(trajectory: Trajectory) -> str:
@@ -22,7 +20,7 @@ def of_trajectory(trajectory: Trajectory) -> str:
     if trajectory.problem.tasks is not None:
         lines["tasks"] = trajectory.problem.tasks.words
     ends = trajectorytext.ends(trajectory)
-    positions = _spread(alphas, int(min(_POINTS, trajectorytext.affordable(trajectory) // (trajectory.runs or 1))))
+    positions = _spread(alphas, int(min(POINTS, trajectorytext.affordable(trajectory) // (trajectory.runs or 1))))
     errors = trajectorytext.errors_at(trajectory, positions) if len(positions) else None
     curve = "" if errors is None else _curve(alphas[positions], errors)
     return card(title, table_of(lines | ends), curve)

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 _ROW = 200.0  # bytes of a row of the table, and as many for each column of texts
 _OWN = ("point", "state", "run", "quantity", "value")  # columns of the table
-_POINTS = 60  # of a curve
 
 
 class Forms:
@@ -177,7 +176,7 @@ def _curve(scan: Any) -> str:
     there = errors[np.isfinite(errors)]
     if there.size < 2:
         return ""
-    shares = np.linspace(0, 100, _POINTS)
+    shares = np.linspace(0, 100, html.POINTS)
     sizes = np.log10(np.maximum(np.percentile(there, shares), 1e-300))
     said = f"ε_g at the end, from {10 ** sizes[0]:.2g} to {10 ** sizes[-1]:.2g}, logarithmic, points in order of it"
     return html.sparkline(shares.tolist(), [sizes.tolist()], said, logarithmic=False)

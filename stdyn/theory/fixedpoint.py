@@ -66,7 +66,7 @@ class FixedPoint(Frozen):
 
     @cached_property
     def _zero(self) -> float:
-        return ZERO * float(np.abs(self.eigenvalues).max())
+        return float(zero_of(self.eigenvalues)[0])
 
     @property
     def unstable(self) -> int:
@@ -169,6 +169,12 @@ class FixedPoint(Frozen):
 
     def _repr_html_(self) -> str:
         return showing.in_notebook(self, _card)
+
+
+def zero_of(eigenvalues: np.ndarray) -> Array:
+    """Up to which size each of some spectra, (..., L), counts as zero: (..., 1)."""
+    found: Array = ZERO * np.abs(eigenvalues).max(axis=-1, initial=0, keepdims=True)
+    return found
 
 
 def _line(point: FixedPoint) -> str:

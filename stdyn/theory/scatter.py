@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     import pandas
     import xarray
 
-_POINTS = 60  # of a curve
 LIMIT = 0.02  # relative change of a predicted standard deviation by what linear noise leaves out: up to it, it is valid
 
 
@@ -305,7 +304,7 @@ def _line(found: Fluctuations) -> str:
 
 def _card(found: Fluctuations) -> str:
     """For a notebook: the largest standard deviations and biases, and that of eps_g as a curve."""
-    positions = np.unique(np.linspace(0, len(found.alphas) - 1, min(_POINTS, len(found.alphas))).astype(int))
+    positions = np.unique(np.linspace(0, len(found.alphas) - 1, min(html.POINTS, len(found.alphas))).astype(int))
     std = found.std.eps_g[positions]
     return html.card(
         f"Fluctuations, {problemtext.of_problem(found.problem)}",
