@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN = .venv/bin
 
 .PHONY: reproduce figures fluctuations symmetric sizes scan theory outputs activations protocols inputs mnist \
-        docs test test-all test-oldest test-site lint dist bench clean
+        docs explorer test test-all test-oldest test-site lint dist bench clean
 .NOTPARALLEL:
 
 # The main job: FA and BP at N = 500, K = M = 5, networks and theory; tables, files in data/, figures 1 to 4.
@@ -74,6 +74,10 @@ docs: .venv/installed-docs
 # Every page of it in a browser: Chromium, which is not installed here.
 test-site: docs .venv/installed-site
 	$(BIN)/python -m pytest -n auto tests/test_site.py
+
+# The page of the explorer, stdyn/explorer/page/explorer.js, of its sources and uPlot: needs Node, which nothing else does.
+explorer:
+	cd stdyn/explorer/page && npm ci --ignore-scripts --no-audit --no-fund && npm run build
 
 # What a contributor waits for; test-all runs the long statistical, kill and cluster tests among them. Each worker takes
 # files one after the other, so that two seldom compile the same functions, or make the same fixtures, at once.

@@ -15,7 +15,7 @@ from typing import Any
 
 import click
 
-from stdyn.command import compare, info, integrate, mnist, plot, scan, simulate, sizes, theory  # noqa: F401  join cli
+from stdyn.command import compare, explore, info, integrate, mnist, plot, scan, simulate, sizes, theory  # noqa: F401  join cli
 from stdyn.command.group import cli
 from stdyn.command.output import Stopped, interrupted
 from stdyn.command.streams import Tolerant

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
-from typing import Protocol
+from functools import partial
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -20,18 +17,17 @@ from stdyn.model.initial import coordinates
 from stdyn.model.problem import Problem
 from stdyn.model.schedule import Schedule, text
 from stdyn.model.trajectory import Trajectory
-from stdyn.progress import Bar, bar
+from stdyn.onlooker import Onlooker, OnRecord, Stop
+from stdyn.progress import bar
 from stdyn.simulation import streams
+from stdyn.simulation.advancing import Look, Walker, record
 from stdyn.simulation.course import Course
 from stdyn.simulation.given import checked_weights, given
 from stdyn.simulation.network import Network
 from stdyn.simulation.reduced import Reduced, side_by_side
 from stdyn.simulation.reducedgroups import ReducedGroups
-from stdyn.simulation.streams import Records
 from stdyn.simulation.structured import StructuredNetwork
 from stdyn.stopping import stoppable
-
-_TOGETHER = 0.1  # seconds, about, of the records that are made before all runs wait for each other
 
 
 def simulate_network(
@@ -43,6 +39,8 @@ def simulate_network(
     normals: str = "fast",
     workers: int | None = None,
     progress: bool = False,
+    stop: Stop | None = None,
+    on_record: OnRecord | None = None,
     weights: tuple[ArrayLike, ArrayLike] | None = None,
     examples: ArrayLike | None = None,
     teacher_fields: ArrayLike | None = None,
@@ -75,6 +73,13 @@ def simulate_network(
         Number of threads; default: all cores.
     progress : bool, default False
         Show a progress bar if it takes longer than two seconds.
+    stop : callable or Event, optional
+        A function without arguments, or an Event (of threading, say), that is asked again and again, within hundredths
+        of a second: where it is true the runs end.
+    on_record : callable, optional
+        A function that is called with the Trajectory of all runs up to the last alpha that all have reached, whenever
+        that is more, but not more often than every 0.05 seconds; at last with the result. It is called in the thread
+        that the runs were started from, and what it raises ends them.
     weights : (array_like, array_like), shapes (K, N) and (M, N), optional
         First-layer weights of student and teacher with which every run starts; their overlaps must be those of the
         problem. Otherwise each run has its own, drawn by `stdyn.weights`, which needs an N of at least the rank of
@@ -95,7 +100,8 @@ def simulate_network(
     Returns
     -------
     Trajectory
-        With arrays of shape (runs, A, …). Where inputs are not isotropic it has R_group and Q_group.
+        With arrays of shape (runs, A, …). Where inputs are not isotropic it has R_group and Q_group. Runs that were
+        stopped end at the last alpha that all had reached, if any, which `attributes["interrupted"]` says.
 
     Raises
     ------
@@ -134,7 +140,7 @@ def simulate_network(
     array([ 0., 10., 20.])
     """
 
-    def make(generators: list[np.random.Generator], workers: int, steps: int) -> tuple[list[_Walker], dict[str, str]]:
+    def make(generators: list[np.random.Generator], workers: int, steps: int) -> tuple[list[Walker], dict[str, str]]:
         data = given(problem, steps, examples, teacher_fields, repeat, test)
         start = None if weights is None else checked_weights(weights, problem)
         fast = normals == "fast"
@@ -144,7 +150,10 @@ def simulate_network(
         structured = (StructuredNetwork(problem, generator, fast, start, data, known) for generator in generators)
         return [*structured], data.attributes
 
-    return _simulate("network", make, problem, alphas, runs, rng, normals, workers, progress, test is not None)
+    onlooker = Onlooker(stop, on_record)
+    return _simulate(
+        "network", make, problem, alphas, runs, rng, normals, workers, progress, onlooker, test is not None
+    )
 
 
 def simulate_reduced(
@@ -156,6 +165,8 @@ def simulate_reduced(
     normals: str = "fast",
     workers: int | None = None,
     progress: bool = False,
+    stop: Stop | None = None,
+    on_record: OnRecord | None = None,
 ) -> Trajectory:
     """Train `runs` networks without their N-dimensional vectors: the exact law of `simulate_network`, at any N.
 
@@ -180,11 +191,19 @@ def simulate_reduced(
         Number of threads; default: all cores.
     progress : bool, default False
         Show a progress bar if it takes longer than two seconds.
+    stop : callable or Event, optional
+        A function without arguments, or an Event (of threading, say), that is asked again and again, within hundredths
+        of a second: where it is true the runs end.
+    on_record : callable, optional
+        A function that is called with the Trajectory of all runs up to the last alpha that all have reached, whenever
+        that is more, but not more often than every 0.05 seconds; at last with the result. It is called in the thread
+        that the runs were started from, and what it raises ends them.
 
     Returns
     -------
     Trajectory
-        With arrays of shape (runs, A, …). Vectors come from `stdyn.weights(runs.at(position, run), N, rng)`.
+        With arrays of shape (runs, A, …). Vectors come from `stdyn.weights(runs.at(position, run), N, rng)`. Runs that
+        were stopped end at the last alpha that all had reached, if any, which `attributes["interrupted"]` says.
 
     Raises
     ------
@@ -217,35 +236,17 @@ def simulate_reduced(
     True
     """
 
-    def make(generators: list[np.random.Generator], workers: int, steps: int) -> tuple[list[_Walker], dict[str, str]]:
+    def make(generators: list[np.random.Generator], workers: int, steps: int) -> tuple[list[Walker], dict[str, str]]:
         kind = Reduced if problem.start.inputs is None else ReducedGroups
         return [kind(problem, part, normals == "fast") for part in side_by_side(generators, workers)], {}
 
-    return _simulate("reduced", make, problem, alphas, runs, rng, normals, workers, progress)
-
-
-class _Walker(Protocol):
-    """Runs that take their steps together."""
-
-    runs: int
-    at_once: int  # steps that take some hundredths of a second
-    steps: int  # steps taken, unless all have diverged
-    recorded: int  # records made
-
-    @property
-    def diverged_at(self) -> np.ndarray:
-        """(runs,): the steps that each run took before it diverged, or infinity."""
-
-    def go_to(self, until: int, marks: np.ndarray, records: Records) -> None:
-        """Go on towards `until` steps in all, not beyond marks[-1], or until no run is left.
-
-        After marks[a] steps row a of the records is filled for the runs that are left.
-        """
+    onlooker = Onlooker(stop, on_record)
+    return _simulate("reduced", make, problem, alphas, runs, rng, normals, workers, progress, onlooker)
 
 
 def _simulate(
     method: str,
-    make: Callable[[list[np.random.Generator], int, int], tuple[Sequence[_Walker], dict[str, str]]],
+    make: Callable[[list[np.random.Generator], int, int], tuple[Sequence[Walker], dict[str, str]]],
     problem: Problem,
     alphas: ArrayLike,
     runs: int,
@@ -253,6 +254,7 @@ def _simulate(
     normals: str,
     workers: int | None,
     progress: bool,
+    onlooker: Onlooker,
     tested: bool = False,
 ) -> Trajectory:
     """Check the arguments, let the walkers that `make` makes of the streams walk, and put what they record together.
@@ -277,7 +279,9 @@ def _simulate(
         bar(progress, total=int(steps[-1]) * runs, unit=" steps", unit_scale=True, delay=2) as shown,
     ):
         walkers, more = make(rng.spawn(runs), workers, int(steps[-1]))
-        records, recorded, interrupted = _record(problem, walkers, steps, workers, shown, tested)
+        some = partial(Trajectory.of, problem, method=method, attributes=provenance(seed=seed, normals=normals))
+        look = Look(shown, onlooker, lambda count, of: some(steps[:count] / problem.N, of))
+        records, recorded, interrupted = record(problem, walkers, steps, workers, look, tested)
         diverged_at = np.concatenate([walker.diverged_at for walker in walkers]) / problem.N
         kept = min(recorded, _alphas_left(records))
         said = _said_of_divergence(problem, diverged_at)
@@ -295,7 +299,8 @@ def _simulate(
         )
         if interrupted:
             raise Interrupted(trajectory) if kept else KeyboardInterrupt
-    if said:
+        onlooker.see(trajectory)
+    if "warning" in said:
         warn(said["warning"], DivergenceWarning, stacklevel=3, trajectory=trajectory)
     return trajectory
 
@@ -338,66 +343,3 @@ def _said_of_divergence(problem: Problem, diverged_at: Array) -> dict[str, str]:
         "warning": f"{np.isfinite(diverged_at).sum()} of {len(diverged_at)} runs diverged, the first at alpha ="
         f" {diverged_at.min():.6g} (is eta = {text(problem.eta)} too large?); they are NaN from there on"
     }
-
-
-def _record(
-    problem: Problem,
-    walkers: Sequence[_Walker],
-    steps: np.ndarray,
-    workers: int,
-    bar: Bar,
-    tested: bool = False,
-) -> tuple[dict[str, Array], int, bool]:
-    """The order parameters of all runs (runs, A, …) after each number of steps, how many rows are done, and whether
-    this is all that there will be as it was interrupted.
-
-    The runs advance together, from some records to the next, so that an interruption leaves a complete ensemble.
-    """
-    ends = np.cumsum([walker.runs for walker in walkers])
-    shape = ends[-1], len(steps)
-    blocks = problem.state_layout.blocks
-    records = {block.name: np.full((*shape, *block.shape), np.nan) for block in blocks}
-    filled = [records[block.name].reshape(*shape, *block.sizes) for block in blocks]
-    if tested:
-        records["eps_g_test"] = np.full(shape, np.nan)
-        filled.append(records["eps_g_test"])
-    rows = [slice(end - walker.runs, end) for walker, end in zip(walkers, ends, strict=True)]
-    stop, done, together = threading.Event(), 0, 1
-    try:
-        with ThreadPoolExecutor(workers) as pool:
-            while done < len(steps) and any(np.isinf(walker.diverged_at).any() for walker in walkers):
-                began, end = time.perf_counter(), min(done + together, len(steps))
-                pending = {
-                    pool.submit(_advance, walker, steps, end, tuple(each[own] for each in filled), stop)
-                    for walker, own in zip(walkers, rows, strict=True)
-                }
-                try:
-                    _wait(pending, walkers, bar)
-                except BaseException:
-                    stop.set()
-                    pool.shutdown(wait=True, cancel_futures=True)
-                    raise
-                done, took = end, time.perf_counter() - began
-                if took < _TOGETHER / 2:
-                    together *= 2
-                elif took > _TOGETHER:
-                    together = max(1, together // 2)
-    except KeyboardInterrupt:
-        left = [walker.recorded for walker in walkers if np.isinf(walker.diverged_at).any()]
-        return records, min(left, default=len(steps)), True
-    return records, len(steps), False
-
-
-def _advance(walker: _Walker, marks: np.ndarray, end: int, records: Records, stop: threading.Event) -> None:
-    """Let a walker go on until `end` records have been made, none of its runs is left or `stop` is set."""
-    while walker.recorded < end and np.isinf(walker.diverged_at).any() and not stop.is_set():
-        walker.go_to(min(walker.steps + walker.at_once, int(marks[end - 1])), marks, records)
-
-
-def _wait(pending: set[Future[None]], walkers: Sequence[_Walker], bar: Bar) -> None:
-    """Wait for all walkers to advance, moving the progress bar; raises what went wrong in one of them."""
-    while pending:
-        done, pending = wait(pending, timeout=0.5, return_when=FIRST_EXCEPTION)
-        for future in done:
-            future.result()
-        bar.update(sum(walker.steps * walker.runs for walker in walkers) - bar.n)

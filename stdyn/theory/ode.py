@@ -16,15 +16,17 @@ from stdyn.files.provenance import provenance
 from stdyn.kernels import Stopwatch
 from stdyn.model.problem import Problem
 from stdyn.model.trajectory import Trajectory
+from stdyn.onlooker import Onlooker, OnRecord, Stop
 from stdyn.progress import bar
 from stdyn.stopping import stoppable
 from stdyn.theory import quadrature
-from stdyn.theory.stepping import MAX_STEPS, End, Moved, Solution, solve
+from stdyn.theory.stepping import MAX_STEPS, End, Moved, Solution, Stops, solve
 from stdyn.theory.symmetry import Orbits
 
 _BROKEN = 1e-6  # order parameters so far apart no longer count as symmetric
 RTOL_OF_JUMPS = 1e-5  # the least, if the right-hand side has jumps: quadrature of a g' that jumps
 _RTOL_OF_ERROR = 1e-6  # of the solutions that give no more than the error of quadrature
+_ENDED = ("interrupted", "stopped")  # ends that somebody wanted
 _WARNINGS: dict[str, type[Warning]] = {"diverged": DivergenceWarning, "failed": SolverWarning}
 
 
@@ -38,6 +40,8 @@ def integrate(
     error: bool = True,
     max_steps: int = MAX_STEPS,
     progress: bool = False,
+    stop: Stop | None = None,
+    on_record: OnRecord | None = None,
 ) -> Trajectory:
     """Integrate the ODEs of the order parameters from alpha = 0.
 
@@ -61,12 +65,20 @@ def integrate(
         these have not led it a thousandth of the way. Take LSODA or Radau where the ODEs are stiff.
     progress : bool, default False
         Show a progress bar if it takes longer than two seconds.
+    stop : callable or Event, optional
+        A function without arguments, or an Event (of threading, say), that is asked after every step: where it is true
+        the solution ends.
+    on_record : callable, optional
+        A function that is called with the Trajectory of what has been reached, whenever that is more, but not more
+        often than every 0.05 seconds; at last with the result. It is called in the thread of `integrate`, which waits
+        for it, and what it raises ends the solution.
 
     Returns
     -------
     Trajectory
         With arrays of shape (A, …). If an order parameter exceeds 1e8 it ends before that alpha, `diverged_at`; where
-        the solver gives up or reaches its limit of steps it ends, too, `failed_at`. If averages are by quadrature, its
+        the solver gives up or reaches its limit of steps it ends, too, `failed_at`. One that was stopped has what was
+        reached, which may be no alpha, and says so in `attributes["interrupted"]`. If averages are by quadrature, its
         `error` is what that makes of the solution.
 
     Raises
@@ -109,17 +121,22 @@ def integrate(
     alphas = time_grid(alphas)
     rtol, atol = check_settings(method, rtol, atol)
     max_steps = integer("max_steps", max_steps, 1)
+    onlooker = Onlooker(stop, on_record)
     if not problem.smooth:  # a finer tolerance than their jumps would be met by ever smaller steps only
         rtol, atol = max(rtol, RTOL_OF_JUMPS), max(atol, RTOL_OF_JUMPS / 100)
     by_points = error and problem.by_quadrature and quadrature.exact_nodes(problem) is None
     last = float(alphas[-1])
     with stoppable():
         with _progress(progress, last, 1 + quadrature.SETS * by_points) as moved:
-            found = solve(problem, alphas, method, rtol, atol, max_steps=max_steps, moved=moved(0))
+            stops = onlooker.stops if onlooker.may_stop else None
+            seen = partial(_show, onlooker, problem, alphas) if on_record is not None else None
+            found = solve(
+                problem, alphas, method, rtol, atol, max_steps=max_steps, moved=moved(0), stops=stops, seen=seen
+            )
             alphas, end = alphas[: len(found.y)], found.end
             errors = None
             if by_points:
-                of_error = partial(_quadrature_error, problem, alphas, found.y, method, rtol, max_steps, moved)
+                of_error = partial(_quadrature_error, problem, alphas, found.y, method, rtol, max_steps, moved, stops)
                 errors, end = of_error(end) if len(alphas) else ({}, end)
         said = _said(alphas, found)
         attributes = provenance(
@@ -130,7 +147,7 @@ def integrate(
             orbits=found.orbits.free,
             wall_time=stopwatch.seconds,
             **({"warning": "; ".join(said)} if said else {}),
-            **({"interrupted": f"before alpha = {last:g}"} if end is not None and end.why == "interrupted" else {}),
+            **({"interrupted": f"before alpha = {last:g}"} if end is not None and end.why in _ENDED else {}),
         )
         ends = {} if found.end is None else {found.end.why: np.array(found.end.alpha)}
         trajectory = _trajectory(
@@ -139,9 +156,15 @@ def integrate(
         )  # fmt: skip
         if end is not None and end.why == "interrupted":
             raise Interrupted(trajectory) if len(alphas) else KeyboardInterrupt
+        onlooker.see(trajectory)
     for words, category in said.items():
         warn(words, category, trajectory=trajectory)
     return trajectory
+
+
+def _show(onlooker: Onlooker, problem: Problem, alphas: Array, count: int, states: Callable[[], Array]) -> None:
+    """Let who looks on see a solution of which so many alphas are done."""
+    onlooker.look(count, lambda: _trajectory(problem, alphas[:count], states(), attributes=provenance()))
 
 
 @contextmanager
@@ -170,9 +193,9 @@ def _said(alphas: Array, found: Solution) -> dict[str, type[Warning]]:
 
 def _quadrature_error(
     problem: Problem, alphas: Array, y: Array, method: str, rtol: float, max_steps: int,
-    moved: Callable[[int], Moved | None], end: End | None,
+    moved: Callable[[int], Moved | None], stops: Stops | None, end: End | None,
 ) -> tuple[dict[str, Array], End | None]:  # fmt: skip
-    """Standard errors of the solution y by the quadrature of the averages, by name; and its end, or Ctrl-C.
+    """Standard errors of the solution y by the quadrature of the averages, by name; and its end, or what ended this.
 
     From solutions by each of its independent sets of points alone; NaN from where one of them ends.
     """
@@ -180,12 +203,13 @@ def _quadrature_error(
     values: dict[str, list[Array]] = {}
     for which in range(quadrature.SETS):
         each = np.full_like(y, np.nan)
-        if end is None or end.why != "interrupted":
+        if end is None or end.why not in _ENDED:
+            looks = moved(1 + which)
             solved = solve(
-                problem, alphas, method, rtol, rtol / 100, which, max_steps=max_steps, moved=moved(1 + which)
+                problem, alphas, method, rtol, rtol / 100, which, max_steps=max_steps, moved=looks, stops=stops
             )
             each[: len(solved.y)] = solved.y
-            if solved.end is not None and solved.end.why == "interrupted":
+            if solved.end is not None and solved.end.why in _ENDED:
                 end = solved.end
         trajectory = _trajectory(problem, alphas, each)
         for name in trajectory.names:

@@ -37,11 +37,16 @@ _LARGE = 100.0  # times the start: where the solver gives up and no order parame
 
 Steps = Iterator[scipy.integrate.OdeSolver]
 Moved = Callable[[float], object]  # told every few steps how far the solution has come
+Stops = Callable[[], bool]  # asked after every step whether to end there
+Seen = Callable[[int, Callable[[], Array]], object]  # told how many alphas are done, with what makes their states y
 
 
 @dataclass(frozen=True)
 class End:
-    """Why a solution ends before the last alpha: it "diverged", the solver "failed", or somebody "interrupted" it."""
+    """Why a solution ends before the last alpha.
+
+    It "diverged", the solver "failed", a signal "interrupted" it, or who looks on had it "stopped".
+    """
 
     why: str
     alpha: float
@@ -63,11 +68,11 @@ class Solution:
 
 def solve(
     problem: Problem, alphas: Array, method: str, rtol: float, atol: float, which: int | None = None, *,
-    max_steps: int = MAX_STEPS, moved: Moved | None = None,
+    max_steps: int = MAX_STEPS, moved: Moved | None = None, stops: Stops | None = None, seen: Seen | None = None,
 ) -> Solution:  # fmt: skip
     """The solution at alphas. `which` chooses one set of points, if averages are by quadrature.
 
-    Ctrl-C ends it like a divergence does: what was reached is there.
+    Ctrl-C ends it like a divergence does, and so does `stops`: what was reached is there. `seen` gets what there is.
 
     Raises
     ------
@@ -90,6 +95,13 @@ def solve(
     done = int(len(alphas) > 0 and alphas[0] == 0)
     states[:done] = s_start
     end = None
+
+    def so_far(count: int) -> Array:
+        y = equations.order_parameters(states[:count])
+        if not problem.sphere:
+            return y
+        return on_sphere(y, layout, np.diag(start.Q) if start.inputs is None else start.lengths**2)
+
     if done < len(alphas):
         with np.errstate(all="ignore"):
             spans = protocol.spans(float(alphas[-1]))
@@ -98,11 +110,18 @@ def solve(
             steps = _steps(equations, s_start, spans, method, rtol, atol)
             large = _LARGE * max(1.0, equations.largest(s_start))
             outlook = Outlook(equations.jacobian, method not in _IMPLICIT, float(alphas[-1]), max_steps)
-            done, end = _fill(equations, steps, alphas, states, done, large, max_steps, outlook, moved)
-    y = equations.order_parameters(states[:done])
-    if problem.sphere:
-        y = on_sphere(y, layout, np.diag(start.Q) if start.inputs is None else start.lengths**2)
-    return Solution(y, end, orbits, nearly)
+            look = Look(moved, stops, None if seen is None else lambda count: seen(count, lambda: so_far(count)))
+            done, end = _fill(equations, steps, alphas, states, done, large, max_steps, outlook, look)
+    return Solution(so_far(done), end, orbits, nearly)
+
+
+@dataclass(frozen=True)
+class Look:
+    """Who looks on at a solution."""
+
+    moved: Moved | None
+    stops: Stops | None
+    seen: Callable[[int], object] | None
 
 
 class Equations:
@@ -277,7 +296,7 @@ def _say_nothing(solver: Any) -> None:
 
 def _fill(
     equations: Equations, steps: Steps, alphas: Array, states: Array, done: int, large: float, max_steps: int,
-    outlook: Outlook, moved: Moved | None,
+    outlook: Outlook, look: Look,
 ) -> tuple[int, End | None]:  # fmt: skip
     """Step to the last alpha, or to where the solution ends before it; fill the states from `done` on and count them.
 
@@ -305,8 +324,12 @@ def _fill(
                 needed = outlook.hopeless(count, solver)
                 if needed or count >= max_steps:
                     return done, _at_limit(solver, count, max_steps, needed, outlook.stiff)
-            if moved is not None and count % _SELDOM == 0:
-                moved(alpha)
+            if look.stops is not None and done < len(alphas) and look.stops():
+                return done, End("stopped", alpha, f"stopped at alpha = {alpha:.6g}")
+            if look.seen is not None:
+                look.seen(done)
+            if look.moved is not None and count % _SELDOM == 0:
+                look.moved(alpha)
     except KeyboardInterrupt:
         return done, End("interrupted", alpha, f"interrupted at alpha = {alpha:.6g}")
     return done, None

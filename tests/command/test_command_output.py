@@ -252,7 +252,7 @@ def test_an_interrupted_file_is_gone_on_with(run, tmp_path, monkeypatch):
     from stdyn.simulation import runs
 
     def stops_after(rows):
-        record = runs._record
+        record = runs.record
 
         def stopped(*arguments):
             records, _, _ = record(*arguments)
@@ -263,7 +263,7 @@ def test_an_interrupted_file_is_gone_on_with(run, tmp_path, monkeypatch):
     command = ("simulate", *SMALL, *RUNS, "-o", "t.h5")
     for rows, there in ((4, 4), (2, 4), (6, 6)):
         with monkeypatch.context() as patch:
-            patch.setattr(runs, "_record", stops_after(rows))
+            patch.setattr(runs, "record", stops_after(rows))
             code, _, err = run(*command)
         assert (code, err.count("\n")) == (1, 1)
         assert "t.h5" in err

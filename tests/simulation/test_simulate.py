@@ -27,8 +27,8 @@ from stdyn import (
 )
 from stdyn.kernels import network as network_kernels
 from stdyn.kernels import random as random_kernels
-from stdyn.simulation import runs as simulation_runs
-from stdyn.simulation import streams
+from stdyn.onlooker import Onlooker
+from stdyn.simulation import advancing, streams
 
 
 def generator(seed=1):
@@ -251,7 +251,8 @@ def test_an_interruption_beside_runs_that_diverged_keeps_the_others():
             raise KeyboardInterrupt
 
     walkers, bar = [Walker(3), Walker(10**6)], SimpleNamespace(n=0, update=lambda _: interrupt())
-    records, kept, interrupted = simulation_runs._record(random_problem(1, 1), walkers, np.arange(1000), 2, bar)
+    look = advancing.Look(bar, Onlooker(None, None), lambda count, records: None)
+    records, kept, interrupted = advancing.record(random_problem(1, 1), walkers, np.arange(1000), 2, look)
     assert interrupted
     assert 100 <= kept == walkers[1].recorded < 1000
     np.testing.assert_array_equal(np.isfinite(records["R"][..., 0, 0]).sum(axis=1), [3, kept])

@@ -1,0 +1,112 @@
+"""The curves of the page: theory, quickly while something is dragged and well afterwards, and runs as they grow."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from stdyn.analysis.summary import summarise
+from stdyn.checks import Array
+from stdyn.errors import gathering
+from stdyn.explorer.state import Wanted
+from stdyn.model.problem import Problem
+from stdyn.model.trajectory import Trajectory
+from stdyn.simulation.runs import simulate_network, simulate_reduced
+from stdyn.theory.ode import integrate
+
+DRAFT = ("LSODA", 1e-5)  # while something is dragged
+_PATIENCE = 0.12  # seconds that a draft of all rules may take
+_OF_DRAFT = 81  # alphas of a draft
+
+Stop = Callable[[], bool]
+Arrays = dict[str, Array]
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A solution of the ODEs, and what was said of it."""
+
+    trajectory: Trajectory
+    words: list[str]
+    seconds: float
+
+    @property
+    def header(self) -> dict[str, Any]:
+        """What is said of it beside its numbers."""
+        alphas = self.trajectory.alphas
+        return {
+            "words": self.words,
+            "seconds": self.seconds,
+            "reached": float(alphas[-1]) if len(alphas) else None,
+            "cut": "interrupted" in self.trajectory.attributes,
+        }
+
+
+def drafts(wanted: Wanted, stop: threading.Event) -> dict[str, Curve]:
+    """Solutions by loose tolerances at fewer alphas, each up to where its share of the patience has led it."""
+    quick = replace(wanted.experiment, points=min(_OF_DRAFT, wanted.experiment.points))
+    problems = wanted.problems()
+    found = {}
+    for rule, problem in problems.items():
+        found[rule] = _solved(problem, quick.alphas(), *DRAFT, _until(stop, _PATIENCE / len(problems)))
+    return found
+
+
+def _until(stop: threading.Event, seconds: float) -> Stop:
+    """What stops when it is asked to, or when so many seconds are over."""
+    end = time.perf_counter() + seconds
+    return lambda: stop.is_set() or time.perf_counter() > end
+
+
+def solutions(wanted: Wanted, stop: threading.Event) -> dict[str, Curve]:
+    """Solutions by the method and the tolerance of the experiment."""
+    of = wanted.experiment
+    problems = wanted.problems().items()
+    return {rule: _solved(each, of.alphas(), of.ode_method, of.rtol, stop.is_set) for rule, each in problems}
+
+
+def _solved(problem: Problem, alphas: Array, method: str, rtol: float, stop: Stop) -> Curve:
+    began = time.perf_counter()
+    with gathering() as words:
+        trajectory = integrate(problem, alphas, method, rtol, error=False, stop=stop)
+    return Curve(trajectory, words, time.perf_counter() - began)
+
+
+def simulated(
+    wanted: Wanted, rule: str, stop: threading.Event, on_record: Callable[[Trajectory], object] | None
+) -> Trajectory:
+    """Runs of one rule, shown as they grow."""
+    of = wanted.experiment
+    simulate = {"network": simulate_network, "reduced": simulate_reduced}[of.method]
+    with gathering():
+        return simulate(
+            wanted.problem(rule), of.alphas(), wanted.runs, rng=of.rng(of.method), normals=of.normals, workers=1,
+            stop=stop, on_record=on_record,
+        )  # fmt: skip
+
+
+def arrays_of(trajectory: Trajectory) -> Arrays:
+    """The order parameters of a solution by name, with what the page draws beside them."""
+    found = {"alphas": trajectory.alphas, "eps_g": trajectory.eps_g, "T": trajectory.T}
+    found |= {name: getattr(trajectory, name) for name in ("R", "Q", "v")}
+    for name in ("F", "alignment", "eps_g_per_task"):
+        value = getattr(trajectory, name, None)
+        if value is not None:
+            found[name] = value
+    return {name: np.asarray(value, dtype=float) for name, value in found.items()}
+
+
+def table(curves: Mapping[str, Curve], wanted: Wanted) -> dict[str, dict[str, Any]]:
+    """Plateau, escape and final error of every rule."""
+    alphas = wanted.experiment.alphas()
+    rows = {}
+    for rule, curve in curves.items():
+        with gathering():
+            numbers = summarise(curve.trajectory, alphas)
+        rows[rule] = {name: float(value) for name, value in numbers.items()}
+    return rows

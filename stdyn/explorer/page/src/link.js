@@ -1,0 +1,104 @@
+// Requests and answers. One request of curves is under way at a time while something is dragged, so that every draft is
+// drawn; a final one is given up for whatever comes next.
+
+/** The arrays of a message, in place of where each begins and its shape. */
+function unpacked(where, values) {
+  if (!Array.isArray(where)) return Object.fromEntries(Object.entries(where).map(([name, of]) => [name, unpacked(of, values)]));
+  const [begin, shape] = where;
+  const size = shape.reduce((a, b) => a * b, 1);
+  return { values: values.subarray(begin, begin + size), shape };
+}
+
+function content(buffer) {
+  if (!buffer) return new ArrayBuffer(0);
+  if (buffer instanceof ArrayBuffer) return buffer;
+  return buffer.buffer.slice(buffer.byteOffset, buffer.byteOffset + buffer.byteLength);
+}
+
+export class Link {
+  constructor(model) {
+    this.model = model;
+    this.number = 0;
+    this.listeners = {};
+    this.newest = {};
+    this.busy = null; // the request of curves that is under way
+    this.next = null; // and the one that waits for it
+    model.on("msg:custom", (header, buffers) => this.receive(header, content(buffers?.[0])));
+  }
+
+  on(kind, listener) {
+    (this.listeners[kind] ??= []).push(listener);
+  }
+
+  /** Ask for something; the number of the request. */
+  ask(kind, more = {}) {
+    const id = ++this.number;
+    this.newest[kind] = id;
+    this.model.send({ kind, id, ...more });
+    return id;
+  }
+
+  /** Ask for curves: `draft` while something is dragged. */
+  curves(state, draft) {
+    this.next = { state, draft };
+    if (!this.busy || !this.busy.draft) this.pump();
+  }
+
+  pump() {
+    if (!this.next) return;
+    const { state, draft } = this.next;
+    this.next = null;
+    this.busy = { id: this.ask("curves", { state, draft }), draft, sent: performance.now(), state };
+  }
+
+  receive(header, buffer) {
+    const ends = header.kind === "curves" || ((header.kind === "refused" || header.kind === "failed") && header.of === "curves");
+    const of = ends && this.busy && header.id === this.busy.id ? this.busy : null;
+    const arrays = header.bytes ? {} : unpacked(header.arrays ?? {}, new Float64Array(buffer));
+    if (of) header = { ...header, took: performance.now() - of.sent, state: of.state };
+    for (const listener of this.listeners[header.kind] ?? []) listener(header, arrays, buffer);
+    if (of) {
+      this.busy = null;
+      this.pump();
+    }
+  }
+
+  /** Whether an answer is that of the newest request of its kind. */
+  isNewest(header) {
+    return this.newest[header.of ?? header.kind] === header.id;
+  }
+}
+
+/** A model as a notebook has it, over a socket: it connects again when the server is back. */
+export function overSocket(address, told) {
+  const listeners = [];
+  const waiting = [];
+  let socket = null;
+  const model = {
+    send: (message) => {
+      const text = JSON.stringify(message);
+      if (socket?.readyState === WebSocket.OPEN) socket.send(text);
+      else if (message.kind !== "curves") waiting.push(text);
+    },
+    on: (_, listener) => listeners.push(listener),
+  };
+  function connect() {
+    socket = new WebSocket(address);
+    socket.binaryType = "arraybuffer";
+    socket.onopen = () => {
+      told(true);
+      for (const text of waiting.splice(0)) socket.send(text);
+    };
+    socket.onmessage = ({ data }) => {
+      const length = new DataView(data).getUint32(0, true);
+      const header = JSON.parse(new TextDecoder().decode(new Uint8Array(data, 4, length)));
+      for (const listener of listeners) listener(header, [data.slice(4 + length)]);
+    };
+    socket.onclose = () => {
+      told(false);
+      setTimeout(connect, 1000);
+    };
+  }
+  connect();
+  return model;
+}

@@ -1,0 +1,134 @@
+"""The state of the page, a JSON object, and what it says: an experiment, its rules and their problems."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+
+from stdyn.errors import InputError
+from stdyn.explorer.controls import BY_NAME, CONTROLS
+from stdyn.model.activations import Activation
+from stdyn.model.experiment import Experiment
+from stdyn.model.problem import RATES, Problem
+from stdyn.scans.variations import problem_at
+from stdyn.settings import check_name
+from stdyn.text import shown
+
+State = dict[str, Any]
+
+_OWN = ("rules", "b_angle", "runs")  # keys of the state that mean something else in an experiment, or nothing
+_GIVEN = ("R", "Q", "T", "v", "v_teacher", "b")
+BEGINNING: State = {"K": 3, "M": 3, "alpha_max": 1000.0, "runs": 8, "method": "reduced"}  # of a page of nothing given
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a state says."""
+
+    experiment: Experiment
+    rules: tuple[str, ...]
+    b_angle: float | None
+    runs: int
+
+    def problem(self, rule: str) -> Problem:
+        """The problem of one rule."""
+        turned = {} if self.b_angle is None or rule == "bp" else {"b_angle": self.b_angle}
+        return problem_at(self.experiment, {"rule": rule, **turned})
+
+    def without_use(self) -> dict[str, str]:
+        """The parameters that change nothing, whichever the rule, each with words that say why."""
+        each = [replace(self.experiment, rule=rule).without_use() for rule in self.rules]
+        found = {name: _why(name, each, self.rules) for name in set(each[0]).intersection(*each[1:])}
+        if self.rules == ("bp",):
+            found["b_angle"] = "of no use with rule bp"
+        if self.runs == 0:
+            found |= dict.fromkeys(("method", "normals"), "of no use where nothing is simulated")
+        return found
+
+    def problems(self) -> dict[str, Problem]:
+        """Those of all rules."""
+        return {rule: self.problem(rule) for rule in self.rules}
+
+
+def wanted(state: Any, activations: Mapping[str, Activation] | None = None) -> Wanted:
+    """What a state says, refused if it is none: no key is taken that is no control, no name of an activation that is
+    neither built in nor among `activations`.
+    """  # fmt: skip
+    if not isinstance(state, Mapping):
+        raise InputError(f"state must be an object, but is {shown(state)}")
+    values = {name: BY_NAME[name].usual for name in _OWN}
+    known = dict(activations or {})
+    for name, value in state.items():
+        check_name(str(name), list(BY_NAME), "there is no parameter")
+        of_own = name in ("activation", "activation_teacher") and isinstance(value, str) and value in known
+        values[name] = known[value] if of_own else BY_NAME[name].checked(value)
+    own = {name: values.pop(name) for name in _OWN}
+    rules = tuple(rule for rule in BY_NAME["rules"].words if rule in own["rules"])
+    experiment = Experiment(**values, rule=rules[0], runs=own["runs"] or None)
+    found = Wanted(experiment, rules, own["b_angle"], own["runs"] or 0)
+    experiment.check()
+    found.problems()
+    return found
+
+
+def _why(name: str, each: list[dict[str, tuple[str, ...]]], rules: tuple[str, ...]) -> str:
+    """Why a parameter is of no use, in words."""
+    reasons = sorted({reason for found in each for reason in found[name]} - {"rule"})
+    words = [f"{reason} as it is" for reason in reasons]
+    if any("rule" in found[name] for found in each):
+        words.append(f"rule {' and '.join(rules)}")
+    return f"of no use with {' and '.join(words)}"
+
+
+def state_of(experiment: Experiment) -> State:
+    """The state in which a page of an experiment begins."""
+    usual = {f.name: f.default for f in fields(Experiment)}
+    state: State = {"rules": list(experiment.rules)}
+    for control in CONTROLS:
+        if control.name in usual and control.name not in _OWN:
+            state[control.name] = _plain(getattr(experiment, control.name))
+    state["method"] = experiment.methods[-1]
+    state["runs"] = BEGINNING["runs"] if experiment.runs is None else experiment.runs
+    return {name: value for name, value in state.items() if value is not None}
+
+
+def state_of_problem(problem: Problem) -> State:
+    """The state whose problem is this one; refused if there is none, as of a start that differs by group."""
+    start = problem.start
+    given: dict[str, Any] = {name: getattr(start, name) for name in _GIVEN if hasattr(start, name)}
+    if problem.b is not None:
+        given["b"] = problem.b
+    names = ("N", "quadrature", "batch", "flow", "sphere", "mixture", *RATES)
+    rest = {name: _plain(getattr(problem, name)) for name in names}
+    K, M = start.R.shape
+    activation, of_teacher = problem.activations
+    sizes = {"K": K, "M": M, "outputs": problem.outputs}
+    experiment = Experiment(
+        **sizes, **rest, **{name: np.asarray(each).tolist() for name, each in given.items()}, rule=problem.rule,
+        activation=activation,  # type: ignore[arg-type]  # taken, if it has a name of its own
+        activation_teacher=of_teacher, tasks=problem.tasks, inputs=start.inputs,
+    )  # fmt: skip
+    try:
+        there: Problem | None = experiment.problem(problem.rule)
+    except InputError:
+        there = None
+    if there != problem:
+        raise InputError("problem must have a start that is the same in every group of inputs, and tasks of a table")
+    return state_of(replace(experiment, activation=str(activation), activation_teacher=str(of_teacher)))
+
+
+def _plain(value: Any) -> Any:
+    """A value of an experiment as JSON has it."""
+    description = getattr(value, "description", None)
+    if description is not None:
+        return _plain(description)
+    if isinstance(value, Mapping):
+        return {name: _plain(each) for name, each in value.items()}
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tolist()
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    return str(value) if isinstance(value, Activation) else value
