@@ -43,7 +43,7 @@ export function render({ model, el, address = false }) {
   root.append(left, make("div", { class: "shown" }, make("div", { class: "top" }, error.element, alignment.element), table, tabs, view, status));
   el.append(root);
 
-  const explorer = { state: {}, curves: {}, runs: {}, header: null, link, drawn: 0 };
+  const explorer = { state: {}, seen: {}, curves: {}, runs: {}, header: null, link, drawn: 0 };
   root.explorer = explorer;
   root.querySelector(".shown").prepend(bar({ explorer, link, address, root, said: (words) => { status.textContent = words; } }));
   let usual = {};
@@ -51,7 +51,12 @@ export function render({ model, el, address = false }) {
 
   link.on("hello", (header) => {
     usual = Object.fromEntries(header.controls.map((each) => [each.name, each.usual]));
-    explorer.state = { ...header.state, ...(address ? read(location.hash) : {}), ...(explorer.header ? explorer.state : {}) };
+    if (!explorer.header) {
+      const said = address ? read(location.hash) : { state: null, seen: {} };
+      explorer.state = said.state ?? header.state;
+      explorer.seen = said.seen;
+      choose(views.find(({ name }) => name === said.seen.view) ?? views[0]);
+    }
     panel = controls(header.controls, changed);
     left.replaceChildren(...panel.elements);
     panel.show(explorer.state);
@@ -68,8 +73,22 @@ export function render({ model, el, address = false }) {
 
   function ask(draft) {
     link.curves(explorer.state, draft);
-    if (address && !draft) history.replaceState(null, "", `#${written(explorer.state, usual)}`);
-    if (!draft) panel.show(explorer.state);
+    if (draft) return;
+    keep();
+    panel.show(explorer.state);
+  }
+
+  /** Have the address say what is seen. */
+  function keep() {
+    if (address) history.replaceState(null, "", `#${written(explorer.state, usual, explorer.seen)}`);
+  }
+
+  /** What is looked at, by a name that begins with "view.": a value is kept in the address, null is forgotten. */
+  const seen = (name) => explorer.seen[name];
+  function see(name, value) {
+    if (value === null) delete explorer.seen[name];
+    else explorer.seen[name] = value;
+    keep();
   }
 
   /** Whether what is shown is over a logarithmic α. */
@@ -119,7 +138,7 @@ export function render({ model, el, address = false }) {
   });
 
   link.on("runs", (header, arrays) => {
-    if (!link.isNewest(header)) return;
+    if (!link.isNewest(header) || link.busy) return; // of curves that are no longer shown
     explorer.runs = { ...explorer.runs, ...arrays };
     error.behind(Object.entries(explorer.runs).flatMap(([rule, of]) => {
       const [count, length] = of.eps_g.shape;
@@ -141,7 +160,7 @@ export function render({ model, el, address = false }) {
   }
 
   // Views, one at a time. A view is made of the page: what is shown, how to ask for more, how to set a parameter.
-  const views = VIEWS.map((each) => each({ explorer, link, logarithmic, set, root }));
+  const views = VIEWS.map((each) => each({ explorer, link, logarithmic, set, root, seen, see }));
   let chosen = views[0];
   function choose(next) {
     chosen.left?.();
@@ -153,7 +172,7 @@ export function render({ model, el, address = false }) {
     view.replaceChildren(next.element);
     if (explorer.header) next.draw();
   }
-  tabs.append(...views.map((each) => make("button", { type: "button", role: "tab", onclick: () => choose(each) }, each.title)));
+  tabs.append(...views.map((each) => make("button", { type: "button", role: "tab", name: each.name, onclick: () => { choose(each); see("view", each.name); } }, each.title)));
   tabs.addEventListener("keydown", (event) => {
     const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
     if (!step) return;

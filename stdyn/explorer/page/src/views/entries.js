@@ -16,6 +16,6 @@ export function entries(name) {
       if (wanted.length !== element.children.length || wanted.some((each, j) => element.children[j] !== each)) element.replaceChildren(...wanted);
       for (const rule of rules) panels[rule].draw(ofEntries(page.explorer.curves[rule], name), page.logarithmic());
     }
-    return { title: name, element, draw };
+    return { name, title: name, element, draw };
   };
 }

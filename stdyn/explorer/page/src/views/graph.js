@@ -42,5 +42,5 @@ export function graph(page) {
     page.explorer.cosines = cosines;
     return undefined;
   }
-  return { title: "who learns whom", element, draw: chosen.draw };
+  return { name: "graph", title: "who learns whom", element, draw: chosen.draw };
 }

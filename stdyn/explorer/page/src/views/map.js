@@ -151,6 +151,6 @@ export function map(kind, title) {
       paint();
     });
 
-    return { title, element, draw: () => explorer.header.draft || ask(false), left: () => link.ask("stop", { slot: "map" }) };
+    return { name: kind, title, element, draw: () => explorer.header.draft || ask(false), left: () => link.ask("stop", { slot: "map" }) };
   };
 }

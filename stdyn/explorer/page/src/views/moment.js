@@ -6,10 +6,12 @@ import { text } from "../numbers.js";
 
 /** A rule's select and a slider over its alphas; `changed()` is called when either is moved. */
 export function moment(page, name, changed) {
-  const rule = make("select", { name: `${name}-rule`, "aria-label": "rule", onchange: () => refresh() });
-  const slider = make("input", { type: "range", name: `${name}-alpha`, min: 0, max: 1000, value: 1000, step: 1, "aria-label": "α", oninput: () => refresh() });
+  const rule = make("select", { name: `${name}-rule`, "aria-label": "rule", onchange: () => { page.see(`view.${name}.rule`, rule.value); refresh(); } });
+  const slider = make("input", { type: "range", name: `${name}-alpha`, min: 0, max: 1000, value: 1000, step: 1, "aria-label": "α", oninput: () => refresh(), onchange: () => page.see(`view.${name}.alpha`, +slider.value) });
   const said = make("output", {}, "");
   const element = make("div", { class: "moment" }, rule, make("label", {}, "α ", slider), said);
+
+  let begun = false;
 
   /** The arrays of the rule that is chosen, and the row of its α. */
   function now() {
@@ -28,9 +30,11 @@ export function moment(page, name, changed) {
     element,
     draw() {
       const rules = Object.keys(page.explorer.curves);
-      const before = rule.value;
+      const before = rule.value || page.seen(`view.${name}.rule`);
       if (rules.join() !== [...rule.options].map((each) => each.value).join()) rule.replaceChildren(...rules.map((each) => make("option", { value: each }, RULES[each].name)));
       rule.value = rules.includes(before) ? before : rules[0];
+      if (!begun) slider.value = page.seen(`view.${name}.alpha`) ?? 1000;
+      begun = true;
       refresh();
     },
   };

@@ -50,7 +50,7 @@ export function plane(page) {
     svg.append(...parts);
     page.explorer.plane = paths.map(({ points, outside }) => [...points[there.row], outside[there.row]]);
   }
-  return { title: "plane of teachers", element, draw: chosen.draw };
+  return { name: "plane", title: "plane of teachers", element, draw: chosen.draw };
 }
 
 /** The lower triangular root of [[p, q], [q, r]]: the teachers in an orthonormal basis of their plane. */

@@ -119,5 +119,5 @@ export function scan(page) {
     [chosen] = next;
     paint();
   });
-  return { title: "scan", element, draw: paint };
+  return { name: "scan", title: "scan", element, draw: paint };
 }

@@ -67,6 +67,7 @@ export function spectrum(page) {
   });
 
   return {
+    name: "spectrum",
     title: "spectrum",
     element,
     draw() {
