@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from stdyn.errors import InputError
-from stdyn.explorer.state import BEGINNING, State, Wanted, state_of, state_of_problem, wanted
+from stdyn.explorer.state import BEGINNING, State, Wanted, blamed, state_of, state_of_problem, wanted
 from stdyn.files.store import kind
 from stdyn.model.activations import BUILT_IN, Activation, find
 from stdyn.model.experiment import Experiment
@@ -30,6 +30,10 @@ class Source:
     def wanted(self, state: Any) -> Wanted:
         """What a state of the page says."""
         return wanted(state, self.activations)
+
+    def blamed(self, words: str, state: Any) -> str | None:
+        """The parameter that a refusal of a state is of."""
+        return blamed(words, state, self.activations)
 
     @classmethod
     def of(cls, what: Experiment | Problem | Path | None) -> Source:
