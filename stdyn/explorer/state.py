@@ -103,7 +103,7 @@ def blamed(words: str, state: Any, activations: Mapping[str, Activation] | None 
         return None
     named = [_NAMES.get(word, word) for word in re.findall(r"\w+", words)]
     unknown = [name for name in state if name not in BY_NAME]
-    if unknown or named[:1] and named[0] in state:
+    if unknown or (named and named[0] in state):
         return str((unknown or named)[0])
     of_it = [name for name in state if _is_taken({each: state[each] for each in state if each != name}, activations)]
     said = [name for name in named if name in of_it]

@@ -141,14 +141,14 @@ def test_a_refusal_is_of_a_parameter(state, name):
 def test_junk_is_no_state():
     """Of nothing in it any parameter is blamed."""
     for junk in (None, [], 1, "a"):
-        with pytest.raises(InputError, match="^state must be an object"):
+        with pytest.raises(InputError, match=r"^state must be an object"):
             wanted(junk)
         assert blamed("state must be an object", junk) is None
 
 
 def test_what_a_page_cannot_show_is_refused_before_it_begins():
     """An experiment beyond the bounds of the page."""
-    with pytest.raises(InputError, match="^K must be from 1 to 20 here, but is 21"):
+    with pytest.raises(InputError, match=r"^K must be from 1 to 20 here, but is 21"):
         Source.of(Experiment(K=21))
     assert Source.of(None).state == BEGINNING
 
@@ -166,5 +166,5 @@ def test_own_activations_are_words_of_the_page(tmp_path):
     assert problem == experiment.problem("fa")
     assert Source.of(problem).activations == {name: problem.activation}
     assert Source.of(Experiment()).activations == Source.of(replace(problem, activation="erf")).activations == {}
-    with pytest.raises(InputError, match="^activation must be one of"):
+    with pytest.raises(InputError, match=r"^activation must be one of"):
         wanted(source.state)
