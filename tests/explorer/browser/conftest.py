@@ -59,6 +59,7 @@ class Shown:
 
     def __init__(self, page, address):
         self.page, self.console, self.requests, self.expected = page, [], [], []
+        page.set_default_timeout(1000 * PATIENCE / 6)
         page.on("console", lambda message: self.console.append(message.text))
         page.on("pageerror", lambda error: self.console.append(str(error)))
         page.on("request", lambda request: self.requests.append(request.url))
