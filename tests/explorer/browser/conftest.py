@@ -1,18 +1,15 @@
 """A server of the explorer and a browser that looks at its page; skipped without Chromium and playwright."""
 
-import asyncio
 import json
 import shutil
-import threading
 import time
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from urllib.parse import quote
 
 import numpy as np
 import pytest
 
 import stdyn
-from stdyn.explorer.source import Source
 from stdyn.explorer.state import wanted
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -20,38 +17,7 @@ PATIENCE = 60.0  # seconds that a page may take, on a slow machine that compiles
 
 playwright = pytest.importorskip("playwright.sync_api", reason='the page needs playwright: pip install ".[site]"')
 pytest.importorskip("tornado", reason='the page needs tornado: pip install ".[explore]"')
-
-
-@contextmanager
-def serving(source=None, port=0, token=None):
-    """A server in a thread of its own; gives the address with the token."""
-    from stdyn.explorer.server import serve
-
-    ready, addresses, loops = threading.Event(), [], []
-
-    def run():
-        async def main():
-            task = asyncio.ensure_future(serve(source or Source(), port, told, token))
-            loops.append((asyncio.get_running_loop(), task))
-            with suppress(asyncio.CancelledError):
-                await task
-
-        asyncio.run(main())
-
-    def told(address):
-        addresses.append(address)
-        ready.set()
-
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    assert ready.wait(30)
-    try:
-        yield addresses[0]
-    finally:
-        loop, task = loops[0]
-        loop.call_soon_threadsafe(task.cancel)
-        thread.join(30)
-        assert not thread.is_alive()
+from explorer_server import serving as serving  # noqa: E402
 
 
 class Shown:

@@ -228,9 +228,10 @@ export function render({ model, el, address = false }) {
 
 const page = document.querySelector("main#explorer");
 if (page) {
-  const lost = make("p", { class: "stdyn-lost", role: "alert", hidden: true }, "The server has ended: start stdyn explore again. What is set stays in the address.");
+  const ended = "The server has ended: start stdyn explore again. What is set stays in the address.";
+  const lost = make("p", { class: "stdyn-lost", role: "alert", hidden: true });
   document.body.append(lost);
-  const model = overSocket(`ws://${location.host}/socket`, (there) => { lost.hidden = there; });
+  const model = overSocket(`ws://${location.host}/socket`, (there, why) => { [lost.hidden, lost.textContent] = [there, there ? "" : `${why || ended}`]; });
   render({ model, el: page, address: true });
 }
 
