@@ -11,7 +11,7 @@ from typing import Any
 
 from stdyn.checks import choice
 from stdyn.errors import InputError
-from stdyn.explorer import controls, copies, curves, scans, spectra
+from stdyn.explorer import controls, copies, curves, files, scans, spectra
 from stdyn.explorer.maps import SHAPE, Map
 from stdyn.explorer.messages import packed
 from stdyn.explorer.source import Source
@@ -162,17 +162,12 @@ class Session:
         self._say({"kind": "copy", "id": message["id"], "as": kind, "text": _COPIES[kind](self._wanted(message))})
 
     def _save(self, message: Message, stop: threading.Event) -> None:
-        """Files of what is seen, solved once more: figures or data."""
-        wanted, what = self._wanted(message), choice("what", message.get("what"), ("svg", "png", "h5"))
-        trajectories = {f"{rule}_ode": curve.trajectory for rule, curve in curves.solutions(wanted, stop).items()}
-        for rule in wanted.rules if wanted.runs else ():
-            trajectories[f"{rule}_{wanted.experiment.method}"] = curves.simulated(wanted, rule, stop, None)
-        if stop.is_set():
-            return
-        found = copies.files(trajectories) if what == "h5" else copies.figures([*trajectories.values()], what)
-        for name, content in found.items():
-            header = {"kind": "file", "id": message["id"], "name": name, "type": _TYPES[what], "bytes": len(content)}
-            self._say(header, blob=content)
+        """A file of what is seen, solved once more."""
+        found = files.saved(self._wanted(message), choice("what", message.get("what"), files.KINDS), stop)
+        if found is not None:
+            name, content = found
+            of_type = files.TYPES[name.rpartition(".")[2]]
+            self._say({"kind": "file", "id": message["id"], "name": name, "type": of_type, "bytes": len(content)}, blob=content)
 
     def _spectrum(self, message: Message, stop: threading.Event) -> None:
         wanted = self._wanted(message)
@@ -197,7 +192,6 @@ class Session:
 
 
 _COPIES = {"python": copies.as_python, "toml": copies.as_toml, "command": copies.as_command}
-_TYPES = {"svg": "image/svg+xml", "png": "image/png", "h5": "application/x-hdf5"}
 _ANSWERS: dict[str, tuple[str, Any]] = {
     "stop": ("", None),
     "curves": ("curves", Session._curves),
