@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import fields, replace
 from hashlib import sha256
 from typing import Any
@@ -21,6 +21,7 @@ from stdyn.text import shown
 
 _OF_RUNS = ("method", "runs", "reduced_runs", "normals")
 _WITHOUT = {"integrate": _OF_RUNS, "simulate": ("ode_method", "rtol", "reduced_runs"), "compare": ()}  # options
+_USUAL = {f.name: f.default for f in fields(Experiment)}
 
 
 def name_of(wanted: Wanted) -> str:
@@ -32,7 +33,7 @@ def as_python(wanted: Wanted) -> str:
     """A program that makes the curves."""
     experiment, method = _whole(wanted), wanted.experiment.method
     lines = [f"# {shown(name)} is an activation of your own: make it with stdyn.activation" for name in _made(wanted)]
-    lines += ["import stdyn", "", f"experiment = stdyn.{_call(experiment, wanted.rules)}"]
+    lines += ["import stdyn", "", f"experiment = stdyn.{_call(experiment)}"]
     lines += ["alphas = experiment.alphas()"]
     lines += [f"problems = {{rule: experiment.problem(rule) for rule in {list(wanted.rules)!r}}}"]
     lines += ["theory = {"]
@@ -50,16 +51,12 @@ def as_python(wanted: Wanted) -> str:
 def as_toml(wanted: Wanted) -> str:
     """A file of parameters, and in a comment the commands that make the curves of it."""
     _check_said(wanted)
-    usual = {f.name: f.default for f in fields(Experiment)}
-    given, whole = _given(_whole(wanted), wanted.rules), _whole(wanted)
-    used = {name: given.get(name, default) for name, default in usual.items()}
-    file = f"{name_of(wanted)}.toml"
-    rule = _together(wanted.rules)[0]
+    whole, file, rule = _whole(wanted), f"{name_of(wanted)}.toml", _together(wanted.rules)[0]
     said = [f"# As {file} it is for stdyn explore {file}, and for"]
     for command, rules, more in _commands(wanted):
         of_rule = [] if rules == rule else ["--rule", rules]
         said.append(f"# {shlex.join(['stdyn', command, '--config', file, *of_rule, *more])}")
-    return "\n".join(said) + "\n\n" + to_toml(replace(whole, **used | {"rule": rule, "alpha_min": whole.first_alpha}))
+    return "\n".join(said) + "\n\n" + to_toml(replace(whole, rule=rule, alpha_min=whole.first_alpha))
 
 
 def as_command(wanted: Wanted) -> str:
@@ -126,41 +123,31 @@ def _check_said(wanted: Wanted) -> None:
             )
 
 
-def _given(experiment: Experiment, rules: Sequence[str]) -> dict[str, Any]:
-    """The fields that are not at their defaults, and of use with one of the rules (of which one may be "both")."""
-    if experiment.runs is None:
-        experiment = replace(experiment, **{name: _USUAL[name] for name in _OF_RUNS})
-    unused = set.intersection(*({*replace(experiment, rule=rule).without_use()} for rule in rules))
-    return {
-        name: value
-        for name, default in _USUAL.items()
-        if name not in unused and repr(value := getattr(experiment, name)) != repr(default)
-    }
+def _given(experiment: Experiment, without: Collection[str] = ()) -> dict[str, Any]:
+    """The fields that are not at their defaults; where nothing is simulated none that says how."""
+    unused = {*without, *(_OF_RUNS if experiment.runs is None else ())}
+    values = {name: getattr(experiment, name) for name in _USUAL if name not in unused}
+    return {name: value for name, value in values.items() if repr(value) != repr(_USUAL[name])}
 
 
-def _call(experiment: Experiment, rules: Sequence[str]) -> str:
+def _call(experiment: Experiment) -> str:
     """Experiment(…), a field a line if there are many."""
-    given = _given(experiment, rules)
-    if experiment.rule != "mixed":  # with which alphas have the jumps of the mixture
-        given.pop("rule", None)
-    said = [f"{name}={value!r}" for name, value in given.items()]
+    of_mixed = experiment.rule == "mixed"  # with which alphas have the jumps of the mixture
+    said = [f"{name}={value!r}" for name, value in _given(experiment, () if of_mixed else ("rule",)).items()]
     line = f"Experiment({', '.join(said)})"
     return line if len(line) < 90 else "Experiment(\n" + "".join(f"    {each},\n" for each in said) + ")"
 
 
 def _command(name: str, experiment: Experiment, rules: str, more: Sequence[str]) -> str:
-    """A command with the options that it has, and what they say."""
-    words = ["stdyn", name]
-    for field, value in _given(replace(experiment, rule=rules), [rules]).items():
+    """A command with the options that it has, none of which is of no use, as that is refused."""
+    words, experiment = ["stdyn", name], replace(experiment, rule=rules)
+    for field, value in _given(experiment, (*_WITHOUT[name], *experiment.without_use())).items():
         flag = field.replace("_", "-")
         if isinstance(value, bool):
             words.append(f"--{flag}" if value else f"--no-{flag}")
-        elif field not in _WITHOUT[name]:
+        else:
             words += [f"--{flag}", value if isinstance(value, str) else in_toml(value)]
     return shlex.join([*words, *more])
-
-
-_USUAL = {f.name: f.default for f in fields(Experiment)}
 
 
 def in_toml(value: Any) -> str:

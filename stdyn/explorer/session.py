@@ -166,8 +166,8 @@ class Session:
         found = files.saved(self._wanted(message), choice("what", message.get("what"), files.KINDS), stop)
         if found is not None:
             name, content = found
-            of_type = files.TYPES[name.rpartition(".")[2]]
-            self._say({"kind": "file", "id": message["id"], "name": name, "type": of_type, "bytes": len(content)}, blob=content)
+            header = {"kind": "file", "id": message["id"], "name": name, "bytes": len(content)}
+            self._say({**header, "type": files.TYPES[name.rpartition(".")[2]]}, blob=content)
 
     def _spectrum(self, message: Message, stop: threading.Event) -> None:
         wanted = self._wanted(message)
