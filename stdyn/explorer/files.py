@@ -16,6 +16,7 @@ from stdyn.model.trajectory import Trajectory
 
 KINDS = ("svg", "png", "h5")
 TYPES = {"svg": "image/svg+xml", "png": "image/png", "h5": "application/x-hdf5", "zip": "application/zip"}
+_DRAWING = threading.Lock()  # one figure at a time in the whole process: matplotlib's settings are of all threads
 
 
 def saved(wanted: Wanted, kind: str, stop: threading.Event) -> tuple[str, bytes] | None:
@@ -43,10 +44,11 @@ def _figures(trajectories: Sequence[Trajectory], kind: str) -> dict[str, bytes]:
     from stdyn.figures import plot
 
     found = {}
-    for name, page in plot.figures(list(trajectories)).items():
-        target = BytesIO()
-        page.savefig(target, format=kind)
-        found[name] = target.getvalue()
+    with _DRAWING:
+        for name, page in plot.figures(list(trajectories)).items():
+            target = BytesIO()
+            page.savefig(target, format=kind)
+            found[name] = target.getvalue()
     return found
 
 

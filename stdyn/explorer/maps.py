@@ -11,6 +11,7 @@ import numpy as np
 from stdyn.analysis.summary import summarise
 from stdyn.checks import Array
 from stdyn.errors import InputError, gathering
+from stdyn.explorer.curves import Stop
 from stdyn.explorer.state import Wanted
 from stdyn.model.experiment import Experiment
 from stdyn.scans.variations import problem_at
@@ -90,11 +91,13 @@ class Map:
             for begin in range(0, len(new), _AT_ONCE):
                 yield stride, new[begin : begin + _AT_ONCE]
 
-    def solve(self, places: Sequence[tuple[int, int]]) -> list[float]:
-        """The quantity at places of the finest grid; NaN where there is none."""
+    def solve(self, places: Sequence[tuple[int, int]], stop: Stop = lambda: False) -> list[float]:
+        """The quantity at places of the finest grid; NaN where there is none, nothing of use if `stop` says so."""
         alphas = self.experiment.alphas()
         found = []
         for j, i in places:
+            if stop():
+                break
             values = {
                 "rule": self.rule,
                 self.x.name: float(self.x.at(i, SHAPE[1])),
@@ -102,7 +105,9 @@ class Map:
             }
             try:
                 with gathering():
-                    trajectory = integrate(problem_at(self.experiment, values), alphas, *_METHOD, error=False)
+                    trajectory = integrate(
+                        problem_at(self.experiment, values), alphas, *_METHOD, error=False, stop=stop
+                    )
                 found.append(float(summarise(trajectory, alphas)[self.value]))
             except InputError:  # b parallel to v, which says no direction
                 found.append(float("nan"))
