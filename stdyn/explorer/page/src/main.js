@@ -170,6 +170,8 @@ export function render({ model, el, address = false }) {
       tab.tabIndex = views[j] === next ? 0 : -1;
     });
     view.replaceChildren(next.element);
+    explorer.view = next;
+    root.dispatchEvent(new Event("stdyn-viewed"));
     if (explorer.header) next.draw();
   }
   tabs.append(...views.map((each) => make("button", { type: "button", role: "tab", name: each.name, onclick: () => { choose(each); see("view", each.name); } }, each.title)));
