@@ -24,7 +24,7 @@ export function pictured(view, state, root) {
   if (!inside.length) return null;
   const [width, ink] = [Math.max(box.width, 480), getComputedStyle(root).color];
   const lines = (words) => wrapped(words, Math.floor(width / LETTER));
-  const below = [...said(view.element).flatMap(lines), ...lines(parameters(state))];
+  const below = [...said(view.element, ":not([aria-live])"), ...(view.name === "scan" ? said(view.element, "[aria-live]") : [parameters(state)])].flatMap(lines);
   const scale = colours(view.element);
   const top = MARGIN + 2 * LINE;
   const parts = [letters([view.title, ...choices(view.element)].join(", "), MARGIN, MARGIN + 12, { "font-size": 15, "font-weight": "bold" })];
@@ -85,8 +85,8 @@ function named(select) {
   return before?.nodeType === Node.TEXT_NODE && before.data.trim() ? `${before.data.trim()}: ${words}` : words;
 }
 
-/** What is said below a view. */
-const said = (element) => [...element.querySelectorAll(".said")].filter((each) => each.checkVisibility()).map((each) => each.textContent.trim()).filter(Boolean);
+/** What is said below a view; what changes while it is looked at, and hints, are live. */
+const said = (element, which) => [...element.querySelectorAll(`.said${which}`)].filter((each) => each.checkVisibility()).map((each) => each.textContent.trim()).filter(Boolean);
 
 /** The colours of a view's scale, from low to high. */
 function colours(element) {
