@@ -31,7 +31,7 @@ def name_of(wanted: Wanted) -> str:
 
 def as_python(wanted: Wanted) -> str:
     """A program that makes the curves."""
-    experiment, method = _whole(wanted), wanted.experiment.method
+    experiment, method = whole(wanted), wanted.experiment.method
     lines = [f"# {shown(name)} is an activation of your own: make it with stdyn.activation" for name in _made(wanted)]
     lines += ["import stdyn", "", f"experiment = stdyn.{_call(experiment)}"]
     lines += ["alphas = experiment.alphas()"]
@@ -51,18 +51,18 @@ def as_python(wanted: Wanted) -> str:
 def as_toml(wanted: Wanted) -> str:
     """A file of parameters, and in a comment the commands that make the curves of it."""
     _check_said(wanted)
-    whole, file, rule = _whole(wanted), f"{name_of(wanted)}.toml", _together(wanted.rules)[0]
+    experiment, file, rule = whole(wanted), f"{name_of(wanted)}.toml", together(wanted.rules)[0]
     said = [f"# As {file} it is for stdyn explore {file}, and for"]
     for command, rules, more in _commands(wanted):
         of_rule = [] if rules == rule else ["--rule", rules]
         said.append(f"# {shlex.join(['stdyn', command, '--config', file, *of_rule, *more])}")
-    return "\n".join(said) + "\n\n" + to_toml(replace(whole, rule=rule, alpha_min=whole.first_alpha))
+    return "\n".join(said) + "\n\n" + to_toml(replace(experiment, rule=rule, alpha_min=experiment.first_alpha))
 
 
 def as_command(wanted: Wanted) -> str:
     """Commands that make the curves; they leave files and figures."""
     _check_said(wanted)
-    experiment = _whole(wanted)
+    experiment = whole(wanted)
     return "".join(_command(name, experiment, rules, more) + "\n" for name, rules, more in _commands(wanted))
 
 
@@ -70,7 +70,7 @@ def _commands(wanted: Wanted) -> list[tuple[str, str, list[str]]]:
     """The commands that make the curves: of which rule each is, or "both", and where its files go."""
     name, method = name_of(wanted), wanted.experiment.method
     if wanted.runs > 1:
-        words = _together(wanted.rules)
+        words = together(wanted.rules)
         names = {word: name if len(words) == 1 else f"{name}_{word}" for word in words}
         return [("compare", word, ["--no-fluctuations", "--name", names[word]]) for word in words]
     found = []
@@ -81,14 +81,14 @@ def _commands(wanted: Wanted) -> list[tuple[str, str, list[str]]]:
     return found
 
 
-def _together(rules: Sequence[str]) -> list[str]:
+def together(rules: Sequence[str]) -> list[str]:
     """Words for these rules: one for "fa" and "bp"."""
     if {"fa", "bp"} <= {*rules}:
         return ["both", *(rule for rule in rules if rule not in ("fa", "bp"))]
     return list(rules)
 
 
-def _whole(wanted: Wanted) -> Experiment:
+def whole(wanted: Wanted) -> Experiment:
     """The experiment with feedback weights as they are where an angle has turned them, and activations by name."""
     names = {name: str(getattr(wanted.experiment, name)) for name in _activations(wanted)}
     experiment = replace(wanted.experiment, **names)  # type: ignore[arg-type]  # names of fields
