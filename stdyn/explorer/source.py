@@ -31,10 +31,12 @@ class Source:
         return wanted(state, self.activations)
 
     @classmethod
-    def of(cls, what: Experiment | Problem | Path | None) -> Source:
-        """That of an experiment or a problem."""
+    def of(cls, what: Experiment | Problem | Scan | Path | None) -> Source:
+        """That of an experiment, a problem, or a scan."""
         if what is None:
             return cls()
+        if isinstance(what, Scan):
+            return cls(scan=what)
         if isinstance(what, Experiment):
             return cls(state_of(what))
         if isinstance(what, Path):

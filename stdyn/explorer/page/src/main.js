@@ -10,6 +10,7 @@ import { controls } from "./controls.js";
 import { Panel, ofRules } from "./curves.js";
 import { make } from "./dom.js";
 import { Link, overSocket } from "./link.js";
+import { inNotebook } from "./notebook.js";
 import { real, text } from "./numbers.js";
 import { entries } from "./views/entries.js";
 import { graph } from "./views/graph.js";
@@ -29,8 +30,10 @@ const COLUMNS = [
   ["specialised", "specialised"],
 ];
 
-/** The page in an element. `model` has send(message) and on("msg:custom", (header, buffers) => …), as of a notebook. */
-export function render({ model, el, address = false }) {
+/** The page in an element. `model` has send(message) and on("msg:custom", (header, buffers) => …), as of a notebook;
+ * `solved(state)` is told of parameters that were set and solved. `follow(state)` of what comes back sets them.
+ */
+export function render({ model, el, address = false, solved = () => {} }) {
   const link = new Link(model);
   const root = make("div", { class: "stdyn-explorer" });
   const left = make("form", { class: "controls", onsubmit: (event) => event.preventDefault() });
@@ -101,6 +104,12 @@ export function render({ model, el, address = false }) {
     ask(false);
   }
 
+  /** Set all parameters: those of which nothing is said are as usual. */
+  function follow(state) {
+    explorer.state = { ...state };
+    if (panel) ask(false);
+  }
+
   link.on("curves", (header, arrays) => {
     explorer.curves = arrays;
     explorer.header = header;
@@ -117,6 +126,7 @@ export function render({ model, el, address = false }) {
     const short = cut.map(([rule, of]) => `${RULES[rule].name} to α = ${text(of.reached)} while it is dragged`);
     status.textContent = [...words, ...short].join(" · ") || `solved and drawn in ${Math.round(header.took)} ms`;
     if (!header.draft) {
+      if (header.state === explorer.state) solved(header.state);
       explorer.runs = {};
       error.behind([]);
       if (header.state.runs !== 0) link.ask("runs", { state: header.state });
@@ -184,7 +194,7 @@ export function render({ model, el, address = false }) {
     next.click();
   });
   choose(views[0]);
-  return () => root.remove();
+  return { explorer, follow, end: () => root.remove() };
 }
 
 const page = document.querySelector("main#explorer");
@@ -195,4 +205,4 @@ if (page) {
   render({ model, el: page, address: true });
 }
 
-export default { render };
+export default { render: inNotebook(render) };
