@@ -31,7 +31,7 @@ def name_of(wanted: Wanted) -> str:
 
 def as_python(wanted: Wanted) -> str:
     """A program that makes the curves."""
-    experiment, method = whole(wanted), wanted.experiment.method
+    experiment, method = _named(wanted), wanted.experiment.method
     lines = [f"# {shown(name)} is an activation of your own: make it with stdyn.activation" for name in _made(wanted)]
     lines += ["import stdyn", "", f"experiment = stdyn.{_call(experiment)}"]
     lines += ["alphas = experiment.alphas()"]
@@ -51,7 +51,7 @@ def as_python(wanted: Wanted) -> str:
 def as_toml(wanted: Wanted) -> str:
     """A file of parameters, and in a comment the commands that make the curves of it."""
     _check_said(wanted)
-    experiment, file, rule = whole(wanted), f"{name_of(wanted)}.toml", together(wanted.rules)[0]
+    experiment, file, rule = _named(wanted), f"{name_of(wanted)}.toml", together(wanted.rules)[0]
     said = [f"# As {file} it is for stdyn explore {file}, and for"]
     for command, rules, more in _commands(wanted):
         of_rule = [] if rules == rule else ["--rule", rules]
@@ -62,7 +62,7 @@ def as_toml(wanted: Wanted) -> str:
 def as_command(wanted: Wanted) -> str:
     """Commands that make the curves; they leave files and figures."""
     _check_said(wanted)
-    experiment = whole(wanted)
+    experiment = _named(wanted)
     return "".join(_command(name, experiment, rules, more) + "\n" for name, rules, more in _commands(wanted))
 
 
@@ -89,15 +89,19 @@ def together(rules: Sequence[str]) -> list[str]:
 
 
 def whole(wanted: Wanted) -> Experiment:
-    """The experiment with feedback weights as they are where an angle has turned them, and activations by name."""
-    names = {name: str(getattr(wanted.experiment, name)) for name in _activations(wanted)}
-    experiment = replace(wanted.experiment, **names)  # type: ignore[arg-type]  # names of fields
+    """The experiment with feedback weights as they are, where an angle has turned them."""
     rule = next((rule for rule in wanted.rules if rule != "bp"), None)
     if wanted.b_angle is None or rule is None:
-        return experiment
+        return wanted.experiment
     b = wanted.problem(rule).b
     assert b is not None
-    return replace(experiment, b=b.tolist())
+    return replace(wanted.experiment, b=b.tolist())
+
+
+def _named(wanted: Wanted) -> Experiment:
+    """The whole experiment with activations by name."""
+    names: dict[str, Any] = {name: str(getattr(wanted.experiment, name)) for name in _activations(wanted)}
+    return replace(whole(wanted), **names)
 
 
 def _activations(wanted: Wanted) -> list[str]:
