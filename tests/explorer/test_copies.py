@@ -162,16 +162,17 @@ def test_toml_opens_in_the_explorer(name, tmp_path):
 
 def test_another_process_makes_the_curves(tmp_path):
     """Python and commands in processes that know nothing of this one: eps_g at the end, and the file, to the bit."""
-    wanted = wanted_of("all rules")
-    shown = shown_by(wanted)
-    ran = subprocess.run([sys.executable, "-c", copies.as_python(wanted)], capture_output=True, text=True, check=True)
-    last = {rule: shown[f"{rule}_ode"].eps_g[-1] for rule in wanted.rules}
-    assert [line.partition(" at ")[0] for line in ran.stdout.splitlines()] == [
-        f"{rule}: eps_g = {x}" for rule, x in last.items()
-    ]
-    alone = state.wanted({**SMALL, **STATES["arrays"], "runs": 0})
+    wanted, alone = wanted_of("all rules"), state.wanted({**SMALL, **STATES["arrays"], "runs": 0})
     (line,) = copies.as_command(alone).splitlines()
-    subprocess.run([sys.executable, "-m", *shlex.split(line)], cwd=tmp_path, capture_output=True, check=True)
+    started = [["-c", copies.as_python(wanted)], ["-m", *shlex.split(line)]]
+    processes = [
+        subprocess.Popen([sys.executable, *each], cwd=tmp_path, stdout=subprocess.PIPE, text=True) for each in started
+    ]
+    said = [process.communicate()[0].splitlines() for process in processes]
+    assert [process.returncode for process in processes] == [0, 0]
+    shown = shown_by(wanted)
+    last = {rule: shown[f"{rule}_ode"].eps_g[-1] for rule in wanted.rules}
+    assert [each.partition(" at ")[0] for each in said[0]] == [f"{rule}: eps_g = {x}" for rule, x in last.items()]
     made = {"fa_ode": stdyn.load(tmp_path / "data" / f"{copies.name_of(alone)}_fa_ode.h5")}
     assert_same(made, shown_by(alone))
 

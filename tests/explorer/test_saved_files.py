@@ -58,10 +58,9 @@ def test_one_curve_is_one_file(tmp_path):
 @pytest.mark.parametrize("kind", ["svg", "png"])
 def test_figures_are_those_of_stdyn(kind):
     """All that `plot.figures` makes, in the format; PNG as large as pages are."""
-    wanted = state.wanted(WITH_RUNS)
-    never = threading.Event()
-    theory = [each.trajectory for each in curves.solutions(wanted, never).values()]
-    name, found = saved(WITH_RUNS, kind)
+    wanted = state.wanted(ALONE)
+    theory = [each.trajectory for each in curves.solutions(wanted, threading.Event()).values()]
+    name, found = saved(ALONE, kind)
     begin = copies.name_of(wanted)
     assert name == f"{begin}_{kind}.zip"
     assert set(found) == {f"{begin}_{each}.{kind}" for each in stdyn.plot.figures(theory)}

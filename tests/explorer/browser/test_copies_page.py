@@ -6,10 +6,13 @@ from xml.etree import ElementTree
 from zipfile import ZipFile
 
 import numpy as np
+import pytest
+from conftest import Shown, serving
 from matplotlib.image import imread
 
 import stdyn
 from stdyn.explorer import copies
+from stdyn.explorer.source import Source
 from stdyn.explorer.state import wanted
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -198,3 +201,33 @@ def test_a_map_is_saved_as_it_is_drawn(shown):
 
     assert apart(0) < 0.02
     assert apart(4) > 1.5 * apart(0)
+
+
+@pytest.fixture(scope="module")
+def of_a_scan(tmp_path_factory):
+    """A server of a page on which a scan of 12 points, which are sampled, is open."""
+    experiment = stdyn.Experiment(K=2, M=2, rule="fa", N=100, alpha_max=2, points=4)
+    vary = {"eta": {"from": 0.1, "to": 1.0}, "sigma": {"from": 0.0, "to": 0.5}}
+    path = tmp_path_factory.mktemp("scans") / "twelve.h5"
+    stdyn.scan(stdyn.Variations(experiment, vary, number=12), path)
+    with serving(Source.read(path)) as found:
+        yield found
+
+
+def test_a_scan_is_saved_as_dots(browser, of_a_scan):
+    """Of points that are no grid each is a dot; the words are those of the scan, not the page's parameters."""
+    context = browser.new_context(accept_downloads=True)
+    shown = Shown(context.new_page(), of_a_scan)
+    look_at(shown, "scan")
+    shown.until("e => e.places && e.places.length === 12")
+    drawn = ElementTree.fromstring(picture(shown, "SVG")[1])
+    context.close()
+    assert_stands_alone(drawn)
+    dots = [node for node in drawn.iter(f"{SVG}path") if node.get("d").count("A") == 2]
+    assert len(dots) == 12
+    assert len({node.get("d") for node in dots}) == 12
+    assert len({node.get("fill") for node in dots}) > 6
+    texts = words(drawn)
+    assert {"eta", "sigma"} <= set(texts)
+    assert texts[-1].startswith("twelve.h5: 12 of 12 points")
+    assert not [each for each in texts if "alpha_max" in each]
