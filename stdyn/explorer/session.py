@@ -6,14 +6,12 @@ import re
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from functools import partial
 from typing import Any
 
 from stdyn.checks import choice
 from stdyn.errors import InputError
-from stdyn.explorer import controls, copies, curves, files, scans, spectra
-from stdyn.explorer.maps import SHAPE, Map
+from stdyn.explorer import controls, copies, curves, files, maps, scans, spectra
 from stdyn.explorer.messages import packed
 from stdyn.explorer.slots import Slot, side_by_side
 from stdyn.explorer.source import Source
@@ -163,18 +161,22 @@ class Session:
         self._say(header, {rule: arrays}, stop=stop)
 
     def _map(self, message: Message, stop: threading.Event) -> None:
-        asked = Map.of(self._wanted(message), message.get("map"), message.get("rule"), message.get("value"))
-        header = {"kind": "map", "id": message["id"], "shape": SHAPE, "rule": asked.rule, "value": asked.value}
-        header |= {"x": asdict(asked.x), "y": asdict(asked.y), "b": asked.experiment.b}
-        for stride, places in asked.chunks():
+        """A map, from where the page has it already, in pieces that do not take long."""
+        asked = maps.Map.of(self._wanted(message), message.get("map"), message.get("rule"))
+        header = {"kind": "map", "id": message["id"], "map": message.get("map"), **asked.header()}
+        done, places = asked.done(message.get("have")), maps.places()
+        self._say({**header, "done": done, "all": len(places)}, stop=stop)
+        while done < len(places):
             self._wait(stop)
             lost = self._workers.lost
-            values = self._workers.call(stop, asked.solve, places)
-            words = "the worker process had ended, another was started" if self._workers.lost > lost else None
-            if values is None:
+            values = self._workers.call(stop, asked.solve, done)
+            words = "The worker process had ended, another was started." if self._workers.lost > lost else None
+            if not values:
                 return
-            self._say({**header, "stride": stride, "words": words}, {"places": places, "values": values}, stop=stop)
-        self._say({**header, "stride": 0}, stop=stop)
+            there, done = places[done : done + len(values)], done + len(values)
+            short = {"kind": "map", "id": message["id"], "map": message.get("map"), "key": header["key"]}
+            arrays = {"places": there, "values": values}
+            self._say({**short, "done": done, "all": len(places), "words": words}, arrays, stop=stop)
 
     def _copy(self, message: Message, stop: threading.Event) -> None:
         kind = choice("as", message.get("as"), tuple(_COPIES))
@@ -201,8 +203,11 @@ class Session:
         self._say({"kind": "scan", "id": message["id"]}, scans.points(self._opened()), stop=stop)
 
     def _point(self, message: Message, stop: threading.Event) -> None:
-        trajectory, state, words = scans.point(self._opened(), message.get("index"))
-        header = {"kind": "point", "id": message["id"], "index": message.get("index"), "state": state, "words": words}
+        """The trajectory of a point of the scan, and its state, unless the page has it: a link says it."""
+        scan, index = self._opened(), message.get("index")
+        trajectory, state, words = scans.point(scan, index, stop)
+        header = {"kind": "point", "id": message["id"], "index": index, "name": scans.name(scan, index)}
+        header |= {"state": None if message.get("alone") is True else state, "words": words}
         self._say(header, scans.curve(trajectory), stop=stop)
 
     def _opened(self) -> Scan:

@@ -58,7 +58,7 @@ export function render({ model, el, address = false, solved = () => {} }) {
       const said = address ? read(location.hash) : { state: null, seen: {} };
       explorer.state = said.state ?? header.state;
       explorer.seen = said.seen;
-      choose(views.find(({ name }) => name === said.seen.view) ?? views[0]);
+      choose(views.find(({ name }) => name === (said.seen.view ?? (header.scan ? "scan" : ""))) ?? views[0]);
     }
     panel = controls(header.controls, changed);
     left.replaceChildren(...panel.elements);
@@ -138,13 +138,17 @@ export function render({ model, el, address = false, solved = () => {} }) {
     const stored = explorer.point ? [{ x: explorer.point.alphas.values, y: explorer.point.eps_g.values, colour: "#777777", dash: [3, 3], label: explorer.pointName, width: 3 }] : [];
     error.draw([...stored, ...ofRules(explorer.curves, "eps_g")], logarithmic());
   }
+  /** Draw the curve of a point of a scan beside the others; null takes it away. */
+  function point(arrays, name) {
+    [explorer.point, explorer.pointName] = [arrays, name];
+    drawError();
+  }
   link.on("point", (header, arrays) => {
-    explorer.point = arrays;
-    explorer.pointName = header.words;
+    point(arrays, header.name);
     if (header.state) {
       explorer.state = { ...header.state, runs: 0 };
       ask(false);
-    } else drawError();
+    }
   });
 
   link.on("runs", (header, arrays) => {
@@ -170,7 +174,7 @@ export function render({ model, el, address = false, solved = () => {} }) {
   }
 
   // Views, one at a time. A view is made of the page: what is shown, how to ask for more, how to set a parameter.
-  const views = VIEWS.map((each) => each({ explorer, link, logarithmic, set, root, seen, see }));
+  const views = VIEWS.map((each) => each({ explorer, link, logarithmic, set, root, seen, see, point }));
   let chosen = views[0];
   function choose(next) {
     chosen.left?.();
