@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -101,7 +100,8 @@ class Session:
         try:
             _ANSWERS[message["kind"]](self, message, stop)
         except InputError as error:
-            self._say({"kind": "refused", **header, "words": str(error), "name": _name(str(error))}, stop=stop)
+            name = self._source.blamed(str(error), message.get("state"))
+            self._say({"kind": "refused", **header, "words": str(error), "name": name}, stop=stop)
         except Exception as error:
             self._say({"kind": "failed", **header, "words": f"{type(error).__name__}: {error}"}, stop=stop)
 
@@ -245,9 +245,3 @@ def _check_tables(state: Any) -> None:
         number = table.get(key) if isinstance(table, Mapping) else None
         if isinstance(number, int | float) and number > _MOST_OF_A_TABLE:
             raise InputError(f"{name}: {key} must be at most {_MOST_OF_A_TABLE} here, but is {shown(number)}")
-
-
-def _name(words: str) -> str | None:
-    """The parameter that a refusal names first."""
-    first = re.match(r"\w+", words)
-    return first[0] if first and first[0] in controls.BY_NAME else None
