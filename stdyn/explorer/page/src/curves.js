@@ -21,6 +21,7 @@ export class Panel {
     this.legend = make("div", { class: "legend" });
     this.heading = make("h3", {}, title);
     this.element = make("figure", { class: "panel" }, make("figcaption", {}, this.heading, this.legend), this.place);
+    this.element.panel = this;
     this.signature = "";
     this.runs = [];
     this.lines = [];

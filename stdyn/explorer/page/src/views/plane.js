@@ -34,7 +34,7 @@ export function plane(page) {
     pair.hidden = M < 2;
     svg.toggleAttribute("hidden", M < 2);
     if (M < 2) {
-      said.textContent = there ? "A plane needs two teacher units, and there is one." : "There is nothing yet.";
+      said.textContent = there ? "A plane needs two teacher units, and there is one." : "No α has been reached.";
       return;
     }
     const { of } = there;
