@@ -31,9 +31,9 @@ STATES = {
 }
 VIEWS = ("R", "Q", "v", "F", "tasks", "plane", "graph", "spectrum")
 DRAWN = """() => {
-    const pictures = [...document.querySelectorAll('.view svg:not([hidden])')].filter(({ children }) => children.length > 3);
-    const figures = [...document.querySelectorAll('.view figure')].filter(({ panel }) => panel.lines.length);
-    return pictures.length + figures.length;
+    const all = (selector) => [...document.querySelectorAll(`.view ${selector}`)];
+    const pictures = all('svg:not([hidden])').filter(({ children }) => children.length > 3);
+    return pictures.length + all('figure').filter(({ panel }) => panel.lines.length).length;
 }"""
 UNITS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
 
