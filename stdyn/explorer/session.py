@@ -195,9 +195,9 @@ class Session:
     def _spectrum(self, message: Message, stop: threading.Event) -> None:
         wanted = self._wanted(message)
         rule = choice("rule", message.get("rule"), wanted.rules)
-        alphas, real, grows = spectra.along(wanted, rule, stop)
         header = {"kind": "spectrum", "id": message["id"], "rule": rule}
-        self._say(header, {"alphas": alphas, "real": real, "grows": grows}, stop=stop)
+        for part in spectra.along(wanted, rule, stop):
+            self._say({**header, "count": part.count}, part.arrays, stop=stop)
 
     def _scan(self, message: Message, stop: threading.Event) -> None:
         self._say({"kind": "scan", "id": message["id"]}, scans.points(self._opened()), stop=stop)
