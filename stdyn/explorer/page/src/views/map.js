@@ -179,6 +179,7 @@ export function map(kind, title) {
         if (!begun) begin();
         if (!explorer.header.draft) ask();
       },
+      paint,
       left: () => link.ask("stop", { slot: "map" }),
     };
   };
