@@ -33,7 +33,7 @@ const COLUMNS = [
 /** The page in an element. `model` has send(message) and on("msg:custom", (header, buffers) => …), as of a notebook;
  * `solved(state)` is told of parameters that were set and solved. `follow(state)` of what comes back sets them.
  */
-export function render({ model, el, address = false, solved = () => {} }) {
+function render({ model, el, address = false, solved = () => {} }) {
   const link = new Link(model);
   const root = make("div", { class: "stdyn-explorer" });
   const left = make("form", { class: "controls", onsubmit: (event) => event.preventDefault() });
@@ -203,4 +203,5 @@ if (page) {
   render({ model, el: page, address: true });
 }
 
+// What a notebook imports. (A named export of render would be taken for it.)
 export default { render: inNotebook(render) };
