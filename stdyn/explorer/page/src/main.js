@@ -38,7 +38,7 @@ const OF_ARRAYS = { K: ["R", "Q", "v", "b"], M: ["R", "T", "v_teacher"], outputs
 /** The page in an element. `model` has send(message) and on("msg:custom", (header, buffers) => …), as of a notebook;
  * `solved(state)` is told of parameters that were set and solved. `follow(state)` of what comes back sets them.
  */
-export function render({ model, el, address = false, solved = () => {} }) {
+function render({ model, el, address = false, solved = () => {} }) {
   const link = new Link(model);
   const root = make("div", { class: "stdyn-explorer" });
   const left = make("form", { class: "controls", onsubmit: (event) => event.preventDefault() });
@@ -256,4 +256,5 @@ if (page) {
   render({ model, el: page, address: true });
 }
 
+// What a notebook imports. (A named export of render would be taken for it.)
 export default { render: inNotebook(render) };
