@@ -26,7 +26,8 @@ export function pictured(view, state, root) {
   const box = isCanvas ? { width: of.clientWidth, height: of.clientHeight } : drawn;
   const [width, ink] = [Math.max(box.width, 480), getComputedStyle(root).color];
   const lines = (words) => wrapped(words, Math.floor(width / LETTER));
-  const below = [...said(view.element, ":not([aria-live])"), ...(view.name === "scan" ? said(view.element, "[aria-live]") : [parameters(state)])].flatMap(lines);
+  const set = parameters(state);
+  const below = [...said(view.element), view.caption?.(set) ?? set].flatMap(lines);
   const scale = colours(view.element);
   const top = MARGIN + 2 * LINE;
   const parts = [letters([view.title, ...choices(view.element)].join(", "), MARGIN, MARGIN + 12, { "font-size": 15, "font-weight": "bold" })];
@@ -87,8 +88,8 @@ function named(select) {
   return before?.nodeType === Node.TEXT_NODE && before.data.trim() ? `${before.data.trim()}: ${words}` : words;
 }
 
-/** What is said below a view; what changes while it is looked at, and hints, are live. */
-const said = (element, which) => [...element.querySelectorAll(`.said${which}`)].filter((each) => each.checkVisibility()).map((each) => each.textContent.trim()).filter(Boolean);
+/** What is said beside a view, but for how far it is. */
+const said = (element) => [...element.querySelectorAll(".said:not(.progress)")].filter((each) => each.checkVisibility()).map((each) => each.textContent.trim()).filter(Boolean);
 
 /** The colours of a view's scale, from low to high. */
 function colours(element) {
@@ -96,11 +97,11 @@ function colours(element) {
   return bar ? (getComputedStyle(bar).backgroundImage.match(/rgba?\([^)]*\)/g) ?? []) : [];
 }
 
-/** The parameters that are set, in a line. */
+/** The parameters that are set, in a line; of a view's own rule, not of the runs. */
 function parameters(state) {
   const value = (each) => (typeof each === "number" ? text(each, 6) : typeof each === "string" ? each : JSON.stringify(each).replaceAll('"', ""));
   const short = (words) => (words.length > LONGEST ? `${words.slice(0, LONGEST)}…` : words);
-  return Object.entries(state).filter(([name]) => !["runs", "method"].includes(name)).map(([name, each]) => `${name} = ${short(value(each))}`).join(", ");
+  return Object.entries(state).filter(([name]) => !["rules", "runs", "method"].includes(name)).map(([name, each]) => `${name} = ${short(value(each))}`).join(", ");
 }
 
 /** Words in lines of so many letters. */

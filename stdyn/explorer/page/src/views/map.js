@@ -180,6 +180,7 @@ export function map(kind, title) {
         if (!explorer.header.draft) ask();
       },
       paint,
+      caption: (set) => (header.done < header.all ? `${set}; ${header.done} of ${header.all} points` : set),
       left: () => link.ask("stop", { slot: "map" }),
     };
   };
