@@ -10,15 +10,18 @@ import { controls } from "./controls.js";
 import { Panel, ofRules } from "./curves.js";
 import { make } from "./dom.js";
 import { Link, overSocket } from "./link.js";
+import { inNotebook } from "./notebook.js";
 import { real, text } from "./numbers.js";
 import { entries } from "./views/entries.js";
+import { feedback } from "./views/feedback.js";
 import { graph } from "./views/graph.js";
 import { map } from "./views/map.js";
 import { plane } from "./views/plane.js";
 import { scan } from "./views/scan.js";
 import { spectrum } from "./views/spectrum.js";
+import { tasks } from "./views/tasks.js";
 
-const VIEWS = [entries("R"), entries("Q"), entries("v"), map("eta_angle", "map of η, angle"), map("b_b", "map of b₁, b₂"), plane, graph, spectrum, scan];
+const VIEWS = [entries("R"), entries("Q"), entries("v"), feedback, tasks, map("eta_angle", "map of η, angle"), map("b_b", "map of b₁, b₂"), plane, graph, spectrum, scan];
 
 const COLUMNS = [
   ["eps_g_final", "ε_g at the end"],
@@ -32,8 +35,10 @@ const COLUMNS = [
 const LONG = 400; // milliseconds after which it is said that something is computed
 const OF_ARRAYS = { K: ["R", "Q", "v", "b"], M: ["R", "T", "v_teacher"], outputs: ["v", "b", "v_teacher"] }; // whose sizes they are
 
-/** The page in an element. `model` has send(message) and on("msg:custom", (header, buffers) => …), as of a notebook. */
-export function render({ model, el, address = false }) {
+/** The page in an element. `model` has send(message) and on("msg:custom", (header, buffers) => …), as of a notebook;
+ * `solved(state)` is told of parameters that were set and solved. `follow(state)` of what comes back sets them.
+ */
+function render({ model, el, address = false, solved = () => {} }) {
   const link = new Link(model);
   const root = make("div", { class: "stdyn-explorer" });
   const left = make("form", { class: "controls", onsubmit: (event) => event.preventDefault() });
@@ -52,6 +57,7 @@ export function render({ model, el, address = false }) {
   let usual = {};
   let beginning = {}; // the state with which the server began
   let offered = ""; // the table of the controls that are there
+  let ofScan = false; // whether it began with a scan, which is looked at first
   let panel = null;
   let notes = []; // what has to be said with the next curves
   let waiting = null;
@@ -66,6 +72,7 @@ export function render({ model, el, address = false }) {
     const isFirst = offered === "";
     usual = Object.fromEntries(header.controls.map((each) => [each.name, each.usual]));
     beginning = header.state;
+    ofScan = Boolean(header.scan);
     if (table !== offered) {
       panel = controls(header.controls, changed, reset);
       left.replaceChildren(make("div", { class: "reset" }, make("button", { type: "button", name: "reset", title: "every parameter as at the beginning", onclick: () => { explorer.state = { ...beginning }; ask(false, "reset"); } }, "reset")), ...panel.elements);
@@ -82,7 +89,7 @@ export function render({ model, el, address = false }) {
     if (unknown.length) notes.push(`no parameters, left out: ${unknown.join(", ")}`);
     explorer.state = Object.fromEntries(all.filter(([name]) => Object.hasOwn(usual, name)));
     explorer.seen = seen;
-    choose(views.find(({ name }) => name === seen.view) ?? views[0]);
+    choose(views.find(({ name }) => name === (seen.view ?? (ofScan ? "scan" : ""))) ?? views[0]);
   }
 
   function changed(name, value, draft) {
@@ -130,6 +137,12 @@ export function render({ model, el, address = false }) {
     ask(false, Object.keys(values).join());
   }
 
+  /** Set all parameters: those of which nothing is said are as usual. */
+  function follow(state) {
+    explorer.state = { ...state };
+    if (panel) ask(false);
+  }
+
   link.on("curves", (header, arrays) => {
     explorer.curves = arrays;
     explorer.header = header;
@@ -142,6 +155,7 @@ export function render({ model, el, address = false }) {
     drawError();
     alignment.draw(ofRules(arrays, "alignment"), logarithmic());
     chosen.draw();
+    offer();
     if (header.table) numbers(header.table);
     explorer.drawn += 1;
     explorer.took = header.took;
@@ -151,6 +165,7 @@ export function render({ model, el, address = false }) {
     status.textContent = [...words, ...short].join(" · ") || `solved and drawn in ${Math.round(header.took)} ms`;
     if (header.draft) return;
     notes = [];
+    if (header.state === explorer.state) solved(header.state);
     if (header.state.runs !== 0) link.ask("runs", { state: header.state });
   });
 
@@ -159,13 +174,17 @@ export function render({ model, el, address = false }) {
     const stored = explorer.point ? [{ x: explorer.point.alphas.values, y: explorer.point.eps_g.values, colour: "#777777", dash: [3, 3], label: explorer.pointName, width: 3 }] : [];
     error.draw([...stored, ...ofRules(explorer.curves, "eps_g")], logarithmic());
   }
+  /** Draw the curve of a point of a scan beside the others; null takes it away. */
+  function point(arrays, name) {
+    [explorer.point, explorer.pointName] = [arrays, name];
+    drawError();
+  }
   link.on("point", (header, arrays) => {
-    explorer.point = arrays;
-    explorer.pointName = header.words;
+    point(arrays, header.name);
     if (header.state) {
       explorer.state = { ...header.state, runs: 0 };
       ask(false);
-    } else drawError();
+    }
   });
 
   link.on("runs", (header, arrays) => {
@@ -201,7 +220,7 @@ export function render({ model, el, address = false }) {
   }
 
   // Views, one at a time. A view is made of the page: what is shown, how to ask for more, how to set a parameter.
-  const views = VIEWS.map((each) => each({ explorer, link, logarithmic, set, root, seen, see }));
+  const views = VIEWS.map((each) => each({ explorer, link, logarithmic, set, root, seen, see, point }));
   let chosen = views[0];
   function choose(next) {
     chosen.left?.();
@@ -211,19 +230,26 @@ export function render({ model, el, address = false }) {
       tab.tabIndex = views[j] === next ? 0 : -1;
     });
     view.replaceChildren(next.element);
+    explorer.view = next;
+    root.dispatchEvent(new Event("stdyn-viewed"));
+    offer();
     if (explorer.header) next.draw();
+  }
+  /** Hide the tabs of views that say that there is nothing for them, but not that which is looked at. */
+  function offer() {
+    views.forEach((each, j) => { tabs.children[j].hidden = each !== chosen && each.there?.() === false; });
   }
   tabs.append(...views.map((each) => make("button", { type: "button", role: "tab", name: each.name, onclick: () => { choose(each); see("view", each.name); } }, each.title)));
   tabs.addEventListener("keydown", (event) => {
     const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
     if (!step) return;
-    const all = [...tabs.children];
+    const all = [...tabs.children].filter((tab) => !tab.hidden);
     const next = all[(all.indexOf(document.activeElement) + step + all.length) % all.length];
     next.focus();
     next.click();
   });
   choose(views[0]);
-  return () => root.remove();
+  return { explorer, follow, end: () => root.remove() };
 }
 
 const page = document.querySelector("main#explorer");
@@ -235,4 +261,5 @@ if (page) {
   render({ model, el: page, address: true });
 }
 
-export default { render };
+// What a notebook imports. (A named export of render would be taken for it.)
+export default { render: inNotebook(render) };
