@@ -1,6 +1,6 @@
 // The controls: for every parameter of the table that the server sends, what it is moved and typed with.
 
-import { fresh, make } from "./dom.js";
+import { fresh, make, symbol } from "./dom.js";
 import { text } from "./numbers.js";
 
 const STEPS = 1000; // of a slider that is not of whole numbers
@@ -145,8 +145,9 @@ export function controls(of, changed) {
     const control = { ...each, label: each.symbol };
     const part = KINDS[each.kind](control, (value, draft) => changed(each.name, value, draft));
     shown[each.name] = part;
-    const id = fresh("control");
-    const row = make("div", { class: `row ${each.kind}`, "data-name": each.name }, make("label", { class: "name", title: each.help, id }, each.symbol), ...part.parts);
+    const [first] = part.parts;
+    first.id ||= fresh("control");
+    const row = make("div", { class: `row ${each.kind}`, "data-name": each.name, "data-help": each.help }, make(first.matches("input, select") ? "label" : "span", { class: "name", for: first.id }, symbol(each.symbol)), ...part.parts);
     rows[each.name] = row;
     if (!groups.has(each.group)) groups.set(each.group, make("details", { open: OPEN.includes(each.group) }, make("summary", {}, each.group)));
     groups.get(each.group).append(row, ...(part.below ? [part.below] : []));
@@ -161,7 +162,7 @@ export function controls(of, changed) {
       for (const each of of) {
         const row = rows[each.name];
         row.classList.toggle("unused", each.name in why);
-        row.title = why[each.name] ?? "";
+        row.dataset.why = why[each.name] ?? "";
       }
     },
     refuse(name) {

@@ -3,8 +3,9 @@
 import uPlot from "uplot";
 
 import { DASHES, RULES, UNITS } from "./colours.js";
-import { make } from "./dom.js";
+import { make, sample, symbol } from "./dom.js";
 import { power, text } from "./numbers.js";
+import { Reading } from "./reading.js";
 
 const FLOOR = 1e-16; // eps_g below it is rounding
 
@@ -12,11 +13,12 @@ const ink = (element, name) => getComputedStyle(element).getPropertyValue(name).
 
 /** One panel of curves; `draw` replaces what is in it. */
 export class Panel {
-  constructor(title, { log = false, range = null, height = 250 } = {}) {
-    this.options = { log, range, height };
+  constructor(title, { log = false, range = null } = {}) {
+    this.options = { log, range };
     this.place = make("div", { class: "place" });
     this.legend = make("div", { class: "legend" });
-    this.heading = make("h3", {}, title);
+    this.heading = make("h3", {}, symbol(title));
+    this.reading = new Reading(this, title);
     this.element = make("figure", { class: "panel" }, make("figcaption", {}, this.heading, this.legend), this.place);
     this.signature = "";
     this.runs = [];
@@ -25,7 +27,7 @@ export class Panel {
   }
 
   size() {
-    return { width: Math.max(200, this.place.clientWidth), height: this.options.height };
+    return { width: Math.max(200, this.place.clientWidth), height: Math.max(120, this.place.clientHeight) };
   }
 
   /** Lines, each {x, y, colour, dash, label, width}, over a logarithmic α or not. */
@@ -61,20 +63,16 @@ export class Panel {
   }
 
   entries(lines) {
-    return lines.filter(({ label }) => label).map(({ colour, dash, label }) => {
-      const svg = `<svg width="26" height="8" aria-hidden="true"><line x1="0" y1="4" x2="26" y2="4" stroke="${colour}" stroke-width="2" stroke-dasharray="${dash.join(" ")}"/></svg>`;
-      const entry = make("span", {}, label);
-      entry.insertAdjacentHTML("afterbegin", svg);
-      return entry;
-    });
+    return lines.filter(({ label }) => label).map(({ colour, dash, label }) => make("span", {}, sample(colour, dash), label));
   }
 
   made(lines, logarithmic) {
     const { log, range } = this.options;
     const colour = () => ink(this.element, "--ink");
     const grid = { stroke: () => ink(this.element, "--grid"), width: 1 };
-    const ofPowers = { values: (_, ticks) => ticks.map((tick) => (tick === null ? "" : power(tick))) };
-    const ofNumbers = { values: (_, ticks) => ticks.map((tick) => text(tick)) };
+    const powers = (_, ticks) => ticks.map((tick) => (tick !== null && power(tick) ? tick : null));
+    const ofPowers = { grid: { ...grid, filter: powers }, values: (_, ticks) => ticks.map((tick) => (tick === null ? "" : power(tick))) };
+    const ofNumbers = { grid, values: (_, ticks) => ticks.map((tick) => text(tick)) };
     return {
       ...this.size(),
       legend: { show: false },
@@ -84,11 +82,11 @@ export class Panel {
         y: log ? { distr: 3 } : range ? { range } : {},
       },
       axes: [
-        { stroke: colour, grid, label: "α", labelSize: 16, size: 34, ...(logarithmic ? ofPowers : ofNumbers) },
-        { stroke: colour, grid, size: 56, ...(log ? ofPowers : ofNumbers) },
+        { stroke: colour, ticks: grid, label: "α", labelSize: 16, size: 34, ...(logarithmic ? ofPowers : ofNumbers) },
+        { stroke: colour, ticks: grid, size: 56, ...(log ? ofPowers : ofNumbers) },
       ],
       series: [{}, ...lines.map(({ colour: stroke, dash, width, label }) => ({ stroke, dash, width: width ?? 2, label, points: { show: false }, spanGaps: true }))],
-      hooks: { drawAxes: [(plot) => this.paint(plot)] },
+      hooks: { drawAxes: [(plot) => this.paint(plot)], setCursor: [(plot) => this.reading.at(plot)] },
     };
   }
 

@@ -16,3 +16,17 @@ let count = 0;
 
 /** An id that no other element has. */
 export const fresh = (name) => `stdyn-${name}-${++count}`;
+
+/** A symbol as it is set: "η_v" with its index below the line. */
+export function symbol(words) {
+  const set = make("span", { class: "symbol" });
+  for (const [, before, index] of words.matchAll(/([^_]*)(?:_([\p{L}\p{N}]+))?/gu)) set.append(before, index ? make("sub", {}, index) : "");
+  return set;
+}
+
+/** A piece of a line, as it is drawn: beside its name in a legend. */
+export function sample(colour, dash) {
+  const piece = make("span", { class: "sample", "aria-hidden": "true" });
+  piece.innerHTML = `<svg width="26" height="8"><line x1="0" y1="4" x2="26" y2="4" stroke="${colour}" stroke-width="2" stroke-dasharray="${dash.join(" ")}"/></svg>`;
+  return piece;
+}

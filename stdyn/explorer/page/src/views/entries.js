@@ -11,7 +11,7 @@ export function entries(name) {
     const panels = {};
     function draw() {
       const rules = Object.keys(page.explorer.curves);
-      for (const rule of rules) panels[rule] ??= new Panel(`${name} of ${RULES[rule].name}`, { height: 230 });
+      for (const rule of rules) panels[rule] ??= new Panel(`${name} of ${RULES[rule].name}`);
       const wanted = rules.map((rule) => panels[rule].element);
       if (wanted.length !== element.children.length || wanted.some((each, j) => element.children[j] !== each)) element.replaceChildren(...wanted);
       for (const rule of rules) panels[rule].draw(ofEntries(page.explorer.curves[rule], name), page.logarithmic());
