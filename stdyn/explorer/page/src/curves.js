@@ -5,7 +5,6 @@ import uPlot from "uplot";
 import { DASHES, RULES, UNITS } from "./colours.js";
 import { make, sample, symbol } from "./dom.js";
 import { power, text } from "./numbers.js";
-import { Reading } from "./reading.js";
 
 const FLOOR = 1e-16; // eps_g below it is rounding
 
@@ -18,7 +17,6 @@ export class Panel {
     this.place = make("div", { class: "place" });
     this.legend = make("div", { class: "legend" });
     this.heading = make("h3", {}, symbol(title));
-    this.reading = new Reading(this, title);
     this.element = make("figure", { class: "panel" }, make("figcaption", {}, this.heading, this.legend), this.place);
     this.signature = "";
     this.runs = [];
@@ -86,7 +84,7 @@ export class Panel {
         { stroke: colour, ticks: grid, size: 56, ...(log ? ofPowers : ofNumbers) },
       ],
       series: [{}, ...lines.map(({ colour: stroke, dash, width, label }) => ({ stroke, dash, width: width ?? 2, label, points: { show: false }, spanGaps: true }))],
-      hooks: { drawAxes: [(plot) => this.paint(plot)], setCursor: [(plot) => this.reading.at(plot)] },
+      hooks: { drawAxes: [(plot) => this.paint(plot)] },
     };
   }
 
