@@ -64,10 +64,14 @@ def _until(stop: threading.Event, seconds: float) -> Stop:
 
 
 def solutions(wanted: Wanted, stop: threading.Event) -> dict[str, Curve]:
-    """Solutions by the method and the tolerance of the experiment."""
+    """Solutions of all rules, by the method and the tolerance of the experiment."""
+    return {rule: solution(wanted, rule, stop) for rule in wanted.rules}
+
+
+def solution(wanted: Wanted, rule: str, stop: threading.Event) -> Curve:
+    """That of one rule."""
     of = wanted.experiment
-    problems = wanted.problems().items()
-    return {rule: _solved(each, of.alphas(), of.ode_method, of.rtol, stop.is_set) for rule, each in problems}
+    return _solved(wanted.problem(rule), of.alphas(), of.ode_method, of.rtol, stop.is_set)
 
 
 def _solved(problem: Problem, alphas: Array, method: str, rtol: float, stop: Stop) -> Curve:
@@ -94,10 +98,16 @@ def arrays_of(trajectory: Trajectory) -> Arrays:
     """The order parameters of a solution by name, with what the page draws beside them."""
     found = {"alphas": trajectory.alphas, "eps_g": trajectory.eps_g, "T": trajectory.T}
     found |= {name: getattr(trajectory, name) for name in ("R", "Q", "v")}
-    for name in ("F", "alignment", "eps_g_per_task"):
+    more = ["F", "alignment", "eps_g_per_task"]
+    if trajectory.problem.outputs > 1:
+        more += ["F_per_output", "alignment_per_output"]
+    for name in more:
         value = getattr(trajectory, name, None)
         if value is not None:
             found[name] = value
+    if trajectory.problem.tasks is not None:
+        found["v_teacher"] = trajectory.problem.protocol.v_teacher  # (tasks, M, O): which units are of which task
+        found["begins"] = trajectory.problem.tasks.at
     return {name: np.asarray(value, dtype=float) for name, value in found.items()}
 
 

@@ -177,10 +177,9 @@ class Session:
     def _spectrum(self, message: Message, stop: threading.Event) -> None:
         wanted = self._wanted(message)
         rule = choice("rule", message.get("rule"), wanted.rules)
-        alphas, real, grows = spectra.along(wanted, rule, stop)
-        if not stop.is_set():
-            header = {"kind": "spectrum", "id": message["id"], "rule": rule}
-            self._say(header, {"alphas": alphas, "real": real, "grows": grows})
+        header = {"kind": "spectrum", "id": message["id"], "rule": rule}
+        for part in spectra.along(wanted, rule, stop):
+            self._say({**header, "count": part.count}, part.arrays)
 
     def _scan(self, message: Message, _: threading.Event) -> None:
         self._say({"kind": "scan", "id": message["id"]}, scans.points(self._opened()))

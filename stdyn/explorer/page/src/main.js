@@ -13,13 +13,15 @@ import { helped, sheet } from "./help.js";
 import { Link, overSocket } from "./link.js";
 import { real, text } from "./numbers.js";
 import { entries } from "./views/entries.js";
+import { feedback } from "./views/feedback.js";
 import { graph } from "./views/graph.js";
 import { map } from "./views/map.js";
 import { plane } from "./views/plane.js";
 import { scan } from "./views/scan.js";
 import { spectrum } from "./views/spectrum.js";
+import { tasks } from "./views/tasks.js";
 
-const VIEWS = [entries("R"), entries("Q"), entries("v"), map("eta_angle", "map of η, angle"), map("b_b", "map of b₁, b₂"), plane, graph, spectrum, scan];
+const VIEWS = [entries("R"), entries("Q"), entries("v"), feedback, tasks, map("eta_angle", "map of η, angle"), map("b_b", "map of b₁, b₂"), plane, graph, spectrum, scan];
 
 const COLUMNS = [
   ["eps_g_final", "ε_g at the end"],
@@ -112,6 +114,7 @@ export function render({ model, el, address = false }) {
     drawError();
     alignment.draw(ofRules(arrays, "alignment"), logarithmic());
     chosen.draw();
+    offer();
     if (header.table) numbers(header.table);
     explorer.drawn += 1;
     explorer.took = header.took;
@@ -181,11 +184,16 @@ export function render({ model, el, address = false }) {
       if (views[j] === next) view.setAttribute("aria-labelledby", tab.id);
     });
     view.replaceChildren(next.element);
+    offer();
     if (explorer.header) next.draw();
+  }
+  /** Hide the tabs of views that say that there is nothing for them, but not that which is looked at. */
+  function offer() {
+    views.forEach((each, j) => { tabs.children[j].hidden = each !== chosen && each.there?.() === false; });
   }
   tabs.append(...views.map((each) => make("button", { type: "button", role: "tab", name: each.name, id: fresh("tab"), "aria-controls": view.id, onclick: () => { choose(each); see("view", each.name); } }, each.title)));
   tabs.addEventListener("keydown", (event) => {
-    const all = [...tabs.children];
+    const all = [...tabs.children].filter((tab) => !tab.hidden);
     const now = all.indexOf(event.target);
     const wanted = { ArrowRight: now + 1, ArrowLeft: now - 1, Home: 0, End: -1 }[event.key];
     if (wanted === undefined) return;
