@@ -15,7 +15,7 @@ from stdyn.explorer import controls, copies, curves, scans, spectra
 from stdyn.explorer.maps import SHAPE, Map
 from stdyn.explorer.messages import packed
 from stdyn.explorer.source import Source
-from stdyn.explorer.state import Wanted
+from stdyn.explorer.state import Wanted, blamed
 from stdyn.explorer.workers import Workers
 from stdyn.scans.scanfile import Scan
 from stdyn.text import shown
@@ -106,7 +106,8 @@ class Session:
             try:
                 function(self, message, stop)
             except InputError as error:
-                self._say({"kind": "refused", "id": number, "of": message["kind"], "words": str(error)})
+                name = blamed(str(error), message.get("state"))
+                self._say({"kind": "refused", "id": number, "of": message["kind"], "words": str(error), "name": name})
             except Exception as error:
                 words = f"{type(error).__name__}: {error}"
                 self._say({"kind": "failed", "id": number, "of": message["kind"], "words": words})

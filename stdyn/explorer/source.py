@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from stdyn.errors import InputError
 from stdyn.explorer.state import BEGINNING, State, Wanted, state_of, state_of_problem, wanted
 from stdyn.files.store import kind
-from stdyn.model.activations import Activation
+from stdyn.model.activations import BUILT_IN, Activation, find
 from stdyn.model.experiment import Experiment
 from stdyn.model.problem import Problem
+from stdyn.scans.quantities import ACTIVATIONS
 from stdyn.scans.scanfile import Scan
 from stdyn.settings import from_values, read_toml
 
@@ -31,15 +33,19 @@ class Source:
 
     @classmethod
     def of(cls, what: Experiment | Problem | Path | None) -> Source:
-        """That of an experiment or a problem."""
+        """That of an experiment or a problem; refused if the page cannot show it."""
         if what is None:
             return cls()
-        if isinstance(what, Experiment):
-            return cls(state_of(what))
         if isinstance(what, Path):
             return cls.read(what)
-        own = {str(each): each for each in what.activations}
-        return cls(state_of_problem(what), own)
+        if isinstance(what, Problem):
+            found = cls(state_of_problem(what), _own(what.activations))
+        else:
+            named = {name: find(each) for name in ACTIVATIONS if (each := getattr(what, name)) is not None}
+            names = {name: str(each) for name, each in named.items()}
+            found = cls(state_of(replace(what, **names)), _own(named.values()))
+        found.wanted(found.state)
+        return found
 
     @classmethod
     def read(cls, path: Path) -> Source:
@@ -47,4 +53,9 @@ class Source:
         with suppress(InputError):
             if kind(path) == "scan":
                 return cls(scan=Scan(path))
-        return cls(state_of(from_values(read_toml(path, Experiment), Experiment)))
+        return cls.of(from_values(read_toml(path, Experiment), Experiment))
+
+
+def _own(activations: Iterable[Activation]) -> dict[str, Activation]:
+    """Those that are not built in, by name."""
+    return {str(each): each for each in activations if str(each) not in BUILT_IN}

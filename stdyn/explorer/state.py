@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -67,11 +68,35 @@ def wanted(state: Any, activations: Mapping[str, Activation] | None = None) -> W
         values[name] = known[value] if of_own else BY_NAME[name].checked(value)
     own = {name: values.pop(name) for name in _OWN}
     rules = tuple(rule for rule in BY_NAME["rules"].words if rule in own["rules"])
+    _as_seen(values, rules)
     experiment = Experiment(**values, rule=rules[0], runs=own["runs"] or None)
     found = Wanted(experiment, rules, own["b_angle"], own["runs"] or 0)
     experiment.check()
     found.problems()
     return found
+
+
+def _as_seen(values: State, rules: tuple[str, ...]) -> None:
+    """Give the experiment what the page shows where it is not set, and an experiment would take another value."""
+    if values.get("flow") is True:
+        for name in ("eta", "eta_v"):
+            values.setdefault(name, BY_NAME[name].usual)
+    if "mixed" not in rules:
+        values.pop("mixture", None)  # which is of another rule, and stays on the page
+    else:
+        values.setdefault("mixture", BY_NAME["mixture"].usual)
+
+
+def blamed(words: str, state: Any) -> str | None:
+    """The parameter that a refusal is of: the one that it begins with, or names first."""
+    known = [_NAMES.get(word, word) for word in re.findall(r"\w+", words)]
+    if known and known[0] in BY_NAME:
+        return known[0]
+    set_there = [name for name in known if isinstance(state, Mapping) and name in state]
+    return next((name for name in [*set_there, *known] if name in BY_NAME), None)
+
+
+_NAMES = {"rule": "rules", "reduced_runs": "runs"}  # what an experiment calls other parameters of the page
 
 
 def _why(name: str, each: list[dict[str, tuple[str, ...]]], rules: tuple[str, ...]) -> str:
@@ -117,7 +142,8 @@ def state_of_problem(problem: Problem) -> State:
         there = None
     if there != problem:
         raise InputError("problem must have a start that is the same in every group of inputs, and tasks of a table")
-    return state_of(replace(experiment, activation=str(activation), activation_teacher=str(of_teacher)))
+    teacher = None if of_teacher == activation else str(of_teacher)
+    return state_of(replace(experiment, activation=str(activation), activation_teacher=teacher))
 
 
 def _plain(value: Any) -> Any:

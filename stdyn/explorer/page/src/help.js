@@ -2,14 +2,15 @@
 
 import { fresh, make } from "./dom.js";
 
-/** A line below the controls: what the one is that has the focus or the pointer, and why it is of no use if it is. */
+/** A line below the controls: what the one is that has the focus, or else the pointer. */
 export function helped(form) {
   const line = make("p", { class: "help", id: fresh("help") });
   function say(target) {
     const row = target.closest?.(".row[data-help]");
     if (!row) return;
-    line.replaceChildren(row.dataset.help, ...(row.dataset.why ? [" ", make("b", {}, `It is ${row.dataset.why}.`)] : []));
-    if (target.matches("input, select")) target.setAttribute("aria-describedby", line.id);
+    line.textContent = row.dataset.help;
+    const why = row.querySelector(".why:not([hidden])");
+    if (target.matches("input, select")) target.setAttribute("aria-describedby", [line, why].filter(Boolean).map(({ id }) => id).join(" "));
   }
   form.addEventListener("focusin", ({ target }) => say(target));
   form.addEventListener("pointerover", ({ target }) => { if (!form.contains(document.activeElement)) say(target); });
