@@ -24,7 +24,7 @@ _NAME = "explorer"  # what the names of files begin with
 
 def as_python(wanted: Wanted) -> str:
     """A program that makes the curves."""
-    experiment, rules = _whole(wanted), list(wanted.rules)
+    experiment, rules = whole(wanted), list(wanted.rules)
     lines = ["import stdyn", "", f"experiment = stdyn.{_call(experiment)}", "alphas = experiment.alphas()"]
     lines += [f"problems = {{rule: experiment.problem(rule) for rule in {rules!r}}}"]
     lines += ["theory = {"]
@@ -42,19 +42,19 @@ def as_python(wanted: Wanted) -> str:
 def as_toml(wanted: Wanted) -> str:
     """A file for `stdyn compare FILE` and the other commands; one for each rule if no word means all of them."""
     parts = []
-    for rules in _together(wanted.rules):
+    for rules in together(wanted.rules):
         said = (
             f"# stdyn compare --config FILE{'' if wanted.runs else ', or stdyn integrate, which simulates nothing'}\n"
         )
-        parts.append(said + to_toml(replace(_whole(wanted), rule=rules)))
+        parts.append(said + to_toml(replace(whole(wanted), rule=rules)))
     return "\n\n".join(parts)
 
 
 def as_command(wanted: Wanted) -> str:
     """Commands that make the curves; they leave files and figures."""
-    experiment = _whole(wanted)
+    experiment = whole(wanted)
     if wanted.runs > 1:
-        every = _together(wanted.rules)
+        every = together(wanted.rules)
         names = {rules: _NAME if len(every) == 1 else f"{_NAME}_{rules}" for rules in every}
         return "\n".join(_command("compare", experiment, rules, "--name", names[rules]) for rules in every) + "\n"
     lines = []
@@ -87,7 +87,7 @@ def figures(trajectories: Sequence[Trajectory], suffix: str) -> dict[str, bytes]
     return found
 
 
-def _whole(wanted: Wanted) -> Experiment:
+def whole(wanted: Wanted) -> Experiment:
     """The experiment with feedback weights as they are, where an angle has turned them."""
     if wanted.b_angle is None:
         return wanted.experiment
@@ -97,7 +97,7 @@ def _whole(wanted: Wanted) -> Experiment:
     return replace(wanted.experiment, b=b.tolist())
 
 
-def _together(rules: Sequence[str]) -> list[str]:
+def together(rules: Sequence[str]) -> list[str]:
     """Words for these rules: one for "fa" and "bp"."""
     if {"fa", "bp"} <= {*rules}:
         return ["both", *(rule for rule in rules if rule not in ("fa", "bp"))]

@@ -32,10 +32,12 @@ class Source:
         return wanted(state, self.activations)
 
     @classmethod
-    def of(cls, what: Experiment | Problem | Path | None) -> Source:
-        """That of an experiment or a problem; refused if the page cannot show it."""
+    def of(cls, what: Experiment | Problem | Scan | Path | None) -> Source:
+        """That of an experiment, a problem or a scan; refused if the page cannot show it."""
         if what is None:
             return cls()
+        if isinstance(what, Scan):
+            return cls(scan=what)
         if isinstance(what, Path):
             return cls.read(what)
         if isinstance(what, Problem):

@@ -11,6 +11,7 @@ import { Panel, ofRules } from "./curves.js";
 import { fresh, make, symbol } from "./dom.js";
 import { helped, sheet } from "./help.js";
 import { Link, overSocket } from "./link.js";
+import { inNotebook } from "./notebook.js";
 import { real, text } from "./numbers.js";
 import { entries } from "./views/entries.js";
 import { feedback } from "./views/feedback.js";
@@ -35,8 +36,10 @@ const COLUMNS = [
 const LONG = 400; // milliseconds after which it is said that something is computed
 const OF_ARRAYS = { K: ["R", "Q", "v", "b"], M: ["R", "T", "v_teacher"], outputs: ["v", "b", "v_teacher"] }; // whose sizes they are
 
-/** The page in an element. `model` has send(message) and on("msg:custom", (header, buffers) => …), as of a notebook. */
-export function render({ model, el, address = false }) {
+/** The page in an element. `model` has send(message) and on("msg:custom", (header, buffers) => …), as of a notebook;
+ * `solved(state)` is told of parameters that were set and solved. `follow(state)` of what comes back sets them.
+ */
+export function render({ model, el, address = false, solved = () => {} }) {
   const link = new Link(model);
   const root = make("div", { class: "stdyn-explorer" });
   const left = make("form", { class: "controls", onsubmit: (event) => event.preventDefault() });
@@ -131,6 +134,12 @@ export function render({ model, el, address = false }) {
     ask(false, Object.keys(values).join());
   }
 
+  /** Set all parameters: those of which nothing is said are as usual. */
+  function follow(state) {
+    explorer.state = { ...state };
+    if (panel) ask(false);
+  }
+
   link.on("curves", (header, arrays) => {
     explorer.curves = arrays;
     explorer.header = header;
@@ -153,6 +162,7 @@ export function render({ model, el, address = false }) {
     status.textContent = [...words, ...short].join(" · ") || `solved and drawn in ${Math.round(header.took)} ms`;
     if (header.draft) return;
     notes = [];
+    if (header.state === explorer.state) solved(header.state);
     if (header.state.runs !== 0) link.ask("runs", { state: header.state });
   });
 
@@ -247,10 +257,7 @@ export function render({ model, el, address = false }) {
     behind();
     chosen.draw();
   });
-  return () => {
-    still();
-    root.remove();
-  };
+  return { explorer, follow, end: () => { still(); root.remove(); } };
 }
 
 const page = document.querySelector("main#explorer");
@@ -261,4 +268,4 @@ if (page) {
   render({ model, el: page, address: true });
 }
 
-export default { render };
+export default { render: inNotebook(render) };
