@@ -24,6 +24,21 @@ export function symbol(words) {
   return set;
 }
 
+/** Say in --unit how large a pixel of the page is in a picture, so that its words are as large as those of the page. */
+const measured = new ResizeObserver((all) => all.forEach(({ target }) => measure(target)));
+const framed = new MutationObserver((all) => all.forEach(({ target }) => measure(target)));
+function measure(svg) {
+  const scale = svg.getScreenCTM()?.a;
+  if (scale) svg.style.setProperty("--unit", String(1 / scale));
+}
+
+/** Keep the words of an SVG legible, whatever its size. */
+export function legible(svg) {
+  measured.observe(svg);
+  framed.observe(svg, { attributeFilter: ["viewBox"] });
+  return svg;
+}
+
 /** A piece of a line, as it is drawn: beside its name in a legend. */
 export function sample(colour, dash) {
   const piece = make("span", { class: "sample", "aria-hidden": "true" });
