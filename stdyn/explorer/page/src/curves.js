@@ -20,7 +20,7 @@ export class Panel {
     this.place = make("div", { class: "place", tabindex: 0, role: "group", "aria-label": `${title} over α; left and right move along a line, up and down to the next one, plus and minus zoom, 0 shows all`, onkeydown: (event) => this.move(event), onblur: () => this.point(-1, -1) });
     this.readout = make("output", { class: "readout" });
     this.legend = make("div", { class: "legend" });
-    this.heading = make("h3", {}, symbol(title));
+    this.heading = make("h2", {}, symbol(title));
     this.element = make("figure", { class: "panel" }, make("figcaption", {}, this.heading, this.legend), this.place);
     this.signature = "";
     this.runs = [];
