@@ -125,7 +125,7 @@ def shown(browser, address):
 
 @pytest.fixture(scope="session")
 def opened(browser):
-    """Pages that many tests look at: `opened(address, color_scheme="dark")`, as the options of a browser's context are."""
+    """Pages that many tests look at: `opened(address, color_scheme="dark")`, with options of a browser's context."""
     contexts = []
 
     def page(address, **options):

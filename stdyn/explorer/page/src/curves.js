@@ -21,7 +21,7 @@ export class Panel {
     this.readout = make("output", { class: "readout" });
     this.legend = make("div", { class: "legend" });
     this.heading = make("h2", {}, symbol(title));
-    this.element = make("figure", { class: "panel" }, make("figcaption", {}, this.heading, this.legend), this.place);
+    this.element = make("figure", { class: "panel", "aria-label": title }, make("figcaption", {}, this.heading, this.legend), this.place);
     this.signature = "";
     this.runs = [];
     this.lines = [];

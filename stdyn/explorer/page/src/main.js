@@ -238,7 +238,7 @@ export function render({ model, el, address = false, solved = () => {} }) {
   function offer() {
     views.forEach((each, j) => { tabs.children[j].hidden = each !== chosen && each.there?.() === false; });
   }
-  tabs.append(...views.map((each) => make("button", { type: "button", role: "tab", name: each.name, id: fresh("tab"), "aria-controls": view.id, onclick: () => { choose(each); see("view", each.name); } }, each.title)));
+  tabs.append(...views.map((each) => make("button", { type: "button", role: "tab", name: each.name, id: fresh("tab"), "aria-controls": view.id, onclick: () => { choose(each); see("view", each.name); } }, symbol(each.title))));
   tabs.addEventListener("keydown", (event) => {
     const all = [...tabs.children].filter((tab) => !tab.hidden);
     const now = all.indexOf(event.target);
