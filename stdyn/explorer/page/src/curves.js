@@ -119,7 +119,7 @@ export class Panel {
       cursor: { drag: { x: true, y: false }, points: { show: false } },
       focus: { alpha: 0.35 },
       scales: {
-        x: { time: false, distr: logarithmic ? 3 : 1 },
+        x: { time: false, distr: logarithmic ? 3 : 1, range: (_, min, max) => (min === max && min !== null ? [0.9 * min, 1.1 * max || 1] : [min, max]) },
         y: log ? { distr: 3 } : range ? { range } : {},
       },
       axes: [
