@@ -43,19 +43,14 @@ class Part:
 
 
 def along(wanted: Wanted, rule: str, stop: threading.Event) -> Iterator[Part]:
-    """The parts of the spectrum, one after the other, coarse at first: each alpha lies between earlier ones.
-
-    A trajectory without alphas has one part, which is empty.
-    """
+    """The parts of the spectrum, one after the other, coarse at first: each alpha lies between earlier ones."""
     problem = wanted.problem(rule)
     check_derivatives(problem)
     trajectory, of = solution(wanted, rule, stop).trajectory, flow(problem)
-    count = len(trajectory.alphas)
     if stop.is_set():
         return
-    if count == 0:
-        yield Part(trajectory.alphas, np.empty((0, problem.state_layout.size), complex), 0)
-    rows = np.unique(np.linspace(0, count - 1, min(_MOST, count)).round().astype(int))
+    last = len(trajectory.alphas) - 1  # it has its start, at least
+    rows = np.unique(np.linspace(0, last, min(_MOST, last + 1)).round().astype(int))
     for place in _coarse_first(len(rows)):
         if stop.is_set():
             return
@@ -65,8 +60,6 @@ def along(wanted: Wanted, rule: str, stop: threading.Event) -> Iterator[Part]:
 
 def _coarse_first(count: int) -> list[int]:
     """The numbers from 0 to count - 1: the ends, and then what is between, in ever smaller steps."""
-    if count == 0:
-        return []
     found = [0, count - 1]
     stride = 1 << count.bit_length()
     while stride > 1:

@@ -17,11 +17,12 @@ except ImportError as error:
 
 from stdyn import showing
 from stdyn.errors import InputError
+from stdyn.explorer.controls import BY_NAME
 from stdyn.explorer.copies import together, whole
 from stdyn.explorer.messages import plain
 from stdyn.explorer.session import Session
 from stdyn.explorer.source import Source
-from stdyn.explorer.state import Wanted
+from stdyn.explorer.state import State, Wanted
 from stdyn.explorer.workers import Workers
 from stdyn.html import card, lines, listing
 from stdyn.model.experiment import Experiment
@@ -33,10 +34,11 @@ from stdyn.theory.ode import integrate
 from stdyn.values import ReadOnly
 
 _PAGE = Path(__file__).parent / "page"
+_RATES = ("eta", "eta_v")  # what is usual is another number under gradient flow
 _VIEWS = 16  # of a widget, that are answered without being begun again
 
 
-class _Refused(InputError, traitlets.TraitError):
+class _InputError(InputError, traitlets.TraitError):
     """A state that is none, said so that what was set before stays."""
 
 
@@ -85,14 +87,14 @@ class Explorer(anywidget.AnyWidget):
     state = traitlets.Dict().tag(sync=True)
 
     def __init__(self, problem: Problem | Experiment | Scan | None = None) -> None:
-        if not isinstance(problem, Problem | Experiment | Scan | None):
-            raise InputError(f"problem must be a Problem, an Experiment or a Scan, but is {shown(problem)}")
-        self._source = Source.of(problem)
         self._workers = Workers()
         self._sessions: dict[str, Session] = {}  # of the views that are shown, by their names; that used last is last
         self._lock = threading.RLock()  # messages may come in several threads
         self._solved: tuple[Any, dict[str, Trajectory]] = (None, {})
-        super().__init__(state=self._source.state)
+        if not isinstance(problem, Problem | Experiment | Scan | None):
+            raise InputError(f"problem must be a Problem, an Experiment or a Scan, but is {shown(problem)}")
+        self._source = Source.of(problem)
+        super().__init__(state=_not_usual(self._source.state))
         self.on_msg(self._receive)
 
     # What is set
@@ -103,7 +105,7 @@ class Explorer(anywidget.AnyWidget):
         try:
             self._source.wanted(state)
         except InputError as error:
-            raise _Refused(error) from None
+            raise _InputError(error) from None
         return ReadOnly(state)
 
     @property
@@ -180,20 +182,25 @@ class Explorer(anywidget.AnyWidget):
     # How it shows itself where no page is
 
     def __repr__(self) -> str:
-        return showing.line(self, lambda of: f"{', '.join(of._wanted.rules)}: {', '.join(_words(of.state).values())}")
+        return showing.line(self, _line)
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         data, metadata = super()._repr_mimebundle_(**kwargs) or ({}, {})
         return {**data, "text/html": showing.in_notebook(self, _card)}, metadata
 
 
-def _words(state: Mapping[str, Any]) -> dict[str, str]:
-    """What is set, a text for each parameter."""
-    return {name: message(f"{name} = {value}", 80) for name, value in state.items() if name != "rules"}
+def _not_usual(state: State) -> State:
+    """A state without what means the same if it is not said."""
+    return {name: each for name, each in state.items() if name in _RATES or each != BY_NAME[name].usual}
+
+
+def _line(explorer: Explorer) -> str:
+    said = [f"{name} = {each}" for name, each in _not_usual(explorer.state).items() if name != "rules"]
+    return f"{', '.join(explorer._wanted.rules)}: {', '.join(said)}"
 
 
 def _card(explorer: Explorer) -> str:
     """What is set, for a notebook that is read where no kernel runs."""
-    rows = {"rules": ", ".join(explorer._wanted.rules)}
-    rows |= {name: message(str(value), 80) for name, value in explorer.state.items() if name != "rules"}
+    rows = {name: message(str(each), 80) for name, each in _not_usual(explorer.state).items()}
+    rows |= {"rules": ", ".join(explorer._wanted.rules)}
     return card("Explorer", listing(rows), lines(["Run its cell to move the parameters."]))

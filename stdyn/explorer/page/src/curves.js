@@ -22,6 +22,7 @@ export class Panel {
     this.legend = make("div", { class: "legend" });
     this.heading = make("h2", {}, symbol(title));
     this.element = make("figure", { class: "panel", "aria-label": title }, make("figcaption", {}, this.heading, this.legend), this.place);
+    this.element.panel = this;
     this.signature = "";
     this.runs = [];
     this.lines = [];

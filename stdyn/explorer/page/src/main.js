@@ -39,7 +39,7 @@ const OF_ARRAYS = { K: ["R", "Q", "v", "b"], M: ["R", "T", "v_teacher"], outputs
 /** The page in an element. `model` has send(message) and on("msg:custom", (header, buffers) => …), as of a notebook;
  * `solved(state)` is told of parameters that were set and solved. `follow(state)` of what comes back sets them.
  */
-export function render({ model, el, address = false, solved = () => {} }) {
+function render({ model, el, address = false, solved = () => {} }) {
   const link = new Link(model);
   const root = make("div", { class: "stdyn-explorer" });
   const left = make("form", { class: "controls", onsubmit: (event) => event.preventDefault() });
@@ -60,6 +60,7 @@ export function render({ model, el, address = false, solved = () => {} }) {
   let usual = {};
   let beginning = {}; // the state with which the server began
   let offered = ""; // the table of the controls that are there
+  let ofScan = false; // whether it began with a scan, which is looked at first
   let panel = null;
   let notes = []; // what has to be said with the next curves
   let waiting = null;
@@ -70,6 +71,7 @@ export function render({ model, el, address = false, solved = () => {} }) {
     const isFirst = offered === "";
     usual = Object.fromEntries(header.controls.map((each) => [each.name, each.usual]));
     beginning = header.state;
+    ofScan = Boolean(header.scan);
     if (table !== offered) {
       panel = controls(header.controls, changed, reset);
       left.replaceChildren(make("div", { class: "reset" }, make("button", { type: "button", name: "reset", title: "every parameter as at the beginning", onclick: () => { explorer.state = { ...beginning }; ask(false, "reset"); } }, "reset")), ...panel.elements, help);
@@ -86,7 +88,7 @@ export function render({ model, el, address = false, solved = () => {} }) {
     if (unknown.length) notes.push(`no parameters, left out: ${unknown.join(", ")}`);
     explorer.state = Object.fromEntries(all.filter(([name]) => Object.hasOwn(usual, name)));
     explorer.seen = seen;
-    choose(views.find(({ name }) => name === seen.view) ?? views[0]);
+    choose(views.find(({ name }) => name === (seen.view ?? (ofScan ? "scan" : ""))) ?? views[0]);
   }
 
   function changed(name, value, draft) {
@@ -171,13 +173,17 @@ export function render({ model, el, address = false, solved = () => {} }) {
     const stored = explorer.point ? [{ x: explorer.point.alphas.values, y: explorer.point.eps_g.values, colour: "#777777", dash: [3, 3], label: explorer.pointName, width: 3 }] : [];
     error.draw([...stored, ...ofRules(explorer.curves, "eps_g")], logarithmic());
   }
+  /** Draw the curve of a point of a scan beside the others; null takes it away. */
+  function point(arrays, name) {
+    [explorer.point, explorer.pointName] = [arrays, name];
+    drawError();
+  }
   link.on("point", (header, arrays) => {
-    explorer.point = arrays;
-    explorer.pointName = header.words;
+    point(arrays, header.name);
     if (header.state) {
       explorer.state = { ...header.state, runs: 0 };
       ask(false);
-    } else drawError();
+    }
   });
 
   link.on("runs", (header, arrays) => {
@@ -220,7 +226,7 @@ export function render({ model, el, address = false, solved = () => {} }) {
   }
 
   // Views, one at a time. A view is made of the page: what is shown, how to ask for more, how to set a parameter.
-  const views = VIEWS.map((each) => each({ explorer, link, logarithmic, set, root, seen, see }));
+  const views = VIEWS.map((each) => each({ explorer, link, logarithmic, set, root, seen, see, point }));
   let chosen = views[0];
   function choose(next) {
     chosen.left?.();
@@ -231,6 +237,8 @@ export function render({ model, el, address = false, solved = () => {} }) {
       if (views[j] === next) view.setAttribute("aria-labelledby", tab.id);
     });
     view.replaceChildren(next.element);
+    explorer.view = next;
+    root.dispatchEvent(new Event("stdyn-viewed"));
     offer();
     if (explorer.header) next.draw();
   }
@@ -268,4 +276,5 @@ if (page) {
   render({ model, el: page, address: true });
 }
 
+// What a notebook imports. (A named export of render would be taken for it.)
 export default { render: inNotebook(render) };

@@ -4,7 +4,8 @@
 import { make } from "./dom.js";
 
 const PATIENCE = 2000; // ms after which a kernel that says nothing is asked whether it is there, and then said to be away
-const AWAY = "The kernel does not answer. If it is busy, this goes on when its cell has ended; if it has ended, run the cell of the explorer again.";
+const BUSY = "The kernel does not answer. This goes on when the cell that runs has ended; if the kernel has ended, run the cell of the explorer again.";
+const AWAY = "No kernel answers. Run the cell of the explorer again to move what it shows: ";
 
 let count = 0;
 
@@ -61,7 +62,7 @@ export const inNotebook = (render) => ({ model, el }) => {
   const silent = make("p", { class: "stdyn-silent", role: "status", hidden: true });
   const own = ofView(model, (away) => {
     silent.hidden = !away;
-    if (away) silent.textContent = `${AWAY} It is set to ${inWords(model.get("state"))}.`;
+    if (away) silent.textContent = page ? BUSY : `${AWAY}${inWords(model.get("state"))}.`;
     else page ??= render({ model: own, el, solved });
   });
   function solved(state) {

@@ -15,7 +15,7 @@ export function graph(page) {
   const element = make("div", {}, chosen.element, svg, said);
 
   function paint(there) {
-    said.textContent = there ? `Full and orange: positive cosine of R; dashed and blue: negative; below ${LEAST} none is drawn.` : "There is nothing yet.";
+    said.textContent = there ? `Full and orange: positive cosine of R; dashed and blue: negative; below ${LEAST} none is drawn.` : "No α has been reached.";
     svg.toggleAttribute("hidden", !there);
     if (!there) return;
     const { of } = there;

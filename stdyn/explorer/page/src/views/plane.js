@@ -15,7 +15,8 @@ export function plane(page) {
   const pair = make("select", { name: "plane-teachers", "aria-label": "teachers that span the plane", onchange: () => { page.see("view.teachers", pair.value); chosen.draw(); } });
   const said = make("p", { class: "said" });
   const chosen = moment(page, "plane", paint);
-  const element = make("div", {}, make("div", { class: "moment" }, pair), chosen.element, svg, said);
+  const element = make("div", {}, chosen.element, svg, said);
+  chosen.element.append(pair);
 
   /** Offer the pairs of M teachers; that which is looked at, if there is one. */
   function fill(M) {
@@ -34,7 +35,7 @@ export function plane(page) {
     pair.hidden = M < 2;
     svg.toggleAttribute("hidden", M < 2);
     if (M < 2) {
-      said.textContent = there ? "A plane needs two teacher units, and there is one." : "There is nothing yet.";
+      said.textContent = there ? "A plane needs two teacher units, and there is one." : "No α has been reached.";
       return;
     }
     const { of } = there;

@@ -26,6 +26,7 @@ export function spectrum(page) {
     if (columns.length && width !== room()) paint();
   })).observe(element);
   const room = () => (element.clientWidth < 560 ? NARROW : WIDE);
+  let awaited = null; // the request whose parts are drawn
 
   /** Ask for the spectrum, if it is another one; while something is dragged that of before ends. */
   function ask() {
@@ -35,8 +36,13 @@ export function spectrum(page) {
     [asked, columns] = [wanted, []];
     explorer.spectrum = null;
     progress.textContent = header.draft ? "The spectrum is computed when the slider is let go." : "Eigenvalues are computed …";
-    if (header.draft || !where) link.ask("stop", { slot: "spectrum" });
-    else link.ask("spectrum", { state: header.state, rule: where.rule });
+    if (header.draft || !where) stop();
+    else awaited = link.ask("spectrum", { state: header.state, rule: where.rule });
+  }
+
+  function stop() {
+    awaited = null;
+    link.ask("stop", { slot: "spectrum" });
   }
 
   function look(there) {
@@ -46,17 +52,17 @@ export function spectrum(page) {
   }
 
   link.on("spectrum", (header, arrays) => {
-    if (!link.isNewest(header) || element.parentNode === null) return;
+    if (header.id !== awaited) return;
     const count = arrays.alphas.shape[0];
     for (let t = 0; t < count; t++) columns.push({ alpha: arrays.alphas.values[t], real: row(arrays.real, t), grows: row(arrays.grows, t) });
     columns.sort((a, b) => a.alpha - b.alpha);
     const done = columns.length === header.count;
-    progress.textContent = header.count === 0 ? "It diverged before the first α: there is no spectrum." : done ? "" : `Eigenvalues are computed: ${columns.length} of ${header.count} α.`;
+    progress.textContent = done ? "" : `Eigenvalues are computed: ${columns.length} of ${header.count} α.`;
     explorer.spectrum = { rule: header.rule, done, columns };
     paint();
   });
   for (const kind of ["refused", "failed"]) link.on(kind, (header) => {
-    if (header.of !== "spectrum" || !link.isNewest(header)) return;
+    if (header.id !== awaited) return;
     progress.textContent = `There is no spectrum: ${header.words}`;
   });
 
@@ -82,7 +88,7 @@ export function spectrum(page) {
     draw: chosen.draw,
     left() {
       asked = "";
-      link.ask("stop", { slot: "spectrum" });
+      stop();
     },
   };
 }
