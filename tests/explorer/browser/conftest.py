@@ -76,11 +76,14 @@ class Shown:
 
     def goes_to(self, state):
         """Have the address say a state, and wait until it is drawn."""
-        said = "&".join(
-            f"{name}={quote(json.dumps(value))}" for name, value in {"rules": ["fa", "bp"], **state}.items()
-        )
+        state = {"rules": ["fa", "bp"], **state}
+        said = "&".join(f"{name}={quote(json.dumps(value))}" for name, value in state.items())
         self.page.evaluate("said => { location.hash = said; }", said)
-        self.until("(e, said) => new URLSearchParams(said).size === Object.keys(e.state).length", said)
+        self.until(
+            "(e, state) => Object.keys(state).length === Object.keys(e.state).length"
+            " && Object.keys(state).every(name => JSON.stringify(state[name]) === JSON.stringify(e.state[name]))",
+            state,
+        )
         self.settled()
 
     def assert_shows(self, state):
@@ -117,7 +120,7 @@ def address():
 
 
 @contextmanager
-def opened(browser, address):
+def looking(browser, address):
     """A page of a server; nothing may have been written to its console, and nothing asked of any other machine."""
     context = browser.new_context(viewport={"width": 1280, "height": 720}, accept_downloads=True)
     try:
@@ -132,14 +135,14 @@ def opened(browser, address):
 @pytest.fixture
 def shown(browser, address):
     """A page that begins as usual."""
-    with opened(browser, address) as found:
+    with looking(browser, address) as found:
         yield found
 
 
 @pytest.fixture(scope="module")
 def still(browser, address):
     """A page that the tests of a file share: each goes to the state that it needs."""
-    with opened(browser, address) as found:
+    with looking(browser, address) as found:
         yield found
 
 
@@ -147,10 +150,24 @@ def still(browser, address):
 def another(browser):
     """A function that opens the page at an address, in a browser of its own."""
     with ExitStack() as stack:
-        yield lambda address: stack.enter_context(opened(browser, address))
+        yield lambda address: stack.enter_context(looking(browser, address))
 
 
 @pytest.fixture
 def serve():
     """A context manager of a server: `with serve(source, port, token) as address`."""
     return serving
+
+
+@pytest.fixture(scope="session")
+def opened(browser):
+    """Pages that many tests look at: `opened(address, color_scheme="dark")`, with options of a browser's context."""
+    contexts = []
+
+    def page(address, **options):
+        contexts.append(browser.new_context(**{"viewport": {"width": 1280, "height": 720}, **options}))
+        return Shown(contexts[-1].new_page(), address)
+
+    yield page
+    for context in contexts:
+        context.close()
