@@ -19,6 +19,7 @@ from stdyn.explorer.workers import Workers
 
 SMALL = {"K": 2, "M": 2, "alpha_max": 60, "points": 41, "runs": 0}
 PATIENCE = 90.0  # seconds for a worker to start on a busy machine
+HYPERBOLIC = {"kind": "hyperbolic", "value": 0.5, "scale": 20}
 STATES = {
     "fa": (SMALL, "fa"),
     "kp": ({**SMALL, "rules": ["kp", "bp"], "decay": 0.01}, "kp"),
@@ -26,7 +27,7 @@ STATES = {
     "outputs": ({**SMALL, "outputs": 2}, "fa"),
     "b given": ({**SMALL, "K": 3, "b": [0.5, -1, 0.25]}, "fa"),
     "turned": ({**SMALL, "b_angle": 60}, "fa"),
-    "schedule": ({**SMALL, "eta_v": {"kind": "hyperbolic", "value": 0.5, "scale": 20}}, "fa"),
+    "schedule": ({**SMALL, "eta_v": HYPERBOLIC}, "fa"),
     "tasks": ({**SMALL, "tasks": {"similarity": 0.5, "similarity_v": 1, "at": [0, 30], "heads": 1}}, "fa"),
     "inputs": ({**SMALL, "inputs": {"kind": "power_law", "exponent": 1, "groups": 4}}, "fa"),
     "flow": ({**SMALL, "flow": True}, "fa"),
@@ -140,7 +141,7 @@ def test_a_click_leaves_the_map_of_b():
         ({**SMALL, "v": 0}, "eta_angle", "fa", "this map has no points: b_angle is the angle of b to v, but v is zero"),
         ({**SMALL, "v": [1, 2], "b": [2, 4]}, "eta_angle", "fa", "this map has no points: b is parallel to v"),
         (
-            {**SMALL, "eta": {"kind": "hyperbolic", "value": 1, "scale": 9}},
+            {**SMALL, "eta": HYPERBOLIC},
             "eta_angle",
             "fa",
             "a map over eta needs a number",
