@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -11,7 +10,7 @@ from typing import Any
 
 from stdyn.checks import choice
 from stdyn.errors import InputError
-from stdyn.explorer import controls, copies, curves, maps, scans, spectra
+from stdyn.explorer import controls, copies, curves, files, maps, scans, spectra
 from stdyn.explorer.messages import packed
 from stdyn.explorer.slots import Slot, side_by_side
 from stdyn.explorer.source import Source
@@ -29,7 +28,6 @@ _MOST_SHOWN = 10**5  # of R, of which the page gets more than the error
 _MOST_OF_ODES = 10**4  # equations
 _SIZES = (("inputs", "groups"), ("tasks", "heads"))  # of arrays, in tables
 _MOST_OF_A_TABLE = 64
-_DRAWING = threading.Lock()  # one figure at a time in the whole process: matplotlib's settings are of all threads
 
 
 class Session:
@@ -102,7 +100,8 @@ class Session:
         try:
             _ANSWERS[message["kind"]](self, message, stop)
         except InputError as error:
-            self._say({"kind": "refused", **header, "words": str(error), "name": _name(str(error))}, stop=stop)
+            name = self._source.blamed(str(error), message.get("state"))
+            self._say({"kind": "refused", **header, "words": str(error), "name": name}, stop=stop)
         except Exception as error:
             self._say({"kind": "failed", **header, "words": f"{type(error).__name__}: {error}"}, stop=stop)
 
@@ -185,29 +184,20 @@ class Session:
         self._say({"kind": "copy", "id": message["id"], "as": kind, "text": text}, stop=stop)
 
     def _save(self, message: Message, stop: threading.Event) -> None:
-        """Files of what is seen, solved once more: figures or data."""
-        wanted, what = self._wanted(message), choice("what", message.get("what"), ("svg", "png", "h5"))
-        trajectories = {f"{rule}_ode": curve.trajectory for rule, curve in curves.solutions(wanted, stop).items()}
-        for rule in wanted.rules if wanted.runs else ():
-            trajectories[f"{rule}_{wanted.experiment.method}"] = curves.simulated(wanted, rule, stop, None)
-        if stop.is_set():
-            return
-        if what == "h5":
-            found = copies.files(trajectories)
-        else:
-            with _DRAWING:
-                found = copies.figures([*trajectories.values()], what)
-        for name, content in found.items():
-            header = {"kind": "file", "id": message["id"], "name": name, "type": _TYPES[what], "bytes": len(content)}
+        """A file of what is seen, solved once more: figures or data."""
+        found = files.saved(self._wanted(message), choice("what", message.get("what"), files.KINDS), stop)
+        if found is not None:
+            name, content = found
+            header = {"kind": "file", "id": message["id"], "name": name, "bytes": len(content)}
             self._wait(stop)
-            self._say(header, blob=content, stop=stop)
+            self._say({**header, "type": files.TYPES[name.rpartition(".")[2]]}, blob=content, stop=stop)
 
     def _spectrum(self, message: Message, stop: threading.Event) -> None:
         wanted = self._wanted(message)
         rule = choice("rule", message.get("rule"), wanted.rules)
-        alphas, real, grows = spectra.along(wanted, rule, stop)
         header = {"kind": "spectrum", "id": message["id"], "rule": rule}
-        self._say(header, {"alphas": alphas, "real": real, "grows": grows}, stop=stop)
+        for part in spectra.along(wanted, rule, stop):
+            self._say({**header, "count": part.count}, part.arrays, stop=stop)
 
     def _scan(self, message: Message, stop: threading.Event) -> None:
         self._say({"kind": "scan", "id": message["id"]}, scans.points(self._opened()), stop=stop)
@@ -227,7 +217,6 @@ class Session:
 
 
 _COPIES = {"python": copies.as_python, "toml": copies.as_toml, "command": copies.as_command}
-_TYPES = {"svg": "image/svg+xml", "png": "image/png", "h5": "application/x-hdf5"}
 _ANSWERS: dict[str, Any] = {
     "curves": Session._curves,
     "runs": Session._runs,
@@ -238,7 +227,7 @@ _ANSWERS: dict[str, Any] = {
     "scan": Session._scan,
     "point": Session._point,
 }
-_SLOTS = (*(kind for kind in _ANSWERS if kind != "save"), *(f"save {what}" for what in _TYPES))
+_SLOTS = (*(kind for kind in _ANSWERS if kind != "save"), *(f"save {what}" for what in files.KINDS))
 _ENDS = {"curves": ("runs",)}  # what a request ends beside the older one of its slot
 
 
@@ -246,7 +235,7 @@ def _slot(message: Message) -> str:
     """Where a message is answered: of the same slot the newer ends the older, which files of several kinds do not."""
     if message["kind"] != "save":
         return str(message["kind"])
-    return f"save {choice('what', message.get('what'), tuple(_TYPES))}"
+    return f"save {choice('what', message.get('what'), files.KINDS)}"
 
 
 def _check_tables(state: Any) -> None:
@@ -256,9 +245,3 @@ def _check_tables(state: Any) -> None:
         number = table.get(key) if isinstance(table, Mapping) else None
         if isinstance(number, int | float) and number > _MOST_OF_A_TABLE:
             raise InputError(f"{name}: {key} must be at most {_MOST_OF_A_TABLE} here, but is {shown(number)}")
-
-
-def _name(words: str) -> str | None:
-    """The parameter that a refusal names first."""
-    first = re.match(r"\w+", words)
-    return first[0] if first and first[0] in controls.BY_NAME else None

@@ -7,20 +7,26 @@ import { make } from "./dom.js";
 import { power, text } from "./numbers.js";
 
 const FLOOR = 1e-16; // eps_g below it is rounding
+const NEAR = 24; // pixels from a line at which it is pointed at
+const FEW = 9; // lines that a legend names one by one
 
 const ink = (element, name) => getComputedStyle(element).getPropertyValue(name).trim();
 
-/** One panel of curves; `draw` replaces what is in it. */
+/** One panel of curves; `draw` replaces what is in it. Pointed at, or with the arrow keys, it says what a line is and where. */
 export class Panel {
   constructor(title, { log = false, range = null, height = 250 } = {}) {
     this.options = { log, range, height };
-    this.place = make("div", { class: "place" });
+    this.place = make("div", { class: "place", tabindex: 0, role: "group", "aria-label": `${title} over α; left and right move along a line, up and down to the next one`, onkeydown: (event) => this.move(event), onblur: () => this.point(-1, -1) });
+    this.readout = make("output", { class: "readout" });
     this.legend = make("div", { class: "legend" });
     this.heading = make("h3", {}, title);
     this.element = make("figure", { class: "panel" }, make("figcaption", {}, this.heading, this.legend), this.place);
+    this.element.panel = this;
     this.signature = "";
     this.runs = [];
     this.lines = [];
+    this.alphas = [];
+    this.focus = { line: 0, at: 0 };
     new ResizeObserver(() => this.plot?.setSize(this.size())).observe(this.place);
   }
 
@@ -28,17 +34,21 @@ export class Panel {
     return { width: Math.max(200, this.place.clientWidth), height: this.options.height };
   }
 
-  /** Lines, each {x, y, colour, dash, label, width}, over a logarithmic α or not. */
-  draw(lines, logarithmic) {
+  /** Lines, each {x, y, colour, dash, label, width}, over a logarithmic α or not; the legend is of those with a label, unless
+   * it is given, and there may be alphas at which something begins, each a vertical line. */
+  draw(lines, logarithmic, legend = lines.filter(({ label }) => label), alphas = []) {
     this.lines = lines;
+    this.alphas = alphas;
     const joined = this.join(lines, logarithmic);
-    const signature = JSON.stringify([lines.map(({ colour, dash, label, width }) => [colour, dash, label, width]), logarithmic]);
+    const signature = JSON.stringify([lines.map(({ colour, dash, label, width }) => [colour, dash, label, width]), logarithmic, legend]);
     if (signature !== this.signature) {
       this.plot?.destroy();
       this.signature = signature;
       this.plot = new uPlot(this.made(lines, logarithmic), joined, this.place);
-      this.legend.replaceChildren(...this.entries(lines));
+      this.place.append(this.readout);
+      this.legend.replaceChildren(...legend.map((each) => this.entry(each)));
     } else this.plot.setData(joined);
+    this.readout.textContent = "";
   }
 
   /** Runs behind the lines, each {x, y, colour}. */
@@ -47,26 +57,54 @@ export class Panel {
     this.plot?.redraw(false);
   }
 
+  /** The lines as uPlot has them: one list of alphas, and values of each. */
   join(lines, logarithmic) {
-    const tables = lines.map(({ x, y }) => {
-      const kept = [[], []];
-      for (let i = 0; i < x.length; i++) {
-        if (logarithmic && !(x[i] > 0)) continue;
-        kept[0].push(x[i]);
-        kept[1].push(this.options.log && !(y[i] > FLOOR) ? null : Number.isFinite(y[i]) ? y[i] : null);
-      }
-      return kept;
-    });
-    return tables.length ? uPlot.join(tables) : [[], []];
+    const drawn = (y) => (this.options.log && !(y > FLOOR) ? null : Number.isFinite(y) ? y : null);
+    const part = (all, x) => Array.from(logarithmic ? all.filter((_, i) => x[i] > 0) : all);
+    if (!lines.length) return [[], []];
+    const [{ x: first }] = lines;
+    if (lines.every(({ x }) => x === first)) return [part(first, first), ...lines.map(({ y }) => part(y, first).map(drawn))];
+    return uPlot.join(lines.map(({ x, y }) => [part(x, x), part(y, x).map(drawn)]));
   }
 
-  entries(lines) {
-    return lines.filter(({ label }) => label).map(({ colour, dash, label }) => {
-      const svg = `<svg width="26" height="8" aria-hidden="true"><line x1="0" y1="4" x2="26" y2="4" stroke="${colour}" stroke-width="2" stroke-dasharray="${dash.join(" ")}"/></svg>`;
-      const entry = make("span", {}, label);
-      entry.insertAdjacentHTML("afterbegin", svg);
-      return entry;
+  entry({ label, colour = "currentColor", dash = [] }) {
+    const entry = make("span", {}, label);
+    if (colour) entry.insertAdjacentHTML("afterbegin", `<svg width="26" height="8" aria-hidden="true"><line x1="0" y1="4" x2="26" y2="4" stroke="${colour}" stroke-width="2" stroke-dasharray="${dash.join(" ")}"/></svg>`);
+    return entry;
+  }
+
+  /** Say the value of a line at a place of the list of alphas, and have it stand out; of no line if it is -1. */
+  point(line, at) {
+    const [alphas, values] = [this.plot?.data[0], this.plot?.data[line + 1]];
+    const known = line >= 0 && values?.[at] !== null && values?.[at] !== undefined;
+    this.readout.textContent = known ? `${this.lines[line].label} = ${text(values[at])} at α = ${text(alphas[at])}` : "";
+    if (this.lines.length > 1) this.plot?.setSeries(known ? line + 1 : null, { focus: true });
+  }
+
+  /** Along a line, or to another one, by keys. */
+  move(event) {
+    const [along, over] = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key] ?? [0, 0];
+    const count = this.plot?.data[0].length;
+    if (!(along || over) || !count || !this.lines.length) return;
+    event.preventDefault();
+    const { focus } = this;
+    focus.line = (focus.line + over + this.lines.length) % this.lines.length;
+    focus.at = Math.min(Math.max(focus.at + along, 0), count - 1);
+    this.point(focus.line, focus.at);
+  }
+
+  /** What the pointer is at: the nearest line, if one is near. */
+  pointed(plot) {
+    const { left, top, idx } = plot.cursor;
+    if (idx === null || idx === undefined || !(left >= 0)) return this.point(-1, -1);
+    const away = this.lines.map((_, j) => {
+      const value = plot.data[j + 1][idx];
+      return value === null || value === undefined ? Infinity : Math.abs(plot.valToPos(value, "y") - top);
     });
+    const line = away.indexOf(Math.min(...away));
+    if (!(away[line] < NEAR)) return this.point(-1, -1);
+    this.focus = { line, at: idx };
+    return this.point(line, idx);
   }
 
   made(lines, logarithmic) {
@@ -78,7 +116,8 @@ export class Panel {
     return {
       ...this.size(),
       legend: { show: false },
-      cursor: { drag: { x: true, y: false }, points: { size: 6 } },
+      cursor: { drag: { x: true, y: false }, points: { show: false } },
+      focus: { alpha: 0.35 },
       scales: {
         x: { time: false, distr: logarithmic ? 3 : 1 },
         y: log ? { distr: 3 } : range ? { range } : {},
@@ -87,8 +126,8 @@ export class Panel {
         { stroke: colour, grid, label: "α", labelSize: 16, size: 34, ...(logarithmic ? ofPowers : ofNumbers) },
         { stroke: colour, grid, size: 56, ...(log ? ofPowers : ofNumbers) },
       ],
-      series: [{}, ...lines.map(({ colour: stroke, dash, width, label }) => ({ stroke, dash, width: width ?? 2, label, points: { show: false }, spanGaps: true }))],
-      hooks: { drawAxes: [(plot) => this.paint(plot)] },
+      series: [{}, ...lines.map(({ colour: stroke, dash, width, label }) => ({ stroke, dash, width: width ?? 2, label, points: { show: false } }))],
+      hooks: { drawAxes: [(plot) => this.paint(plot)], setCursor: [(plot) => this.pointed(plot)] },
     };
   }
 
@@ -100,6 +139,11 @@ export class Panel {
     ctx.rect(left, top, width, height);
     ctx.clip();
     ctx.lineWidth = devicePixelRatio;
+    ctx.strokeStyle = ink(this.element, "--edge");
+    for (const alpha of this.alphas) {
+      const x = plot.valToPos(alpha, "x", true);
+      ctx.strokeRect(x, top, 0, height);
+    }
     ctx.globalAlpha = 0.4;
     for (const { x, y, colour } of this.runs) {
       ctx.strokeStyle = colour;
@@ -127,21 +171,45 @@ export function ofRules(curves, name) {
   return Object.entries(curves).filter(([, of]) => of[name]).map(([rule, of]) => ({ x: of.alphas.values, y: column(of[name], 0), colour: RULES[rule].colour, dash: RULES[rule].dash, label: RULES[rule].name, width: 2.2 }));
 }
 
+/** The lines of a quantity of one rule that has one for each of something: outputs, tasks. */
+export function ofEach(of, name, called) {
+  return [...Array(of[name].shape[1]).keys()].map((n) => ({ x: of.alphas.values, y: column(of[name], n), ...looks(n, Math.floor(n / UNITS.length)), label: `${called} ${n + 1}`, width: 1.8 }));
+}
+
+/** A colour for one index and a dash for the other. */
+const looks = (i, n) => ({ colour: UNITS[i % UNITS.length], dash: DASHES[n % DASHES.length] });
+
 const INDEX = {
   R: ([, K, M]) => [...Array(K * M).keys()].map((j) => [j, Math.floor(j / M), j % M]),
   Q: ([, K]) => [...Array(K * K).keys()].map((j) => [j, Math.floor(j / K), j % K]).filter(([, i, k]) => i <= k),
   v: ([, K, O = 1]) => [...Array(K * O).keys()].map((j) => [j, Math.floor(j / O), j % O]),
 };
+const OTHER = { R: "teacher", Q: "other student", v: "output" }; // what the second index is of
+
+/** Whether v has one output, and needs one index only. */
+const single = (of, name) => name === "v" && (of.v.shape[2] ?? 1) === 1;
 
 /** The lines of all entries of an order parameter of one rule: a colour for the student, a dash for the other index. */
 export function ofEntries(of, name) {
-  if (!of?.[name]) return [];
   const entries = INDEX[name](of[name].shape);
-  const one = name === "v" && (of.v.shape[2] ?? 1) === 1;
+  const one = single(of, name);
   return entries.map(([j, i, n]) => ({
-    x: of.alphas.values, y: column(of[name], j), colour: UNITS[i % UNITS.length], dash: DASHES[(one ? Math.floor(i / UNITS.length) : n) % DASHES.length], width: 1.5,
-    label: entries.length <= 9 ? `${name}${one ? subscript(i + 1) : subscript(i + 1) + subscript(n + 1)}` : "",
+    x: of.alphas.values, y: column(of[name], j), ...looks(i, one ? Math.floor(i / UNITS.length) : n), width: entries.length > 60 ? 1 : 1.5,
+    label: `${name}${indices(one ? [i + 1] : [i + 1, n + 1])}`,
   }));
 }
 
+/** Their legend: the lines, if they are few, else what colours and dashes mean; where both come again, how to tell. */
+export function legendOf(of, name, lines) {
+  if (lines.length <= FEW) return lines;
+  const [, K, M = 1] = of[name].shape;
+  if (K > UNITS.length || M > DASHES.length) return [{ label: `a colour for each student${M > 1 ? `, a dash for each ${OTHER[name]}` : ""}, both again and again; point at a line to read which it is`, colour: null }];
+  const colours = [...Array(K).keys()].map((i) => ({ label: `student ${i + 1}`, colour: UNITS[i] }));
+  const dashes = [...Array(M).keys()].map((n) => ({ label: `${OTHER[name]} ${n + 1}`, dash: DASHES[n] }));
+  return single(of, name) ? colours : [...colours, ...dashes];
+}
+
 const subscript = (n) => [...String(n)].map((digit) => "₀₁₂₃₄₅₆₇₈₉"[digit]).join("");
+
+/** Indices below the line; with a comma between them if one has two digits. */
+const indices = (all) => all.map(subscript).join(all.some((n) => n > 9) ? "," : "");
