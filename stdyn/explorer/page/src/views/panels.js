@@ -10,7 +10,7 @@ export function panels() {
   const element = make("div", {}, place, said);
   const made = {};
   function draw(wanted, logarithmic, words = "") {
-    for (const [name, { title, options }] of Object.entries(wanted)) made[name] ??= new Panel(title, { height: 230, ...options });
+    for (const [name, { title, options }] of Object.entries(wanted)) made[name] ??= new Panel(title, options);
     const elements = Object.keys(wanted).map((name) => made[name].element);
     if (elements.length !== place.children.length || elements.some((each, j) => place.children[j] !== each)) place.replaceChildren(...elements);
     for (const [name, { lines, legend, alphas }] of Object.entries(wanted)) made[name].draw(lines, logarithmic, legend, alphas);
