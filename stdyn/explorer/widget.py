@@ -77,7 +77,7 @@ class Explorer(anywidget.AnyWidget):
     >>> explorer.experiment.eta
     0.7
     >>> float(explorer.theory["fa"].alphas[-1])
-    1000.0
+    3000.0
     >>> explorer.close()
     """
 

@@ -191,10 +191,13 @@ def test_a_drag_is_drawn_and_set_at_its_end(notebook):
 
 def test_without_a_kernel_it_says_what_was_set(notebook):
     """As in a notebook that is only read: no empty page."""
+    notebook.page.clock.install()
     notebook.page.evaluate("window.deaf = true")
     notebook.page.evaluate("show('one')")
     silent = notebook.page.locator("#one .stdyn-silent")
-    silent.wait_for(timeout=20_000)
+    notebook.page.clock.run_for(3900)
+    assert silent.is_hidden()
+    notebook.page.clock.run_for(200)
     assert "No kernel answers" in silent.inner_text()
     assert "K = 2, M = 2, alpha_max = 50" in silent.inner_text()
     assert notebook.page.locator(".stdyn-explorer").count() == 0
