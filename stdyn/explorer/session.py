@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import re
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from functools import partial
 from typing import Any
 
 from stdyn.checks import choice
 from stdyn.errors import InputError
-from stdyn.explorer import controls, copies, curves, scans, spectra
-from stdyn.explorer.maps import SHAPE, Map
+from stdyn.explorer import controls, copies, curves, files, maps, scans, spectra
 from stdyn.explorer.messages import packed
 from stdyn.explorer.slots import Slot, side_by_side
 from stdyn.explorer.source import Source
@@ -31,7 +28,6 @@ _MOST_SHOWN = 10**5  # of R, of which the page gets more than the error
 _MOST_OF_ODES = 10**4  # equations
 _SIZES = (("inputs", "groups"), ("tasks", "heads"))  # of arrays, in tables
 _MOST_OF_A_TABLE = 64
-_DRAWING = threading.Lock()  # one figure at a time in the whole process: matplotlib's settings are of all threads
 
 
 class Session:
@@ -104,7 +100,8 @@ class Session:
         try:
             _ANSWERS[message["kind"]](self, message, stop)
         except InputError as error:
-            self._say({"kind": "refused", **header, "words": str(error), "name": _name(str(error))}, stop=stop)
+            name = self._source.blamed(str(error), message.get("state"))
+            self._say({"kind": "refused", **header, "words": str(error), "name": name}, stop=stop)
         except Exception as error:
             self._say({"kind": "failed", **header, "words": f"{type(error).__name__}: {error}"}, stop=stop)
 
@@ -166,18 +163,22 @@ class Session:
         self._say(header, {rule: arrays}, stop=stop)
 
     def _map(self, message: Message, stop: threading.Event) -> None:
-        asked = Map.of(self._wanted(message), message.get("map"), message.get("rule"), message.get("value"))
-        header = {"kind": "map", "id": message["id"], "shape": SHAPE, "rule": asked.rule, "value": asked.value}
-        header |= {"x": asdict(asked.x), "y": asdict(asked.y), "b": asked.experiment.b}
-        for stride, places in asked.chunks():
+        """A map, from where the page has it already, in pieces that do not take long."""
+        asked = maps.Map.of(self._wanted(message), message.get("map"), message.get("rule"))
+        header = {"kind": "map", "id": message["id"], "map": message.get("map"), **asked.header()}
+        done, places = asked.done(message.get("have")), maps.places()
+        self._say({**header, "done": done, "all": len(places)}, stop=stop)
+        while done < len(places):
             self._wait(stop)
             lost = self._workers.lost
-            values = self._workers.call(stop, asked.solve, places)
-            words = "the worker process had ended, another was started" if self._workers.lost > lost else None
-            if values is None:
+            values = self._workers.call(stop, asked.solve, done)
+            words = "The worker process had ended, another was started." if self._workers.lost > lost else None
+            if not values:
                 return
-            self._say({**header, "stride": stride, "words": words}, {"places": places, "values": values}, stop=stop)
-        self._say({**header, "stride": 0}, stop=stop)
+            there, done = places[done : done + len(values)], done + len(values)
+            short = {"kind": "map", "id": message["id"], "map": message.get("map"), "key": header["key"]}
+            arrays = {"places": there, "values": values}
+            self._say({**short, "done": done, "all": len(places), "words": words}, arrays, stop=stop)
 
     def _copy(self, message: Message, stop: threading.Event) -> None:
         kind = choice("as", message.get("as"), tuple(_COPIES))
@@ -185,36 +186,31 @@ class Session:
         self._say({"kind": "copy", "id": message["id"], "as": kind, "text": text}, stop=stop)
 
     def _save(self, message: Message, stop: threading.Event) -> None:
-        """Files of what is seen, solved once more: figures or data."""
-        wanted, what = self._wanted(message), choice("what", message.get("what"), ("svg", "png", "h5"))
-        trajectories = {f"{rule}_ode": curve.trajectory for rule, curve in curves.solutions(wanted, stop).items()}
-        for rule in wanted.rules if wanted.runs else ():
-            trajectories[f"{rule}_{wanted.experiment.method}"] = curves.simulated(wanted, rule, stop, None)
-        if stop.is_set():
-            return
-        if what == "h5":
-            found = copies.files(trajectories)
-        else:
-            with _DRAWING:
-                found = copies.figures([*trajectories.values()], what)
-        for name, content in found.items():
-            header = {"kind": "file", "id": message["id"], "name": name, "type": _TYPES[what], "bytes": len(content)}
+        """A file of what is seen, solved once more: figures or data."""
+        found = files.saved(self._wanted(message), choice("what", message.get("what"), files.KINDS), stop)
+        if found is not None:
+            name, content = found
+            header = {"kind": "file", "id": message["id"], "name": name, "bytes": len(content)}
             self._wait(stop)
-            self._say(header, blob=content, stop=stop)
+            self._say({**header, "type": files.TYPES[name.rpartition(".")[2]]}, blob=content, stop=stop)
 
     def _spectrum(self, message: Message, stop: threading.Event) -> None:
         wanted = self._wanted(message)
         rule = choice("rule", message.get("rule"), wanted.rules)
-        alphas, real, grows = spectra.along(wanted, rule, stop)
         header = {"kind": "spectrum", "id": message["id"], "rule": rule}
-        self._say(header, {"alphas": alphas, "real": real, "grows": grows}, stop=stop)
+        for part in spectra.along(wanted, rule, stop):
+            self._wait(stop)
+            self._say({**header, "count": part.count}, part.arrays, stop=stop)
 
     def _scan(self, message: Message, stop: threading.Event) -> None:
         self._say({"kind": "scan", "id": message["id"]}, scans.points(self._opened()), stop=stop)
 
     def _point(self, message: Message, stop: threading.Event) -> None:
-        trajectory, state, words = scans.point(self._opened(), message.get("index"))
-        header = {"kind": "point", "id": message["id"], "index": message.get("index"), "state": state, "words": words}
+        """The trajectory of a point of the scan, and its state, unless the page has it: a link says it."""
+        scan, index = self._opened(), message.get("index")
+        trajectory, state, words = scans.point(scan, index, stop)
+        header = {"kind": "point", "id": message["id"], "index": index, "name": scans.name(scan, index)}
+        header |= {"state": None if message.get("alone") is True else state, "words": words}
         self._say(header, scans.curve(trajectory), stop=stop)
 
     def _opened(self) -> Scan:
@@ -224,7 +220,6 @@ class Session:
 
 
 _COPIES = {"python": copies.as_python, "toml": copies.as_toml, "command": copies.as_command}
-_TYPES = {"svg": "image/svg+xml", "png": "image/png", "h5": "application/x-hdf5"}
 _ANSWERS: dict[str, Any] = {
     "curves": Session._curves,
     "runs": Session._runs,
@@ -235,7 +230,7 @@ _ANSWERS: dict[str, Any] = {
     "scan": Session._scan,
     "point": Session._point,
 }
-_SLOTS = (*(kind for kind in _ANSWERS if kind != "save"), *(f"save {what}" for what in _TYPES))
+_SLOTS = (*(kind for kind in _ANSWERS if kind != "save"), *(f"save {what}" for what in files.KINDS))
 _ENDS = {"curves": ("runs",)}  # what a request ends beside the older one of its slot
 
 
@@ -243,7 +238,7 @@ def _slot(message: Message) -> str:
     """Where a message is answered: of the same slot the newer ends the older, which files of several kinds do not."""
     if message["kind"] != "save":
         return str(message["kind"])
-    return f"save {choice('what', message.get('what'), tuple(_TYPES))}"
+    return f"save {choice('what', message.get('what'), files.KINDS)}"
 
 
 def _check_tables(state: Any) -> None:
@@ -253,9 +248,3 @@ def _check_tables(state: Any) -> None:
         number = table.get(key) if isinstance(table, Mapping) else None
         if isinstance(number, int | float) and number > _MOST_OF_A_TABLE:
             raise InputError(f"{name}: {key} must be at most {_MOST_OF_A_TABLE} here, but is {shown(number)}")
-
-
-def _name(words: str) -> str | None:
-    """The parameter that a refusal names first."""
-    first = re.match(r"\w+", words)
-    return first[0] if first and first[0] in controls.BY_NAME else None

@@ -20,7 +20,7 @@ from stdyn.explorer.workers import WorkerLost, Workers
 
 SMALL = {"K": 2, "M": 2, "alpha_max": 20, "points": 11, "runs": 0, "method": "reduced"}
 LONG = {**SMALL, "K": 10, "M": 10, "alpha_max": 1e6, "rtol": 1e-13, "points": 1000, "ode_method": "RK23"}
-MAP = {"map": "eta_angle", "rule": "fa", "value": "eps_g_final"}
+MAP = {"map": "eta_angle", "rule": "fa"}
 PATIENCE = 60.0  # seconds, on a slow machine that compiles
 
 
@@ -289,6 +289,6 @@ def test_a_map_goes_on_after_its_worker_was_killed(workers):
     heard.until(lambda: heard.of(number))
     os.kill(process, signal.SIGKILL)
     heard.until(lambda: heard.of(number)[-1].get("words"))
-    assert heard.of(number)[-1]["words"] == "the worker process had ended, another was started"
+    assert heard.of(number)[-1]["words"] == "The worker process had ended, another was started."
     heard.session.close()
     assert heard.session.join(PATIENCE)
