@@ -22,7 +22,7 @@ State = dict[str, Any]
 
 _OWN = ("rules", "b_angle", "runs")  # keys of the state that mean something else in an experiment, or nothing
 _GIVEN = ("R", "Q", "T", "v", "v_teacher", "b")
-BEGINNING: State = {"K": 3, "M": 3, "alpha_max": 1000.0, "runs": 8, "method": "reduced"}  # of a page of nothing given
+BEGINNING: State = {"K": 3, "M": 3, "alpha_max": 1000.0, "runs": 8}  # of a page of nothing given
 
 
 @dataclass(frozen=True)
