@@ -56,7 +56,7 @@ def solved(state, rule="fa"):
 def panels(shown):
     """Every panel of the view: {title: {label of a line: numbers}}, with its alphas as "alpha"."""
     drawn = shown.page.evaluate(
-        "() => [...document.querySelectorAll('.view figure')].map(({ panel }) => [panel.heading.textContent,"
+        "() => [...document.querySelectorAll('.view figure')].map(({ panel }) => [panel.element.ariaLabel,"
         " [['alpha', panel.plot.data[0]], ...panel.lines.map(({ label }, j) => [label, panel.plot.data[j + 1]])]])"
     )
     return {title: {label: np.array(list(values), dtype=float) for label, values in lines} for title, lines in drawn}
