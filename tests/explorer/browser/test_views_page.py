@@ -67,7 +67,7 @@ def assert_lines(lines, theory, expected):
     there = theory.alphas > 0
     np.testing.assert_array_equal(lines["alpha"], theory.alphas[there])
     found = np.array([values for label, values in lines.items() if label != "alpha"]).T
-    np.testing.assert_allclose(found, expected[there], rtol=1e-12, atol=1e-14)
+    np.testing.assert_allclose(found, expected[there], rtol=1e-10, atol=1e-13)
 
 
 def eps_g_of(theory, v_teacher, weights):
@@ -115,16 +115,23 @@ def test_lines_are_the_entries_that_their_names_say(shown, address):
 
 
 def test_F_is_the_overlap_of_v_and_b(shown, address):
-    """Summed over units, of all outputs and of each; the alignment of each is its cosine."""
-    state = QUICK | {"outputs": 3, "b_angle": 70.0}
+    """Summed over units, of all outputs and of each; the alignment of each is its cosine. The b of KP decays to v."""
+    state = QUICK | {"outputs": 3, "b_angle": 70.0, "rules": ["fa", "bp", "kp"], "decay_v": 0.02}
     look(shown, address, state, "F")
-    theory, found = solved(state), panels(shown)
-    v, b = theory.v, np.broadcast_to(theory.problem.b, theory.v.shape)
-    F = np.einsum("aio,aio->ao", v, b)
-    assert_lines(found["F = v·b"], theory, F.sum(axis=1, keepdims=True))
-    assert_lines(found["F of each output, FA"], theory, F)
-    cosine = F / np.linalg.norm(v, axis=1) / np.linalg.norm(b, axis=1)
-    assert_lines(found["alignment of each output, FA"], theory, cosine)
+    found = panels(shown)
+    summed = found["F = v·b"]
+    assert list(summed)[1:] == ["FA", "KP"]
+    for rule in ("fa", "kp"):
+        theory = solved(state, rule)
+        v, b, v_start = theory.v, theory.problem.b, theory.problem.start.v
+        if rule == "kp":
+            b = v + np.exp(-0.02 * theory.alphas)[:, None, None] * (b - v_start)
+        F = np.sum(v * b, axis=1)
+        one = {"alpha": summed["alpha"], rule: summed[rule.upper()]}
+        assert_lines(one, theory, F.sum(axis=1, keepdims=True))
+        assert_lines(found[f"F of each output, {rule.upper()}"], theory, F)
+        cosine = F / np.linalg.norm(v, axis=1) / np.linalg.norm(b, axis=-2)
+        assert_lines(found[f"alignment of each output, {rule.upper()}"], theory, cosine)
     assert "BP has no feedback weights" in shown.page.locator(".view").inner_text()
 
 
@@ -267,3 +274,29 @@ def test_a_line_that_is_pointed_at_says_what_it_is(shown, address):
     first.locator(".place").press("ArrowDown")
     assert reads()[0] == "R₁₂"
     assert reads()[1] == pytest.approx(theory.R[row + 1, 0, 1], rel=6e-3)
+
+
+def test_runs_are_behind_the_lines(shown, address):
+    """As `simulate_reduced` makes them, in the colour of their entry; of other curves there are none."""
+    state = QUICK | {"rules": ["fa"], "method": "reduced", "runs": 3, "N": 50, "alpha_max": 5.0}
+    look(shown, address, state, "v")
+    shown.until("e => e.runs.fa?.alphas.shape[0] === e.curves.fa.alphas.shape[0]")
+    found = wanted(state)
+    of = found.experiment
+    runs = stdyn.simulate_reduced(found.problem("fa"), of.alphas(), 3, rng=of.rng("reduced"))
+    behind = (
+        "() => document.querySelector('.view figure').panel.runs.map(({ x, y, colour }) => [[...x], [...y], colour])"
+    )
+    drawn = shown.page.evaluate(behind)
+    assert len(drawn) == 6
+    for (alphas, values, _), expected in zip(drawn, runs.v.swapaxes(1, 2).reshape(6, -1), strict=True):
+        np.testing.assert_array_equal(alphas, runs.alphas)
+        np.testing.assert_array_equal(values, expected)
+    colours = shown.page.evaluate(
+        "() => document.querySelector('.view figure').panel.lines.map(({ colour }) => colour)"
+    )
+    assert [colour for *_, colour in drawn] == 3 * colours
+    shown.page.locator(".tabs button[name='F']").click()
+    assert len(shown.page.evaluate(behind)) == 3
+    shown.typed("runs", "0")
+    assert shown.page.evaluate(behind) == []

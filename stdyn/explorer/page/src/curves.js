@@ -8,6 +8,7 @@ import { power, text } from "./numbers.js";
 
 const FLOOR = 1e-16; // eps_g below it is rounding
 const NEAR = 24; // pixels from a line at which it is pointed at
+const DECADES = 3; // of a logarithmic axis, beyond which only powers of ten have a line
 const FEW = 9; // lines that a legend names one by one
 
 const ink = (element, name) => getComputedStyle(element).getPropertyValue(name).trim();
@@ -111,8 +112,9 @@ export class Panel {
     const { log, range } = this.options;
     const colour = () => ink(this.element, "--ink");
     const grid = { stroke: () => ink(this.element, "--grid"), width: 1 };
-    const ofPowers = { values: (_, ticks) => ticks.map((tick) => (tick === null ? "" : power(tick))) };
-    const ofNumbers = { values: (_, ticks) => ticks.map((tick) => text(tick)) };
+    const powers = { filter: (_, ticks) => (ticks.at(-1) / ticks[0] > 10 ** DECADES ? ticks.map((tick) => (power(tick) ? tick : null)) : ticks) };
+    const ofPowers = { grid: { ...grid, ...powers }, ticks: { ...grid, ...powers }, values: (_, ticks) => ticks.map((tick) => (tick === null ? "" : power(tick))) };
+    const ofNumbers = { grid, ticks: grid, values: (_, ticks) => ticks.map((tick) => text(tick)) };
     return {
       ...this.size(),
       legend: { show: false },
@@ -123,8 +125,8 @@ export class Panel {
         y: log ? { distr: 3 } : range ? { range } : {},
       },
       axes: [
-        { stroke: colour, grid, label: "α", labelSize: 16, size: 34, ...(logarithmic ? ofPowers : ofNumbers) },
-        { stroke: colour, grid, size: 56, ...(log ? ofPowers : ofNumbers) },
+        { stroke: colour, label: "α", labelSize: 16, size: 34, ...(logarithmic ? ofPowers : ofNumbers) },
+        { stroke: colour, size: 56, ...(log ? ofPowers : ofNumbers) },
       ],
       series: [{}, ...lines.map(({ colour: stroke, dash, width, label }) => ({ stroke, dash, width: width ?? 2, label, points: { show: false } }))],
       hooks: { drawAxes: [(plot) => this.paint(plot)], setCursor: [(plot) => this.pointed(plot)] },
@@ -169,6 +171,14 @@ export function column({ values, shape }, j) {
 /** The lines of a quantity of each rule: eps_g, alignment, F. */
 export function ofRules(curves, name) {
   return Object.entries(curves).filter(([, of]) => of[name]).map(([rule, of]) => ({ x: of.alphas.values, y: column(of[name], 0), colour: RULES[rule].colour, dash: RULES[rule].dash, label: RULES[rule].name, width: 2.2 }));
+}
+
+/** Those of runs, (runs, A, …): of every run what `lines` makes of its arrays. */
+export function ofRuns(of, name, lines) {
+  if (!of?.[name]) return [];
+  const [count, ...shape] = of[name].shape;
+  const size = shape.reduce((a, b) => a * b, 1);
+  return [...Array(count).keys()].flatMap((k) => lines({ ...of, [name]: { values: of[name].values.subarray(k * size, (k + 1) * size), shape } }));
 }
 
 /** The lines of a quantity of one rule that has one for each of something: outputs, tasks. */
