@@ -23,6 +23,8 @@ DRAFT = ("LSODA", 1e-5)  # while something is dragged
 _PATIENCE = 0.12  # seconds that a draft of all rules may take
 _OF_DRAFT = 81  # alphas of a draft
 
+SHARED = ("alphas", "T", "v_teacher", "begins")  # arrays that all runs have in common
+
 Stop = Callable[[], bool]
 Arrays = dict[str, Array]
 

@@ -227,21 +227,38 @@ def test_a_spectrum_that_is_refused_says_so_until_there_is_one(shown, address):
 
 
 def test_a_spectrum_ends_when_it_is_left(shown, address):
-    """No further part comes, and it is asked for anew when it is looked at again."""
-    state = QUICK | {"K": 7, "M": 7, "rules": ["bp"]}
-    look(shown, address, state, "spectrum")
-    shown.until("e => (e.spectrum?.columns.length ?? 0) >= 2")
+    """The server is told; what comes late is not drawn, and all is asked for anew when it is looked at again."""
+    look(shown, address, QUICK, "spectrum")
+    shown.until("e => e.spectrum?.done")
     shown.page.evaluate(
-        "() => { const { link } = document.querySelector('.stdyn-explorer').explorer; window.parts = 0;"
-        " link.on('spectrum', () => { window.parts += 1; }); }"
+        "() => { const { model } = document.querySelector('.stdyn-explorer').explorer.link; const { send } = model;"
+        " window.sent = []; model.send = (message) => { window.sent.push(message); send(message); }; }"
     )
+    asked = shown.of("e => e.link.newest.spectrum")
+
+    def sent():
+        """What has been asked for since the last time."""
+        return shown.page.evaluate("() => window.sent.splice(0)")
+
     shown.page.locator(".tabs button[name='R']").click()
-    shown.page.wait_for_timeout(1000)
-    before = shown.page.evaluate("() => window.parts")
-    shown.page.wait_for_timeout(500)
-    assert shown.page.evaluate("() => window.parts") == before < 41
+    assert [(each["kind"], each.get("slot")) for each in sent()] == [("stop", "spectrum")]
+    shown.of(
+        "(e, id) => e.link.receive({ kind: 'spectrum', id, count: 41, rule: 'fa', arrays: { alphas: [0, [1]],"
+        " real: [1, [1, 1]], grows: [2, [1, 1]] } }, new Float64Array([1, 2, 3]).buffer)",
+        asked,
+    )
+    assert shown.of("e => e.spectrum.columns.length") == 41
     shown.page.locator(".tabs button[name='spectrum']").click()
-    shown.until("(e, before) => e.spectrum?.columns.length > 0 && window.parts > before", before)
+    assert [each["kind"] for each in sent()] == ["spectrum"]
+    shown.until("e => e.spectrum?.done")
+    slider = shown.page.locator("input[type='range'][name='eta']")
+    slider.evaluate("slider => { slider.value = 400; slider.dispatchEvent(new Event('input', { bubbles: true })); }")
+    shown.until("e => e.header.draft")
+    assert "stop" in [each["kind"] for each in sent()]
+    assert "let go" in shown.page.locator(".view").inner_text()
+    slider.evaluate("slider => slider.dispatchEvent(new Event('change', { bubbles: true }))")
+    shown.until("e => e.spectrum?.done")
+    assert [each["kind"] for each in sent() if each["kind"] != "curves"] == ["spectrum"]
 
 
 def test_a_line_that_is_pointed_at_says_what_it_is(shown, address):
