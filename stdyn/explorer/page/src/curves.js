@@ -8,7 +8,6 @@ import { power, text } from "./numbers.js";
 
 const FLOOR = 1e-16; // eps_g below it is rounding
 const NEAR = 24; // pixels from a line at which it is pointed at
-const DECADES = 3; // of a logarithmic axis, beyond which only powers of ten have a line
 const FEW = 9; // lines that a legend names one by one
 
 const ink = (element, name) => getComputedStyle(element).getPropertyValue(name).trim();
@@ -112,9 +111,9 @@ export class Panel {
     const { log, range } = this.options;
     const colour = () => ink(this.element, "--ink");
     const grid = { stroke: () => ink(this.element, "--grid"), width: 1 };
-    const powers = { filter: (_, ticks) => (ticks.at(-1) / ticks[0] > 10 ** DECADES ? ticks.map((tick) => (power(tick) ? tick : null)) : ticks) };
-    const ofPowers = { grid: { ...grid, ...powers }, ticks: { ...grid, ...powers }, values: (_, ticks) => ticks.map((tick) => (tick === null ? "" : power(tick))) };
-    const ofNumbers = { grid, ticks: grid, values: (_, ticks) => ticks.map((tick) => text(tick)) };
+    const powers = (_, ticks) => ticks.map((tick) => (tick !== null && power(tick) ? tick : null));
+    const ofPowers = { grid: { ...grid, filter: powers }, values: (_, ticks) => ticks.map((tick) => (tick === null ? "" : power(tick))) };
+    const ofNumbers = { grid, values: (_, ticks) => ticks.map((tick) => text(tick)) };
     return {
       ...this.size(),
       legend: { show: false },
@@ -125,8 +124,8 @@ export class Panel {
         y: log ? { distr: 3 } : range ? { range } : {},
       },
       axes: [
-        { stroke: colour, label: "α", labelSize: 16, size: 34, ...(logarithmic ? ofPowers : ofNumbers) },
-        { stroke: colour, size: 56, ...(log ? ofPowers : ofNumbers) },
+        { stroke: colour, ticks: grid, label: "α", labelSize: 16, size: 34, ...(logarithmic ? ofPowers : ofNumbers) },
+        { stroke: colour, ticks: grid, size: 56, ...(log ? ofPowers : ofNumbers) },
       ],
       series: [{}, ...lines.map(({ colour: stroke, dash, width, label }) => ({ stroke, dash, width: width ?? 2, label, points: { show: false } }))],
       hooks: { drawAxes: [(plot) => this.paint(plot)], setCursor: [(plot) => this.pointed(plot)] },
