@@ -20,8 +20,10 @@ from stdyn.simulation.runs import simulate_network, simulate_reduced
 from stdyn.theory.ode import integrate
 
 DRAFT = ("LSODA", 1e-5)  # while something is dragged
-_PATIENCE = 0.12  # seconds that a draft of all rules may take
+_PATIENCE = 0.1  # seconds of its thread's work that the draft of a rule may take
+_AT_MOST = 3 * _PATIENCE  # seconds that it may take on a machine that does much else
 _OF_DRAFT = 81  # alphas of a draft
+_COARSE = 2**11  # points of the averages by quadrature in a draft
 
 SHARED = ("alphas", "T", "v_teacher", "begins")  # arrays that all runs have in common
 
@@ -50,19 +52,20 @@ class Curve:
 
 
 def drafts(wanted: Wanted, stop: threading.Event) -> dict[str, Curve]:
-    """Solutions by loose tolerances at fewer alphas, each up to where its share of the patience has led it."""
-    quick = replace(wanted.experiment, points=min(_OF_DRAFT, wanted.experiment.points))
-    problems = wanted.problems()
-    found = {}
-    for rule, problem in problems.items():
-        found[rule] = _solved(problem, quick.alphas(), *DRAFT, _until(stop, _PATIENCE / len(problems)))
-    return found
+    """Solutions by loose tolerances at fewer alphas, each up to where its patience has led it.
+
+    Patience is counted in the work of the thread: what else the machine does cuts no draft that is quick.
+    """
+    of = wanted.experiment
+    quick = replace(of, points=min(_OF_DRAFT, of.points), quadrature=min(_COARSE, of.quadrature))
+    problems = replace(wanted, experiment=quick).problems()
+    return {rule: _solved(each, quick.alphas(), *DRAFT, _until(stop)) for rule, each in problems.items()}
 
 
-def _until(stop: threading.Event, seconds: float) -> Stop:
-    """What stops when it is asked to, or when so many seconds are over."""
-    end = time.perf_counter() + seconds
-    return lambda: stop.is_set() or time.perf_counter() > end
+def _until(stop: threading.Event) -> Stop:
+    """What stops when it is asked to, or when the patience with what begins now is over."""
+    work, end = time.thread_time() + _PATIENCE, time.perf_counter() + _AT_MOST
+    return lambda: stop.is_set() or time.thread_time() > work or time.perf_counter() > end
 
 
 def solutions(wanted: Wanted, stop: threading.Event) -> dict[str, Curve]:
