@@ -79,7 +79,7 @@ export function scan(page) {
     const by = only.filter((each) => each.value !== "" && !each.parentNode.hidden).map((each) => [values(each.dataset.of), +each.value]);
     const [x, y, z] = [values(across.value), values(up.value), values(shown.value)];
     const kept = [];
-    for (let n = 0; n < x.length; n++) if (by.every(([all, wanted]) => all[n] === wanted)) kept.push(n);
+    for (let n = 0; n < x.length; n++) if (!by.length || by.every(([all, wanted]) => all[n] === wanted)) kept.push(n);
     const axes = [[x, isLogarithmic(across.value)], [y, isLogarithmic(up.value)]];
     drawn = { kept: kept.length, ...(table(kept, axes, z) ?? scattered(kept, axes, z)) };
     drawn.shade = shades(drawn.values, isLogarithmic(shown.value));
@@ -98,17 +98,17 @@ export function scan(page) {
     if (drawn.cells) plane.hatch();
     const boxes = drawn.boxes(frame);
     drawn.values.forEach((value, n) => {
-      const of = drawn.shade.of(value);
-      if (!of && drawn.cells) return;
+      const style = drawn.shade.style(value);
+      if (!style && drawn.cells) return;
       const [left, top, width, height] = boxes(n);
-      ctx.fillStyle = of ? `rgb(${of})` : "#999";
+      ctx.fillStyle = style ?? "#999";
       ctx.fillRect(left, top, width, height);
       if (drawn.cells || value !== Infinity) return;
       ctx.strokeStyle = "#000";
       ctx.lineWidth = 1;
       ctx.strokeRect(left, top, width, height);
     });
-    const here = drawn.values.findIndex((_, n) => drawn.points(n).includes(chosen));
+    const here = drawn.find(chosen);
     for (const [colour, width] of here < 0 ? [] : [["#000", 3], ["#fff", 1]]) {
       [ctx.strokeStyle, ctx.lineWidth] = [colour, width];
       ctx.strokeRect(...boxes(here));
@@ -116,7 +116,7 @@ export function scan(page) {
     plane.axes(drawn.x, drawn.y, across.value, up.value);
     legend(scale, drawn.shade, endless(shown.value));
     words(here);
-    explorer.drawnScan = { kept: drawn.kept, values: [...drawn.values], chosen, boxes: drawn.values.length > 1000 ? null : [...drawn.values.keys()].map(boxes), log: [drawn.x.log, drawn.y.log] };
+    explorer.drawnScan = { kept: drawn.kept, values: drawn.values, chosen, boxes: drawn.values.length > 1000 ? null : [...drawn.values.keys()].map(boxes), log: [drawn.x.log, drawn.y.log] };
   }
 
   /** What is drawn, and what the chosen point is. */
@@ -171,7 +171,7 @@ export function scan(page) {
     event.preventDefault();
     if (event.key === "Escape") return forget();
     if (event.key === "Enter") return chosen >= 0 ? choose(chosen) : undefined;
-    const here = drawn.values.findIndex((_, n) => drawn.points(n).includes(chosen));
+    const here = drawn.find(chosen);
     [chosen] = drawn.points(here < 0 ? 0 : next(here, step));
     paint();
   });
