@@ -12,6 +12,20 @@ const FINEST = 255; // steps of colour
 const COLOURS = [...Array(FINEST + 1).keys()].map((n) => colour(n / FINEST)).concat([INFINITE]);
 const STYLES = COLOURS.map((each) => `rgb(${each})`);
 
+/** What the quantities of a summary are called. */
+export const QUANTITIES = {
+  eps_g_start: "ε_g at α = 0", eps_g_final: "ε_g at the end", b_norm: "|b|", b_smallest: "smallest |b_i|",
+  alignment_start: "cos ∠(v, b) at α = 0", alignment_final: "cos ∠(v, b) at the end",
+  plateau_height: "plateau ε_g", plateau_start: "plateau from α", plateau_end: "escape at α", plateau_length: "length of the plateau",
+  specialised: "specialised units", diverged_at: "diverges at α", failed_at: "solver fails at α", forgetting: "forgetting", transfer: "transfer",
+};
+
+/** What a quantity is called, of several tasks with the number of its own: eps_g_final_2. */
+export function called(name) {
+  const [, whole, task] = name.match(/^(.*?)(?:_(\d+))?$/);
+  return QUANTITIES[whole] ? QUANTITIES[whole] + (task ? `, task ${task}` : "") : name;
+}
+
 /** Quantities whose sizes are told apart by their logarithms. */
 export const LOGARITHMIC = ["eps_g_start", "eps_g_final", "plateau_height", "plateau_start", "plateau_end", "plateau_length", "diverged_at", "failed_at"];
 
