@@ -61,7 +61,11 @@ function render({ model, el, address = false, solved = () => {} }) {
   let panel = null;
   let notes = []; // what has to be said with the next curves
   let waiting = null;
-  const bookmark = address ? place((hash) => { take(read(hash)); ask(false); }) : null;
+  const bookmark = address ? place((hash) => {
+    if (!panel) return; // it is read when the server says what there is
+    take(read(hash));
+    ask(false);
+  }) : null;
 
   link.on("hello", (header) => {
     const table = JSON.stringify(header.controls);
