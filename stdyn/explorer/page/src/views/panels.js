@@ -22,7 +22,7 @@ export function panels(page, again) {
   });
 
   function draw(wanted, logarithmic, words = "") {
-    for (const [name, { title, options }] of Object.entries(wanted)) made[name] ??= new Panel(title, { height: 230, ...options });
+    for (const [name, { title, options }] of Object.entries(wanted)) made[name] ??= new Panel(title, options);
     const elements = Object.keys(wanted).map((name) => made[name].element);
     if (elements.length !== place.children.length || elements.some((each, j) => place.children[j] !== each)) place.replaceChildren(...elements);
     let tooMany = false;
