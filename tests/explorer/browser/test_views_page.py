@@ -319,6 +319,9 @@ def test_runs_are_behind_the_lines(still, address):
         "() => document.querySelector('.view figure').panel.lines.map(({ colour }) => colour)"
     )
     assert [colour for *_, colour in drawn] == 3 * colours
+    above = "() => [...document.querySelectorAll('.top figure')].map(({ panel }) => panel.runs.map(({ y }) => [...y]))"
+    for found_above, expected in zip(still.page.evaluate(above), (runs.eps_g, runs.alignment), strict=True):
+        np.testing.assert_array_equal(found_above, expected)
     still.page.locator(".tabs button[name='F']").click()
     assert len(still.page.evaluate(behind)) == 3
     still.typed("runs", "0")
