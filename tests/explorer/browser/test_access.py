@@ -41,6 +41,10 @@ STRAY = """() => [...document.querySelectorAll(".row label.name")]
   .filter((each) => !each.control || each.control.closest(".row") !== each.closest(".row"))
   .map((each) => each.textContent)"""
 
+OTHERWISE = """() => [...document.querySelectorAll("button[aria-label], summary[aria-label]")]
+  .filter((each) => !each.ariaLabel.toLowerCase().includes(each.textContent.trim().toLowerCase()))
+  .map((each) => each.outerHTML)"""
+
 TWICE = """() => [...document.querySelectorAll("[id]")].map(({ id }) => id)
   .filter((id, j, all) => all.indexOf(id) !== j)"""
 
@@ -127,6 +131,7 @@ def test_labels_are_of_their_controls(page):
     page.page.locator("[data-name='eta'] .name").click()
     assert page.page.evaluate("() => document.activeElement.name") == "eta"
     assert page.page.evaluate(STRAY) == []
+    assert page.page.evaluate(OTHERWISE) == []  # who says the word on a button to a machine means that button
     assert page.page.evaluate(TWICE) == []
 
 
