@@ -184,7 +184,7 @@ def another(browser):
         yield lambda address: stack.enter_context(opened(browser, address))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def serve():
     """A context manager of a server: `with serve(source, port, token) as address`."""
     return serving

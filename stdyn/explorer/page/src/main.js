@@ -200,7 +200,7 @@ function render({ model, el, address = false, solved = () => {} }) {
     link.on(kind, (header) => {
       status.textContent = [...notes, header.words].join(" · ");
       if (header.of === "curves" && !explorer.drawn) return spare(header);
-      if (header.of === "curves" || header.name) panel?.refuse(header.name ?? null);
+      if (header.of === "curves" || header.of === "runs") panel?.refuse(header.name ?? null); // a view says itself what it is not for
     });
   }
 
