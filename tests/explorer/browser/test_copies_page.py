@@ -86,7 +86,7 @@ def test_copies(shown):
 def test_a_link_is_copied_and_opens_what_is_seen(shown, another, address):
     """It says the state; another page that is opened by it has the same curves. It does not say the token."""
     shown.typed("eta", "0.3")
-    press(shown, "copy the address of what is seen")
+    press(shown, "copy the link to what is seen")
     shown.until("e => e.copied")
     link = shown.of("e => e.copied")
     assert "token" not in link
@@ -236,6 +236,6 @@ def assert_dots(shown):
         ]
     assert len({node.get("fill") for node in drawn.iter(f"{SVG}rect")}) > 6
     texts = words(drawn)
-    assert {"eta", "sigma"} <= set(texts)
+    assert {"η", "σ"} <= set(texts)
     assert texts[-1] == "twelve.h5: 12 of 12 points."
     assert not [each for each in texts if "alpha_max" in each]

@@ -50,7 +50,7 @@ export function bar({ explorer, link, address, said, root }) {
   return make(
     "div", { class: "bar-of-buttons", role: "toolbar", "aria-label": "copy and save" },
     make("span", {}, "copy as"), ...COPIES.map(([as, text]) => button(text, () => link.ask("copy", { state: explorer.state, as }), `copy what is seen as ${text}`)),
-    ...(address ? [button("link", () => toClipboard(location.href, "link"), "copy the address of what is seen")] : []),
+    ...(address ? [button("link", () => toClipboard(location.href, "link"), "copy the link to what is seen")] : []),
     make("span", {}, "save curves"),
     ...FILES.map(([what, text, of]) => button(text, () => { said("drawing …"); link.ask("save", { state: explorer.state, what }); }, `save ${of} as ${text}`)),
     ofView,

@@ -7,7 +7,7 @@ import { place, read, written } from "./address.js";
 import { RULES, themed } from "./colours.js";
 import { bar } from "./copies.js";
 import { controls } from "./controls.js";
-import { Panel, ofRules } from "./curves.js";
+import { Panel, ofRules, ofRuns } from "./curves.js";
 import { fresh, make, symbol } from "./dom.js";
 import { helped, sheet } from "./help.js";
 import { Link, overSocket } from "./link.js";
@@ -152,7 +152,7 @@ function render({ model, el, address = false, begun = () => null, solved = () =>
     explorer.header = header;
     if (Object.keys(explorer.runs).length) {
       explorer.runs = {};
-      error.behind([]);
+      behind();
     }
     panel.refuse(null);
     panel.unused(header.unused);
@@ -199,10 +199,7 @@ function render({ model, el, address = false, begun = () => null, solved = () =>
 
   /** The runs so far, behind the theory. */
   function behind() {
-    error.behind(Object.entries(explorer.runs).flatMap(([rule, of]) => {
-      const [count, length] = of.eps_g.shape;
-      return [...Array(count).keys()].map((k) => ({ x: of.alphas.values, y: of.eps_g.values.subarray(k * length, (k + 1) * length), colour: RULES[rule].colour }));
-    }));
+    for (const [panel, name] of [[error, "eps_g"], [alignment, "alignment"]]) panel.behind(Object.entries(explorer.runs).flatMap(([rule, of]) => ofRuns(of, name, (run) => ofRules({ [rule]: run }, name))));
   }
 
   for (const kind of ["refused", "failed"]) {
