@@ -1,18 +1,15 @@
 """A server of the explorer and a browser that looks at its page; skipped without Chromium and playwright."""
 
-import asyncio
 import json
 import shutil
-import threading
 import time
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from urllib.parse import quote
 
 import numpy as np
 import pytest
 
 import stdyn
-from stdyn.explorer.source import Source
 from stdyn.explorer.state import wanted
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -20,38 +17,7 @@ PATIENCE = 60.0  # seconds that a page may take, on a slow machine that compiles
 
 playwright = pytest.importorskip("playwright.sync_api", reason='the page needs playwright: pip install ".[site]"')
 pytest.importorskip("tornado", reason='the page needs tornado: pip install ".[explore]"')
-
-
-@contextmanager
-def serving(source=None, port=0, token=None):
-    """A server in a thread of its own; gives the address with the token."""
-    from stdyn.explorer.server import serve
-
-    ready, addresses, loops = threading.Event(), [], []
-
-    def run():
-        async def main():
-            task = asyncio.ensure_future(serve(source or Source(), port, told, token))
-            loops.append((asyncio.get_running_loop(), task))
-            with suppress(asyncio.CancelledError):
-                await task
-
-        asyncio.run(main())
-
-    def told(address):
-        addresses.append(address)
-        ready.set()
-
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    assert ready.wait(30)
-    try:
-        yield addresses[0]
-    finally:
-        loop, task = loops[0]
-        loop.call_soon_threadsafe(task.cancel)
-        thread.join(30)
-        assert not thread.is_alive()
+from explorer_server import serving as serving  # noqa: E402
 
 
 class Shown:
@@ -110,11 +76,14 @@ class Shown:
 
     def goes_to(self, state):
         """Have the address say a state, and wait until it is drawn."""
-        said = "&".join(
-            f"{name}={quote(json.dumps(value))}" for name, value in {"rules": ["fa", "bp"], **state}.items()
-        )
+        state = {"rules": ["fa", "bp"], **state}
+        said = "&".join(f"{name}={quote(json.dumps(value))}" for name, value in state.items())
         self.page.evaluate("said => { location.hash = said; }", said)
-        self.until("(e, said) => new URLSearchParams(said).size === Object.keys(e.state).length", said)
+        self.until(
+            "(e, state) => Object.keys(state).length === Object.keys(e.state).length"
+            " && Object.keys(state).every(name => JSON.stringify(state[name]) === JSON.stringify(e.state[name]))",
+            state,
+        )
         self.settled()
 
     def assert_shows(self, state):
@@ -151,7 +120,7 @@ def address():
 
 
 @contextmanager
-def opened(browser, address):
+def looking(browser, address):
     """A page of a server; nothing may have been written to its console, and nothing asked of any other machine."""
     context = browser.new_context(viewport={"width": 1280, "height": 720}, accept_downloads=True)
     try:
@@ -166,14 +135,14 @@ def opened(browser, address):
 @pytest.fixture
 def shown(browser, address):
     """A page that begins as usual."""
-    with opened(browser, address) as found:
+    with looking(browser, address) as found:
         yield found
 
 
 @pytest.fixture(scope="module")
 def still(browser, address):
     """A page that the tests of a file share: each goes to the state that it needs."""
-    with opened(browser, address) as found:
+    with looking(browser, address) as found:
         yield found
 
 
@@ -181,10 +150,24 @@ def still(browser, address):
 def another(browser):
     """A function that opens the page at an address, in a browser of its own."""
     with ExitStack() as stack:
-        yield lambda address: stack.enter_context(opened(browser, address))
+        yield lambda address: stack.enter_context(looking(browser, address))
 
 
 @pytest.fixture(scope="session")
 def serve():
     """A context manager of a server: `with serve(source, port, token) as address`."""
     return serving
+
+
+@pytest.fixture(scope="session")
+def opened(browser):
+    """Pages that many tests look at: `opened(address, color_scheme="dark")`, with options of a browser's context."""
+    contexts = []
+
+    def page(address, **options):
+        contexts.append(browser.new_context(**{"viewport": {"width": 1280, "height": 720}, **options}))
+        return Shown(contexts[-1].new_page(), address)
+
+    yield page
+    for context in contexts:
+        context.close()

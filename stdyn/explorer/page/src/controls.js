@@ -1,6 +1,6 @@
 // The controls: for every parameter of the table that the server sends, what it is moved and typed with.
 
-import { fresh, make } from "./dom.js";
+import { fresh, make, symbol } from "./dom.js";
 import { text } from "./numbers.js";
 
 const STEPS = 1000; // of a slider that is not of whole numbers
@@ -176,9 +176,12 @@ export function controls(of, changed, reset) {
   for (const each of of) {
     const part = KINDS[each.kind]({ ...each, label: each.symbol }, (value, draft) => changed(each.name, value, draft));
     shown[each.name] = part;
-    const name = make("label", { class: "name", title: `${each.help} (double-click, or Delete on a slider: as at the beginning)`, id: fresh("control"), ondblclick: () => reset(each.name) }, each.symbol);
+    const [first] = part.parts;
+    first.id ||= fresh("control");
+    const title = `${each.help} (double-click, or Delete on a slider: as at the beginning)`;
+    const name = make(first.matches("input, select") ? "label" : "span", { class: "name", title, for: first.id, ondblclick: () => reset(each.name) }, symbol(each.symbol));
     const why = make("small", { class: "why", id: fresh("why"), hidden: true });
-    const row = make("div", { class: `row ${each.kind}`, "data-name": each.name }, name, ...part.parts, why);
+    const row = make("div", { class: `row ${each.kind}`, "data-name": each.name, "data-help": each.help }, name, ...part.parts, why);
     row.addEventListener("keydown", (event) => {
       if (event.key !== "Delete" || event.target.type !== "range") return;
       event.preventDefault();

@@ -3,8 +3,9 @@
 import uPlot from "uplot";
 
 import { DASHES, RULES, UNITS } from "./colours.js";
-import { make } from "./dom.js";
+import { make, sample, symbol } from "./dom.js";
 import { power, text } from "./numbers.js";
+import { zoomed } from "./zoom.js";
 
 const FLOOR = 1e-16; // eps_g below it is rounding
 const NEAR = 24; // pixels from a line at which it is pointed at
@@ -14,13 +15,13 @@ const ink = (element, name) => getComputedStyle(element).getPropertyValue(name).
 
 /** One panel of curves; `draw` replaces what is in it. Pointed at, or with the arrow keys, it says what a line is and where. */
 export class Panel {
-  constructor(title, { log = false, range = null, height = 250 } = {}) {
-    this.options = { log, range, height };
-    this.place = make("div", { class: "place", tabindex: 0, role: "group", "aria-label": `${title} over α; left and right move along a line, up and down to the next one`, onkeydown: (event) => this.move(event), onblur: () => this.point(-1, -1) });
+  constructor(title, { log = false, range = null } = {}) {
+    this.options = { log, range };
+    this.place = make("div", { class: "place", tabindex: 0, role: "group", "aria-label": `${title} over α; left and right move along a line, up and down to the next one, plus and minus zoom, 0 shows all`, onkeydown: (event) => this.move(event), onblur: () => this.point(-1, -1) });
     this.readout = make("output", { class: "readout" });
     this.legend = make("div", { class: "legend" });
-    this.heading = make("h3", {}, title);
-    this.element = make("figure", { class: "panel" }, make("figcaption", {}, this.heading, this.legend), this.place);
+    this.heading = make("h2", {}, symbol(title));
+    this.element = make("figure", { class: "panel", "aria-label": title }, make("figcaption", {}, this.heading, this.legend), this.place);
     this.element.panel = this;
     this.signature = "";
     this.runs = [];
@@ -31,7 +32,7 @@ export class Panel {
   }
 
   size() {
-    return { width: Math.max(200, this.place.clientWidth), height: this.options.height };
+    return { width: Math.max(200, this.place.clientWidth), height: Math.max(120, this.place.clientHeight) };
   }
 
   /** Lines, each {x, y, colour, dash, label, width}, over a logarithmic α or not; the legend is of those with a label, unless
@@ -68,9 +69,7 @@ export class Panel {
   }
 
   entry({ label, colour = "currentColor", dash = [] }) {
-    const entry = make("span", {}, label);
-    if (colour) entry.insertAdjacentHTML("afterbegin", `<svg width="26" height="8" aria-hidden="true"><line x1="0" y1="4" x2="26" y2="4" stroke="${colour}" stroke-width="2" stroke-dasharray="${dash.join(" ")}"/></svg>`);
-    return entry;
+    return make("span", {}, colour ? sample(colour, dash) : "", label);
   }
 
   /** Say the value of a line at a place of the list of alphas, and have it stand out; of no line if it is -1. */
@@ -81,10 +80,11 @@ export class Panel {
     if (this.lines.length > 1) this.plot?.setSeries(known ? line + 1 : null, { focus: true });
   }
 
-  /** Along a line, or to another one, by keys. */
+  /** Along a line, or to another one, or nearer, by keys. */
   move(event) {
     const [along, over] = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key] ?? [0, 0];
     const count = this.plot?.data[0].length;
+    if (!event.ctrlKey && !event.metaKey && zoomed(this.plot, event.key, this.plot?.data[0][this.focus.at])) event.preventDefault();
     if (!(along || over) || !count || !this.lines.length) return;
     event.preventDefault();
     const { focus } = this;
@@ -111,20 +111,21 @@ export class Panel {
     const { log, range } = this.options;
     const colour = () => ink(this.element, "--ink");
     const grid = { stroke: () => ink(this.element, "--grid"), width: 1 };
-    const ofPowers = { values: (_, ticks) => ticks.map((tick) => (tick === null ? "" : power(tick))) };
-    const ofNumbers = { values: (_, ticks) => ticks.map((tick) => text(tick)) };
+    const powers = (_, ticks) => ticks.map((tick) => (tick !== null && power(tick) ? tick : null));
+    const ofPowers = { grid: { ...grid, filter: powers }, values: (_, ticks) => ticks.map((tick) => (tick === null ? "" : power(tick))) };
+    const ofNumbers = { grid, values: (_, ticks) => ticks.map((tick) => text(tick)) };
     return {
       ...this.size(),
       legend: { show: false },
       cursor: { drag: { x: true, y: false }, points: { show: false } },
       focus: { alpha: 0.35 },
       scales: {
-        x: { time: false, distr: logarithmic ? 3 : 1 },
+        x: { time: false, distr: logarithmic ? 3 : 1, range: (_, min, max) => (min === max && min !== null ? [0.9 * min, 1.1 * max || 1] : [min, max]) },
         y: log ? { distr: 3 } : range ? { range } : {},
       },
       axes: [
-        { stroke: colour, grid, label: "α", labelSize: 16, size: 34, ...(logarithmic ? ofPowers : ofNumbers) },
-        { stroke: colour, grid, size: 56, ...(log ? ofPowers : ofNumbers) },
+        { stroke: colour, ticks: grid, label: "α", labelSize: 16, size: 34, ...(logarithmic ? ofPowers : ofNumbers) },
+        { stroke: colour, ticks: grid, size: 56, ...(log ? ofPowers : ofNumbers) },
       ],
       series: [{}, ...lines.map(({ colour: stroke, dash, width, label }) => ({ stroke, dash, width: width ?? 2, label, points: { show: false } }))],
       hooks: { drawAxes: [(plot) => this.paint(plot)], setCursor: [(plot) => this.pointed(plot)] },
@@ -169,6 +170,14 @@ export function column({ values, shape }, j) {
 /** The lines of a quantity of each rule: eps_g, alignment, F. */
 export function ofRules(curves, name) {
   return Object.entries(curves).filter(([, of]) => of[name]).map(([rule, of]) => ({ x: of.alphas.values, y: column(of[name], 0), colour: RULES[rule].colour, dash: RULES[rule].dash, label: RULES[rule].name, width: 2.2 }));
+}
+
+/** Those of runs, (runs, A, …): of every run what `lines` makes of its arrays. */
+export function ofRuns(of, name, lines) {
+  if (!of?.[name]) return [];
+  const [count, ...shape] = of[name].shape;
+  const size = shape.reduce((a, b) => a * b, 1);
+  return [...Array(count).keys()].flatMap((k) => lines({ ...of, [name]: { values: of[name].values.subarray(k * size, (k + 1) * size), shape } }));
 }
 
 /** The lines of a quantity of one rule that has one for each of something: outputs, tasks. */

@@ -4,11 +4,12 @@ import "./style.css";
 import "uplot/dist/uPlot.min.css";
 
 import { place, read, written } from "./address.js";
-import { RULES } from "./colours.js";
+import { RULES, themed } from "./colours.js";
 import { bar } from "./copies.js";
 import { controls } from "./controls.js";
-import { Panel, ofRules } from "./curves.js";
-import { make } from "./dom.js";
+import { Panel, ofRules, ofRuns } from "./curves.js";
+import { fresh, make, symbol } from "./dom.js";
+import { helped, sheet } from "./help.js";
 import { Link, overSocket } from "./link.js";
 import { inNotebook } from "./notebook.js";
 import { real, text } from "./numbers.js";
@@ -36,24 +37,27 @@ const LONG = 400; // milliseconds after which it is said that something is compu
 const OF_ARRAYS = { K: ["R", "Q", "v", "b"], M: ["R", "T", "v_teacher"], outputs: ["v", "b", "v_teacher"] }; // whose sizes they are
 
 /** The page in an element. `model` has send(message) and on("msg:custom", (header, buffers) => …), as of a notebook;
- * `solved(state)` is told of parameters that were set and solved. `follow(state)` of what comes back sets them.
+ * `begun()` is what is set at first, if it is not the beginning, and `solved(state)` is told of what was set and solved.
+ * `follow(state)` of what comes back sets all parameters.
  */
-function render({ model, el, address = false, solved = () => {} }) {
+function render({ model, el, address = false, begun = () => null, solved = () => {} }) {
   const link = new Link(model);
   const root = make("div", { class: "stdyn-explorer" });
   const left = make("form", { class: "controls", onsubmit: (event) => event.preventDefault() });
+  const help = helped(left);
   const status = make("p", { class: "status", role: "status" });
-  const error = new Panel("generalization error ε_g", { log: true, height: 270 });
-  const alignment = new Panel("alignment cos ∠(v, b)", { range: [-1.05, 1.05], height: 270 });
-  const table = make("table", { class: "numbers" });
-  const tabs = make("div", { class: "tabs", role: "tablist" });
-  const view = make("div", { class: "view", role: "tabpanel" });
-  root.append(left, make("div", { class: "shown" }, make("div", { class: "top" }, error.element, alignment.element), table, tabs, view, status));
+  const error = new Panel("generalization error ε_g", { log: true });
+  const alignment = new Panel("alignment cos ∠(v, b)", { range: [-1.05, 1.05] });
+  const table = make("table", { class: "numbers", "aria-label": "theory in numbers" });
+  const tabs = make("div", { class: "tabs", role: "tablist", "aria-label": "views" });
+  const view = make("div", { class: "view", role: "tabpanel", id: fresh("view") });
+  const shown = make("div", { class: "shown" }, status, make("div", { class: "top" }, error.element, alignment.element, table), tabs, view);
+  root.append(make("div", { class: "page" }, sheet(left), shown));
   el.append(root);
 
   const explorer = { state: {}, seen: {}, curves: {}, runs: {}, header: null, link, drawn: 0 };
   root.explorer = explorer;
-  root.querySelector(".shown").prepend(bar({ explorer, link, address, root, said: (words) => { status.textContent = words; } }));
+  shown.prepend(bar({ explorer, link, address, root, said: (words) => { status.textContent = words; } }));
   let usual = {};
   let beginning = {}; // the state with which the server began
   let offered = ""; // the table of the controls that are there
@@ -61,7 +65,11 @@ function render({ model, el, address = false, solved = () => {} }) {
   let panel = null;
   let notes = []; // what has to be said with the next curves
   let waiting = null;
-  const bookmark = address ? place((hash) => { take(read(hash)); ask(false); }) : null;
+  const bookmark = address ? place((hash) => {
+    if (!panel) return; // it is read when the server says what there is
+    take(read(hash));
+    ask(false);
+  }) : null;
 
   link.on("hello", (header) => {
     const table = JSON.stringify(header.controls);
@@ -71,10 +79,10 @@ function render({ model, el, address = false, solved = () => {} }) {
     ofScan = Boolean(header.scan);
     if (table !== offered) {
       panel = controls(header.controls, changed, reset);
-      left.replaceChildren(make("div", { class: "reset" }, make("button", { type: "button", name: "reset", title: "every parameter as at the beginning", onclick: () => { explorer.state = { ...beginning }; ask(false, "reset"); } }, "reset")), ...panel.elements);
+      left.replaceChildren(make("div", { class: "reset" }, make("button", { type: "button", name: "reset", title: "every parameter as at the beginning", onclick: () => { explorer.state = { ...beginning }; ask(false, "reset"); } }, "reset")), ...panel.elements, help);
       offered = table;
     }
-    if (isFirst) take(address ? read(location.hash) : { state: null, seen: {} });
+    if (isFirst) take(address ? read(location.hash) : { state: begun(), seen: {} });
     ask(false);
   });
 
@@ -144,7 +152,7 @@ function render({ model, el, address = false, solved = () => {} }) {
     explorer.header = header;
     if (Object.keys(explorer.runs).length) {
       explorer.runs = {};
-      error.behind([]);
+      behind();
     }
     panel.refuse(null);
     panel.unused(header.unused);
@@ -186,11 +194,13 @@ function render({ model, el, address = false, solved = () => {} }) {
   link.on("runs", (header, arrays) => {
     if (!link.isNewest(header) || link.busy) return; // of curves that are no longer shown
     explorer.runs = { ...explorer.runs, ...arrays };
-    error.behind(Object.entries(explorer.runs).flatMap(([rule, of]) => {
-      const [count, length] = of.eps_g.shape;
-      return [...Array(count).keys()].map((k) => ({ x: of.alphas.values, y: of.eps_g.values.subarray(k * length, (k + 1) * length), colour: RULES[rule].colour }));
-    }));
+    behind();
   });
+
+  /** The runs so far, behind the theory. */
+  function behind() {
+    for (const [panel, name] of [[error, "eps_g"], [alignment, "alignment"]]) panel.behind(Object.entries(explorer.runs).flatMap(([rule, of]) => ofRuns(of, name, (run) => ofRules({ [rule]: run }, name))));
+  }
 
   for (const kind of ["refused", "failed"]) {
     link.on(kind, (header) => {
@@ -209,9 +219,11 @@ function render({ model, el, address = false, solved = () => {} }) {
     ask(false);
   }
 
+  /** A row for each quantity, a column for each rule. */
   function numbers(rows) {
-    const head = make("tr", {}, make("th", { scope: "col" }, "theory"), ...COLUMNS.map(([, title]) => make("th", { scope: "col" }, title)));
-    const body = Object.entries(rows).map(([rule, row]) => make("tr", {}, make("th", { scope: "row" }, RULES[rule].name), ...COLUMNS.map(([name]) => make("td", {}, text(real(row[name]))))));
+    const cell = (scope, ...words) => make("th", { scope }, ...words);
+    const head = make("tr", {}, cell("col", "theory"), ...Object.keys(rows).map((rule) => cell("col", RULES[rule].name)));
+    const body = COLUMNS.map(([name, title]) => make("tr", { "data-name": name }, cell("row", symbol(title)), ...Object.values(rows).map((row) => make("td", {}, text(real(row[name]))))));
     table.replaceChildren(make("thead", {}, head), make("tbody", {}, ...body));
   }
 
@@ -224,6 +236,7 @@ function render({ model, el, address = false, solved = () => {} }) {
     [...tabs.children].forEach((tab, j) => {
       tab.setAttribute("aria-selected", String(views[j] === next));
       tab.tabIndex = views[j] === next ? 0 : -1;
+      if (views[j] === next) view.setAttribute("aria-labelledby", tab.id);
     });
     view.replaceChildren(next.element);
     explorer.view = next;
@@ -235,24 +248,34 @@ function render({ model, el, address = false, solved = () => {} }) {
   function offer() {
     views.forEach((each, j) => { tabs.children[j].hidden = each !== chosen && each.there?.() === false; });
   }
-  tabs.append(...views.map((each) => make("button", { type: "button", role: "tab", name: each.name, onclick: () => { choose(each); see("view", each.name); } }, each.title)));
+  tabs.append(...views.map((each) => make("button", { type: "button", role: "tab", name: each.name, id: fresh("tab"), "aria-controls": view.id, onclick: () => { choose(each); see("view", each.name); } }, symbol(each.title))));
   tabs.addEventListener("keydown", (event) => {
-    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-    if (!step) return;
     const all = [...tabs.children].filter((tab) => !tab.hidden);
-    const next = all[(all.indexOf(document.activeElement) + step + all.length) % all.length];
+    const now = all.indexOf(event.target);
+    const wanted = { ArrowRight: now + 1, ArrowLeft: now - 1, Home: 0, End: -1 }[event.key];
+    if (wanted === undefined) return;
+    event.preventDefault();
+    const next = all.at(wanted % all.length);
     next.focus();
     next.click();
   });
   choose(views[0]);
-  return { explorer, follow, end: () => root.remove() };
+  const still = themed(root, () => {
+    if (!explorer.header) return;
+    drawError();
+    alignment.draw(ofRules(explorer.curves, "alignment"), logarithmic());
+    behind();
+    chosen.draw();
+  });
+  return { explorer, follow, end: () => { still(); root.remove(); } };
 }
 
 const page = document.querySelector("main#explorer");
 if (page) {
-  const lost = make("p", { class: "stdyn-lost", role: "alert", hidden: true }, "The server has ended: start stdyn explore again. What is set stays in the address.");
+  const ended = "The server has ended: start stdyn explore again. What is set stays in the address.";
+  const lost = make("p", { class: "stdyn-lost", role: "alert", hidden: true });
   document.body.append(lost);
-  const model = overSocket(`ws://${location.host}/socket`, (there) => { lost.hidden = there; });
+  const model = overSocket(`ws://${location.host}/socket`, (there, why) => { [lost.hidden, lost.textContent] = [there, there ? "" : `${why || ended}`]; });
   render({ model, el: page, address: true });
 }
 

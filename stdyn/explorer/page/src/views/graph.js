@@ -1,9 +1,9 @@
 // Who has learned whom: students and teachers as two columns of dots, joined by lines as wide as their cosines.
 
+import { SIGNS } from "../colours.js";
 import { make } from "../dom.js";
 import { draw, moment, row, teacher } from "./moment.js";
 
-const [POSITIVE, NEGATIVE] = ["#D55E00", "#0072B2"];
 const [WIDTH, STEP, TIGHT, LEFT, RIGHT] = [560, 44, 22, 110, 410];
 const MANY = 10; // units from which on they stand closer
 const LEAST = 0.02; // a cosine that is drawn
@@ -28,7 +28,7 @@ export function graph(page) {
     cosines.forEach((each, i) => each.forEach((cosine, n) => {
       if (Math.abs(cosine) < LEAST) return;
       parts.push(draw("line", {
-        x1: LEFT, y1: y(i, K), x2: RIGHT, y2: y(n, M), stroke: cosine > 0 ? POSITIVE : NEGATIVE, "stroke-width": 9 * Math.abs(cosine),
+        x1: LEFT, y1: y(i, K), x2: RIGHT, y2: y(n, M), stroke: SIGNS[cosine > 0 ? 0 : 1], "stroke-width": 9 * Math.abs(cosine),
         "stroke-dasharray": cosine > 0 ? "none" : "10 7", "stroke-opacity": 0.25 + 0.75 * Math.abs(cosine),
       }, draw("title", {}, `cos of student ${i + 1} and ${teacher(of, n)}: ${cosine.toFixed(3)}`)));
     }));

@@ -1,7 +1,7 @@
 // What the views of one moment share: which rule, and a slider over α. All of them look at the same one.
 
 import { RULES } from "../colours.js";
-import { make } from "../dom.js";
+import { legible, make } from "../dom.js";
 import { text } from "../numbers.js";
 
 const END = "end"; // the moment is the last α, whichever that is
@@ -91,5 +91,5 @@ export function draw(tag, attributes, ...content) {
   const element = document.createElementNS(SPACE, tag);
   for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
   element.append(...content);
-  return element;
+  return tag === "svg" ? legible(element) : element;
 }

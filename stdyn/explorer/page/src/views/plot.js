@@ -103,14 +103,14 @@ export function ticks({ low, high, log, steps }, most = 7) {
 export class Plane {
   constructor(canvas, paint) {
     Object.assign(this, { canvas, ctx: canvas.getContext("2d"), width: 0 });
-    new ResizeObserver(() => { if (canvas.clientWidth && canvas.clientWidth !== this.width) paint(); }).observe(canvas);
+    new ResizeObserver(() => { if (canvas.clientWidth && (canvas.clientWidth !== this.width || canvas.clientHeight !== this.height)) paint(); }).observe(canvas);
   }
 
   /** Begin anew: nothing is drawn, and the frame is that of the size now. */
   clear() {
     const sharp = Math.max(window.devicePixelRatio || 1, 2); // also where a picture of it is saved
     this.width = this.canvas.clientWidth || this.width || 640;
-    this.height = Math.round(Math.min(Math.max(0.75 * this.width, 260), 480));
+    this.height = Math.round(Math.min(Math.max(0.75 * this.width, 260), parseFloat(getComputedStyle(this.canvas).maxHeight) || 480));
     this.canvas.style.height = `${this.height}px`;
     [this.canvas.width, this.canvas.height] = [this.width * sharp, this.height * sharp];
     this.ctx.setTransform(sharp, 0, 0, sharp, 0, 0);

@@ -4,7 +4,7 @@ import { make } from "../dom.js";
 import { text } from "../numbers.js";
 import { draw, moment, nearest, row } from "./moment.js";
 
-const [WIDTH, HEIGHT, LEFT, RIGHT, BOTTOM, TOP] = [760, 330, 76, 16, 44, 12];
+const [WIDE, NARROW, HEIGHT, LEFT, RIGHT, BOTTOM, TOP] = [760, 400, 330, 76, 16, 44, 12];
 const START = 40; // the room of α = 0 beside a logarithmic axis
 const LINEAR = 1e-3; // up to here the axis is linear
 const POWERS = [-3, -2, -1, 0, 1, 2, 3, 4, 5, 6];
@@ -13,7 +13,7 @@ const squeezed = (x) => Math.sign(x) * (Math.abs(x) <= LINEAR ? Math.abs(x) / LI
 
 export function spectrum(page) {
   const { explorer, link } = page;
-  const svg = draw("svg", { class: "spectrum", role: "img", viewBox: `0 0 ${WIDTH} ${HEIGHT}` });
+  const svg = draw("svg", { class: "spectrum", role: "img", viewBox: `0 0 ${WIDE} ${HEIGHT}` });
   const said = make("p", { class: "said" });
   const progress = make("p", { class: "said", role: "status" });
   const chosen = moment(page, "spectrum", look);
@@ -21,6 +21,11 @@ export function spectrum(page) {
   let asked = ""; // the rule and the state of the spectrum that is shown
   let columns = []; // {alpha, real, grows} in the order of alpha
   let where = null; // the moment that is looked at
+  let width = WIDE; // of the picture, less where there is less room
+  new ResizeObserver(() => requestAnimationFrame(() => {
+    if (columns.length && width !== room()) paint();
+  })).observe(element);
+  const room = () => (element.clientWidth < 560 ? NARROW : WIDE);
   let awaited = null; // the request whose parts are drawn
 
   /** Ask for the spectrum, if it is another one; while something is dragged that of before ends. */
@@ -66,7 +71,9 @@ export function spectrum(page) {
     said.textContent = "";
     svg.toggleAttribute("hidden", !columns.length);
     if (!columns.length) return;
-    const at = scales(columns, page.logarithmic());
+    width = room();
+    svg.setAttribute("viewBox", `0 0 ${width} ${HEIGHT}`);
+    const at = scales(columns, page.logarithmic(), width);
     const here = columns[nearest(columns.map(({ alpha }) => alpha), where?.alpha ?? Infinity)] ?? columns.at(-1);
     svg.append(...frame(at), ...marks(at, columns), draw("line", { x1: at.x(here.alpha), x2: at.x(here.alpha), y1: TOP, y2: HEIGHT - BOTTOM, class: "here" }));
     const words = inWords(here);
@@ -97,19 +104,19 @@ function inWords({ alpha, real, grows }) {
 }
 
 /** Where an α and a real part are in the picture. On a logarithmic axis α = 0 stands by itself, on the left. */
-function scales(columns, logarithmic) {
+function scales(columns, logarithmic, width) {
   const alphas = columns.map(({ alpha }) => alpha);
   const first = logarithmic ? alphas.find((alpha) => alpha > 0) ?? 1 : alphas[0];
   const apart = logarithmic && alphas[0] <= 0;
   const scale = (alpha) => (logarithmic ? Math.log10(alpha) : alpha);
   const [low, high] = [scale(first), scale(Math.max(alphas.at(-1), first))];
   const begin = LEFT + (apart ? START : 0);
-  const part = (share) => begin + share * (WIDTH - begin - RIGHT);
+  const part = (share) => begin + share * (width - begin - RIGHT);
   let [least, most] = [-1, 1];
   for (const { real } of columns) for (const value of real) if (Number.isFinite(value)) [least, most] = [Math.min(least, squeezed(value)), Math.max(most, squeezed(value))];
   const y = (value) => TOP + ((most - squeezed(value)) / (most - least)) * (HEIGHT - TOP - BOTTOM);
   const x = (alpha) => (apart && alpha <= 0 ? LEFT + START / 3 : part((scale(alpha) - low) / (high - low || 1)));
-  return { x, y, least, most, ticks: [...(apart ? [0] : []), ...ticksOf(low, high, logarithmic)] };
+  return { x, y, least, most, width, ticks: [...(apart ? [0] : []), ...ticksOf(low, high, logarithmic)] };
 }
 
 /** Alphas to be written on an axis from low to high; of a logarithmic one these are powers of ten, as the ticks are if two
@@ -123,16 +130,16 @@ function ticksOf(low, high, logarithmic) {
 }
 
 /** The frame, its ticks and its labels. */
-function frame({ x, y, least, most, ticks }) {
+function frame({ x, y, least, most, width, ticks }) {
   const words = (left, top, anchor, what) => draw("text", { x: left, y: top, "text-anchor": anchor }, what);
-  const parts = [draw("rect", { x: LEFT, y: TOP, width: WIDTH - LEFT - RIGHT, height: HEIGHT - TOP - BOTTOM, class: "frame" })];
+  const parts = [draw("rect", { x: LEFT, y: TOP, width: width - LEFT - RIGHT, height: HEIGHT - TOP - BOTTOM, class: "frame" })];
   const values = POWERS.flatMap((power) => [10 ** power, -(10 ** power)]).filter((value) => squeezed(value) <= most + 1e-9 && squeezed(value) >= least - 1e-9);
   for (const value of [...values, 0]) {
-    parts.push(draw("line", { x1: LEFT, x2: WIDTH - RIGHT, y1: y(value), y2: y(value), class: value ? "axis" : "zero" }));
+    parts.push(draw("line", { x1: LEFT, x2: width - RIGHT, y1: y(value), y2: y(value), class: value ? "axis" : "zero" }));
     parts.push(words(LEFT - 6, y(value) + 5, "end", text(value)));
   }
   for (const alpha of ticks) parts.push(words(x(alpha), HEIGHT - BOTTOM + 18, "middle", text(alpha)));
-  parts.push(words(LEFT + (WIDTH - LEFT) / 2, HEIGHT - 6, "middle", "α"));
+  parts.push(words(LEFT + (width - LEFT) / 2, HEIGHT - 6, "middle", "α"));
   parts.push(draw("text", { transform: `translate(16 ${HEIGHT / 2}) rotate(-90)`, "text-anchor": "middle" }, "Re λ"));
   return parts;
 }
