@@ -88,16 +88,15 @@ def serving(*arguments):
 
 
 @contextmanager
-def browsing(**options):
-    """A function that opens a page of `stdyn explore` with parameters, in a Chromium of its own."""
+def browsing():
+    """A function that opens a page of `stdyn explore` with parameters, in Chromium; `on` says what window it is in."""
     if CHROMIUM is None:
         sys.exit("Chromium is not here")
     with sync_playwright() as started:
         browser = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        context = browser.new_context(**{"viewport": {"width": 1280, "height": 720}, **options})
 
-        def opened(address, watch=None, **parameters):
-            page = context.new_page()
+        def opened(address, watch=None, on=None, **parameters):
+            page = browser.new_context(**{"viewport": {"width": 1280, "height": 720}, **(on or {})}).new_page()
             if watch is not None:
                 watch(page)
             page.goto(address + (f"#{urlencode(parameters)}" if parameters else ""))
