@@ -1,4 +1,4 @@
-"""The pictures of the explorer: python docs/explorer_pictures.py   (minutes, of a map; needs pip install '.[site]')
+"""The pictures of the explorer: python docs/explorer_pictures.py [NAME ...]   (minutes; needs pip install '.[site]')
 
 `stdyn explore` is started, its page is opened at an address that says all that is seen, and Chromium takes a picture.
 """
@@ -22,16 +22,19 @@ SOLVED = f"""{EXPLORER}.header && !{EXPLORER}.header.draft && Object.entries({EX
   !{EXPLORER}.state.runs || {EXPLORER}.runs[rule]?.alphas.shape[0] === of.alphas.shape[0])"""
 STATE = {"K": 3, "M": 3, "alpha_max": 1000, "runs": 8, "method": "reduced", "b_angle": 80}
 VIEW = "[role=tabpanel]"
+WANTED = sys.argv[1:]  # of names; all if there are none
 PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
 
 
 def take(opened, address, name, ready="true", part=None, on=None, **seen):
     """A picture of the page, as high as its view or a phone, or of a part, when all that is asked for is there."""
+    if WANTED and name not in WANTED:
+        return
     page = opened(address, on=on, **seen)
     until(page, f"{SOLVED} && ({ready})")
     if part is None and on is None:
         end = page.locator(VIEW).bounding_box()
-        page.set_viewport_size({"width": 1280, "height": max(720, round(end["y"] + end["height"]) + 10)})
+        page.set_viewport_size({"width": 1280, "height": max(720, round(end["y"] + end["height"]))})
     page.wait_for_timeout(1000)  # until all is painted
     png = page.screenshot() if part is None else page.locator(part).screenshot()
     Image.open(io.BytesIO(png)).convert("RGB").save(FIGURES / f"{name}.png", optimize=True)
@@ -52,11 +55,11 @@ def main():
     """Take all of them."""
     with serving() as (address, _), browsing() as opened:
         take(opened, address, "explorer_phone", on=PHONE, **STATE)
-        moments = (("plane", "plane", 700), ("graph", "cosines", 780))
-        for view, shown, alpha in moments:
-            seen = {"view": view, f"view.{view}.rule": "fa", f"view.{view}.alpha": alpha}
+        for view, shown, alpha in (("plane", "plane", 62), ("graph", "cosines", 134)):
+            seen = {"view": view, "view.rule": "fa", "view.alpha": alpha}
             take(opened, address, f"explorer_{view}", f"{EXPLORER}.{shown}", VIEW, **STATE, **seen)
-        take(opened, address, "explorer_spectrum", f"{EXPLORER}.spectrum", VIEW, **STATE, view="spectrum")
+        spectrum = f"{EXPLORER}.spectrum && !/computed/.test(document.querySelector('{VIEW}').innerText)"
+        take(opened, address, "explorer_spectrum", spectrum, VIEW, **STATE, view="spectrum")
         take(opened, address, "explorer", f"{EXPLORER}.map?.done", **STATE, view="eta_angle")
     with tempfile.TemporaryDirectory() as folder, serving(angles(Path(folder))) as (address, _), browsing() as opened:
         take(opened, address, "explorer_scan", f"{EXPLORER}.scan", VIEW, view="scan")

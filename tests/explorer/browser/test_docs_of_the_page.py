@@ -12,9 +12,14 @@ def rows(heading):
     return [word.strip() for line in re.findall(r"^\| ([^|]+) \|", table, re.MULTILINE) for word in line.split(" · ")]
 
 
+def plain(text):
+    """Without what says that a letter stands lower."""
+    return re.sub(r"[_\s]+", " ", text).replace("ε g", "εg")
+
+
 def test_every_view_and_every_button_is_in_its_table(shown):
     """In the words, and in the order, of the page."""
     tabs = shown.page.locator("[role=tab]").all_inner_texts()
-    assert tabs == rows("view")
+    assert [plain(tab) for tab in tabs] == [plain(name) for name in rows("view")]
     buttons = shown.page.locator("[role=toolbar] button").all_inner_texts()
     assert {re.sub(r".*, ", "", each) for each in buttons} == set(rows("button"))
