@@ -58,8 +58,9 @@ def main():
         for view, shown, alpha in (("plane", "plane", 62), ("graph", "cosines", 134)):
             seen = {"view": view, "view.rule": "fa", "view.alpha": alpha}
             take(opened, address, f"explorer_{view}", f"{EXPLORER}.{shown}", VIEW, **STATE, **seen)
-        spectrum = f"{EXPLORER}.spectrum && !/computed/.test(document.querySelector('{VIEW}').innerText)"
-        take(opened, address, "explorer_spectrum", spectrum, VIEW, **STATE, view="spectrum")
+        spectrum = {"view": "spectrum", "view.rule": "fa", "view.alpha": 62}
+        ready = f"{EXPLORER}.spectrum && !/computed/.test(document.querySelector('{VIEW}').innerText)"
+        take(opened, address, "explorer_spectrum", ready, VIEW, **STATE, **spectrum)
         take(opened, address, "explorer", f"{EXPLORER}.map?.done", **STATE, view="eta_angle")
     with tempfile.TemporaryDirectory() as folder, serving(angles(Path(folder))) as (address, _), browsing() as opened:
         take(opened, address, "explorer_scan", f"{EXPLORER}.scan", VIEW, view="scan")
