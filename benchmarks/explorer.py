@@ -81,7 +81,10 @@ def serving(*arguments):
     command = [sys.executable, "-m", "stdyn", "explore", "--no-browser", "--port", "0", *map(str, arguments)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         try:
-            address = next(word for line in server.stdout for word in line.split() if word.startswith("http://"))
+            words = (word for line in server.stdout for word in line.split())
+            address = next((word for word in words if word.startswith("http://")), None)
+            if address is None:
+                sys.exit("stdyn explore has ended before it said its address")
             yield address, perf_counter() - began
         finally:
             server.terminate()
