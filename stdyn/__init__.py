@@ -4,12 +4,16 @@ import sys
 from importlib import import_module
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
+from importlib.util import find_spec
 
 import lazy_loader
 
 __version__ = "0.1.0"
 
 _load, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+if find_spec("anywidget") is None:
+    __all__.remove("Explorer")  # who asks for it is told what it needs; who takes all names has the others
+    __dir__ = __all__.copy
 
 _WINGS = {
     "averages": "model", "initial": "model", "schedule": "model", "summary": "analysis", "mnist": "layered",

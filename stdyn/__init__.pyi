@@ -22,6 +22,7 @@ from .errors import (
     TrainingStopped,
 )
 from .executors import ClusterExecutor, processes
+from .explorer.widget import Explorer
 from .figures import inputplot, layerplot, outputplot, plot, protocolplot, scanplot, theoryplot, views
 from .layered import mnist
 from .layered.history import History
@@ -100,6 +101,7 @@ __all__ = [
     "Scan",
     "Variations",
     "Experiment",
+    "Explorer",
     "Training",
     "Histories",
     "History",

@@ -1,39 +1,77 @@
 """stdyn explore"""
 
-import asyncio
-import webbrowser
+import signal
+from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from stdyn.command.group import cli
 from stdyn.command.options import FILE
+from stdyn.command.output import Stopped
 from stdyn.errors import InputError
 
-
-@cli.command("explore")
-@click.argument("what", type=FILE, required=False, metavar="[CONFIG.toml | SCAN.h5]")
-@click.option("--port", type=click.IntRange(0, 65535), default=8765, help="Of the page; 0 is any that is free.  [8765]")
-@click.option("--browser/--no-browser", default=True, help="Open the page in the browser.  [--browser]")
-def explore_command(what: Path | None, port: int, browser: bool) -> None:
-    """Move parameters by hand: theory, runs and maps on a page of this machine.
-
-    Ctrl-C ends it. What is set stands in the page's address.
-    """
-    try:
-        from stdyn.explorer.server import serve
-    except ImportError as error:
-        raise ImportError(f"stdyn explore needs tornado: pip install 'stdyn[explore]' ({error})") from None
+if TYPE_CHECKING:
     from stdyn.explorer.source import Source
 
-    source = Source.of(None) if what is None else Source.read(what)
 
-    def ready(address: str) -> None:
-        click.echo(f"{address}\nCtrl-C ends it.")
-        if browser:
-            webbrowser.open(address)
+class _FileOrLink(click.ParamType):
+    """The name of a file, or a link to a page."""
 
+    name = "file or link"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return value if _is_link(value) else FILE.convert(value, param, ctx)
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        return FILE.shell_complete(ctx, param, incomplete)
+
+
+@cli.command("explore", short_help="Move parameters by hand, on a page of this machine.")
+@click.argument("what", type=_FileOrLink(), required=False, metavar="[CONFIG.toml | FILE.h5 | LINK]")
+@click.option(
+    "--port", type=int, help="Where the page is served; 0 is any port that is free.  [8765, or the next that is free]"
+)
+@click.option("--browser/--no-browser", default=True, help="Open the page in the browser.  [--browser]")
+def explore_command(what: Path | str | None, port: int | None, browser: bool) -> None:
+    """Move parameters by hand: theory, runs and maps on a page that this machine serves to itself only.
+
+    It begins with the parameters of CONFIG.toml, of a saved trajectory, or of a link that the page has made; a saved
+    scan is opened as a map. What is set stands in the page's address. Ctrl-C ends it.
+
+    \b
+    stdyn explore
+    stdyn explore examples/fa.toml
+    stdyn explore data/scan.h5 --no-browser
+    stdyn explore '#K=2&M=2&eta=0.3'
+    """
     try:
-        asyncio.run(serve(source, port, ready))
-    except OSError as error:
-        raise InputError(f"port must be one that is free, but {port} cannot be used: {error.strerror}") from None
+        import tornado  # noqa: F401
+    except ImportError:
+        raise ImportError("stdyn explore needs tornado, which pip install 'stdyn[explore]' brings") from None
+    if port is not None and not 0 <= port < 2**16:
+        raise InputError(f"port must be at least 0 and at most {2**16 - 1}, but is {port}")
+    source, said = _source(what)
+    from stdyn.command.serving import served
+
+    number = served(source, port, said, browser)
+    with suppress(KeyboardInterrupt):  # it has ended; the exit code is that of the signal
+        signal.raise_signal(number)
+    raise Stopped("the explorer has ended")
+
+
+def _is_link(value: Any) -> bool:
+    return isinstance(value, str) and value.startswith(("#", "http://", "https://"))
+
+
+def _source(what: Path | str | None) -> "tuple[Source, str]":
+    """What a page begins with, and what its address says behind the #."""
+    from stdyn.explorer.source import Source
+
+    if what is None:
+        return Source(), ""
+    if isinstance(what, Path):
+        return Source.read(what), ""
+    return Source.of_link(what), what.partition("#")[2]

@@ -21,7 +21,8 @@ UNITS = 20  # of a student or a teacher, at most
 _LONGEST = 64  # numbers in a list, entries in a table
 _DEEPEST = 4  # lists in lists
 _FIELDS = {f.name: f for f in fields(Experiment)}
-_USUAL = 0.5  # the rates eta and eta_v, where nothing is said
+_USUAL: dict[str, Value] = {"eta": 0.5, "eta_v": 0.5, "mixture": 0.5, "rules": ["fa", "bp"]}  # where nothing is said
+_FARTHEST = 1e6  # numbers in a table are below it
 
 
 @dataclass(frozen=True)
@@ -37,9 +38,10 @@ class Control:
     group : str
         Under which heading it stands.
     kind : str
-        "number", "integer", "word", "flag", "rate" (a number or the table of a schedule), "table" or "array".
+        "number", "integer", "power" (of 2), "word", "words", "flag", "rate" (a number or the table of a schedule),
+        "table" or "array".
     least, most : float, or None
-        Its bounds.
+        Its bounds here, which are at least as narrow as those of an experiment.
     low, high : float, or None
         Where its slider ends; numbers beyond it can be typed.
     log : bool
@@ -68,10 +70,8 @@ class Control:
     @property
     def usual(self) -> Value:
         """Its value where nothing is said."""
-        if self.name in ("eta", "eta_v"):
-            return _USUAL
-        if self.name == "rules":
-            return ["fa", "bp"]
+        if self.name in _USUAL:
+            return _USUAL[self.name]
         return _FIELDS[self.name].default if self.name in _FIELDS else None
 
     @property
@@ -79,6 +79,8 @@ class Control:
         """What it is, in a sentence."""
         if self.name == "rules":
             return f"Learning rules: {', '.join(f'{rule} ({words})' for rule, words in NAMES.items())}."
+        if self.name == "mixture":
+            return f"{_FIELDS[self.name].metadata['help']} Of use where mixed is ticked."
         if self.name == "b_angle":
             return "Angle of the feedback weights b to v at the start, in degrees; b as it is drawn if empty."
         return str(_FIELDS[self.name].metadata["help"]).partition("  [")[0]
@@ -97,11 +99,14 @@ def _number(of: Control, value: Value) -> float:
 
 
 def _bounded(of: Control, value: Any) -> Any:
-    if of.least is not None and value < of.least:
-        raise InputError(f"{of.name} must be at least {of.least:g}, but is {shown(value)}")
-    if of.most is not None and value > of.most:
-        raise InputError(f"{of.name} must be at most {of.most:g} here, but is {shown(value)}")
+    if of.least is not None and of.most is not None and not of.least <= value <= of.most:
+        bounds = f"from {_written(of.least)} to {_written(of.most)}"
+        raise InputError(f"{of.name} must be {bounds} here, but is {shown(value)}")
     return value
+
+
+def _written(bound: float) -> str:
+    return str(int(bound)) if bound == int(bound) else f"{bound:g}"
 
 
 def _integer(of: Control, value: Value) -> int:
@@ -110,6 +115,13 @@ def _integer(of: Control, value: Value) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         raise InputError(f"{of.name} must be a whole number, but is {shown(value)}")
     return int(_bounded(of, value))
+
+
+def _power(of: Control, value: Value) -> int:
+    value = _integer(of, value)
+    if value & (value - 1):
+        raise InputError(f"{of.name} must be a power of 2, but is {shown(value)}")
+    return value
 
 
 def _word(of: Control, value: Value) -> str:
@@ -146,26 +158,35 @@ def _array(of: Control, value: Value) -> Value:
     if isinstance(value, list):
         _plain(of, value, _DEEPEST)
         return value
+    if isinstance(value, str):
+        raise InputError(f"{of.name} must be a number or a list of numbers, but is {shown(value)}")
     return _number(of, value)
 
 
 def _plain(of: Control, value: Value, depth: int) -> None:
-    """Refuse what no table of an experiment has in it, and what is too long."""
+    """Refuse what no table or list of an experiment has in it, and what is too long or too large for a page."""
     if isinstance(value, dict | list):
         if depth == 0 or len(value) > _LONGEST:
-            raise InputError(f"{of.name} must be at most {_LONGEST} numbers long, and {_DEEPEST} deep")
+            raise InputError(f"{of.name} must be at most {_LONGEST} numbers long, and {_DEEPEST} deep, here")
         for each in value.values() if isinstance(value, dict) else value:
             _plain(of, each, depth - 1)
     elif isinstance(value, str):
-        if not value.isidentifier():
-            raise InputError(f"{of.name} must have names and numbers in it, but has {shown(value)}")
-    elif not isinstance(value, int | float) or not math.isfinite(value):
-        raise InputError(f"{of.name} must have names and numbers in it, but has {shown(value)}")
+        if not value.isidentifier() or of.kind == "array":
+            raise InputError(f"{of.name} must have {_inside(of)} in it, but has {shown(value)}")
+    elif not isinstance(value, int | float) or not -_FARTHEST <= value <= _FARTHEST:
+        raise InputError(f"{of.name} must have {_inside(of)} in it, but has {shown(value)}")
+    elif of.kind == "array":
+        _bounded(of, value)
+
+
+def _inside(of: Control) -> str:
+    return f"{'' if of.kind == 'array' else 'names and '}numbers from {-_FARTHEST:.0f} to {_FARTHEST:.0f}"
 
 
 _CHECKS = {
     "number": _number,
     "integer": _integer,
+    "power": _power,
     "word": _word,
     "words": _words,
     "flag": _flag,
@@ -203,15 +224,15 @@ CONTROLS = (
     _rate_of("decay", "λ", 0, 0.1, False, 100),
     _rate_of("decay_v", "λ_v", 0, 0.1, False, 100),
     _rate_of("drift", "drift", 0, 0.1, False, 100),
-    _rate_of("mixture", "μ", 0, 1, False, 1, optional=True),
+    _rate_of("mixture", "μ", 0, 1, False, 1),
     Control("K", "K", "Networks", "integer", 1, UNITS, 1, 8),
     Control("M", "M", "Networks", "integer", 1, UNITS, 1, 8),
     Control("outputs", "O", "Networks", "integer", 1, 10, 1, 6),
-    Control("N", "N", "Networks", "integer", 1, 10**6, 50, 10**4, True),
+    Control("N", "N", "Networks", "integer", 1, 10**5, 50, 10**4, True),
     Control("activation", "g", "Networks", "word", words=_FIELDS["activation"].metadata["choices"]),
     Control("activation_teacher", "g of the teacher", "Networks", "word", optional=True,
             words=_FIELDS["activation_teacher"].metadata["choices"]),
-    Control("quadrature", "points of g", "Networks", "integer", 2**11, 2**17, 2**11, 2**17, True),
+    Control("quadrature", "points of g", "Networks", "power", 2**11, 2**17, 2**11, 2**17),
     Control("b_angle", "∠(b, v₀)", "Start", "number", 0, 180, 0, 180, optional=True),
     Control("seed", "seed", "Start", "integer", 0, 2**32, 1, 50),
     Control("start", "start", "Start", "word", words=_FIELDS["start"].metadata["choices"]),
@@ -223,9 +244,9 @@ CONTROLS = (
     Control("v", "v₀", "Start", "array", -100, 100, optional=True),
     Control("b", "b", "Start", "array", -100, 100, optional=True),
     Control("v_teacher", "v of the teacher", "Start", "array", -100, 100),
-    Control("R", "R(0)", "Start", "array", optional=True),
-    Control("Q", "Q(0)", "Start", "array", optional=True),
-    Control("T", "T", "Start", "array", optional=True),
+    Control("R", "R(0)", "Start", "array", -100, 100, optional=True),
+    Control("Q", "Q(0)", "Start", "array", -100, 100, optional=True),
+    Control("T", "T", "Start", "array", -100, 100, optional=True),
     Control("batch", "batch", "Protocol", "integer", 1, 1000, 1, 100, True),
     Control("flow", "gradient flow", "Protocol", "flag"),
     Control("sphere", "on the sphere", "Protocol", "flag"),

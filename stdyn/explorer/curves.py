@@ -20,8 +20,10 @@ from stdyn.simulation.runs import simulate_network, simulate_reduced
 from stdyn.theory.ode import integrate
 
 DRAFT = ("LSODA", 1e-5)  # while something is dragged
-_PATIENCE = 0.12  # seconds that a draft of all rules may take
+_PATIENCE = 0.1  # seconds of its thread's work that the draft of a rule may take
+_AT_MOST = 3 * _PATIENCE  # seconds that it may take on a machine that does much else
 _OF_DRAFT = 81  # alphas of a draft
+_COARSE = 2**11  # points of the averages by quadrature in a draft
 
 Stop = Callable[[], bool]
 Arrays = dict[str, Array]
@@ -48,26 +50,31 @@ class Curve:
 
 
 def drafts(wanted: Wanted, stop: threading.Event) -> dict[str, Curve]:
-    """Solutions by loose tolerances at fewer alphas, each up to where its share of the patience has led it."""
-    quick = replace(wanted.experiment, points=min(_OF_DRAFT, wanted.experiment.points))
-    problems = wanted.problems()
-    found = {}
-    for rule, problem in problems.items():
-        found[rule] = _solved(problem, quick.alphas(), *DRAFT, _until(stop, _PATIENCE / len(problems)))
-    return found
+    """Solutions by loose tolerances at fewer alphas, each up to where its patience has led it.
+
+    Patience is counted in the work of the thread: what else the machine does cuts no draft that is quick.
+    """
+    of = wanted.experiment
+    quick = replace(of, points=min(_OF_DRAFT, of.points), quadrature=min(_COARSE, of.quadrature))
+    problems = replace(wanted, experiment=quick).problems()
+    return {rule: _solved(each, quick.alphas(), *DRAFT, _until(stop)) for rule, each in problems.items()}
 
 
-def _until(stop: threading.Event, seconds: float) -> Stop:
-    """What stops when it is asked to, or when so many seconds are over."""
-    end = time.perf_counter() + seconds
-    return lambda: stop.is_set() or time.perf_counter() > end
+def _until(stop: threading.Event) -> Stop:
+    """What stops when it is asked to, or when the patience with what begins now is over."""
+    work, end = time.thread_time() + _PATIENCE, time.perf_counter() + _AT_MOST
+    return lambda: stop.is_set() or time.thread_time() > work or time.perf_counter() > end
 
 
 def solutions(wanted: Wanted, stop: threading.Event) -> dict[str, Curve]:
-    """Solutions by the method and the tolerance of the experiment."""
+    """Solutions of all rules, by the method and the tolerance of the experiment."""
+    return {rule: solution(wanted, rule, stop) for rule in wanted.rules}
+
+
+def solution(wanted: Wanted, rule: str, stop: threading.Event) -> Curve:
+    """That of one rule."""
     of = wanted.experiment
-    problems = wanted.problems().items()
-    return {rule: _solved(each, of.alphas(), of.ode_method, of.rtol, stop.is_set) for rule, each in problems}
+    return _solved(wanted.problem(rule), of.alphas(), of.ode_method, of.rtol, stop.is_set)
 
 
 def _solved(problem: Problem, alphas: Array, method: str, rtol: float, stop: Stop) -> Curve:
@@ -94,10 +101,16 @@ def arrays_of(trajectory: Trajectory) -> Arrays:
     """The order parameters of a solution by name, with what the page draws beside them."""
     found = {"alphas": trajectory.alphas, "eps_g": trajectory.eps_g, "T": trajectory.T}
     found |= {name: getattr(trajectory, name) for name in ("R", "Q", "v")}
-    for name in ("F", "alignment", "eps_g_per_task"):
+    more = ["F", "alignment", "eps_g_per_task"]
+    if trajectory.problem.outputs > 1:
+        more += ["F_per_output", "alignment_per_output"]
+    for name in more:
         value = getattr(trajectory, name, None)
         if value is not None:
             found[name] = value
+    if trajectory.problem.tasks is not None:
+        found["v_teacher"] = trajectory.problem.protocol.v_teacher  # (tasks, M, O): which units are of which task
+        found["begins"] = trajectory.problem.tasks.at
     return {name: np.asarray(value, dtype=float) for name, value in found.items()}
 
 

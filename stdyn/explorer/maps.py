@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+import hashlib
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
 
 from stdyn.analysis.summary import summarise
-from stdyn.checks import Array
+from stdyn.checks import Array, choice
 from stdyn.errors import InputError, gathering
-from stdyn.explorer.state import Wanted
+from stdyn.explorer.curves import Stop
+from stdyn.explorer.state import Wanted, state_of
 from stdyn.model.experiment import Experiment
+from stdyn.model.problem import Problem
 from stdyn.scans.variations import problem_at
 from stdyn.text import shown
 from stdyn.theory.ode import integrate
 
-VALUES = ("eps_g_final", "plateau_end", "plateau_length", "alignment_final", "specialised")
+QUANTITIES = ("eps_g_final", "plateau_height", "plateau_end", "plateau_length", "alignment_final", "specialised")
 SHAPE = (49, 65)  # rows and columns of the finest grid
-STRIDES = (8, 4, 2, 1)  # of the grids, in rows and columns of the finest
-_METHOD = ("LSODA", 1e-6)
-_AT_ONCE = 8  # points that a worker does before it is asked for anything else
+STRIDES = (16, 8, 4, 2, 1)  # of the grids, in rows and columns of the finest
+METHOD = ("LSODA", 1e-6)
+_SHARE = 0.2  # seconds after which the worker hands over what it has
+_RUNS_AND_SOLVER = ("runs", "method", "normals", "ode_method", "rtol")  # what the numbers of a map do not depend on
 
 
 @dataclass(frozen=True)
@@ -45,65 +52,117 @@ KINDS = {
 }
 
 
+@cache
+def places() -> Array:
+    """(points, 3) row, column and stride of every place, in the order in which they are computed.
+
+    Each grid has the points of those before it.
+    """
+    found: dict[tuple[int, int], int] = {}
+    for stride in STRIDES:
+        for j in range(0, SHAPE[0], stride):
+            for i in range(0, SHAPE[1], stride):
+                found.setdefault((j, i), stride)
+    return np.array([(j, i, stride) for (j, i), stride in found.items()])
+
+
 @dataclass(frozen=True)
 class Map:
-    """The points of a map: an experiment, the rule and the quantity, and the two axes."""
+    """The points of a map: an experiment, the rule, the two axes, and where on them the experiment itself is."""
 
     experiment: Experiment
     rule: str
-    value: str
     x: Axis
     y: Axis
+    here: tuple[float, float] | None
 
     @classmethod
-    def of(cls, wanted: Wanted, kind: Any, rule: Any, value: Any) -> Map:
+    def of(cls, wanted: Wanted, kind: Any, rule: Any) -> Map:
         """The map that is asked for; refused if there is none."""
-        if kind not in KINDS:
-            raise InputError(f"kind of a map must be one of {', '.join(KINDS)}, but is {shown(kind)}")
-        if value not in VALUES:
-            raise InputError(f"value of a map must be one of {', '.join(VALUES)}, but is {shown(value)}")
+        choice("kind of a map", kind, tuple(KINDS))
         if rule not in wanted.rules or rule == "bp":
             raise InputError(f"rule of a map must be one with feedback weights that is ticked, but is {shown(rule)}")
         problem = wanted.problem(rule)
-        x, y = KINDS[kind]
         experiment = replace(wanted.experiment, rule=rule)
-        if kind == "b_b":
-            if problem.start.K < 2:
-                raise InputError("K must be at least 2 for a map of b_1 and b_2, but is 1")
-            assert problem.b is not None
-            experiment = replace(experiment, b=problem.b.tolist())  # turned, if it is
-            if problem.b.ndim == 2 and problem.b.shape[1] > 1:
-                x, y = replace(x, name="b[0,0]"), replace(y, name="b[1,0]")
-        elif not isinstance(experiment.eta, int | float):
-            raise InputError("eta must be a number for a map over eta, but is a schedule")
-        return cls(experiment, rule, value, x, y)
-
-    def chunks(self) -> Iterator[tuple[int, list[tuple[int, int]]]]:
-        """Places (row, column) of the finest grid, some at a time, with the stride of the grid that they belong to.
-
-        Each grid has the points of those before it.
-        """
-        done: set[tuple[int, int]] = set()
-        for stride in STRIDES:
-            new = [(j, i) for j in range(0, SHAPE[0], stride) for i in range(0, SHAPE[1], stride) if (j, i) not in done]
-            done.update(new)
-            for begin in range(0, len(new), _AT_ONCE):
-                yield stride, new[begin : begin + _AT_ONCE]
-
-    def solve(self, places: Sequence[tuple[int, int]]) -> list[float]:
-        """The quantity at places of the finest grid; NaN where there is none."""
-        alphas = self.experiment.alphas()
-        found = []
-        for j, i in places:
-            values = {
-                "rule": self.rule,
-                self.x.name: float(self.x.at(i, SHAPE[1])),
-                self.y.name: float(self.y.at(j, SHAPE[0])),
-            }
-            try:
-                with gathering():
-                    trajectory = integrate(problem_at(self.experiment, values), alphas, *_METHOD, error=False)
-                found.append(float(summarise(trajectory, alphas)[self.value]))
-            except InputError:  # b parallel to v, which says no direction
-                found.append(float("nan"))
+        found = (_over_b if kind == "b_b" else _over_eta)(experiment, problem)
+        found.problem(SHAPE[0] // 2 + 1, SHAPE[1])  # refused, if there b is parallel to v, which says no direction
         return found
+
+    def problem(self, rows: int, columns: int) -> Problem:
+        """That of a place: so many rows and columns, counted from 1."""
+        x, y = float(self.x.at(columns - 1, SHAPE[1])), float(self.y.at(rows - 1, SHAPE[0]))
+        return problem_at(self.experiment, {"rule": self.rule, self.x.name: x, self.y.name: y})
+
+    def key(self) -> str:
+        """What tells its numbers from those of another map."""
+        experiment = self.experiment
+        if self.x.name == "eta":
+            experiment = replace(experiment, eta=self.x.high)
+        else:
+            b = np.array(experiment.b)
+            b.reshape(len(b), -1)[:2, 0] = 0
+            experiment = replace(experiment, b=b.tolist())
+        without_use = {*experiment.without_use(), *_RUNS_AND_SOLVER}
+        told = {name: each for name, each in state_of(experiment).items() if name not in without_use}
+        return hashlib.sha256(json.dumps([self.x.name, told], sort_keys=True).encode()).hexdigest()[:16]
+
+    def header(self) -> dict[str, Any]:
+        """What the page gets to know of it."""
+        found = {"shape": SHAPE, "rule": self.rule, "x": asdict(self.x), "y": asdict(self.y), "here": self.here}
+        return {**found, "key": self.key(), "b": self.experiment.b, "quantities": QUANTITIES}
+
+    def done(self, have: Any) -> int:
+        """How many of the places the page has, by what it says of the key and the number of those."""
+        count = have.get("count") if isinstance(have, Mapping) and have.get("key") == self.key() else 0
+        return min(max(count, 0), len(places())) if isinstance(count, int) else 0
+
+    def solve(self, begin: int, stop: Stop = lambda: False) -> list[list[float]]:
+        """The quantities at the places from `begin` on, as many as there are in a while, and at least at one.
+
+        They are NaN where there is no problem; none if `stop` says so.
+        """
+        end = time.perf_counter() + _SHARE
+        found: list[list[float]] = []
+        for j, i, _ in places()[begin:].tolist():
+            if found and time.perf_counter() > end:
+                break
+            numbers = self._numbers(j, i, stop)
+            if stop():
+                return []
+            found.append(numbers)
+        return found
+
+    def _numbers(self, j: int, i: int, stop: Stop) -> list[float]:
+        try:
+            problem = self.problem(j + 1, i + 1)
+        except InputError:  # which no place has alone, but an activation or inputs that cannot be used so far out
+            return [float("nan")] * len(QUANTITIES)
+        alphas = self.experiment.alphas()
+        with gathering():
+            numbers = summarise(integrate(problem, alphas, *METHOD, error=False, stop=stop), alphas)
+        return [float(numbers[name]) for name in QUANTITIES]
+
+
+def _over_eta(experiment: Experiment, problem: Problem) -> Map:
+    """The map over eta and the angle of b to v."""
+    x, y = KINDS["eta_angle"]
+    if not isinstance(experiment.eta, int | float):
+        raise InputError(f"eta must be a number for a map over eta, but is a schedule: {shown(experiment.eta)}")
+    v, b = problem.start.v, problem.b
+    assert b is not None
+    norms = float(np.linalg.norm(v) * np.linalg.norm(b))
+    angle = np.degrees(np.arccos(np.clip(np.sum(v * b) / norms, -1, 1))) if norms else np.nan
+    return Map(experiment, experiment.rule, x, y, (float(experiment.eta), float(angle)))
+
+
+def _over_b(experiment: Experiment, problem: Problem) -> Map:
+    """The map over the feedback weights of the first two hidden units; of several outputs those from the first."""
+    x, y = KINDS["b_b"]
+    if problem.start.K < 2:
+        raise InputError(f"K must be at least 2 for a map of b_1 and b_2, but is {problem.start.K}")
+    assert problem.b is not None
+    experiment = replace(experiment, b=problem.b.tolist())  # turned, if it is
+    first = problem.b.reshape(problem.start.K, -1)[:, 0]
+    if problem.outputs > 1:
+        x, y = replace(x, name="b[0,0]"), replace(y, name="b[1,0]")
+    return Map(experiment, experiment.rule, x, y, (float(first[0]), float(first[1])))

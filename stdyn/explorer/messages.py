@@ -1,4 +1,4 @@
-"""Messages of the explorer: a header of plain values, and arrays of 8-byte floats."""
+"""Messages of the explorer: JSON from the page; to it a header of plain values, and arrays of 8-byte floats."""
 
 import json
 import math
@@ -11,6 +11,23 @@ import numpy as np
 Arrays = Mapping[str, Any]  # arrays by name, or more of such mappings
 
 _WORD = 8  # bytes, on which arrays begin
+_DIGITS = 18  # of a whole number; one that is longer is a float, as it is to the page
+
+
+def read(text: str) -> Any:
+    """What is said in JSON; a ValueError if it is none. NaN and infinities are none, nor is what is nested too deep."""
+    try:
+        return json.loads(text, parse_constant=_refuse, parse_int=_number)
+    except RecursionError:
+        raise ValueError("nested too deep") from None
+
+
+def _refuse(word: str) -> Any:
+    raise ValueError(f"{word} is not JSON")
+
+
+def _number(digits: str) -> int | float:
+    return int(digits) if len(digits) <= _DIGITS else float(digits)
 
 
 def packed(header: Mapping[str, Any], arrays: Arrays | None = None, blob: bytes = b"") -> tuple[dict[str, Any], bytes]:

@@ -2,65 +2,78 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from stdyn.analysis.summary import SUMMARY
 from stdyn.checks import Array, integer
 from stdyn.errors import InputError, gathering
 from stdyn.explorer.curves import Arrays, arrays_of
 from stdyn.explorer.state import State, state_of_problem
+from stdyn.model.rules import NAMES
 from stdyn.model.trajectory import Trajectory
-from stdyn.scans.points import DONE
+from stdyn.scans.points import DONE, FAILED
 from stdyn.scans.scanfile import Scan
 from stdyn.theory.ode import integrate
 
 _MOST = 200_000  # points that a page shows
+_WIDE = 8.0  # how many times the smallest value the largest is, at least, where an axis is logarithmic
 
 
 def described(scan: Scan) -> dict[str, Any]:
     """What the points of a scan are told apart by, and what there is of each."""
     numbers, words = _coordinates(scan)
+    state = np.asarray(scan.state)
     return {
         "name": scan.path.name,
         "points": min(len(scan), _MOST),
         "of": len(scan),
+        "done": int((state == DONE).sum()),
+        "failed": int((state == FAILED).sum()),
         "coordinates": list(numbers),
-        "words": {name: sorted(set(values)) for name, values in words.items()},
-        "values": [name for name in SUMMARY if name in scan.summary],
+        "log": [name for name, values in numbers.items() if _is_logarithmic(scan, name, values)],
+        "words": {name: _different(values) for name, values in words.items()},
+        "values": list(scan.summary),
     }
 
 
 def points(scan: Scan) -> Arrays:
-    """Every coordinate and every summary quantity of the points; words by their place in the sorted list of them."""
+    """Every coordinate and every summary quantity of the points; words by their place in the list of `described`."""
     numbers, words = _coordinates(scan)
     found: Arrays = {f"coordinate:{name}": values for name, values in numbers.items()}
     for name, each in words.items():
-        found[f"coordinate:{name}"] = np.searchsorted(sorted(set(each)), each).astype(float)
-    for name in SUMMARY:
-        if name in scan.summary:
-            found[f"value:{name}"] = _middle(np.asarray(scan.summary[name], dtype=float)[:_MOST])
-    found["done"] = (np.asarray(scan.state)[:_MOST] == DONE).astype(float)
+        place = {word: float(n) for n, word in enumerate(_different(each))}
+        found[f"coordinate:{name}"] = np.array([place[word] for word in each])
+    for name, values in scan.summary.items():
+        found[f"value:{name}"] = _middle(np.asarray(values, dtype=float)[:_MOST])
     return found
 
 
-def point(scan: Scan, index: Any) -> tuple[Trajectory, State | None, str]:
+def point(scan: Scan, index: Any, stop: threading.Event | None = None) -> tuple[Trajectory, State | None, str]:
     """The trajectory of a point, the state of the page that has its problem if there is one, and words."""
     index = integer("index", index, 0, len(scan) - 1)
+    problem, said = scan.problem(index), name(scan, index)
     try:
-        trajectory, words = scan.trajectory(index), f"point {index} of {scan.path.name}"
+        trajectory = scan.trajectory(index)
+        words = said if trajectory.runs is None else f"the first of {trajectory.runs} runs of {said}"
     except InputError:  # not kept, or not done
         with gathering():
-            trajectory = integrate(scan.problem(index), scan.alphas, "LSODA", error=False)
-        words = f"point {index} of {scan.path.name}, solved anew"
+            trajectory = integrate(problem, scan.alphas, "LSODA", error=False, stop=stop)
+        words = f"the theory of {said}, solved now: it holds no trajectory of it"
     try:
-        state: State | None = state_of_problem(trajectory.problem)
+        state: State | None = state_of_problem(problem)
     except InputError:
-        state = None
+        state, words = None, f"{words} (the controls cannot have its problem)"
     if state is not None:
         state["alpha_max"] = float(scan.alphas[-1])
     return trajectory, state, words
+
+
+def name(scan: Scan, index: int) -> str:
+    """What a point is called."""
+    return f"point {index} of {scan.path.name}"
 
 
 def curve(trajectory: Trajectory) -> Arrays:
@@ -72,6 +85,7 @@ def curve(trajectory: Trajectory) -> Arrays:
 
 
 def _coordinates(scan: Scan) -> tuple[dict[str, Array], dict[str, list[str]]]:
+    """Those that are numbers, and those that are words."""
     numbers, words = {}, {}
     for name, values in scan.coordinates.items():
         if np.asarray(values).dtype.kind in "fiu":
@@ -81,9 +95,30 @@ def _coordinates(scan: Scan) -> tuple[dict[str, Array], dict[str, list[str]]]:
     return numbers, words
 
 
+def _different(words: Sequence[str]) -> list[str]:
+    """The words that there are: rules in the order in which they are always named, FA first, the others sorted."""
+    order = {rule: n for n, rule in enumerate(NAMES)}
+    return sorted(set(words), key=lambda word: (order.get(word, len(order)), word))
+
+
+def _is_logarithmic(scan: Scan, name: str, values: Array) -> bool:
+    """Whether a coordinate is spaced so: as the scan says, or where factors between its values are more even."""
+    said = scan.description["problems"].get("vary", {}).get(name)
+    if isinstance(said, Mapping):
+        return bool(said.get("spacing") == "log")
+    there = np.unique(values[np.isfinite(values)])
+    if len(there) < 3 or there[0] <= 0 or there[-1] < _WIDE * there[0]:
+        return False
+    steps, factors = np.diff(there), np.diff(np.log(there))
+    return bool(factors.std() / factors.mean() < steps.std() / steps.mean())
+
+
 def _middle(values: Array) -> Array:
     """The median over runs, if there are some."""
     if values.ndim == 1:
         return values
-    with np.errstate(all="ignore"):
-        return np.array([np.median(row[~np.isnan(row)]) if (~np.isnan(row)).any() else np.nan for row in values])
+    found = np.full(len(values), np.nan)
+    there = ~np.isnan(values).all(axis=1)
+    with np.errstate(invalid="ignore"):  # of two infinite ones
+        found[there] = np.nanmedian(values[there], axis=1)
+    return found

@@ -1,18 +1,21 @@
-"""What a page begins with: an experiment, a problem, or a saved scan."""
+"""What a page begins with: an experiment, a problem, a saved file, or what a link says."""
 
 from __future__ import annotations
 
-from contextlib import suppress
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from stdyn.errors import InputError
-from stdyn.explorer.state import BEGINNING, State, Wanted, state_of, state_of_problem, wanted
+from stdyn.explorer.links import state_of_link
+from stdyn.explorer.state import BEGINNING, State, Wanted, blamed, state_of, state_of_problem, wanted
 from stdyn.files.store import kind
-from stdyn.model.activations import Activation
+from stdyn.model.activations import BUILT_IN, Activation, find
 from stdyn.model.experiment import Experiment
 from stdyn.model.problem import Problem
+from stdyn.model.trajectory import load
+from stdyn.scans.quantities import ACTIVATIONS
 from stdyn.scans.scanfile import Scan
 from stdyn.settings import from_values, read_toml
 
@@ -29,22 +32,62 @@ class Source:
         """What a state of the page says."""
         return wanted(state, self.activations)
 
+    def blamed(self, words: str, state: Any) -> str | None:
+        """The parameter that a refusal of a state is of."""
+        return blamed(words, state, self.activations)
+
     @classmethod
-    def of(cls, what: Experiment | Problem | Path | None) -> Source:
-        """That of an experiment or a problem."""
+    def of(cls, what: Experiment | Problem | Scan | Path | None) -> Source:
+        """That of an experiment, a problem, or a scan; refused if the page cannot show it."""
         if what is None:
             return cls()
-        if isinstance(what, Experiment):
-            return cls(state_of(what))
+        if isinstance(what, Scan):
+            return cls(scan=what)
         if isinstance(what, Path):
             return cls.read(what)
-        own = {str(each): each for each in what.activations}
-        return cls(state_of_problem(what), own)
+        if isinstance(what, Problem):
+            found = cls(state_of_problem(what), _own(what.activations))
+        else:
+            what.check()
+            named = {name: find(each) for name in ACTIVATIONS if (each := getattr(what, name)) is not None}
+            names: dict[str, Any] = {name: str(each) for name, each in named.items()}
+            found = cls(state_of(replace(what, **names)), _own(named.values()))
+        found.wanted(found.state)
+        return found
 
     @classmethod
     def read(cls, path: Path) -> Source:
-        """That of a file of parameters, or of a scan."""
-        with suppress(InputError):
-            if kind(path) == "scan":
+        """That of a file of parameters, of a scan, or of a trajectory."""
+        if path.suffix == ".h5" or _begins_as_hdf5(path):
+            there = kind(path)
+            if there == "scan":
                 return cls(scan=Scan(path))
-        return cls(state_of(from_values(read_toml(path, Experiment), Experiment)))
+            if there == "trajectory":
+                return cls.of(load(path).problem)
+            raise InputError(f"{path} holds a {there}, but the explorer shows a scan, or the problem of a trajectory")
+        return cls.of(from_values(read_toml(path, Experiment), Experiment))
+
+    @classmethod
+    def of_link(cls, link: str) -> Source:
+        """That of a link to a page of the explorer; refused if its state is none."""
+        state, _ = state_of_link(link)
+        if state is None:
+            return cls()
+        wanted(state)
+        return cls(state)
+
+
+def _own(activations: Iterable[Activation]) -> dict[str, Activation]:
+    """Those that are not built in, by name."""
+    return {str(each): each for each in activations if str(each) not in BUILT_IN}
+
+
+def _begins_as_hdf5(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(len(_HDF5)) == _HDF5
+    except (OSError, ValueError):  # which who reads it says
+        return False
+
+
+_HDF5 = b"\x89HDF"

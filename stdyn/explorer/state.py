@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -44,6 +45,10 @@ class Wanted:
         found = {name: _why(name, each, self.rules) for name in set(each[0]).intersection(*each[1:])}
         if self.rules == ("bp",):
             found["b_angle"] = "of no use with rule bp"
+        if not any(problem.by_quadrature for problem in self.problems().values()):
+            found["quadrature"] = "of no use where all averages have closed forms"
+        if self.experiment.start != "prepared":
+            found.setdefault("r", "of no use where the start is random")
         if self.runs == 0:
             found |= dict.fromkeys(("method", "normals"), "of no use where nothing is simulated")
         return found
@@ -67,11 +72,53 @@ def wanted(state: Any, activations: Mapping[str, Activation] | None = None) -> W
         values[name] = known[value] if of_own else BY_NAME[name].checked(value)
     own = {name: values.pop(name) for name in _OWN}
     rules = tuple(rule for rule in BY_NAME["rules"].words if rule in own["rules"])
+    _as_seen(values, rules)
     experiment = Experiment(**values, rule=rules[0], runs=own["runs"] or None)
     found = Wanted(experiment, rules, own["b_angle"], own["runs"] or 0)
     experiment.check()
     found.problems()
     return found
+
+
+def _as_seen(values: State, rules: tuple[str, ...]) -> None:
+    """Give the experiment what the page shows where it is not set, and an experiment would take another value."""
+    if values.get("flow") is True:
+        for name in ("eta", "eta_v"):
+            values.setdefault(name, BY_NAME[name].usual)
+    if values.get("start", "random") != "prepared":
+        values.pop("r", None)  # of another start: it stays on the page
+    if "mixed" not in rules:
+        values.pop("mixture", None)  # as is that of another rule
+    else:
+        values.setdefault("mixture", BY_NAME["mixture"].usual)
+
+
+def blamed(words: str, state: Any, activations: Mapping[str, Activation] | None = None) -> str | None:
+    """The parameter that a refusal of a state is of.
+
+    It is that with which the words begin, if it is set; else one that, were it not set, would leave a state that is
+    not refused, and of these one that the words name, or the last.
+    """
+    if not isinstance(state, Mapping):
+        return None
+    named = [_NAMES.get(word, word) for word in re.findall(r"\w+", words)]
+    unknown = [name for name in state if name not in BY_NAME]
+    if unknown or (named and named[0] in state):
+        return str((unknown or named)[0])
+    of_it = [name for name in state if _is_taken({each: state[each] for each in state if each != name}, activations)]
+    said = [name for name in named if name in of_it]
+    return next((name for name in [*said, *of_it[::-1], *named[:1]] if name in BY_NAME), None)
+
+
+_NAMES = {"rule": "rules", "reduced_runs": "runs"}  # what an experiment calls other parameters of the page
+
+
+def _is_taken(state: State, activations: Mapping[str, Activation] | None) -> bool:
+    try:
+        wanted(state, activations)
+    except InputError:
+        return False
+    return True
 
 
 def _why(name: str, each: list[dict[str, tuple[str, ...]]], rules: tuple[str, ...]) -> str:
@@ -117,7 +164,8 @@ def state_of_problem(problem: Problem) -> State:
         there = None
     if there != problem:
         raise InputError("problem must have a start that is the same in every group of inputs, and tasks of a table")
-    return state_of(replace(experiment, activation=str(activation), activation_teacher=str(of_teacher)))
+    teacher = None if of_teacher == activation else str(of_teacher)
+    return state_of(replace(experiment, activation=str(activation), activation_teacher=teacher))
 
 
 def _plain(value: Any) -> Any:

@@ -3,99 +3,204 @@
 from __future__ import annotations
 
 import contextlib
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import anywidget
-import traitlets
+try:
+    import anywidget
+    import traitlets
+except ImportError as error:
+    raise ImportError(f"stdyn.Explorer needs anywidget: pip install 'stdyn[explore]' ({error})") from None
 
+from stdyn import showing
 from stdyn.errors import InputError
+from stdyn.explorer.controls import BY_NAME
+from stdyn.explorer.copies import together, whole
+from stdyn.explorer.messages import plain
 from stdyn.explorer.session import Session
 from stdyn.explorer.source import Source
-from stdyn.explorer.state import State, wanted
+from stdyn.explorer.state import State, Wanted
 from stdyn.explorer.workers import Workers
+from stdyn.html import card, lines, listing
 from stdyn.model.experiment import Experiment
 from stdyn.model.problem import Problem
-from stdyn.text import shown
+from stdyn.model.trajectory import Trajectory
+from stdyn.scans.scanfile import Scan
+from stdyn.text import message, shown
+from stdyn.theory.ode import integrate
+from stdyn.values import ReadOnly
 
 _PAGE = Path(__file__).parent / "page"
+_RATES = ("eta", "eta_v")  # what is usual is another number under gradient flow
+_VIEWS = 16  # of a widget, that are answered without being begun again
+
+
+class _InputError(InputError, traitlets.TraitError):
+    """A state that is none, said so that what was set before stays."""
 
 
 class Explorer(anywidget.AnyWidget):
     """The explorer in a notebook: parameters under sliders, theory and runs beside them.
 
+    The page and Python see the same parameters: what is moved on the page is in `state`, and what is set there moves
+    the page. It is answered while no cell runs.
+
     Parameters
     ----------
-    problem : Problem or Experiment, optional
-        What it begins with; default: FA and BP of three hidden units.
+    problem : Problem, Experiment or Scan, optional
+        What it begins with, or a scan whose points can be looked at; default: FA and BP of three hidden units.
 
     Attributes
     ----------
     state : dict
-        The parameters that are set, as in the address of the page of `stdyn explore`.
+        The parameters that are set, as in the address of the page of ``stdyn explore``; those that are not in it are as
+        usual. It is read-only: another dict can be set, and ``explorer.observe(function, "state")`` has a function
+        called when it changes.
 
     Raises
     ------
     InputError
-        If it is no problem, or one whose start the page cannot show.
+        If it is none of these, or a problem whose start the page cannot show; if a `state` is set that is none.
+    ImportError
+        If anywidget is not installed.
 
     See Also
     --------
-    Experiment, integrate, scan
+    Experiment, integrate, open_scan
 
     Examples
     --------
-    >>> explorer = stdyn.Explorer(problem)  # shown as the last line of a cell
-    >>> explorer.experiment.K
-    2
+    >>> explorer = stdyn.Explorer(problem)  # the last line of a cell shows it
+    >>> explorer.state = explorer.state | {"eta": 0.7}
+    >>> explorer.experiment.eta
+    0.7
+    >>> float(explorer.theory["fa"].alphas[-1])
+    1000.0
+    >>> explorer.close()
     """
 
     _esm = _PAGE / "explorer.js"
     _css = _PAGE / "explorer.css"
     state = traitlets.Dict().tag(sync=True)
 
-    def __init__(self, problem: Problem | Experiment | None = None) -> None:
-        if not isinstance(problem, Problem | Experiment | None):
-            raise InputError(f"problem must be a Problem or an Experiment, but is {shown(problem)}")
-        self._source = Source.of(problem)
+    def __init__(self, problem: Problem | Experiment | Scan | None = None) -> None:
         self._workers = Workers()
-        self._session: Session | None = None
-        super().__init__(state=dict(self._source.state))
+        self._sessions: dict[str, Session] = {}  # of the views that are shown, by their names; that used last is last
+        self._lock = threading.RLock()  # messages may come in several threads
+        self._solved: tuple[Any, dict[str, Trajectory]] = (None, {})
+        if not isinstance(problem, Problem | Experiment | Scan | None):
+            raise InputError(f"problem must be a Problem, an Experiment or a Scan, but is {shown(problem)}")
+        self._source = Source.of(problem)
+        super().__init__(state=_not_usual(self._source.state))
         self.on_msg(self._receive)
 
-    def _receive(self, _: Any, message: Any, __: Any) -> None:
-        if message == {"kind": "begin"} or self._session is None:
-            self._begin()
-        if message != {"kind": "begin"}:
-            assert self._session is not None
-            self._session.handle(message)
+    # What is set
 
-    def _begin(self) -> None:
-        """A page is shown: one before it ends."""
-        if self._session is not None:
-            self._session.close()
+    @traitlets.validate("state")
+    def _checked(self, proposal: Mapping[str, Any]) -> ReadOnly:
+        state = plain(proposal["value"])
+        try:
+            self._source.wanted(state)
+        except InputError as error:
+            raise _InputError(error) from None
+        return ReadOnly(state)
 
-        def send(header: dict[str, Any], content: bytes) -> None:
-            self.send(header, [content])
-
-        source = Source(self.state_now(), self._source.activations)
-        self._session = Session(source, self._workers, send)
-        self._session.hello()
-
-    def state_now(self) -> State:
-        """The parameters that are set."""
-        return dict(self.state)
+    @property
+    def _wanted(self) -> Wanted:
+        return self._source.wanted(self.state)
 
     @property
     def experiment(self) -> Experiment:
-        """What is set, as an Experiment; of several rules "both", or the first."""
-        found = wanted(self.state_now(), self._source.activations)
-        return found.experiment
+        """What is set, as an Experiment; its rule is "both" of FA and BP, else the first of the rules."""
+        return replace(whole(self._wanted), rule=together(self._wanted.rules)[0])
+
+    @property
+    def problems(self) -> dict[str, Problem]:
+        """The problem of each rule."""
+        return self._wanted.problems()
+
+    @property
+    def theory(self) -> dict[str, Trajectory]:
+        """The solution of each rule, as the page draws it; computed if it is not yet."""
+        state = self.state
+        if state != self._solved[0]:
+            of = self._wanted
+            how = of.experiment.alphas(), of.experiment.ode_method, of.experiment.rtol
+            found = {rule: integrate(problem, *how, error=False) for rule, problem in of.problems().items()}
+            self._solved = state, found
+        return dict(self._solved[1])
+
+    # The views of it that are shown
+
+    def _receive(self, _: Any, message: Any, __: Any) -> None:
+        """A message of a view of it."""
+        view, kind = (str(message.get(name)) for name in ("view", "kind")) if isinstance(message, Mapping) else ("", "")
+        if kind == "there":  # what a page asks that has heard nothing for a while
+            self._sender(view)({"kind": "there"}, b"")
+        elif kind == "end":
+            self._end(view)
+        elif kind == "begin":
+            self._session(view)
+        else:
+            self._session(view).handle(message)
+
+    def _session(self, view: str) -> Session:
+        """What answers a view; it begins where there is none."""
+        with self._lock:
+            session = self._sessions.pop(view, None)
+            if session is None:
+                session = Session(replace(self._source, state=dict(self.state)), self._workers, self._sender(view))
+                session.hello()
+            self._sessions[view] = session
+            for old in [*self._sessions][:-_VIEWS]:
+                self._sessions.pop(old).close()
+        return session
+
+    def _sender(self, view: str) -> Callable[[dict[str, Any], bytes], None]:
+        return lambda header, content: self.send({**header, "view": view}, [content])
+
+    def _end(self, view: str) -> None:
+        """A view is no longer shown: what it has asked for ends, with the last one also the worker process."""
+        with self._lock:
+            session = self._sessions.pop(view, None)
+            if session is not None:
+                session.close()
+            if not self._sessions:
+                with contextlib.suppress(OSError):
+                    self._workers.close()
 
     def close(self) -> None:
-        """End it, and what it computes."""
-        if self._session is not None:
-            self._session.close()
-        with contextlib.suppress(OSError):
-            self._workers.close()
+        """End it wherever it is shown, and what it computes."""
+        with self._lock:
+            for view in [*self._sessions, ""]:
+                self._end(view)
         super().close()
+
+    # How it shows itself where no page is
+
+    def __repr__(self) -> str:
+        return showing.line(self, _line)
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        data, metadata = super()._repr_mimebundle_(**kwargs) or ({}, {})
+        return {**data, "text/html": showing.in_notebook(self, _card)}, metadata
+
+
+def _not_usual(state: State) -> State:
+    """A state without what means the same if it is not said."""
+    return {name: each for name, each in state.items() if name in _RATES or each != BY_NAME[name].usual}
+
+
+def _line(explorer: Explorer) -> str:
+    said = [f"{name} = {each}" for name, each in _not_usual(explorer.state).items() if name != "rules"]
+    return f"{', '.join(explorer._wanted.rules)}: {', '.join(said)}"
+
+
+def _card(explorer: Explorer) -> str:
+    """What is set, for a notebook that is read where no kernel runs."""
+    rows = {name: message(str(each), 80) for name, each in _not_usual(explorer.state).items()}
+    rows |= {"rules": ", ".join(explorer._wanted.rules)}
+    return card("Explorer", listing(rows), lines(["Run its cell to move the parameters."]))

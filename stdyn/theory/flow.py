@@ -35,6 +35,12 @@ _ROUNDING = 1e-10  # by which Q may differ from its transpose, in the same units
 State = OrderParameters | Mapping[str, ArrayLike] | ArrayLike
 
 
+def check_derivatives(problem: Problem) -> None:
+    """Refuse a problem of which there is no Jacobian."""
+    check_smooth(problem)
+    check_size(problem, "a Jacobian", MOST_OVERLAPS)
+
+
 def flow(problem: Problem, alpha: float = 0.0) -> Flow:
     """The right-hand side of the ODEs of a problem, and its Jacobian, as functions of the state.
 
@@ -292,7 +298,7 @@ class Flow(Frozen):
         array([[-0.5 ,  0.  ],
                [ 0.5 , -0.75]])
         """
-        self._check_derivatives()
+        check_derivatives(self.problem)
         y = self.pack(state)
         L = y.shape[-1]
         matrices = [self._derivatives(each, self._parameters) for each in y.reshape(-1, L)]
@@ -331,7 +337,7 @@ class Flow(Frozen):
         (3, 9)
         """
         check_type("trajectory", trajectory, Trajectory)
-        self._check_derivatives()
+        check_derivatives(self.problem)
         if trajectory.method != "ode":
             raise InputError(f"trajectory must be of the ODEs, but its method is {trajectory.method!r}")
         difference = replace(trajectory.problem, N=self.problem.N).difference(self.problem)
@@ -372,10 +378,6 @@ class Flow(Frozen):
             if block.symmetric and not _symmetric(array):  # nor with NaN
                 raise InputError(f"state[{block.name!r}] must be symmetric, but is not")
         return self._layout.pack(arrays)
-
-    def _check_derivatives(self) -> None:
-        check_smooth(self.problem)
-        check_size(self.problem, "a Jacobian", MOST_OVERLAPS)
 
     def _possible(self, y: Array) -> bool:
         """Whether weights can have these overlaps (L,), within what a solver may be wrong by."""

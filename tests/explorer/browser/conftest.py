@@ -121,3 +121,17 @@ def shown(browser, address):
     context.close()
     assert found.console == []
     assert {url.split("/")[2] for url in found.requests if "//" in url} == {address.split("/")[2]}
+
+
+@pytest.fixture(scope="session")
+def opened(browser):
+    """Pages that many tests look at: `opened(address, color_scheme="dark")`, with options of a browser's context."""
+    contexts = []
+
+    def page(address, **options):
+        contexts.append(browser.new_context(**{"viewport": {"width": 1280, "height": 720}, **options}))
+        return Shown(contexts[-1].new_page(), address)
+
+    yield page
+    for context in contexts:
+        context.close()

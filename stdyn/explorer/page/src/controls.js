@@ -1,51 +1,68 @@
 // The controls: for every parameter of the table that the server sends, what it is moved and typed with.
 
-import { fresh, make } from "./dom.js";
+import { fresh, make, symbol } from "./dom.js";
 import { text } from "./numbers.js";
 
 const STEPS = 1000; // of a slider that is not of whole numbers
 const OPEN = ["Rules", "Rates", "Networks", "Start"]; // groups that are open at the beginning
+const WHOLE = ["groups", "latent", "heads"]; // entries of tables that are whole numbers
+const WORDS = ["erf", "relu", "linear", "sign", "tanh"]; // that an entry of a table can be
+const MINUS = /−/g;
 
-/** A slider's position and the number there. */
+/** A slider's positions and the numbers there: `to` a position, `from` it. */
 function scale(of) {
   const { low, high, log, kind } = of;
+  if (kind === "power") return { least: Math.log2(low), most: Math.log2(high), to: Math.log2, from: (p) => 2 ** p };
+  if (kind === "integer" && !log) return { least: low, most: high, to: (x) => x, from: (p) => Math.round(p) };
   const round = (x) => (kind === "integer" ? Math.round(x) : +x.toPrecision(log ? 3 : 4));
-  if (kind === "integer" && !log) return { least: low, most: high, to: (x) => x, from: (x) => Math.round(x) };
-  if (log) {
-    const width = Math.log(high / low);
-    return { least: 0, most: STEPS, to: (x) => (STEPS * Math.log(x / low)) / width, from: (p) => round(low * Math.exp((width * p) / STEPS)) };
-  }
-  return { least: 0, most: STEPS, to: (x) => (STEPS * (x - low)) / (high - low), from: (p) => round(low + ((high - low) * p) / STEPS) };
+  const width = log ? Math.log(high / low) : high - low;
+  const to = (x) => (STEPS * (log ? Math.log(x / low) : x - low)) / width;
+  const from = (p) => round(log ? low * Math.exp((width * p) / STEPS) : low + (width * p) / STEPS);
+  return { least: 0, most: STEPS, to, from };
+}
+
+/** What was typed: a number, null if nothing, or the text if it is none, which the server refuses. */
+function typedNumber(given) {
+  const said = given.trim().replace(MINUS, "-").replace(",", ".");
+  if (said === "") return null;
+  return Number.isFinite(Number(said)) ? Number(said) : given;
 }
 
 /** A slider and a number to type: `moved(value, draft)`; it may be empty if the parameter is optional. */
 function number(of, moved) {
   const positions = scale(of);
+  let current = null;
+  let dragged = false; // since the last final value
   const slider = make("input", {
     type: "range", min: positions.least, max: positions.most, step: 1, name: of.name, "aria-label": of.label, title: of.help,
-    oninput: () => say(positions.from(+slider.value), true),
-    onchange: () => moved(current, false),
+    oninput: () => { dragged = true; place(positions.from(+slider.value)); moved(current, true); },
+    onchange: () => final(),
+    // a slider that is let go where it was taken has not changed, says the browser
+    onpointerup: () => setTimeout(() => dragged && final()), onpointercancel: () => dragged && final(), onblur: () => dragged && final(),
   });
   const typed = make("input", {
     type: "text", inputmode: "decimal", name: `${of.name}-typed`, "aria-label": `${of.label}, typed`, autocomplete: "off", size: 6,
     onchange: () => {
-      const value = typed.value.trim() === "" ? null : Number(typed.value.trim().replace("−", "-").replace(",", "."));
-      moved(value === null && !of.optional ? of.usual : Number.isNaN(value) ? typed.value : value, false);
+      const value = typedNumber(typed.value);
+      moved(value === null && !of.optional ? of.usual : value, false);
     },
   });
-  let current = null;
-  function say(value, draft) {
-    current = value;
-    typed.value = String(value);
-    moved(value, draft);
+  function final() {
+    dragged = false;
+    moved(current, false);
   }
-  function show(value) {
+  function place(value) {
     current = value;
     const known = typeof value === "number";
     typed.value = value === null || value === undefined ? "" : String(value);
-    typed.placeholder = of.optional ? "drawn" : "";
-    if (known) slider.value = positions.to(value);
     slider.setAttribute("aria-valuetext", known ? text(value) : "not set");
+    return known;
+  }
+  function show(value) {
+    typed.placeholder = of.optional ? "drawn" : "";
+    if (!place(value)) return;
+    const at = positions.to(value);
+    slider.value = Number.isFinite(at) ? at : positions.least; // 0 on a logarithmic one
   }
   return { parts: [slider, typed], show };
 }
@@ -65,7 +82,8 @@ function words(of, moved) {
     make("input", { type: "checkbox", name: of.name, value: each, onchange: () => moved(boxes.filter((box) => box.checked).map((box) => box.value), false) }),
   );
   const parts = boxes.map((box) => make("label", { class: "word" }, box, box.value.length < 3 ? box.value.toUpperCase() : box.value));
-  return { parts: [make("span", { class: "words", role: "group", "aria-label": of.label, title: of.help }, ...parts)], show: (value) => boxes.forEach((box) => { box.checked = value.includes(box.value); }) };
+  const show = (value) => boxes.forEach((box) => { box.checked = Array.isArray(value) && value.includes(box.value); });
+  return { parts: [make("span", { class: "words", role: "group", "aria-label": of.label, title: of.help }, ...parts)], show };
 }
 
 function flag(of, moved) {
@@ -78,7 +96,7 @@ function array(of, moved) {
   const typed = make("input", {
     type: "text", name: of.name, title: of.help, "aria-label": of.label, placeholder: of.optional ? "drawn" : "", autocomplete: "off", class: "list",
     onchange: () => {
-      const given = typed.value.trim().replaceAll("−", "-");
+      const given = typed.value.trim().replace(MINUS, "-");
       let value = given;
       try {
         value = given === "" ? (of.optional ? null : of.usual) : JSON.parse(/^[\d.+-]/.test(given) && given.includes(",") ? `[${given}]` : given);
@@ -88,66 +106,88 @@ function array(of, moved) {
       moved(value, false);
     },
   });
-  return { parts: [typed], show: (value) => { typed.value = value === null || value === undefined ? "" : JSON.stringify(value).replaceAll(",", ", "); } };
+  const said = (value) => (typeof value === "string" ? value : JSON.stringify(value).replaceAll(",", ", "));
+  return { parts: [typed], show: (value) => { typed.value = value === null || value === undefined ? "" : said(value); } };
 }
 
-/** The entries of a table: numbers with sliders around what they began as, and lists. */
-function entries(of, table, moved) {
-  const template = of.tables[table.kind ?? Object.keys(of.tables)[0]] ?? {};
-  return Object.entries({ ...template, ...table }).filter(([name]) => name !== "kind").map(([name, value]) => {
-    const change = (each, draft) => moved({ ...table, [name]: each }, draft);
-    const label = `${of.label}, ${name}`;
-    const begun = typeof template[name] === "number" && template[name] > 0 ? template[name] : 1;
-    const inside = { name: `${of.name}.${name}`, label, help: name, usual: template[name], optional: false };
-    const part = typeof value === "number"
-      ? number({ ...inside, kind: Number.isInteger(begun) && ["groups", "latent", "heads"].includes(name) ? "integer" : "number", low: 0, high: 4 * begun, log: false }, change)
-      : typeof value === "string" ? word({ ...inside, words: [...new Set(["erf", "relu", "linear", "sign", "tanh", value])] }, change)
-      : array(inside, change);
-    part.show(value);
-    return make("div", { class: "row entry" }, make("span", { class: "name" }, name), ...part.parts);
-  });
+/** The control of an entry of a table: numbers have sliders around what they began as. */
+function entry(of, name, value, begun, moved) {
+  const inside = { name: `${of.name}.${name}`, label: `${of.label}, ${name}`, help: name, usual: begun, optional: false, log: false, low: 0 };
+  const kind = WHOLE.includes(name) ? "integer" : "number";
+  if (typeof value === "number") return number({ ...inside, kind, high: 4 * (begun > 0 ? begun : 1) }, moved);
+  if (typeof value === "string") return word({ ...inside, words: [...new Set([...WORDS, value])] }, moved);
+  return array(inside, moved);
 }
 
 /** A number or a table; a table is chosen by its kind, and each of its entries has a control. */
 function table(of, moved) {
-  const constant = of.kind === "rate" ? number(of, moved) : null;
+  const isRate = of.kind === "rate";
+  const first = Object.keys(of.tables)[0];
+  const constant = isRate ? number(of, moved) : null;
   const kinds = make(
     "select",
     {
-      name: `${of.name}-kind`, class: "kind", title: of.kind === "rate" ? "constant, or a schedule over α" : of.help, "aria-label": `${of.label}, kind`,
-      onchange: () => moved(kinds.value === "" ? (of.kind === "rate" ? of.usual : null) : structuredClone(of.tables[kinds.value]), false),
+      name: `${of.name}-kind`, class: "kind", title: isRate ? "constant, or a schedule over α" : of.help, "aria-label": `${of.label}, kind`,
+      onchange: () => moved(kinds.value === "" ? (isRate ? of.usual : null) : structuredClone(of.tables[kinds.value]), false),
     },
-    make("option", { value: "" }, of.kind === "rate" ? "const" : "none"), ...Object.keys(of.tables).map((each) => make("option", { value: each }, each)),
+    make("option", { value: "" }, isRate ? "const" : "none"), ...Object.keys(of.tables).map((each) => make("option", { value: each }, each)),
   );
   const below = make("div", { class: "table" });
+  let inside = {}; // the controls of the entries, by name
+  let current = null;
   let shape = "";
-  function show(value) {
-    const isTable = value !== null && typeof value === "object";
-    kinds.value = isTable ? (value.kind ?? Object.keys(of.tables)[0]) : "";
-    for (const part of constant?.parts ?? []) part.hidden = isTable;
-    if (constant && !isTable) constant.show(value);
-    const now = isTable ? JSON.stringify(value) : "";
-    if (now !== shape && !below.contains(document.activeElement)) below.replaceChildren(...(isTable ? entries(of, value, (each, draft) => { shape = JSON.stringify(each); held = each; moved(each, draft); }) : []));
+
+  /** Make the controls of a table's entries, unless they are there. */
+  function rebuild(all, template) {
+    const now = JSON.stringify([current.kind, Object.entries(all).map(([name, value]) => [name, typeof value])]);
+    if (now === shape) return;
     shape = now;
+    inside = Object.fromEntries(Object.entries(all).map(([name, value]) => [name, entry(of, name, value, template[name], (each, draft) => {
+      current = { ...current, [name]: each };
+      moved(current, draft);
+    })]));
+    below.replaceChildren(...Object.entries(inside).map(([name, { parts }]) => make("div", { class: "row entry" }, make("span", { class: "name" }, name), ...parts)));
   }
-  let held = null;
+  function show(value) {
+    current = value !== null && typeof value === "object" && !Array.isArray(value) ? value : null;
+    kinds.value = current ? (current.kind ?? first) : "";
+    for (const part of constant?.parts ?? []) part.hidden = current !== null;
+    if (!current) {
+      constant?.show(value);
+      [inside, shape] = [{}, ""];
+      below.replaceChildren();
+      return;
+    }
+    const template = of.tables[current.kind ?? first] ?? {};
+    const { kind, ...all } = { ...template, ...current };
+    rebuild(all, template);
+    for (const [name, each] of Object.entries(all)) inside[name].show(each);
+  }
   return { parts: [...(constant?.parts ?? []), kinds], below, show };
 }
 
-const KINDS = { number, integer: number, word, words, flag, array, table, rate: table };
+const KINDS = { number, integer: number, power: number, word, words, flag, array, table, rate: table };
 
-/** All controls in an element: `show(state)` sets them, `changed(name, value, draft)` is told of what is moved. */
-export function controls(of, changed) {
+/** All controls in elements: `show(state)` sets them, `changed(name, value, draft)` is told of what is moved. */
+export function controls(of, changed, reset) {
   const groups = new Map();
   const shown = {};
   const rows = {};
   for (const each of of) {
-    const control = { ...each, label: each.symbol };
-    const part = KINDS[each.kind](control, (value, draft) => changed(each.name, value, draft));
+    const part = KINDS[each.kind]({ ...each, label: each.symbol }, (value, draft) => changed(each.name, value, draft));
     shown[each.name] = part;
-    const id = fresh("control");
-    const row = make("div", { class: `row ${each.kind}`, "data-name": each.name }, make("label", { class: "name", title: each.help, id }, each.symbol), ...part.parts);
-    rows[each.name] = row;
+    const [first] = part.parts;
+    first.id ||= fresh("control");
+    const title = `${each.help} (double-click, or Delete on a slider: as at the beginning)`;
+    const name = make(first.matches("input, select") ? "label" : "span", { class: "name", title, for: first.id, ondblclick: () => reset(each.name) }, symbol(each.symbol));
+    const why = make("small", { class: "why", id: fresh("why"), hidden: true });
+    const row = make("div", { class: `row ${each.kind}`, "data-name": each.name, "data-help": each.help }, name, ...part.parts, why);
+    row.addEventListener("keydown", (event) => {
+      if (event.key !== "Delete" || event.target.type !== "range") return;
+      event.preventDefault();
+      reset(each.name);
+    });
+    rows[each.name] = { row, why };
     if (!groups.has(each.group)) groups.set(each.group, make("details", { open: OPEN.includes(each.group) }, make("summary", {}, each.group)));
     groups.get(each.group).append(row, ...(part.below ? [part.below] : []));
   }
@@ -157,16 +197,18 @@ export function controls(of, changed) {
       for (const each of of) shown[each.name].show(state[each.name] ?? (each.optional ? null : each.usual));
     },
     /** Grey what is of no use, and say why. */
-    unused(why) {
-      for (const each of of) {
-        const row = rows[each.name];
-        row.classList.toggle("unused", each.name in why);
-        row.title = why[each.name] ?? "";
+    unused(reasons) {
+      for (const [name, { row, why }] of Object.entries(rows)) {
+        row.classList.toggle("unused", name in reasons);
+        why.hidden = !(name in reasons);
+        row.title = why.textContent = reasons[name] ?? "";
       }
     },
+    /** Mark the one that is refused, and have its group open; null: none. */
     refuse(name) {
-      for (const part of Object.values(shown)) for (const each of part.parts) each.removeAttribute("aria-invalid");
+      for (const { row } of Object.values(rows)) for (const each of row.querySelectorAll("[aria-invalid]")) each.removeAttribute("aria-invalid");
       for (const each of shown[name]?.parts ?? []) each.setAttribute("aria-invalid", "true");
+      if (name in rows) rows[name].row.closest("details").open = true;
     },
   };
 }

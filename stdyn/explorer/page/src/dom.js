@@ -16,3 +16,32 @@ let count = 0;
 
 /** An id that no other element has. */
 export const fresh = (name) => `stdyn-${name}-${++count}`;
+
+/** A symbol as it is set: "η_v" with its index below the line. */
+export function symbol(words) {
+  const set = make("span", { class: "symbol" });
+  for (const [, before, index] of words.matchAll(/([^_]*)(?:_([\p{L}\p{N}]+))?/gu)) set.append(before, index ? make("sub", {}, index) : "");
+  return set;
+}
+
+/** Say in --unit how large a pixel of the page is in a picture, so that its words are as large as those of the page. */
+const measured = new ResizeObserver((all) => all.forEach(({ target }) => measure(target)));
+const framed = new MutationObserver((all) => all.forEach(({ target }) => measure(target)));
+function measure(svg) {
+  const scale = svg.getScreenCTM()?.a;
+  if (scale) svg.style.setProperty("--unit", String(1 / scale));
+}
+
+/** Keep the words of an SVG legible, whatever its size. */
+export function legible(svg) {
+  measured.observe(svg);
+  framed.observe(svg, { attributeFilter: ["viewBox"] });
+  return svg;
+}
+
+/** A piece of a line, as it is drawn: beside its name in a legend. */
+export function sample(colour, dash) {
+  const piece = make("span", { class: "sample", "aria-hidden": "true" });
+  piece.innerHTML = `<svg width="26" height="8"><line x1="0" y1="4" x2="26" y2="4" stroke="${colour}" stroke-width="2" stroke-dasharray="${dash.join(" ")}"/></svg>`;
+  return piece;
+}

@@ -48,18 +48,24 @@ export class Link {
     if (!this.next) return;
     const { state, draft } = this.next;
     this.next = null;
+    delete this.newest.runs; // those under way are of curves that go
     this.busy = { id: this.ask("curves", { state, draft }), draft, sent: performance.now(), state };
   }
 
   receive(header, buffer) {
+    if (header.kind === "hello") [this.busy, this.next] = [null, null]; // a server that has not been asked yet
     const ends = header.kind === "curves" || ((header.kind === "refused" || header.kind === "failed") && header.of === "curves");
     const of = ends && this.busy && header.id === this.busy.id ? this.busy : null;
+    if (ends && !of) return; // of a request that another one has replaced
     const arrays = header.bytes ? {} : unpacked(header.arrays ?? {}, new Float64Array(buffer));
-    if (of) header = { ...header, took: performance.now() - of.sent, state: of.state };
-    for (const listener of this.listeners[header.kind] ?? []) listener(header, arrays, buffer);
     if (of) {
+      header = { ...header, took: performance.now() - of.sent, state: of.state };
       this.busy = null;
-      this.pump();
+    }
+    try {
+      for (const listener of this.listeners[header.kind] ?? []) listener(header, arrays, buffer);
+    } finally {
+      if (of && !this.busy) this.pump();
     }
   }
 
@@ -72,13 +78,13 @@ export class Link {
 /** A model as a notebook has it, over a socket: it connects again when the server is back. */
 export function overSocket(address, told) {
   const listeners = [];
-  const waiting = [];
+  const waiting = new Map(); // the newest of each kind
   let socket = null;
   const model = {
     send: (message) => {
       const text = JSON.stringify(message);
       if (socket?.readyState === WebSocket.OPEN) socket.send(text);
-      else if (message.kind !== "curves") waiting.push(text);
+      else if (message.kind !== "curves") waiting.set(message.kind, text);
     },
     on: (_, listener) => listeners.push(listener),
   };
@@ -87,7 +93,8 @@ export function overSocket(address, told) {
     socket.binaryType = "arraybuffer";
     socket.onopen = () => {
       told(true);
-      for (const text of waiting.splice(0)) socket.send(text);
+      for (const text of waiting.values()) socket.send(text);
+      waiting.clear();
     };
     socket.onmessage = ({ data }) => {
       const length = new DataView(data).getUint32(0, true);

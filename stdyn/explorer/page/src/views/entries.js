@@ -1,21 +1,25 @@
 // All entries of an order parameter, a panel for each rule: R, Q, v.
 
 import { RULES } from "../colours.js";
-import { Panel, ofEntries } from "../curves.js";
-import { make } from "../dom.js";
+import { legendOf, ofEntries } from "../curves.js";
+import { panels } from "./panels.js";
 
 /** A view: its `title`, its `element`, and `draw()`, called when it is chosen and whenever curves have come. */
 export function entries(name) {
   return (page) => {
-    const element = make("div", { class: "panels" });
-    const panels = {};
-    function draw() {
-      const rules = Object.keys(page.explorer.curves);
-      for (const rule of rules) panels[rule] ??= new Panel(`${name} of ${RULES[rule].name}`, { height: 230 });
-      const wanted = rules.map((rule) => panels[rule].element);
-      if (wanted.length !== element.children.length || wanted.some((each, j) => element.children[j] !== each)) element.replaceChildren(...wanted);
-      for (const rule of rules) panels[rule].draw(ofEntries(page.explorer.curves[rule], name), page.logarithmic());
-    }
-    return { name, title: name, element, draw };
+    const { element, draw } = panels();
+    return {
+      name,
+      title: name,
+      element,
+      draw() {
+        const wanted = Object.entries(page.explorer.curves).map(([rule, of]) => {
+          const lines = ofEntries(of, name);
+          return [rule, { title: `${name} of ${RULES[rule].name}`, lines, legend: legendOf(of, name, lines) }];
+        });
+        const grouped = page.explorer.header.state.inputs && name !== "v";
+        draw(Object.fromEntries(wanted), page.logarithmic(), grouped ? `Inputs are not isotropic: ${name} is the covariance of the fields, the sum over all groups of directions.` : "");
+      },
+    };
   };
 }

@@ -1,46 +1,63 @@
 // Who has learned whom: students and teachers as two columns of dots, joined by lines as wide as their cosines.
 
+import { SIGNS } from "../colours.js";
 import { make } from "../dom.js";
-import { draw, moment, row } from "./moment.js";
+import { draw, moment, row, teacher } from "./moment.js";
 
-const [POSITIVE, NEGATIVE] = ["#D55E00", "#0072B2"];
-const [WIDTH, STEP, LEFT, RIGHT] = [520, 44, 110, 410];
+const [WIDTH, STEP, TIGHT, LEFT, RIGHT] = [560, 44, 22, 110, 410];
+const MANY = 10; // units from which on they stand closer
+const LEAST = 0.02; // a cosine that is drawn
 
 export function graph(page) {
   const svg = draw("svg", { class: "graph", role: "img" });
-  const said = make("p", { class: "said" }, "Full and orange: positive cosine of R; dashed and blue: negative.");
+  const said = make("p", { class: "said" });
   const chosen = moment(page, "graph", paint);
   const element = make("div", {}, chosen.element, svg, said);
 
   function paint(there) {
-    if (!there) return svg.replaceChildren();
-    const [, K, M] = there.of.R.shape;
-    const [R, Q, T] = [row(there.of.R, there.row), row(there.of.Q, there.row), there.of.T.values];
-    const height = STEP * Math.max(K, M);
+    said.textContent = there ? `Full and orange: positive cosine of R; dashed and blue: negative; below ${LEAST} none is drawn.` : "No α has been reached.";
+    svg.toggleAttribute("hidden", !there);
+    if (!there) return;
+    const { of } = there;
+    const [, K, M] = of.R.shape;
+    const cosines = cosinesOf(of, there.row);
+    const tight = Math.max(K, M) > MANY;
+    const height = (tight ? TIGHT : STEP) * Math.max(K, M);
     const y = (n, count) => ((n + 0.5) * height) / count;
     const parts = [];
-    const cosines = [];
-    for (let i = 0; i < K; i++) for (let n = 0; n < M; n++) {
-      const lengths = Math.sqrt(Math.max(Q[i * K + i], 0) * T[n * M + n]);
-      const cosine = lengths > 0 ? R[i * M + n] / lengths : 0;
-      cosines.push(cosine);
-      if (Math.abs(cosine) < 0.02) continue;
+    cosines.forEach((each, i) => each.forEach((cosine, n) => {
+      if (Math.abs(cosine) < LEAST) return;
       parts.push(draw("line", {
-        x1: LEFT, y1: y(i, K), x2: RIGHT, y2: y(n, M), stroke: cosine > 0 ? POSITIVE : NEGATIVE, "stroke-width": 9 * Math.abs(cosine),
+        x1: LEFT, y1: y(i, K), x2: RIGHT, y2: y(n, M), stroke: SIGNS[cosine > 0 ? 0 : 1], "stroke-width": 9 * Math.abs(cosine),
         "stroke-dasharray": cosine > 0 ? "none" : "10 7", "stroke-opacity": 0.25 + 0.75 * Math.abs(cosine),
-      }, draw("title", {}, `cos of student ${i + 1} and teacher ${n + 1}: ${cosine.toFixed(3)}`)));
-    }
-    for (const [count, x, name, anchor, away] of [[K, LEFT, "student", "end", -16], [M, RIGHT, "teacher", "start", 16]]) {
-      for (let n = 0; n < count; n++) {
-        parts.push(draw("circle", { cx: x, cy: y(n, count), r: 8, class: "unit" }));
-        parts.push(draw("text", { x: x + away, y: y(n, count) + 5, "text-anchor": anchor }, `${name} ${n + 1}`));
-      }
-    }
+      }, draw("title", {}, `cos of student ${i + 1} and ${teacher(of, n)}: ${cosine.toFixed(3)}`)));
+    }));
+    const students = [...Array(K).keys()].map((i) => `student ${i + 1}`);
+    const teachers = [...Array(M).keys()].map((n) => teacher(of, n));
+    for (const [names, x, anchor, away] of [[students, LEFT, "end", -16], [teachers, RIGHT, "start", 16]]) names.forEach((name, n) => {
+      parts.push(draw("circle", { cx: x, cy: y(n, names.length), r: tight ? 5 : 8, class: "unit" }));
+      parts.push(draw("text", { x: x + away, y: y(n, names.length) + 5, "text-anchor": anchor }, name));
+    });
     svg.setAttribute("viewBox", `0 0 ${WIDTH} ${height}`);
-    svg.setAttribute("aria-label", `cosines of students and teachers: ${cosines.map((each) => each.toFixed(2)).join(", ")}`);
+    svg.setAttribute("aria-label", cosines.map((each, i) => inWords(each, i, teachers)).join("; "));
     svg.replaceChildren(...parts);
-    page.explorer.cosines = cosines;
-    return undefined;
+    page.explorer.cosines = cosines.flat();
   }
   return { name: "graph", title: "who learns whom", element, draw: chosen.draw };
+}
+
+/** The cosines of students and teachers in one row; 0 where one has no length. */
+function cosinesOf(of, at) {
+  const [, K, M] = of.R.shape;
+  const [R, Q, T] = [row(of.R, at), row(of.Q, at), of.T.values];
+  return [...Array(K).keys()].map((i) => [...Array(M).keys()].map((n) => {
+    const lengths = Math.sqrt(Math.max(Q[i * K + i], 0) * T[n * M + n]);
+    return lengths > 0 ? R[i * M + n] / lengths : 0;
+  }));
+}
+
+/** Whom a student has learned most. */
+function inWords(cosines, i, teachers) {
+  const most = cosines.reduce((best, each, n) => (Math.abs(each) > Math.abs(cosines[best]) ? n : best), 0);
+  return `student ${i + 1} is nearest to ${teachers[most]}, cosine ${cosines[most].toFixed(2)}`;
 }

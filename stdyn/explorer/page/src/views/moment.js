@@ -1,49 +1,87 @@
-// What the views of one moment share: which rule, and a slider over α.
+// What the views of one moment share: which rule, and a slider over α. All of them look at the same one.
 
 import { RULES } from "../colours.js";
-import { make } from "../dom.js";
+import { legible, make } from "../dom.js";
 import { text } from "../numbers.js";
 
-/** A rule's select and a slider over its alphas; `changed()` is called when either is moved. */
+const END = "end"; // the moment is the last α, whichever that is
+
+/** The select of a rule, kept in the address: `fill()` offers the rules that are drawn, `changed()` is called when it is moved. */
+export function ruleSelect(page, name, changed) {
+  const select = make("select", { name: `${name}-rule`, "aria-label": "rule", onchange: () => { page.see("view.rule", select.value); changed(); } });
+  return {
+    select,
+    fill() {
+      const rules = Object.keys(page.explorer.curves);
+      if (rules.join() !== [...select.options].map((each) => each.value).join()) select.replaceChildren(...rules.map((each) => make("option", { value: each }, RULES[each].name)));
+      const seen = page.seen("view.rule");
+      select.value = rules.includes(seen) ? seen : rules[0];
+    },
+  };
+}
+
+/** A rule's select and a slider over its alphas; `changed(there)` is called when either is moved, with null if there is no α. */
 export function moment(page, name, changed) {
-  const rule = make("select", { name: `${name}-rule`, "aria-label": "rule", onchange: () => { page.see(`view.${name}.rule`, rule.value); refresh(); } });
-  const slider = make("input", { type: "range", name: `${name}-alpha`, min: 0, max: 1000, value: 1000, step: 1, "aria-label": "α", oninput: () => refresh(), onchange: () => page.see(`view.${name}.alpha`, +slider.value) });
+  const rule = ruleSelect(page, name, draw);
+  const slider = make("input", {
+    type: "range", name: `${name}-alpha`, min: 0, max: 0, value: 0, step: 1, "aria-label": "α",
+    oninput: () => refresh(now(+slider.value)),
+    onchange: () => {
+      const there = now(+slider.value);
+      if (there) page.see("view.alpha", there.row === there.last ? null : there.alpha);
+    },
+  });
   const said = make("output", {}, "");
-  const element = make("div", { class: "moment" }, rule, make("label", {}, "α ", slider), said);
+  const element = make("div", { class: "moment" }, rule.select, make("label", {}, "α ", slider), said);
 
-  let begun = false;
-
-  /** The arrays of the rule that is chosen, and the row of its α. */
-  function now() {
-    const of = page.explorer.curves[rule.value];
-    if (!of || !of.alphas.shape[0]) return null;
-    const last = of.alphas.shape[0] - 1;
-    return { of, row: Math.round((slider.value / 1000) * last), last };
+  /** The arrays of the rule that is chosen, a row, and its α. */
+  function now(at) {
+    const of = page.explorer.curves[rule.select.value];
+    const last = of ? of.alphas.shape[0] - 1 : -1;
+    if (last < 0) return null;
+    const row = Math.min(at, last);
+    return { of, rule: rule.select.value, row, last, alpha: of.alphas.values[row] };
   }
-  function refresh() {
-    const there = now();
-    said.textContent = there ? text(there.of.alphas.values[there.row]) : "";
+  /** The row of the α that is looked at; it may be that of curves which end before it. */
+  function wanted() {
+    const alpha = page.seen("view.alpha") ?? END;
+    const alphas = page.explorer.curves[rule.select.value]?.alphas.values ?? [];
+    return typeof alpha === "number" ? nearest(alphas, alpha) : alphas.length - 1;
+  }
+  function refresh(there) {
+    said.textContent = there ? text(there.alpha) : "";
     slider.setAttribute("aria-valuetext", said.textContent);
     changed(there);
   }
-  return {
-    element,
-    draw() {
-      const rules = Object.keys(page.explorer.curves);
-      const before = rule.value || page.seen(`view.${name}.rule`);
-      if (rules.join() !== [...rule.options].map((each) => each.value).join()) rule.replaceChildren(...rules.map((each) => make("option", { value: each }, RULES[each].name)));
-      rule.value = rules.includes(before) ? before : rules[0];
-      if (!begun) slider.value = page.seen(`view.${name}.alpha`) ?? 1000;
-      begun = true;
-      refresh();
-    },
-  };
+  function draw() {
+    rule.fill();
+    const row = wanted();
+    slider.max = now(row)?.last ?? 0;
+    slider.value = row;
+    refresh(now(row));
+  }
+  return { element, draw };
+}
+
+/** The place of the number that is nearest; -1 if there are none. */
+export function nearest(values, wanted) {
+  let found = -1;
+  for (let j = 0; j < values.length; j++) if (found < 0 || Math.abs(values[j] - wanted) < Math.abs(values[found] - wanted)) found = j;
+  return found;
 }
 
 /** The entries of an array (A, …) in one row. */
 export function row({ values, shape }, at) {
   const width = shape.slice(1).reduce((a, b) => a * b, 1);
   return values.subarray(at * width, (at + 1) * width);
+}
+
+/** The name of a teacher unit, with the tasks that it is of if it is not of all. */
+export function teacher(of, n) {
+  if (!of.v_teacher) return `teacher ${n + 1}`;
+  const [tasks, M, O] = of.v_teacher.shape;
+  const its = [...Array(tasks).keys()].filter((task) => of.v_teacher.values.subarray((task * M + n) * O, (task * M + n + 1) * O).some((each) => each !== 0));
+  return `teacher ${n + 1}${its.length && its.length < tasks ? `, task ${its.map((task) => task + 1).join(", ")}` : ""}`;
 }
 
 const SPACE = "http://www.w3.org/2000/svg";
@@ -53,5 +91,5 @@ export function draw(tag, attributes, ...content) {
   const element = document.createElementNS(SPACE, tag);
   for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
   element.append(...content);
-  return element;
+  return tag === "svg" ? legible(element) : element;
 }

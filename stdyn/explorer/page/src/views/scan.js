@@ -2,122 +2,192 @@
 
 import { make } from "../dom.js";
 import { text } from "../numbers.js";
-import { axes, colour, legend } from "./plot.js";
+import { scattered, table } from "./cells.js";
+import { LOGARITHMIC, Plane, arrow, endless, legend, partOf, shades } from "./plot.js";
 
-const LOGARITHMIC = ["eps_g_start", "eps_g_final", "plateau_height", "plateau_start", "plateau_end", "plateau_length", "diverged_at", "failed_at"];
-const FRAME = { left: 72, top: 10, width: 560, height: 420 };
+const POINT = "point"; // the number of a point, as if it were a coordinate
+const FEW = 50; // values of a coordinate among which one may choose
+const NEAR = 30; // pixels from a dot that a click may be
 
 export function scan(page) {
   const { explorer, link } = page;
-  const select = (name, said) => make("select", { name: `scan-${name}`, "aria-label": said, onchange: () => paint() });
+  const [seen, see] = [(name) => page.seen(`view.scan.${name}`), (name, each) => page.see(`view.scan.${name}`, each)];
+  const select = (name, said) => make("select", { name: `scan-${name}`, "aria-label": said, onchange: (event) => { see(name, event.target.value); sort(); } });
   const [across, up, shown] = [select("x", "x axis"), select("y", "y axis"), select("value", "what the colour shows")];
-  const filters = make("div", { class: "choices" });
-  const canvas = make("canvas", { class: "map", tabindex: 0, role: "img", width: 650, height: 490, "aria-label": "points of the scan; arrow keys move to the next point, Enter draws its trajectory" });
-  const scale = make("p", { class: "said" });
-  const said = make("p", { class: "said", "aria-live": "polite" });
+  const filters = make("div", { class: "filters" });
+  const canvas = make("canvas", { class: "map", tabindex: 0, role: "img", "aria-label": "points of the scan; arrow keys move to the next point, Enter draws its trajectory, Escape takes it away" });
+  const [scale, at, said] = [make("p", { class: "said" }), make("p", { class: "said at", "aria-live": "polite" }), make("p", { class: "said progress" })];
   const label = (words, element) => make("label", {}, words, " ", element);
-  const element = make("div", { class: "mapped" }, make("div", { class: "choices" }, label("x", across), label("y", up), label("colour", shown), filters, scale), canvas, said);
-  let of = null;
+  const choices = make("div", { class: "choices" }, label("x", across), label("y", up), label("colour", shown), filters, scale, at, said);
+  const element = make("div", { class: "mapped" }, choices, canvas);
+  const plane = new Plane(canvas, () => paint());
+  let of = null; // what the scan is, and its arrays
   let arrays = null;
-  let places = [];
+  let drawn = null; // what is drawn of them: cells or dots
   let chosen = -1;
 
   link.on("hello", (header) => {
     of = header.scan;
     if (!of) return;
-    const fill = (target, names) => target.replaceChildren(...names.map((name) => make("option", { value: name }, name)));
-    fill(across, of.coordinates);
-    fill(up, [...of.coordinates.slice(1), ...of.coordinates.slice(0, 1), ...of.values]);
-    fill(shown, of.values);
-    shown.value = "eps_g_final";
-    filters.replaceChildren(...Object.entries(of.words).map(([name, words]) => label(name, make("select", { name: `scan-only-${name}`, "data-of": name, onchange: () => paint() }, ...words.map((each, j) => make("option", { value: j }, each))))));
+    const fill = (target, names, usual, name) => {
+      target.replaceChildren(...names.map((each) => make("option", { value: each }, each)));
+      target.value = names.includes(seen(name)) ? seen(name) : usual;
+    };
+    const places = [...of.coordinates, POINT, ...of.values];
+    fill(across, places, places[0], "x");
+    fill(up, places, of.coordinates[1] ?? "eps_g_final", "y");
+    fill(shown, of.values, "eps_g_final", "value");
     link.ask("scan");
   });
   link.on("scan", (_, content) => {
     arrays = content;
+    arrays[`coordinate:${POINT}`] = { values: Float64Array.from({ length: of.points }, (_, n) => n), shape: [of.points] };
     explorer.scan = content;
-    if (element.parentNode) paint();
+    filters.replaceChildren(...Object.entries(of.words).map(([name, words]) => filter(name, words.map((word, n) => [n, word]), 0)), ...of.coordinates.map(ofNumbers).filter(Boolean));
+    sort();
+    const there = seen("point");
+    if (Number.isInteger(there) && there >= 0 && there < of.points) {
+      chosen = there;
+      link.ask("point", { index: there, alone: true });
+    }
   });
   link.on("point", (header) => { said.textContent = header.words; });
+  for (const what of ["refused", "failed"]) {
+    link.on(what, (answer) => { if (answer.of === "scan" || answer.of === "point") said.textContent = answer.words; });
+  }
+
+  /** A select by which only the points of one value are drawn; by a word one is, of numbers all may be. */
+  function filter(name, options, usual) {
+    const box = make("select", { name: `scan-only-${name}`, "data-of": name, "aria-label": `only ${name}`, onchange: () => { see(`only.${name}`, box.value); sort(); } }, ...options.map(([value, words]) => make("option", { value }, words)));
+    const there = seen(`only.${name}`);
+    box.value = options.some(([value]) => String(value) === String(there)) ? String(there) : String(usual);
+    return label(name, box);
+  }
+  function ofNumbers(name) {
+    const all = [...new Set(values(name))].sort((a, b) => a - b);
+    return all.length > 1 && all.length <= FEW ? filter(name, [["", "all"], ...all.map((each) => [each, text(each)])], "") : null;
+  }
 
   const values = (name) => (arrays[`coordinate:${name}`] ?? arrays[`value:${name}`]).values;
+  const isLogarithmic = (name) => of.log.includes(name) || LOGARITHMIC.includes(name.replace(/_\d+$/, ""));
+
+  /** Find what is to be drawn. */
+  function sort() {
+    if (!arrays) return paint();
+    const only = [...filters.querySelectorAll("select")];
+    for (const each of only) each.parentNode.hidden = [across.value, up.value].includes(each.dataset.of);
+    const by = only.filter((each) => each.value !== "" && !each.parentNode.hidden).map((each) => [values(each.dataset.of), +each.value]);
+    const [x, y, z] = [values(across.value), values(up.value), values(shown.value)];
+    const kept = [];
+    for (let n = 0; n < x.length; n++) if (by.every(([all, wanted]) => all[n] === wanted)) kept.push(n);
+    const axes = [[x, isLogarithmic(across.value)], [y, isLogarithmic(up.value)]];
+    drawn = { kept: kept.length, ...(table(kept, axes, z) ?? scattered(kept, axes, z)) };
+    drawn.shade = shades(drawn.values, isLogarithmic(shown.value));
+    paint();
+  }
 
   function paint() {
+    if (!element.isConnected) return;
+    plane.clear();
     if (!of) {
       said.textContent = "No scan is open: stdyn explore SCAN.h5";
       return;
     }
-    if (!arrays) return;
-    const ctx = canvas.getContext("2d");
-    ctx.clearRect(0, 0, canvas.width, canvas.height);
-    const [x, y, z] = [values(across.value), values(up.value), values(shown.value)];
-    const only = [...filters.querySelectorAll("select")].map((each) => [arrays[`coordinate:${each.dataset.of}`].values, +each.value]);
-    const kept = [...x.keys()].filter((n) => only.every(([all, wanted]) => all[n] === wanted) && Number.isFinite(x[n]) && Number.isFinite(y[n]));
-    const log = LOGARITHMIC.includes(shown.value);
-    const size = (v) => (log ? (v > 0 ? Math.log10(v) : NaN) : v);
-    const spread = (all, wanted) => {
-      const [low, high] = all.reduce(([a, b], each) => [Math.min(a, each), Math.max(b, each)], [Infinity, -Infinity]);
-      const ratio = low > 0 && high / low >= 30 && wanted;
-      return { low, high: high > low ? high : low + 1, log: ratio };
-    };
-    const [ax, ay] = [spread(kept.map((n) => x[n]), true), spread(kept.map((n) => y[n]), true)];
-    const part = ({ low, high, log: isLog }, v) => (isLog ? Math.log(v / low) / Math.log(high / low) : (v - low) / (high - low));
-    const finite = kept.map((n) => size(z[n])).filter(Number.isFinite);
-    const [low, high] = finite.reduce(([a, b], each) => [Math.min(a, each), Math.max(b, each)], [Infinity, -Infinity]);
-    const [columns, rows] = [new Set(kept.map((n) => x[n])).size, new Set(kept.map((n) => y[n])).size];
-    const isGrid = columns * rows <= 1.5 * kept.length && columns > 1 && rows > 1;
-    const margin = isGrid ? [0.5 / columns, 0.5 / rows] : [0.02, 0.02];
-    const cell = isGrid ? [FRAME.width / columns, FRAME.height / rows] : [9, 9];
-    places = kept.map((n) => [n, FRAME.left + (margin[0] + part(ax, x[n]) * (1 - 2 * margin[0])) * FRAME.width, FRAME.top + (1 - margin[1] - part(ay, y[n]) * (1 - 2 * margin[1])) * FRAME.height]);
-    for (const [n, px, py] of places) {
-      const v = size(z[n]);
-      ctx.fillStyle = z[n] === Infinity ? "rgb(254,232,56)" : Number.isFinite(v) ? `rgb(${colour((v - low) / (high - low || 1))})` : "#999";
-      if (isGrid) ctx.fillRect(px - cell[0] / 2, py - cell[1] / 2, cell[0] + 0.5, cell[1] + 0.5);
-      else {
-        ctx.beginPath();
-        ctx.arc(px, py, 4.5, 0, 7);
-        ctx.fill();
-      }
-      if (n === chosen) {
-        ctx.strokeStyle = "#000";
-        ctx.lineWidth = 3;
-        ctx.strokeRect(px - cell[0] / 2, py - cell[1] / 2, cell[0], cell[1]);
-        ctx.strokeStyle = "#fff";
-        ctx.lineWidth = 1;
-        ctx.strokeRect(px - cell[0] / 2, py - cell[1] / 2, cell[0], cell[1]);
-      }
+    if (!drawn) return;
+    const { ctx, frame } = plane;
+    if (drawn.cells) plane.hatch();
+    const boxes = drawn.boxes(frame);
+    drawn.values.forEach((value, n) => {
+      const of = drawn.shade.of(value);
+      if (!of && drawn.cells) return;
+      const [left, top, width, height] = boxes(n);
+      ctx.fillStyle = of ? `rgb(${of})` : "#999";
+      ctx.fillRect(left, top, width, height);
+      if (drawn.cells || value !== Infinity) return;
+      ctx.strokeStyle = "#000";
+      ctx.lineWidth = 1;
+      ctx.strokeRect(left, top, width, height);
+    });
+    const here = drawn.values.findIndex((_, n) => drawn.points(n).includes(chosen));
+    for (const [colour, width] of here < 0 ? [] : [["#000", 3], ["#fff", 1]]) {
+      [ctx.strokeStyle, ctx.lineWidth] = [colour, width];
+      ctx.strokeRect(...boxes(here));
     }
-    axes(ctx, FRAME, ax, ay, across.value, up.value, getComputedStyle(canvas).color, margin);
-    legend(scale, log ? 10 ** low : low, log ? 10 ** high : high, log);
-    said.textContent = `${of.name}: ${kept.length} of ${of.of} points${chosen >= 0 ? `; chosen: ${chosen}, ${shown.value} = ${text(z[chosen])}` : ""}`;
-    explorer.places = places;
+    plane.axes(drawn.x, drawn.y, across.value, up.value);
+    legend(scale, drawn.shade, endless(shown.value));
+    words(here);
+    explorer.drawnScan = { kept: drawn.kept, values: [...drawn.values], chosen, boxes: drawn.values.length > 1000 ? null : [...drawn.values.keys()].map(boxes), log: [drawn.x.log, drawn.y.log] };
+  }
+
+  /** What is drawn, and what the chosen point is. */
+  function words(here) {
+    const unfinished = of.of - of.done - of.failed;
+    const rest = [[of.failed, "failed"], [unfinished, "not done"], [of.of - of.points, "not shown"]].filter(([count]) => count).map(([count, why]) => `${count} ${why}`);
+    const most = drawn.most > 1 ? `, up to ${drawn.most} in a cell: the median is drawn` : "";
+    said.title = `${of.name}: ${[`${drawn.kept} of ${of.of} points`, ...rest].join(", ")}${most}.`;
+    if (chosen < 0) said.textContent = `${said.title} Click, or arrow keys and Enter: that trajectory.`;
+    if (chosen < 0 || here < 0) { at.textContent = ""; return; }
+    const inside = drawn.points(here);
+    const where = [across.value, up.value].map((name) => `${name} = ${text(values(name)[chosen])}`).join(", ");
+    const among = inside.length > 1 ? ` (${inside.indexOf(chosen) + 1} of ${inside.length} in this cell; click again for the next)` : "";
+    at.textContent = `point ${chosen}: ${where}, ${shown.value} = ${text(values(shown.value)[chosen])}${among}`;
   }
 
   function choose(n) {
     chosen = n;
+    see("point", n);
     link.ask("point", { index: n });
     paint();
   }
+  function forget() {
+    chosen = -1;
+    see("point", null);
+    page.point(null);
+    paint();
+  }
+
+  /** Which of what is drawn is at a place of the canvas; -1 if nothing is near. */
+  function nearest([px, py]) {
+    const boxes = drawn.boxes(plane.frame);
+    let [best, least] = [-1, drawn.cells ? 0 : NEAR];
+    for (let n = 0; n < drawn.values.length; n++) {
+      const [left, top, width, height] = boxes(n);
+      const d = Math.hypot(Math.max(left - px, 0, px - left - width), Math.max(top - py, 0, py - top - height));
+      if (d <= least) [best, least] = [n, d];
+    }
+    return best;
+  }
   canvas.addEventListener("click", (event) => {
-    const box = canvas.getBoundingClientRect();
-    const [px, py] = [((event.clientX - box.left) / box.width) * canvas.width, ((event.clientY - box.top) / box.height) * canvas.height];
-    const nearest = places.reduce((best, [n, x, y]) => { const d = Math.hypot(x - px, y - py); return d < best[1] ? [n, d] : best; }, [-1, 40]);
-    if (nearest[0] >= 0) choose(nearest[0]);
+    if (!drawn) return;
+    const n = nearest(plane.where(event));
+    if (n < 0) return forget();
+    const inside = drawn.points(n);
+    choose(inside[(inside.indexOf(chosen) + 1) % inside.length]); // of a cell that is clicked again the next one
   });
   canvas.addEventListener("keydown", (event) => {
-    const step = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
-    if (event.key === "Enter" && chosen >= 0) { event.preventDefault(); choose(chosen); }
-    if (!step || !places.length) return;
+    if (!drawn?.values.length) return;
+    const step = arrow(event);
+    if (!step && event.key !== "Enter" && event.key !== "Escape") return;
     event.preventDefault();
-    const from = places.find(([n]) => n === chosen) ?? places[0];
-    const next = places.reduce((best, each) => {
-      const [dx, dy] = [each[1] - from[1], each[2] - from[2]];
-      const along = dx * step[0] + dy * step[1];
-      const d = along > 0.5 ? along + 4 * Math.abs(dx * step[1] + dy * step[0]) : Infinity;
-      return d < best[1] ? [each[0], d] : best;
-    }, [chosen < 0 ? from[0] : chosen, Infinity]);
-    [chosen] = next;
+    if (event.key === "Escape") return forget();
+    if (event.key === "Enter") return chosen >= 0 ? choose(chosen) : undefined;
+    const here = drawn.values.findIndex((_, n) => drawn.points(n).includes(chosen));
+    [chosen] = drawn.points(here < 0 ? 0 : next(here, step));
     paint();
   });
+
+  /** The next thing that is drawn in a direction: near it, and not far beside it. */
+  function next(here, [across, up]) {
+    const middle = (n) => [drawn.at(n)[0] * plane.frame.width, drawn.at(n)[1] * plane.frame.height];
+    const from = middle(here);
+    let [best, least] = [here, Infinity];
+    for (let n = 0; n < drawn.values.length; n++) {
+      const [dx, dy] = [middle(n)[0] - from[0], middle(n)[1] - from[1]];
+      const along = dx * across + dy * up;
+      const d = along + 4 * Math.abs(dx * up - dy * across);
+      if (along > 0.5 && d < least) [best, least] = [n, d];
+    }
+    return best;
+  }
   return { name: "scan", title: "scan", element, draw: paint };
 }

@@ -1,82 +1,157 @@
-// The spectrum along a trajectory: real parts of the eigenvalues of the Jacobian, what grows in colour.
+// The spectrum along a trajectory: real parts of the eigenvalues of the Jacobian, what grows in colour. It comes in parts.
 
-import { RULES } from "../colours.js";
 import { make } from "../dom.js";
 import { text } from "../numbers.js";
-import { draw } from "./moment.js";
+import { draw, moment, nearest, row } from "./moment.js";
 
-const [WIDTH, HEIGHT, LEFT, BOTTOM, TOP] = [760, 330, 76, 44, 12];
+const [WIDE, NARROW, HEIGHT, LEFT, RIGHT, BOTTOM, TOP] = [760, 400, 330, 76, 16, 44, 12];
+const START = 40; // the room of α = 0 beside a logarithmic axis
 const LINEAR = 1e-3; // up to here the axis is linear
+const POWERS = [-3, -2, -1, 0, 1, 2, 3, 4, 5, 6];
 
 const squeezed = (x) => Math.sign(x) * (Math.abs(x) <= LINEAR ? Math.abs(x) / LINEAR : 1 + Math.log10(Math.abs(x) / LINEAR));
 
 export function spectrum(page) {
   const { explorer, link } = page;
-  const rule = make("select", { name: "spectrum-rule", "aria-label": "rule", onchange: () => ask() });
-  const svg = draw("svg", { class: "spectrum", role: "img", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, "aria-label": "real parts of the eigenvalues of the Jacobian along the trajectory" });
+  const svg = draw("svg", { class: "spectrum", role: "img", viewBox: `0 0 ${WIDE} ${HEIGHT}` });
   const said = make("p", { class: "said" });
-  const element = make("div", {}, make("div", { class: "moment" }, rule), svg, said);
+  const progress = make("p", { class: "said", role: "status" });
+  const chosen = moment(page, "spectrum", look);
+  const element = make("div", {}, chosen.element, svg, said, progress);
+  let asked = ""; // the rule and the state of the spectrum that is shown
+  let columns = []; // {alpha, real, grows} in the order of alpha
+  let where = null; // the moment that is looked at
+  let width = WIDE; // of the picture, less where there is less room
+  new ResizeObserver(() => requestAnimationFrame(() => {
+    if (columns.length && width !== room()) paint();
+  })).observe(element);
+  const room = () => (element.clientWidth < 560 ? NARROW : WIDE);
+  let awaited = null; // the request whose parts are drawn
 
+  /** Ask for the spectrum, if it is another one; while something is dragged that of before ends. */
   function ask() {
-    said.textContent = "eigenvalues are computed …";
-    link.ask("spectrum", { state: explorer.header.state, rule: rule.value });
+    const { header } = explorer;
+    const wanted = JSON.stringify([header.draft, where?.rule, header.state]);
+    if (wanted === asked) return;
+    [asked, columns] = [wanted, []];
+    explorer.spectrum = null;
+    progress.textContent = header.draft ? "The spectrum is computed when the slider is let go." : "Eigenvalues are computed …";
+    if (header.draft || !where) stop();
+    else awaited = link.ask("spectrum", { state: header.state, rule: where.rule });
+  }
+
+  function stop() {
+    awaited = null;
+    link.ask("stop", { slot: "spectrum" });
+  }
+
+  function look(there) {
+    where = there;
+    ask();
+    paint();
   }
 
   link.on("spectrum", (header, arrays) => {
-    if (!link.isNewest(header)) return;
-    explorer.spectrum = arrays;
-    const [A, L] = arrays.real.shape;
-    const logarithmic = page.logarithmic();
-    const alphas = [...arrays.alphas.values];
-    const rows = [...Array(A).keys()].filter((t) => !logarithmic || alphas[t] > 0);
-    const scale = (x) => (logarithmic ? Math.log10(x) : x);
-    const [low, high] = [scale(alphas[rows[0]]), scale(alphas[rows.at(-1)])];
-    const finite = rows.flatMap((t) => [...arrays.real.values.subarray(t * L, (t + 1) * L)]).filter(Number.isFinite);
-    const most = Math.max(squeezed(Math.max(...finite, LINEAR)), 1);
-    const least = Math.min(squeezed(Math.min(...finite, -LINEAR)), -1);
-    const x = (alpha) => LEFT + ((scale(alpha) - low) / (high - low || 1)) * (WIDTH - LEFT - 16);
-    const y = (value) => TOP + ((most - squeezed(value)) / (most - least)) * (HEIGHT - TOP - BOTTOM);
-    const parts = [draw("rect", { x: LEFT, y: TOP, width: WIDTH - LEFT - 16, height: HEIGHT - TOP - BOTTOM, class: "frame" })];
-    const tick = (at, words, anchor, dx, dy) => draw("text", { x: at[0] + dx, y: at[1] + dy, "text-anchor": anchor }, words);
-    for (let power = -3; power <= 3; power++) for (const sign of [1, -1]) {
-      const value = sign * 10 ** power;
-      if (squeezed(value) > most + 1e-9 || squeezed(value) < least - 1e-9) continue;
-      parts.push(draw("line", { x1: LEFT, x2: WIDTH - 16, y1: y(value), y2: y(value), class: "axis" }), tick([LEFT, y(value)], text(value), "end", -6, 5));
-    }
-    parts.push(draw("line", { x1: LEFT, x2: WIDTH - 16, y1: y(0), y2: y(0), class: "zero" }), tick([LEFT, y(0)], "0", "end", -6, 5));
-    for (let j = 0; j <= 4; j++) {
-      const alpha = logarithmic ? 10 ** (low + (j / 4) * (high - low)) : low + (j / 4) * (high - low);
-      parts.push(tick([x(alpha), HEIGHT - BOTTOM], text(alpha, 2), "middle", 0, 18));
-    }
-    parts.push(tick([LEFT + (WIDTH - LEFT) / 2, HEIGHT], "α", "middle", 0, -8));
-    const up = draw("text", { transform: `translate(16 ${HEIGHT / 2}) rotate(-90)`, "text-anchor": "middle" }, "Re λ");
-    parts.push(up);
-    let growing = 0;
-    for (const t of rows) for (let l = 0; l < L; l++) {
-      const value = arrays.real.values[t * L + l];
-      if (!Number.isFinite(value)) continue;
-      const [px, py] = [x(alphas[t]), y(value)];
-      if (arrays.grows.values[t * L + l]) {
-        growing += 1;
-        parts.push(draw("path", { d: `M${px} ${py - 4}l4 7h-8z`, class: "grows" }));
-      } else parts.push(draw("circle", { cx: px, cy: py, r: 1.8, class: "others" }));
-    }
-    svg.replaceChildren(...parts);
-    const first = arrays.grows.values.subarray(0, L).reduce((a, b) => a + b, 0);
-    said.textContent = `Triangles grow (${first} directions at the start), dots do not; linear up to ${text(LINEAR)}. ${growing ? "" : "Nothing grows."}`;
+    if (header.id !== awaited) return;
+    const count = arrays.alphas.shape[0];
+    for (let t = 0; t < count; t++) columns.push({ alpha: arrays.alphas.values[t], real: row(arrays.real, t), grows: row(arrays.grows, t) });
+    columns.sort((a, b) => a.alpha - b.alpha);
+    const done = columns.length === header.count;
+    progress.textContent = done ? "" : `Eigenvalues are computed: ${columns.length} of ${header.count} α.`;
+    explorer.spectrum = { rule: header.rule, done, columns };
+    paint();
   });
+  for (const kind of ["refused", "failed"]) link.on(kind, (header) => {
+    if (header.id !== awaited) return;
+    progress.textContent = `There is no spectrum: ${header.words}`;
+  });
+
+  function paint() {
+    svg.replaceChildren();
+    said.textContent = "";
+    svg.toggleAttribute("hidden", !columns.length);
+    if (!columns.length) return;
+    width = room();
+    svg.setAttribute("viewBox", `0 0 ${width} ${HEIGHT}`);
+    const at = scales(columns, page.logarithmic(), width);
+    const here = columns[nearest(columns.map(({ alpha }) => alpha), where?.alpha ?? Infinity)] ?? columns.at(-1);
+    svg.append(...frame(at), ...marks(at, columns), draw("line", { x1: at.x(here.alpha), x2: at.x(here.alpha), y1: TOP, y2: HEIGHT - BOTTOM, class: "here" }));
+    const words = inWords(here);
+    said.textContent = `${words} Triangles grow, dots do not; up to ±${text(LINEAR)} the axis is linear.`;
+    svg.setAttribute("aria-label", `Real parts of the eigenvalues of the Jacobian along the trajectory. ${words}`);
+  }
 
   return {
     name: "spectrum",
     title: "spectrum",
     element,
-    draw() {
-      const rules = Object.keys(explorer.curves);
-      const before = rule.value;
-      if (rules.join() !== [...rule.options].map((each) => each.value).join()) rule.replaceChildren(...rules.map((each) => make("option", { value: each }, RULES[each].name)));
-      rule.value = rules.includes(before) ? before : rules[0];
-      if (!explorer.header.draft) ask();
+    draw: chosen.draw,
+    left() {
+      asked = "";
+      stop();
     },
-    left: () => link.ask("stop", { slot: "spectrum" }),
   };
+}
+
+/** What grows at one α, and how fast. */
+function inWords({ alpha, real, grows }) {
+  const known = real.filter(Number.isFinite);
+  const count = grows.reduce((a, b) => a + b, 0);
+  if (!known.length) return `At α = ${text(alpha)} the spectrum is not known.`;
+  const most = Math.max(...known);
+  const how = count ? `${count} of ${known.length} directions grow, the fastest with rate ${text(most)}, by a factor e in α of ${text(1 / most)}` : `none of ${known.length} directions grows; the largest real part is ${text(most)}`;
+  return `At α = ${text(alpha)}: ${how}.`;
+}
+
+/** Where an α and a real part are in the picture. On a logarithmic axis α = 0 stands by itself, on the left. */
+function scales(columns, logarithmic, width) {
+  const alphas = columns.map(({ alpha }) => alpha);
+  const first = logarithmic ? alphas.find((alpha) => alpha > 0) ?? 1 : alphas[0];
+  const apart = logarithmic && alphas[0] <= 0;
+  const scale = (alpha) => (logarithmic ? Math.log10(alpha) : alpha);
+  const [low, high] = [scale(first), scale(Math.max(alphas.at(-1), first))];
+  const begin = LEFT + (apart ? START : 0);
+  const part = (share) => begin + share * (width - begin - RIGHT);
+  let [least, most] = [-1, 1];
+  for (const { real } of columns) for (const value of real) if (Number.isFinite(value)) [least, most] = [Math.min(least, squeezed(value)), Math.max(most, squeezed(value))];
+  const y = (value) => TOP + ((most - squeezed(value)) / (most - least)) * (HEIGHT - TOP - BOTTOM);
+  const x = (alpha) => (apart && alpha <= 0 ? LEFT + START / 3 : part((scale(alpha) - low) / (high - low || 1)));
+  return { x, y, least, most, width, ticks: [...(apart ? [0] : []), ...ticksOf(low, high, logarithmic)] };
+}
+
+/** Alphas to be written on an axis from low to high; of a logarithmic one these are powers of ten, as the ticks are if two
+ * are among them. */
+function ticksOf(low, high, logarithmic) {
+  const back = (value) => (logarithmic ? 10 ** value : value);
+  if (!(high > low)) return [back(low)];
+  const powers = [];
+  for (let power = Math.ceil(low - 1e-9); power <= high + 1e-9; power++) powers.push(10 ** power);
+  return logarithmic && powers.length > 1 ? powers : [0, 0.25, 0.5, 0.75, 1].map((share) => back(low + share * (high - low)));
+}
+
+/** The frame, its ticks and its labels. */
+function frame({ x, y, least, most, width, ticks }) {
+  const words = (left, top, anchor, what) => draw("text", { x: left, y: top, "text-anchor": anchor }, what);
+  const parts = [draw("rect", { x: LEFT, y: TOP, width: width - LEFT - RIGHT, height: HEIGHT - TOP - BOTTOM, class: "frame" })];
+  const values = POWERS.flatMap((power) => [10 ** power, -(10 ** power)]).filter((value) => squeezed(value) <= most + 1e-9 && squeezed(value) >= least - 1e-9);
+  for (const value of [...values, 0]) {
+    parts.push(draw("line", { x1: LEFT, x2: width - RIGHT, y1: y(value), y2: y(value), class: value ? "axis" : "zero" }));
+    parts.push(words(LEFT - 6, y(value) + 5, "end", text(value)));
+  }
+  for (const alpha of ticks) parts.push(words(x(alpha), HEIGHT - BOTTOM + 18, "middle", text(alpha)));
+  parts.push(words(LEFT + (width - LEFT) / 2, HEIGHT - 6, "middle", "α"));
+  parts.push(draw("text", { transform: `translate(16 ${HEIGHT / 2}) rotate(-90)`, "text-anchor": "middle" }, "Re λ"));
+  return parts;
+}
+
+/** All eigenvalues in two paths: triangles of those that grow, dots of the others. */
+function marks({ x, y }, columns) {
+  const [triangles, dots] = [[], []];
+  for (const { alpha, real, grows } of columns) real.forEach((value, l) => {
+    if (!Number.isFinite(value)) return;
+    const [px, py] = [x(alpha).toFixed(1), y(value)];
+    if (grows[l]) triangles.push(`M${px} ${(py - 4).toFixed(1)}l4 7h-8z`);
+    else dots.push(`M${px} ${py.toFixed(1)}h0`);
+  });
+  return [draw("path", { d: dots.join(""), class: "others" }), draw("path", { d: triangles.join(""), class: "grows" })];
 }
