@@ -41,7 +41,7 @@ export class Panel {
     this.lines = lines;
     this.alphas = alphas;
     const joined = this.join(lines, logarithmic);
-    const signature = JSON.stringify([lines.map(({ colour, dash, label, width }) => [colour, dash, label, width]), logarithmic, legend]);
+    const signature = JSON.stringify([lines.map(({ colour, dash, label, width }) => [colour, dash, label, width]), logarithmic, legend.map(({ colour, dash, label }) => [colour, dash, label])]);
     if (signature !== this.signature) {
       this.plot?.destroy();
       this.signature = signature;
