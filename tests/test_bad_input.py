@@ -49,7 +49,7 @@ def option_rows():
             yield ["mnist", f"--{option}={value}"], [option, words]
     for line, words in bad_options.OTHERS:
         yield [line[0], *bad_options.changed(bad_options.COMMANDS[line[0]], *line[1:])], words
-    for command in sorted(set(cli.commands) - {"scan", "info", "plot"}):
+    for command in sorted(set(cli.commands) - {"scan", "info", "plot", "explore"}):
         yield [command, "--config", "none.toml"], ["none.toml cannot be read", "No such file"]
     yield from bad_options.PLAIN
 

@@ -2,6 +2,7 @@
 
 import signal
 from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,10 +48,8 @@ def explore_command(what: Path | str | None, port: int | None, browser: bool) ->
     stdyn explore data/scan.h5 --no-browser
     stdyn explore '#K=2&M=2&eta=0.3'
     """
-    try:
-        import tornado  # noqa: F401
-    except ImportError:
-        raise ImportError("stdyn explore needs tornado, which pip install 'stdyn[explore]' brings") from None
+    if find_spec("tornado") is None:
+        raise ImportError("stdyn explore needs tornado, which pip install 'stdyn[explore]' brings")
     if port is not None and not 0 <= port < 2**16:
         raise InputError(f"port must be at least 0 and at most {2**16 - 1}, but is {port}")
     source, said = _source(what)

@@ -79,13 +79,16 @@ class Map:
     @classmethod
     def of(cls, wanted: Wanted, kind: Any, rule: Any) -> Map:
         """The map that is asked for; refused if there is none."""
-        choice("kind of a map", kind, tuple(KINDS))
+        choice("map", kind, tuple(KINDS))
         if rule not in wanted.rules or rule == "bp":
-            raise InputError(f"rule of a map must be one with feedback weights that is ticked, but is {shown(rule)}")
+            raise InputError(f"rule must be one with feedback weights that is ticked, but is {shown(rule)}")
         problem = wanted.problem(rule)
         experiment = replace(wanted.experiment, rule=rule)
         found = (_over_b if kind == "b_b" else _over_eta)(experiment, problem)
-        found.problem(SHAPE[0] // 2 + 1, SHAPE[1])  # refused, if there b is parallel to v, which says no direction
+        try:
+            found.problem(SHAPE[0] // 2 + 1, SHAPE[1])
+        except InputError as error:  # b parallel to v, which says no direction
+            raise InputError(f"this map has no points: {error}") from None
         return found
 
     def problem(self, rows: int, columns: int) -> Problem:
@@ -147,7 +150,7 @@ def _over_eta(experiment: Experiment, problem: Problem) -> Map:
     """The map over eta and the angle of b to v."""
     x, y = KINDS["eta_angle"]
     if not isinstance(experiment.eta, int | float):
-        raise InputError(f"eta must be a number for a map over eta, but is a schedule: {shown(experiment.eta)}")
+        raise InputError(f"a map over eta needs a number eta, but eta is the schedule {shown(experiment.eta)}")
     v, b = problem.start.v, problem.b
     assert b is not None
     norms = float(np.linalg.norm(v) * np.linalg.norm(b))
@@ -159,7 +162,7 @@ def _over_b(experiment: Experiment, problem: Problem) -> Map:
     """The map over the feedback weights of the first two hidden units; of several outputs those from the first."""
     x, y = KINDS["b_b"]
     if problem.start.K < 2:
-        raise InputError(f"K must be at least 2 for a map of b_1 and b_2, but is {problem.start.K}")
+        raise InputError(f"a map over b_1 and b_2 needs K of at least 2, but K is {problem.start.K}")
     assert problem.b is not None
     experiment = replace(experiment, b=problem.b.tolist())  # turned, if it is
     first = problem.b.reshape(problem.start.K, -1)[:, 0]

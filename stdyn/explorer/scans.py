@@ -71,7 +71,7 @@ def point(scan: Scan, index: Any, stop: threading.Event | None = None) -> tuple[
     return trajectory, state, words
 
 
-def name(scan: Scan, index: int) -> str:
+def name(scan: Scan, index: Any) -> str:
     """What a point is called."""
     return f"point {index} of {scan.path.name}"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import hmac
+import os
 import secrets
 import socket
 import time
@@ -14,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import tornado.httpserver
-import tornado.netutil
 import tornado.web
 import tornado.websocket
 
@@ -119,6 +119,11 @@ class _Socket(_Guarded, tornado.websocket.WebSocketHandler):
 
     session: Session | None = None
 
+    def prepare(self) -> None:
+        super().prepare()
+        if not self.check_origin(self.request.headers.get("Origin", "")):  # also where tornado asks less
+            raise tornado.web.HTTPError(403)
+
     def check_origin(self, origin: str) -> bool:
         return origin == f"http://{self.request.host}"
 
@@ -200,17 +205,18 @@ def application(source: Source, workers: Workers, token: str, once: str | None =
     )
 
 
-def listening(port: int | None) -> list[socket.socket]:
-    """Sockets that listen at a port of the loopback interface; of None at the usual one, or the next that is free."""
-    ports = (port,) if port is not None else (*range(PORT, PORT + _TRIED + 1), 0)
-    for each in ports:
+def listening(port: int | None) -> socket.socket:
+    """What listens at a port of the loopback interface; of None at the usual one, or the next that is free."""
+    for each in (port,) if port is not None else (*range(PORT, PORT + _TRIED + 1), 0):
         try:
-            return tornado.netutil.bind_sockets(each, HOST)
+            found = socket.create_server((HOST, each), backlog=128)
         except OSError as error:
             if port is None and error.errno in (errno.EADDRINUSE, errno.EACCES):
                 continue
-            why = "taken" if error.errno == errno.EADDRINUSE else f"not to be had ({error.strerror})"
-            raise InputError(f"port must be one that is free, but {each} is {why}; --port 0 takes any") from None
+            why = "taken" if error.errno == errno.EADDRINUSE else f"not to be had: {os.strerror(error.errno or 0)}"
+            raise InputError(f"port must be one that is free, but {each} is {why} (--port 0 takes any)") from None
+        found.setblocking(False)
+        return found
     raise InputError(f"port must be one that is free, but {HOST} has none")
 
 
@@ -236,13 +242,13 @@ async def serve(
     once : str, optional
         What takes the token's place at one visit.
     """
-    sockets = listening(port)
-    bound = sockets[0].getsockname()[1]
+    listener = listening(port)
+    bound = listener.getsockname()[1]
     token = token(bound) if callable(token) else token or secrets.token_urlsafe(24)
     workers = Workers()
     answers = application(source, workers, token, once)
     server = tornado.httpserver.HTTPServer(answers, idle_connection_timeout=_IDLE, **_OF_A_REQUEST)
-    server.add_sockets(sockets)
+    server.add_socket(listener)
     try:
         ready(f"http://{HOST}:{bound}/?token={token}")
         await asyncio.Event().wait()
@@ -258,7 +264,7 @@ async def _end(server: tornado.httpserver.HTTPServer, pages: set[_Socket], worke
         if page.session is not None:
             page.session.close()
             sessions.append(page.session)
-        page.close(_GOING, "stdyn explore has ended")
+        page.close(_GOING)
     until = time.monotonic() + _GRACE
     workers.close()
     with suppress(asyncio.TimeoutError):

@@ -83,10 +83,13 @@ def _own(activations: Iterable[Activation]) -> dict[str, Activation]:
 
 
 def _begins_as_hdf5(path: Path) -> bool:
+    """Whether a file does; where there is none, or none that can be read, who reads it says why."""
     try:
+        if not path.is_file():  # into which somebody might write for ever, say
+            return False
         with path.open("rb") as file:
             return file.read(len(_HDF5)) == _HDF5
-    except (OSError, ValueError):  # which who reads it says
+    except (OSError, ValueError):
         return False
 
 

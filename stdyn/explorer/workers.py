@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 _PATIENCE = 0.05  # seconds until a request that waits for the worker looks whether it is still wanted
 _OFTEN = 0.02  # seconds at least between two looks of the worker at the same
-_ATTEMPTS = 3  # of a piece of work, where the worker has ended meanwhile
+_ATTEMPTS = 2  # of a piece of work, where the worker has ended meanwhile
 _GRACE = 1.0  # seconds in which a pool is to see by itself that its process has ended
 
 

@@ -12,7 +12,7 @@ from stdyn.command.workers import muted
 
 
 @pytest.mark.parametrize(
-    "command", ["", "compare", "integrate", "simulate", "sizes", "scan", "mnist", "theory", "plot", "info"]
+    "command", ["", "compare", "integrate", "simulate", "sizes", "scan", "mnist", "theory", "plot", "info", "explore"]
 )
 def test_every_command_has_help(run, command):
     """On stdout, with exit code 0, and with every parameter where there is an experiment."""
@@ -26,7 +26,7 @@ def test_every_command_has_help(run, command):
 def test_help_is_short_and_of_this_command(run):
     """The list of commands is cut off nowhere; "both" is spoken of where it can be."""
     listed = run("--help")[1].partition("Commands:")[2].splitlines()[1:]
-    assert len(listed) == 9
+    assert len(listed) == 10
     assert all(line.endswith(".") and not line.endswith("...") for line in listed), listed
     for command, both in (("compare", 2), ("scan", 1), ("integrate", 0), ("simulate", 0)):
         assert run(command, "--help")[1].count("both is") == both, command
@@ -54,8 +54,11 @@ def _result(process):
 
 
 def test_import_and_help_are_light():
-    """`import stdyn` and `stdyn --help` load neither numba, SciPy, matplotlib, h5py, xarray nor dask."""
-    heavy = "print(sorted({'numba', 'scipy', 'matplotlib', 'h5py', 'xarray', 'dask', 'numpy'} & set(sys.modules)))"
+    """`import stdyn` and `stdyn --help` load neither numba, SciPy, matplotlib, h5py, xarray, dask, tornado nor asyncio."""
+    heavy = (
+        "print(sorted({'numba', 'scipy', 'matplotlib', 'h5py', 'xarray', 'dask', 'numpy', 'tornado', 'asyncio'}"
+        " & set(sys.modules)))"
+    )
     assert python(f"import sys, stdyn; {heavy}").stdout == "[]\n"
     assert python(f"import sys, stdyn.command.main; {heavy}").stdout == "[]\n"
 

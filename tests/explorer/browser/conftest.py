@@ -1,59 +1,31 @@
 """A server of the explorer and a browser that looks at its page; skipped without Chromium and playwright."""
 
-import asyncio
+import json
 import shutil
-import threading
 import time
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager
+from urllib.parse import quote
 
+import numpy as np
 import pytest
 
-from stdyn.explorer.source import Source
+import stdyn
+from stdyn.explorer.state import wanted
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 PATIENCE = 60.0  # seconds that a page may take, on a slow machine that compiles
 
 playwright = pytest.importorskip("playwright.sync_api", reason='the page needs playwright: pip install ".[site]"')
 pytest.importorskip("tornado", reason='the page needs tornado: pip install ".[explore]"')
-
-
-@contextmanager
-def serving(source=None, port=0, token=None):
-    """A server in a thread of its own; gives the address with the token."""
-    from stdyn.explorer.server import serve
-
-    ready, addresses, loops = threading.Event(), [], []
-
-    def run():
-        async def main():
-            task = asyncio.ensure_future(serve(source or Source(), port, told, token))
-            loops.append((asyncio.get_running_loop(), task))
-            with suppress(asyncio.CancelledError):
-                await task
-
-        asyncio.run(main())
-
-    def told(address):
-        addresses.append(address)
-        ready.set()
-
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    assert ready.wait(30)
-    try:
-        yield addresses[0]
-    finally:
-        loop, task = loops[0]
-        loop.call_soon_threadsafe(task.cancel)
-        thread.join(30)
-        assert not thread.is_alive()
+from explorer_server import serving as serving  # noqa: E402
 
 
 class Shown:
     """A page of the explorer in a browser, and what is seen of it."""
 
     def __init__(self, page, address):
-        self.page, self.console, self.requests = page, [], []
+        self.page, self.console, self.requests, self.expected = page, [], [], []
+        page.set_default_timeout(1000 * PATIENCE / 6)
         page.on("console", lambda message: self.console.append(message.text))
         page.on("pageerror", lambda error: self.console.append(str(error)))
         page.on("request", lambda request: self.requests.append(request.url))
@@ -80,14 +52,49 @@ class Shown:
             " && JSON.stringify(e.header.state) === JSON.stringify(e.state)"
         )
 
+    def control(self, selector):
+        """An element of the controls, whose group is opened."""
+        found = self.page.locator(f".controls {selector}").first
+        if not found.is_visible():
+            found.locator("xpath=ancestor::details/summary").click()
+        return found
+
+    def slider(self, name):
+        """The slider of a parameter."""
+        return self.control(f"input[type='range'][name='{name}']")
+
+    def box(self, name):
+        """Where a number (or a list) is typed."""
+        return self.control(f":is(input[name='{name}-typed'], input[type='text'][name='{name}'])")
+
     def typed(self, name, text):
         """Type a number (or a list), and wait until it is drawn."""
-        box = self.page.locator(f"input[name='{name}-typed'], input[type='text'][name='{name}']").first
-        if not box.is_visible():
-            self.page.locator("details", has=box).locator("summary").click()
+        box = self.box(name)
         box.fill(text)
         box.press("Enter")
         self.settled()
+
+    def goes_to(self, state):
+        """Have the address say a state, and wait until it is drawn."""
+        state = {"rules": ["fa", "bp"], **state}
+        said = "&".join(f"{name}={quote(json.dumps(value))}" for name, value in state.items())
+        self.page.evaluate("said => { location.hash = said; }", said)
+        self.until(
+            "(e, state) => Object.keys(state).length === Object.keys(e.state).length"
+            " && Object.keys(state).every(name => JSON.stringify(state[name]) === JSON.stringify(e.state[name]))",
+            state,
+        )
+        self.settled()
+
+    def assert_shows(self, state):
+        """The curves of the page are those that `integrate` says of a state, to the bit."""
+        found = wanted(state)
+        of = found.experiment
+        assert self.of("e => Object.keys(e.curves)") == list(found.rules)
+        for rule, problem in found.problems().items():
+            theory = stdyn.integrate(problem, of.alphas(), of.ode_method, of.rtol, error=False)
+            for name in ("alphas", "eps_g", "R", "Q", "v"):
+                np.testing.assert_array_equal(self.curve(rule, name), np.ravel(getattr(theory, name)))
 
     def curve(self, rule, name):
         """The numbers of a curve that is drawn, as they came."""
@@ -112,15 +119,44 @@ def address():
         yield found
 
 
+@contextmanager
+def looking(browser, address):
+    """A page of a server; nothing may have been written to its console, and nothing asked of any other machine."""
+    context = browser.new_context(viewport={"width": 1280, "height": 720}, accept_downloads=True)
+    try:
+        found = Shown(context.new_page(), address)
+        yield found
+    finally:
+        context.close()
+    assert [words for words in found.console if words not in found.expected] == []
+    assert {url.split("/")[2] for url in found.requests if "//" in url} == {address.split("/")[2]}
+
+
 @pytest.fixture
 def shown(browser, address):
-    """A page of it; nothing may have been written to its console, and nothing asked of any other machine."""
-    context = browser.new_context(viewport={"width": 1280, "height": 720}, accept_downloads=True)
-    found = Shown(context.new_page(), address)
-    yield found
-    context.close()
-    assert found.console == []
-    assert {url.split("/")[2] for url in found.requests if "//" in url} == {address.split("/")[2]}
+    """A page that begins as usual."""
+    with looking(browser, address) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def still(browser, address):
+    """A page that the tests of a file share: each goes to the state that it needs."""
+    with looking(browser, address) as found:
+        yield found
+
+
+@pytest.fixture
+def another(browser):
+    """A function that opens the page at an address, in a browser of its own."""
+    with ExitStack() as stack:
+        yield lambda address: stack.enter_context(looking(browser, address))
+
+
+@pytest.fixture(scope="session")
+def serve():
+    """A context manager of a server: `with serve(source, port, token) as address`."""
+    return serving
 
 
 @pytest.fixture(scope="session")

@@ -44,16 +44,18 @@ function isPlain(value) {
 /** The page's address: `keep(hash, name)` writes it, `arrived(hash)` is told of one that the browser has gone to. */
 export function place(arrived) {
   let [wanted, timer, last] = [null, null, { name: null, at: -Infinity }];
+  let here = location.hash; // where this page has led, or was told of
   addEventListener("hashchange", () => {
-    last.name = null;
-    arrived(location.hash);
+    [here, wanted, last] = [location.hash, null, { name: null, at: -Infinity }];
+    arrived(here);
   });
   function write() {
     const { hash, step } = wanted;
     timer = setTimeout(() => { timer = null; if (wanted) write(); }, OFTEN);
     wanted = null;
-    if (hash === location.hash.slice(1)) return;
+    if (`#${hash}` === location.hash || location.hash !== here) return; // the browser has gone elsewhere, which will be told
     history[step ? "pushState" : "replaceState"](null, "", `#${hash}`);
+    here = location.hash;
   }
   return {
     /** `name` is what was moved by hand: a step that the browser can go back; null is none. */

@@ -98,8 +98,8 @@ export function overSocket(address, told) {
       const header = JSON.parse(new TextDecoder().decode(new Uint8Array(data, 4, length)));
       for (const listener of listeners) listener(header, [data.slice(4 + length)]);
     };
-    socket.onclose = () => {
-      told(false);
+    socket.onclose = ({ reason }) => {
+      told(false, reason);
       setTimeout(connect, 1000);
     };
   }

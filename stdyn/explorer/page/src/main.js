@@ -64,7 +64,11 @@ function render({ model, el, address = false, solved = () => {} }) {
   let panel = null;
   let notes = []; // what has to be said with the next curves
   let waiting = null;
-  const bookmark = address ? place((hash) => { take(read(hash)); ask(false); }) : null;
+  const bookmark = address ? place((hash) => {
+    if (!panel) return; // it is read when the server says what there is
+    take(read(hash));
+    ask(false);
+  }) : null;
 
   link.on("hello", (header) => {
     const table = JSON.stringify(header.controls);
@@ -204,7 +208,7 @@ function render({ model, el, address = false, solved = () => {} }) {
     link.on(kind, (header) => {
       status.textContent = [...notes, header.words].join(" · ");
       if (header.of === "curves" && !explorer.drawn) return spare(header);
-      if (header.of === "curves" || header.name) panel?.refuse(header.name ?? null);
+      if (header.of === "curves" || header.of === "runs") panel?.refuse(header.name ?? null); // a view says itself what it is not for
     });
   }
 
@@ -270,9 +274,10 @@ function render({ model, el, address = false, solved = () => {} }) {
 
 const page = document.querySelector("main#explorer");
 if (page) {
-  const lost = make("p", { class: "stdyn-lost", role: "alert", hidden: true }, "The server has ended: start stdyn explore again. What is set stays in the address.");
+  const ended = "The server has ended: start stdyn explore again. What is set stays in the address.";
+  const lost = make("p", { class: "stdyn-lost", role: "alert", hidden: true });
   document.body.append(lost);
-  const model = overSocket(`ws://${location.host}/socket`, (there) => { lost.hidden = there; });
+  const model = overSocket(`ws://${location.host}/socket`, (there, why) => { [lost.hidden, lost.textContent] = [there, there ? "" : `${why || ended}`]; });
   render({ model, el: page, address: true });
 }
 

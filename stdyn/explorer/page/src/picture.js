@@ -17,18 +17,21 @@ export const drawing = (view) => view.element.querySelector("canvas.map, svg[rol
 /** The picture of a view, as an element <svg>; null if nothing is drawn there. */
 export function pictured(view, state, root) {
   const of = drawing(view);
-  if (!of) return null;
-  const box = of.viewBox?.baseVal ?? { x: 0, y: 0, width: of.width, height: of.height };
+  if (!of?.checkVisibility()) return null;
   const styles = new Map();
-  const inside = of.viewBox ? [...of.childNodes].map((each) => styled(each, styles)) : recorded(of, () => view.draw());
+  const isCanvas = of instanceof HTMLCanvasElement;
+  const inside = isCanvas ? recorded(of, view.paint ?? view.draw) : [...of.childNodes].map((each) => styled(each, styles));
   if (!inside.length) return null;
+  const drawn = isCanvas ? { x: 0, y: 0, width: of.width, height: of.height } : of.viewBox.baseVal;
+  const box = isCanvas ? { width: of.clientWidth, height: of.clientHeight } : drawn;
   const [width, ink] = [Math.max(box.width, 480), getComputedStyle(root).color];
   const lines = (words) => wrapped(words, Math.floor(width / LETTER));
-  const below = [...said(view.element, ":not([aria-live])"), ...(view.name === "scan" ? said(view.element, "[aria-live]") : [parameters(state)])].flatMap(lines);
+  const set = parameters(state);
+  const below = [...said(view.element), view.caption?.(set) ?? set].flatMap(lines);
   const scale = colours(view.element);
   const top = MARGIN + 2 * LINE;
   const parts = [letters([view.title, ...choices(view.element)].join(", "), MARGIN, MARGIN + 12, { "font-size": 15, "font-weight": "bold" })];
-  parts.push(svg("svg", { x: MARGIN, y: top, width: box.width, height: box.height, viewBox: `${box.x} ${box.y} ${box.width} ${box.height}`, overflow: "visible" }, ...inside));
+  parts.push(svg("svg", { x: MARGIN, y: top, width: box.width, height: box.height, viewBox: [drawn.x, drawn.y, drawn.width, drawn.height].join(" "), overflow: "visible" }, ...inside));
   let y = top + box.height + LINE;
   if (scale.length) {
     parts.push(svg("linearGradient", { id: "scale" }, ...scale.map((each, j) => svg("stop", { offset: j / (scale.length - 1), "stop-color": each }))));
@@ -76,7 +79,7 @@ const letters = (words, x, y, look) => svg("text", { x, y, ...look }, words);
 /** What is chosen in a view: a rule, an alpha, a quantity. */
 function choices(element) {
   const shown = [...element.querySelectorAll("select, output")].filter((each) => each.checkVisibility());
-  return shown.map((each) => (each.tagName === "OUTPUT" ? each.value && `α = ${each.value}` : named(each))).filter(Boolean);
+  return shown.map((each) => (each.tagName !== "OUTPUT" ? named(each) : each.value && each.closest(".moment") ? `α = ${each.value}` : each.value)).filter(Boolean);
 }
 
 function named(select) {
@@ -85,8 +88,8 @@ function named(select) {
   return before?.nodeType === Node.TEXT_NODE && before.data.trim() ? `${before.data.trim()}: ${words}` : words;
 }
 
-/** What is said below a view; what changes while it is looked at, and hints, are live. */
-const said = (element, which) => [...element.querySelectorAll(`.said${which}`)].filter((each) => each.checkVisibility()).map((each) => each.textContent.trim()).filter(Boolean);
+/** What is said beside a view, but for how far it is. */
+const said = (element) => [...element.querySelectorAll(".said:not(.progress)")].filter((each) => each.checkVisibility()).map((each) => each.textContent.trim()).filter(Boolean);
 
 /** The colours of a view's scale, from low to high. */
 function colours(element) {
@@ -94,11 +97,11 @@ function colours(element) {
   return bar ? (getComputedStyle(bar).backgroundImage.match(/rgba?\([^)]*\)/g) ?? []) : [];
 }
 
-/** The parameters that are set, in a line. */
+/** The parameters that are set, in a line; of a view's own rule, not of the runs. */
 function parameters(state) {
   const value = (each) => (typeof each === "number" ? text(each, 6) : typeof each === "string" ? each : JSON.stringify(each).replaceAll('"', ""));
   const short = (words) => (words.length > LONGEST ? `${words.slice(0, LONGEST)}…` : words);
-  return Object.entries(state).filter(([name]) => !["runs", "method"].includes(name)).map(([name, each]) => `${name} = ${short(value(each))}`).join(", ");
+  return Object.entries(state).filter(([name]) => !["rules", "runs", "method"].includes(name)).map(([name, each]) => `${name} = ${short(value(each))}`).join(", ");
 }
 
 /** Words in lines of so many letters. */

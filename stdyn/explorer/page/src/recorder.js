@@ -9,27 +9,20 @@ const BASELINES = { middle: "central", top: "hanging", hanging: "hanging", botto
 
 /** The elements of what `paint()` draws on a canvas in two dimensions; none if nothing is on it. */
 export function recorded(canvas, paint) {
-  const ctx = canvas.getContext("2d");
+  const ctx = canvas.getContext("2d"); // the only one of this canvas, which a view may have kept
   const recorder = new Recorder(ctx);
-  const listening = new Proxy(ctx, {
-    get(_, name) {
-      const value = ctx[name];
-      if (typeof value !== "function") return value;
-      return (...given) => {
-        recorder[name]?.(...given);
-        return value.apply(ctx, given);
-      };
-    },
-    set(_, name, value) {
-      ctx[name] = value;
-      return true;
-    },
-  });
-  canvas.getContext = () => listening; // of this canvas alone, while it is drawn
+  const heard = Object.getOwnPropertyNames(Recorder.prototype).filter((name) => typeof ctx[name] === "function");
+  for (const name of heard) {
+    const draw = ctx[name];
+    ctx[name] = (...given) => {
+      recorder[name](...given);
+      return draw.apply(ctx, given);
+    };
+  }
   try {
     paint();
   } finally {
-    delete canvas.getContext;
+    for (const name of heard) delete ctx[name];
   }
   const fits = recorder.parts.length > 0 && recorder.parts.length <= MOST;
   return fits || isBlank(canvas) ? recorder.parts : [whole(canvas)];
@@ -54,6 +47,22 @@ class Recorder {
     this.ctx = ctx;
     this.parts = [];
     this.path = [];
+    this.clips = [null]; // what is clipped now, and before what was saved
+    this.count = 0; // of clips
+  }
+
+  save() {
+    this.clips.push(this.clips.at(-1));
+  }
+
+  restore() {
+    if (this.clips.length > 1) this.clips.pop();
+  }
+
+  clip() {
+    const id = `clip${++this.count}`;
+    this.parts.push(svg("clipPath", { id }, this.moved(svg("path", { d: this.path.join("") }))));
+    this.clips[this.clips.length - 1] = id;
   }
 
   put(tag, attributes, ...content) {
@@ -62,11 +71,17 @@ class Recorder {
 
   /** Keep an element, where and as opaque as things are drawn now. */
   keep(element) {
-    const { a, b, c, d, e, f } = this.ctx.getTransform();
-    const moved = [a, b, c, d, e, f].map(short).join(" ");
-    if (moved !== "1 0 0 1 0 0") element.setAttribute("transform", `matrix(${moved})`);
     if (this.ctx.globalAlpha !== 1) element.setAttribute("opacity", this.ctx.globalAlpha);
-    this.parts.push(element);
+    const clip = this.clips.at(-1);
+    this.parts.push(clip ? svg("g", { "clip-path": `url(#${clip})` }, this.moved(element)) : this.moved(element));
+  }
+
+  /** An element where things are drawn now. */
+  moved(element) {
+    const { a, b, c, d, e, f } = this.ctx.getTransform();
+    const by = [a, b, c, d, e, f].map(short).join(" ");
+    if (by !== "1 0 0 1 0 0") element.setAttribute("transform", `matrix(${by})`);
+    return element;
   }
 
   filled() {

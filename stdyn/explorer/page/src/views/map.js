@@ -179,6 +179,8 @@ export function map(kind, title) {
         if (!begun) begin();
         if (!explorer.header.draft) ask();
       },
+      paint,
+      caption: (set) => (header.done < header.all ? `${set}; ${header.done} of ${header.all} points` : set),
       left: () => link.ask("stop", { slot: "map" }),
     };
   };

@@ -189,5 +189,5 @@ export function scan(page) {
     }
     return best;
   }
-  return { name: "scan", title: "scan", element, draw: paint };
+  return { name: "scan", title: "scan", element, draw: paint, caption: () => said.title };
 }
