@@ -1,4 +1,6 @@
-"""Parts, ensembles and readings of trajectories that must be refused, as those of bad_arguments.py."""
+"""Parts, ensembles and readings of trajectories, and states of the explorer, that must be refused, as those of
+bad_arguments.py.
+"""
 
 from functools import partial
 
@@ -23,6 +25,22 @@ def concat(**changes):
 def second(**changes):
     """Together with what is no other ensemble of the problem; `ensembles` is named with its place."""
     return stdyn.concat([trajectories()[1], changes["ensembles"]])
+
+
+def explorer(**given):
+    """With one argument."""
+    return stdyn.Explorer(**given)
+
+
+def explored(**state):
+    """Where one parameter is set to what it cannot be; nothing is changed by it."""
+    found = stdyn.Explorer()
+    before = found.state
+    try:
+        found.state = state
+    finally:
+        assert found.state == before
+        found.close()
 
 
 POSITION = [
@@ -134,6 +152,32 @@ FUNCTIONS = [
                 (trajectories()[0], "is the theory"),
                 (trajectories()[1], "its run 0 is run 0 of ensembles[0]: each needs an rng of its own"),
             ]
+        },
+    ),
+    (
+        explorer,
+        {
+            "problem": [
+                *[(value, "a Problem, an Experiment or a Scan") for value in (3, "fa", [], {"K": 2}, MASKED, Odd())],
+                (trajectories()[0], "a Problem, an Experiment or a Scan, but is"),
+            ]
+        },
+    ),
+    (
+        explored,
+        {
+            "eta": [("0.1", "number"), (True, "number"), (np.nan, "number"), (-1, "from 0"), ({"kind": "odd"}, "kind")],
+            "K": [
+                ("2", "whole number"),
+                (2.5, "whole number"),
+                (0, "from 1 to 20"),
+                (21, "from 1 to 20"),
+                ([2], "whole"),
+            ],
+            "rules": [("fa", "list"), ([], "list"), (["fa", "fa"], "list"), (["hebb"], "one of"), (None, "list")],
+            "activation": [("gelo", "one of"), (3, "one of"), (Odd(), "one of")],
+            "b_angle": [(181, "from 0 to 180"), ("x", "number")],
+            "pace": [(1, "there is no parameter")],
         },
     ),
 ]

@@ -77,8 +77,8 @@ class Public:
 
 
 def members(cls):
-    """The public methods and properties that a class has from stdyn, which are no fields, by name."""
-    own = {field.name for field in fields(cls)} if is_dataclass(cls) else set()
+    """The public methods and properties that a class has from stdyn, which are no fields (nor traits), by name."""
+    own = {field.name for field in fields(cls)} if is_dataclass(cls) else {*getattr(cls, "class_trait_names", list)()}
     for name in dict.fromkeys(
         name for base in cls.__mro__ if base.__module__.startswith("stdyn") for name in vars(base)
     ):

@@ -25,6 +25,8 @@ _AT_MOST = 3 * _PATIENCE  # seconds that it may take on a machine that does much
 _OF_DRAFT = 81  # alphas of a draft
 _COARSE = 2**11  # points of the averages by quadrature in a draft
 
+SHARED = ("alphas", "T", "v_teacher", "begins")  # arrays that all runs have in common
+
 Stop = Callable[[], bool]
 Arrays = dict[str, Array]
 

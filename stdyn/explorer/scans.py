@@ -10,7 +10,7 @@ import numpy as np
 
 from stdyn.checks import Array, integer
 from stdyn.errors import InputError, gathering
-from stdyn.explorer.curves import Arrays, arrays_of
+from stdyn.explorer.curves import SHARED, Arrays, arrays_of
 from stdyn.explorer.state import State, state_of_problem
 from stdyn.model.rules import NAMES
 from stdyn.model.trajectory import Trajectory
@@ -80,7 +80,7 @@ def curve(trajectory: Trajectory) -> Arrays:
     """The arrays of a trajectory; of runs those of the first."""
     arrays = arrays_of(trajectory)
     if trajectory.runs is not None:
-        arrays |= {name: each[0] for name, each in arrays.items() if name not in ("alphas", "T")}
+        arrays |= {name: each[0] for name, each in arrays.items() if name not in SHARED}
     return arrays
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -78,7 +77,7 @@ class Explorer(anywidget.AnyWidget):
     >>> explorer.experiment.eta
     0.7
     >>> float(explorer.theory["fa"].alphas[-1])
-    1000.0
+    3000.0
     >>> explorer.close()
     """
 
@@ -93,8 +92,9 @@ class Explorer(anywidget.AnyWidget):
         self._solved: tuple[Any, dict[str, Trajectory]] = (None, {})
         if not isinstance(problem, Problem | Experiment | Scan | None):
             raise InputError(f"problem must be a Problem, an Experiment or a Scan, but is {shown(problem)}")
-        self._source = Source.of(problem)
-        super().__init__(state=_not_usual(self._source.state))
+        source = Source.of(problem)
+        self._source = replace(source, state=_not_usual(source.state))
+        super().__init__(state=self._source.state)
         self.on_msg(self._receive)
 
     # What is set
@@ -152,7 +152,7 @@ class Explorer(anywidget.AnyWidget):
         with self._lock:
             session = self._sessions.pop(view, None)
             if session is None:
-                session = Session(replace(self._source, state=dict(self.state)), self._workers, self._sender(view))
+                session = Session(self._source, self._workers, self._sender(view))
                 session.hello()
             self._sessions[view] = session
             for old in [*self._sessions][:-_VIEWS]:
@@ -169,14 +169,13 @@ class Explorer(anywidget.AnyWidget):
             if session is not None:
                 session.close()
             if not self._sessions:
-                with contextlib.suppress(OSError):
-                    self._workers.close()
+                idle, self._workers = self._workers, Workers()
+                threading.Thread(target=idle.close, name="stdyn-explorer-end", daemon=True).start()
 
     def close(self) -> None:
         """End it wherever it is shown, and what it computes."""
-        with self._lock:
-            for view in [*self._sessions, ""]:
-                self._end(view)
+        for view in [*self._sessions]:
+            self._end(view)
         super().close()
 
     # How it shows itself where no page is

@@ -10,6 +10,8 @@ import textbook
 import stdyn
 from stdyn import InputError
 from stdyn.explorer import spectra
+from stdyn.explorer.messages import packed
+from stdyn.explorer.outbox import Outbox
 from stdyn.explorer.session import Session
 from stdyn.explorer.source import Source
 from stdyn.explorer.state import wanted
@@ -118,3 +120,11 @@ def test_a_page_gets_it_in_parts_until_it_looks_elsewhere():
     assert len(messages) == count < 41
     assert {(each["kind"], each["id"], each["count"]) for each in messages} == {("spectrum", 5, 41)}
     session.close()
+
+
+def test_no_part_takes_the_place_of_another_while_the_page_is_slow():
+    """All that a page has not read yet of one spectrum waits for it."""
+    outbox = Outbox(lambda: None)
+    for part in parts(SMALL):
+        outbox.put(*packed({"kind": "spectrum", "id": 5, "rule": "fa", "count": part.count}, part.arrays))
+    assert len([*iter(outbox.take, None)]) == 41

@@ -1,5 +1,6 @@
 """The explorer in a notebook: Python and its views have the same parameters, and each view its own answers."""
 
+import multiprocessing
 import subprocess
 import sys
 import threading
@@ -141,7 +142,7 @@ def test_what_is_no_state_is_refused_and_changes_nothing(explorer):
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [
-        (stdyn.Experiment(K=21), "K must be at most 20 here"),
+        (stdyn.Experiment(K=21), "K must be from 1 to 20 here"),
         (stdyn.Problem(START, rule="bp", eta=lambda alpha: 0.1, eta_v=0.1), "named schedules only"),
         (3, "problem must be a Problem, an Experiment or a Scan, but is 3"),
         ("fa", "problem must be .* but is 'fa'"),
@@ -169,15 +170,17 @@ def test_it_shows_itself_in_words_where_no_page_is(explorer):
 
 def test_a_view_is_answered_with_what_integrate_finds(explorer):
     """And no other view is."""
+    beginning = explorer.state
+    explorer.state = explorer.state | {"seed": 3}  # a page that is reset is as in the beginning
     for view in ("one", "two"):
         say(explorer, "begin", view)
         hello, _ = heard(explorer, "hello", view)
-        assert hello["state"] == explorer.state
+        assert hello["state"] == beginning
     state = explorer.state | {"eta": 0.8}
     say(explorer, "curves", "two", id=1, state=state)
     header, values = heard(explorer, "curves", "two")
     for rule in ("fa", "bp"):
-        experiment = stdyn.Experiment(**SMALL, eta=0.8)
+        experiment = stdyn.Experiment(**SMALL, eta=0.8, seed=3)
         theory = stdyn.integrate(experiment.problem(rule), experiment.alphas())
         for name in ("alphas", "eps_g", "R", "Q", "v"):
             np.testing.assert_array_equal(numbers(header, values, rule, name), getattr(theory, name))
@@ -229,6 +232,18 @@ def test_a_view_that_ends_has_nothing_more_computed(explorer, how):
         say(explorer, "end")
     assert explorer._sessions == {}
     assert ended(before)
+
+
+def test_the_worker_process_ends_with_the_last_view_and_begins_again(explorer):
+    """As maps need one."""
+    for view in ("one", "two"):
+        say(explorer, "begin", view)
+        before = {*multiprocessing.active_children()}
+        assert "_Withdrawn" in explorer._workers.call(threading.Event(), repr)
+        (worker,) = {*multiprocessing.active_children()} - before
+        say(explorer, "end", view)
+        worker.join(PATIENCE)
+        assert not worker.is_alive()
 
 
 def test_views_that_are_forgotten_do_not_gather(explorer):

@@ -182,6 +182,14 @@ export function ofRules(curves, name) {
   return Object.entries(curves).filter(([, of]) => of[name]).map(([rule, of]) => ({ x: of.alphas.values, y: column(of[name], 0), colour: RULES[rule].colour, dash: RULES[rule].dash, label: RULES[rule].name, width: 2.2 }));
 }
 
+/** Those of runs, (runs, A, …): of every run what `lines` makes of its arrays. */
+export function ofRuns(of, name, lines) {
+  if (!of?.[name]) return [];
+  const [count, ...shape] = of[name].shape;
+  const size = shape.reduce((a, b) => a * b, 1);
+  return [...Array(count).keys()].flatMap((k) => lines({ ...of, [name]: { values: of[name].values.subarray(k * size, (k + 1) * size), shape } }));
+}
+
 /** The lines of a quantity of one rule that has one for each of something: outputs, tasks. */
 export function ofEach(of, name, called) {
   return [...Array(of[name].shape[1]).keys()].map((n) => ({ x: of.alphas.values, y: column(of[name], n), ...looks(n, Math.floor(n / UNITS.length)), label: `${called} ${n + 1}`, width: 1.8 }));

@@ -37,9 +37,10 @@ const LONG = 400; // milliseconds after which it is said that something is compu
 const OF_ARRAYS = { K: ["R", "Q", "v", "b"], M: ["R", "T", "v_teacher"], outputs: ["v", "b", "v_teacher"] }; // whose sizes they are
 
 /** The page in an element. `model` has send(message) and on("msg:custom", (header, buffers) => …), as of a notebook;
- * `solved(state)` is told of parameters that were set and solved. `follow(state)` of what comes back sets them.
+ * `begun()` is what is set at first, if it is not the beginning, and `solved(state)` is told of what was set and solved.
+ * `follow(state)` of what comes back sets all parameters.
  */
-function render({ model, el, address = false, solved = () => {} }) {
+function render({ model, el, address = false, begun = () => null, solved = () => {} }) {
   const link = new Link(model);
   const root = make("div", { class: "stdyn-explorer" });
   const left = make("form", { class: "controls", onsubmit: (event) => event.preventDefault() });
@@ -81,7 +82,7 @@ function render({ model, el, address = false, solved = () => {} }) {
       left.replaceChildren(make("div", { class: "reset" }, make("button", { type: "button", name: "reset", title: "every parameter as at the beginning", onclick: () => { explorer.state = { ...beginning }; ask(false, "reset"); } }, "reset")), ...panel.elements, help);
       offered = table;
     }
-    if (isFirst) take(address ? read(location.hash) : { state: null, seen: {} });
+    if (isFirst) take(address ? read(location.hash) : { state: begun(), seen: {} });
     ask(false);
   });
 

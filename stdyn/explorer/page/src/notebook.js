@@ -63,7 +63,7 @@ export const inNotebook = (render) => ({ model, el }) => {
   const own = ofView(model, (away) => {
     silent.hidden = !away;
     if (away) silent.textContent = page ? BUSY : `${AWAY}${inWords(model.get("state"))}.`;
-    else page ??= render({ model: own, el, solved });
+    else page ??= render({ model: own, el, begun: () => model.get("state"), solved });
   });
   function solved(state) {
     if (same(state, model.get("state"))) return;

@@ -5,7 +5,7 @@ import { make } from "../dom.js";
 import { text } from "../numbers.js";
 import { LOGARITHMIC, Plane, arrow, endless, legend, onto, partOf, shades } from "./plot.js";
 
-const QUANTITIES = { eps_g_final: "ε_g at the end", plateau_height: "plateau ε_g", plateau_end: "escape at α", plateau_length: "length of the plateau", alignment_final: "cos ∠(v, b) at the end", specialised: "specialised units" };
+const QUANTITIES = { eps_g_final: "error at the end", plateau_height: "error of the plateau", plateau_end: "escape at α", plateau_length: "length of the plateau", alignment_final: "cos ∠(v, b) at the end", specialised: "specialised units" };
 const SYMBOLS = { eta: "η", b_angle: "∠(b, v₀) in degrees", "b[0]": "b₁", "b[1]": "b₂", "b[0,0]": "b₁₁", "b[1,0]": "b₂₁" };
 const DEGREES = [15, 30, 45, 90];
 const KEYS_STEP = 1 / 32; // of an axis, for an arrow key

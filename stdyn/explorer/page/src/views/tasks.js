@@ -1,20 +1,20 @@
 // Tasks that are learned one after the other: the error of each, also while another one is learned.
 
 import { RULES } from "../colours.js";
-import { ofEach } from "../curves.js";
+import { ofEach, ofRuns } from "../curves.js";
 import { panels } from "./panels.js";
 
 export function tasks(page) {
-  const { element, draw } = panels();
-  const there = () => Object.entries(page.explorer.curves).filter(([, of]) => of.eps_g_per_task);
-  return {
-    name: "tasks",
-    title: "ε_g of each task",
-    element,
-    there: () => there().length > 0,
-    draw() {
-      const wanted = there().map(([rule, of]) => [rule, { title: `ε_g of each task, ${RULES[rule].name}`, options: { log: true }, lines: ofEach(of, "eps_g_per_task", "task"), alphas: [...of.begins.values].filter((alpha) => alpha > 0) }]);
-      draw(Object.fromEntries(wanted), page.logarithmic(), wanted.length ? "Vertical lines: another task begins." : "There are no tasks: choose some under Protocol.");
-    },
-  };
+  const { element, draw, runs } = panels(page, redraw);
+  const NAME = "eps_g_per_task";
+  const there = () => Object.entries(page.explorer.curves).filter(([, of]) => of[NAME]);
+  const lines = (of) => ofEach(of, NAME, "task");
+  function redraw() {
+    const wanted = there().map(([rule, of]) => [rule, {
+      title: `ε_g of each task, ${RULES[rule].name}`, options: { log: true }, lines: lines(of), alphas: [...of.begins.values].filter((alpha) => alpha > 0),
+      runs: ofRuns(runs(rule), NAME, lines),
+    }]);
+    draw(Object.fromEntries(wanted), page.logarithmic(), wanted.length ? "Vertical lines: another task begins." : "There are no tasks: choose some under Protocol.");
+  }
+  return { name: "tasks", title: "ε_g of each task", element, there: () => there().length > 0, draw: redraw };
 }
