@@ -21,7 +21,8 @@ UNITS = 20  # of a student or a teacher, at most
 _LONGEST = 64  # numbers in a list, entries in a table
 _DEEPEST = 4  # lists in lists
 _FIELDS = {f.name: f for f in fields(Experiment)}
-_USUAL: dict[str, Value] = {"eta": 0.5, "eta_v": 0.5, "mixture": 0.5, "rules": ["fa", "bp"]}  # where nothing is said
+# where nothing is said
+_USUAL: dict[str, Value] = {"eta": 0.5, "eta_v": 0.5, "mixture": 0.5, "rules": ["fa", "bp"], "method": "reduced"}
 _FARTHEST = 1e6  # numbers in a table are below it
 
 

@@ -172,6 +172,11 @@ def test_students_in_the_plane_of_two_teachers_are_those_of_weights(still, addre
         scale = np.linalg.norm(places) / np.linalg.norm(inside)
         np.testing.assert_allclose(places, scale * inside, atol=1e-6 * scale)
     assert still.of("e => e.seen['view.teachers']") == "2,3"
+    look(
+        still, address, state, "plane", alpha="soon", teachers="9,9", rule="none"
+    )  # what is no such thing is the usual
+    along = theory.R[-1][:, 0] / np.sqrt(T[0, 0])
+    np.testing.assert_allclose(np.array(still.of("e => e.plane"))[:, 0], along, atol=1e-9)
 
 
 def test_cosines_are_those_of_the_moment_that_is_looked_at(still, address):
