@@ -70,7 +70,10 @@ def test_without_the_token_there_is_nothing(address, path, given):
     """Nor with another, nor with that of another port."""
     headers = {"Cookie": given.format(port=parts(address)[0], token=TOKEN)} if given else {}
     status, _, content = answer(address, path, headers)
-    assert (status, content) == (403, b"This page opens by the address that stdyn explore has printed, with its token.\n")
+    assert (status, content) == (
+        403,
+        b"This page opens by the address that stdyn explore has printed, with its token.\n",
+    )
 
 
 @pytest.mark.parametrize("path", ["/", "/?token=" + TOKEN, "/explorer.js", "/socket"])
@@ -135,7 +138,9 @@ def test_nothing_can_be_sent_but_messages(address, method):
     assert answer(address, "/", {"Cookie": cookie(address), "Content-Length": "0"}, method)[0] in (403, 405)
 
 
-@pytest.mark.parametrize("origin", ["http://evil.example", "null", "", "http://127.0.0.1:1", "https://127.0.0.1:{port}"])
+@pytest.mark.parametrize(
+    "origin", ["http://evil.example", "null", "", "http://127.0.0.1:1", "https://127.0.0.1:{port}"]
+)
 def test_a_socket_of_another_sites_page_is_refused(address, origin):
     """Even if the browser gives the token away."""
 
@@ -149,9 +154,10 @@ def test_a_socket_of_another_sites_page_is_refused(address, origin):
 
 
 JUNK = [
-    "", "x", "{", "null", "3", "[]", '"curves"', "{}", '{"kind": "curves"}', '{"id": 1}', '{"kind": "__init__", "id": 1}',
+    "", "x", "{", "null", "3", "[]", '"curves"', "{}", '{"kind": "curves"}', '{"id": 1}',
+    '{"kind": "__init__", "id": 1}', '{"kind": "curves", "id": 1' + 5000 * "0" + "}",
     '{"kind": ["curves"], "id": 1}', '{"kind": "curves", "id": "1"}', '{"kind": "curves", "id": NaN}', b"\xff\x00",
-    '{"kind": "curves", "id": 1, "state": NaN}', 100_000 * "[", 50_000 * '{"a":', '{"kind": "curves", "id": 1' + 5000 * "0" + "}",
+    '{"kind": "curves", "id": 1, "state": NaN}', 100_000 * "[", 50_000 * '{"a":',
     '{"kind": "\\ud800", "id": 1}', '{"kind": "hello", "id": 1}', "\u202e\x1b[31m",
 ]  # fmt: skip
 
@@ -173,6 +179,7 @@ def test_junk_is_refused_and_the_page_goes_on(address, junk):
 
 
 DEEP = json.loads(60 * "[" + 60 * "]")
+GROUPS = {"kind": "power_law", "exponent": 1, "groups": 10**6}
 WRONG = [  # a kind of request, what it says beside, and words of the refusal
     ("curves", {}, "state must be an object"),
     ("curves", {"state": []}, "state must be an object"),
@@ -186,9 +193,14 @@ WRONG = [  # a kind of request, what it says beside, and words of the refusal
     ("curves", {"state": {"activation": "/etc/passwd"}}, "activation must be"),
     ("curves", {"state": {"activation": "own.py:g"}}, "activation must be"),
     ("curves", {"state": {"rules": ["fa", "fa"]}}, "rules must be"),
-    ("curves", {"state": {"inputs": {"kind": "power_law", "exponent": 1, "groups": 10**6}, "N": 10**6}}, "groups must be"),
+    (
+        "curves",
+        {"state": {"inputs": GROUPS, "N": 10**6}},
+        "groups must be",
+    ),
     ("curves", {"state": {"K": 20, "M": 20, "points": 1000, "runs": 1000}}, "runs must be at most"),
     ("runs", {"state": {"K": 20, "M": 20, "points": 1000, "runs": 1000}}, "runs must be at most"),
+    ("runs", {"state": {**SMALL, "method": "network", "N": 10**6, "runs": 10}}, "runs must be at most 7"),
     ("map", {"state": SMALL, "map": "x"}, "kind of a map must be one of"),
     ("map", {"state": SMALL, "map": "eta_angle", "value": "x"}, "value of a map must be one of"),
     ("map", {"state": SMALL, "map": "eta_angle", "value": "eps_g_final", "rule": "bp"}, "rule of a map must be one"),
@@ -263,7 +275,7 @@ def test_a_flood_is_answered_by_its_newest_request_and_takes_no_more_threads_tha
             await page.ask("spectrum", state=SMALL, rule="fa")
             await page.say("junk")
         threads = sum(each.name.startswith("stdyn-explorer") for each in threading.enumerate())
-        newest = {kind: 0 for kind in ("copy", "runs", "spectrum")}
+        newest = dict.fromkeys(("copy", "runs", "spectrum"), 0)
         while newest != {"copy": page.number - 2, "runs": page.number - 1, "spectrum": page.number}:
             header, _ = await page.hear(*newest)
             assert header["id"] >= newest[header["kind"]]

@@ -1,4 +1,4 @@
-"""A page's requests: the newest of a kind is answered, the older ends, nothing grows without bound, a worker may die."""
+"""A page's requests: the newest is answered, the older ends, nothing grows without bound, a worker may die."""
 
 import os
 import signal
