@@ -70,10 +70,7 @@ def test_without_the_token_there_is_nothing(address, path, given):
     """Nor with another, nor with that of another port."""
     headers = {"Cookie": given.format(port=parts(address)[0], token=TOKEN)} if given else {}
     status, _, content = answer(address, path, headers)
-    assert (status, content) == (
-        403,
-        b"This page opens by the address that stdyn explore has printed, with its token.\n",
-    )
+    assert (status, content) == (403, b"This page opens by the address that stdyn explore has printed, with its token.\n")
 
 
 @pytest.mark.parametrize("path", ["/", "/?token=" + TOKEN, "/explorer.js", "/socket"])
@@ -138,9 +135,7 @@ def test_nothing_can_be_sent_but_messages(address, method):
     assert answer(address, "/", {"Cookie": cookie(address), "Content-Length": "0"}, method)[0] in (403, 405)
 
 
-@pytest.mark.parametrize(
-    "origin", ["http://evil.example", "null", "", "http://127.0.0.1:1", "https://127.0.0.1:{port}"]
-)
+@pytest.mark.parametrize("origin", ["http://evil.example", "null", "", "http://127.0.0.1:1", "https://127.0.0.1:{port}"])
 def test_a_socket_of_another_sites_page_is_refused(address, origin):
     """Even if the browser gives the token away."""
 
@@ -191,11 +186,7 @@ WRONG = [  # a kind of request, what it says beside, and words of the refusal
     ("curves", {"state": {"activation": "/etc/passwd"}}, "activation must be"),
     ("curves", {"state": {"activation": "own.py:g"}}, "activation must be"),
     ("curves", {"state": {"rules": ["fa", "fa"]}}, "rules must be"),
-    (
-        "curves",
-        {"state": {"inputs": {"kind": "power_law", "exponent": 1, "groups": 10**6}, "N": 10**6}},
-        "groups must be",
-    ),
+    ("curves", {"state": {"inputs": {"kind": "power_law", "exponent": 1, "groups": 10**6}, "N": 10**6}}, "groups must be"),
     ("curves", {"state": {"K": 20, "M": 20, "points": 1000, "runs": 1000}}, "runs must be at most"),
     ("runs", {"state": {"K": 20, "M": 20, "points": 1000, "runs": 1000}}, "runs must be at most"),
     ("map", {"state": SMALL, "map": "x"}, "kind of a map must be one of"),
