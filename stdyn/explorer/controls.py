@@ -21,7 +21,9 @@ UNITS = 20  # of a student or a teacher, at most
 _LONGEST = 64  # numbers in a list, entries in a table
 _DEEPEST = 4  # lists in lists
 _FIELDS = {f.name: f for f in fields(Experiment)}
-_USUAL: dict[str, Value] = {"eta": 0.5, "eta_v": 0.5, "mixture": 0.5, "rules": ["fa", "bp"]}  # where nothing is said
+_USUAL: dict[str, Value] = {  # where nothing is said, if an experiment has something else or nothing
+    "rules": ["fa", "bp"], "eta": 0.5, "eta_v": 0.5, "mixture": 0.5, "method": "reduced", "runs": 0,
+}  # fmt: skip
 _FARTHEST = 1e6  # numbers in a table are below it
 
 
@@ -230,7 +232,7 @@ CONTROLS = (
     Control("outputs", "O", "Networks", "integer", 1, 10, 1, 6),
     Control("N", "N", "Networks", "integer", 1, 10**5, 50, 10**4, True),
     Control("activation", "g", "Networks", "word", words=_FIELDS["activation"].metadata["choices"]),
-    Control("activation_teacher", "g of the teacher", "Networks", "word", optional=True,
+    Control("activation_teacher", "teacher's g", "Networks", "word", optional=True,
             words=_FIELDS["activation_teacher"].metadata["choices"]),
     Control("quadrature", "points of g", "Networks", "power", 2**11, 2**17, 2**11, 2**17),
     Control("b_angle", "∠(b, v₀)", "Start", "number", 0, 180, 0, 180, optional=True),
@@ -243,7 +245,7 @@ CONTROLS = (
     Control("b_scale", "scale of b", "Start", "number", 0, 100, 0, 4),
     Control("v", "v₀", "Start", "array", -100, 100, optional=True),
     Control("b", "b", "Start", "array", -100, 100, optional=True),
-    Control("v_teacher", "v of the teacher", "Start", "array", -100, 100),
+    Control("v_teacher", "teacher's v", "Start", "array", -100, 100),
     Control("R", "R(0)", "Start", "array", -100, 100, optional=True),
     Control("Q", "Q(0)", "Start", "array", -100, 100, optional=True),
     Control("T", "T", "Start", "array", -100, 100, optional=True),

@@ -21,7 +21,7 @@ from stdyn.theory.ode import integrate
 
 DRAFT = ("LSODA", 1e-5)  # while something is dragged
 _PATIENCE = 0.1  # seconds of its thread's work that the draft of a rule may take
-_AT_MOST = 3 * _PATIENCE  # seconds that it may take on a machine that does much else
+_AT_MOST = 1.0  # seconds that it may take on a machine that does much else
 _OF_DRAFT = 81  # alphas of a draft
 _COARSE = 2**11  # points of the averages by quadrature in a draft
 

@@ -199,6 +199,7 @@ class Session:
         rule = choice("rule", message.get("rule"), wanted.rules)
         header = {"kind": "spectrum", "id": message["id"], "rule": rule}
         for part in spectra.along(wanted, rule, stop):
+            self._wait(stop)
             self._say({**header, "count": part.count}, part.arrays, stop=stop)
 
     def _scan(self, message: Message, stop: threading.Event) -> None:

@@ -24,7 +24,7 @@ from stdyn.explorer.source import Source
 from stdyn.explorer.state import wanted
 
 COMMAND = (sys.executable, "-m", "stdyn", "explore")
-MAP = {"map": "eta_angle", "rule": "fa", "value": "eps_g_final"}
+MAP = {"map": "eta_angle", "rule": "fa"}
 SMALL = {"K": 2, "M": 2, "alpha_max": 20, "points": 11, "runs": 0, "method": "reduced"}
 ENDLESS = {**SMALL, "N": 1000, "alpha_max": 1e6, "points": 1000, "runs": 20, "method": "network"}
 SLOW = {**SMALL, "K": 5, "M": 5, "activation": "relu", "alpha_max": 1e4}

@@ -53,10 +53,10 @@ def test_junk_is_refused_by_name(control, value):
 @pytest.mark.parametrize("control", CONTROLS, ids=lambda each: each.name)
 def test_what_is_usual_is_taken(control):
     """It is what an experiment has where nothing is said, but for what a page begins with."""
-    if control.usual is not None and control.name != "method":
+    if control.usual is not None:
         assert control.checked(control.usual) == control.usual
-    assert control.usual is not None or control.optional or control.name == "runs"
-    of_page = ("eta", "eta_v", "mixture", "rules", "b_angle")
+    assert control.usual is not None or control.optional
+    of_page = ("eta", "eta_v", "mixture", "rules", "b_angle", "method", "runs")
     if control.name not in of_page:
         assert control.usual == getattr(Experiment(), control.name)
 

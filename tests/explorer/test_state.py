@@ -53,6 +53,7 @@ def test_what_the_page_shows_is_what_is_solved():
     flow, b_angle = wanted({"flow": True}), wanted({"b_angle": 60})
     assert flow.experiment.eta == flow.experiment.eta_v == BY_NAME["eta"].usual
     assert wanted({"flow": True, "eta": 2}).experiment.eta == 2
+    assert wanted({"runs": 3}).experiment.methods == (BY_NAME["method"].usual,)  # one of them, as is shown
     problem = b_angle.problem("fa")
     assert problem.start.v @ problem.b == pytest.approx(
         0.5 * np.linalg.norm(problem.start.v) * np.linalg.norm(problem.b), rel=1e-12

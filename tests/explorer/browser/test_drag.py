@@ -110,7 +110,7 @@ def test_patience_is_that_of_the_thread(monkeypatch):
         assert not curve.header["cut"]
         assert curve.header["reached"] == 1000
     monkeypatch.setattr(curves.time, "thread_time", lambda: now[0])
-    monkeypatch.setattr(curves.time, "perf_counter", lambda: now.append(now.pop() + 0.02) or now[0])
+    monkeypatch.setattr(curves.time, "perf_counter", lambda: now.append(now.pop() + 0.2) or now[0])
     assert all(curve.header["cut"] for curve in curves.drafts(found, threading.Event()).values())
 
 
