@@ -360,7 +360,7 @@ PLAIN = [  # commands that are complete
     (["explore", ESC], [r"\x1b[31mred"]),
     (["explore", LONG], ["cannot be read"]),
     (["explore", "a.toml", "b.toml"], ["unexpected extra argument"]),
-    (["explore", "#K=21"], ["K must be at most 20 here, but is 21"]),
+    (["explore", "#K=21"], ["K must be from 1 to 20 here, but is 21"]),
     (["explore", "#nothing=1"], ["there is no parameter 'nothing'"]),
     (["explore", "#etaa=1"], ["there is no parameter 'etaa'", "'eta'"]),
     (["explore", "#eta=" + DEEP], ["eta must be a number"]),

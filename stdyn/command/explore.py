@@ -44,7 +44,7 @@ def explore_command(what: Path | str | None, port: int | None, browser: bool) ->
 
     \b
     stdyn explore
-    stdyn explore examples/fa.toml
+    stdyn explore examples/soft_committee.toml
     stdyn explore data/scan.h5 --no-browser
     stdyn explore '#K=2&M=2&eta=0.3'
     """

@@ -11,7 +11,7 @@ from stdyn.explorer.messages import framed
 
 LARGEST = 1 << 23  # bytes that may wait before whoever makes more has to wait too
 _PATIENCE = 0.05  # seconds until who waits for room looks whether it still has to
-_ALL_NEEDED = ("map", "copy", "file")  # kinds of which each message says something else
+_ALL_NEEDED = ("map", "spectrum", "copy", "file")  # kinds of which each message says something else
 
 
 class Outbox:

@@ -23,7 +23,7 @@ Send = Callable[[dict[str, Any], bytes], object]
 Wait = Callable[[threading.Event], object]
 Message = Mapping[str, Any]
 
-_MOST_OF_RUNS = 3 * 10**7  # numbers that the runs of a rule may record: 240 MB
+_MOST_OF_RUNS = 3 * 10**7  # numbers of the runs of a rule, in records and weights: 240 MB
 _MOST_SHOWN = 10**5  # of R, of which the page gets more than the error
 _MOST_OF_ODES = 10**4  # equations
 _SIZES = (("inputs", "groups"), ("tasks", "heads"))  # of arrays, in tables
@@ -127,8 +127,10 @@ class Session:
             words = f"at most {_MOST_OF_ODES} equations here, but have {equations} (fewer units or groups of inputs)"
             raise InputError(f"K and M must make {words}")
         of_a_run = equations * found.experiment.points
+        if found.experiment.method == "network":
+            of_a_run += (start.K + start.M) * found.experiment.N  # its weights
         if found.runs * of_a_run > _MOST_OF_RUNS:
-            most = f"at most {_MOST_OF_RUNS // of_a_run} here, of so many units and points"
+            most = f"at most {_MOST_OF_RUNS // of_a_run} here, with so many units, points and inputs"
             raise InputError(f"runs must be {most}, but is {found.runs}")
         return found
 
@@ -197,6 +199,7 @@ class Session:
         rule = choice("rule", message.get("rule"), wanted.rules)
         header = {"kind": "spectrum", "id": message["id"], "rule": rule}
         for part in spectra.along(wanted, rule, stop):
+            self._wait(stop)
             self._say({**header, "count": part.count}, part.arrays, stop=stop)
 
     def _scan(self, message: Message, stop: threading.Event) -> None:

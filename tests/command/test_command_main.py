@@ -54,7 +54,7 @@ def _result(process):
 
 
 def test_import_and_help_are_light():
-    """`import stdyn` and `stdyn --help` load neither numba, SciPy, matplotlib, h5py, xarray, dask, tornado nor asyncio."""
+    """`import stdyn` and `stdyn --help` load neither numba, SciPy, matplotlib, h5py, xarray, dask nor a server."""
     heavy = (
         "print(sorted({'numba', 'scipy', 'matplotlib', 'h5py', 'xarray', 'dask', 'numpy', 'tornado', 'asyncio'}"
         " & set(sys.modules)))"

@@ -154,9 +154,10 @@ def test_a_socket_of_another_sites_page_is_refused(address, origin):
 
 
 JUNK = [
-    "", "x", "{", "null", "3", "[]", '"curves"', "{}", '{"kind": "curves"}', '{"id": 1}', '{"kind": "__init__", "id": 1}',
+    "", "x", "{", "null", "3", "[]", '"curves"', "{}", '{"kind": "curves"}', '{"id": 1}',
+    '{"kind": "__init__", "id": 1}', '{"kind": "curves", "id": 1' + 5000 * "0" + "}",
     '{"kind": ["curves"], "id": 1}', '{"kind": "curves", "id": "1"}', '{"kind": "curves", "id": NaN}', b"\xff\x00",
-    '{"kind": "curves", "id": 1, "state": NaN}', 100_000 * "[", 50_000 * '{"a":', '{"kind": "curves", "id": 1' + 5000 * "0" + "}",
+    '{"kind": "curves", "id": 1, "state": NaN}', 100_000 * "[", 50_000 * '{"a":',
     '{"kind": "\\ud800", "id": 1}', '{"kind": "hello", "id": 1}', "\u202e\x1b[31m",
 ]  # fmt: skip
 
@@ -178,11 +179,12 @@ def test_junk_is_refused_and_the_page_goes_on(address, junk):
 
 
 DEEP = json.loads(60 * "[" + 60 * "]")
+GROUPS = {"kind": "power_law", "exponent": 1, "groups": 10**6}
 WRONG = [  # a kind of request, what it says beside, and words of the refusal
     ("curves", {}, "state must be an object"),
     ("curves", {"state": []}, "state must be an object"),
     ("curves", {"state": {"nothing": 1}}, "there is no parameter 'nothing'"),
-    ("curves", {"state": {"K": 21}}, "K must be at most 20"),
+    ("curves", {"state": {"K": 21}}, "K must be from 1 to 20"),
     ("curves", {"state": {"K": 10**30}}, "K must be"),
     ("curves", {"state": {"eta": 10**400}}, "eta must be"),
     ("curves", {"state": {"eta": "0.5"}}, "eta must be"),
@@ -193,14 +195,16 @@ WRONG = [  # a kind of request, what it says beside, and words of the refusal
     ("curves", {"state": {"rules": ["fa", "fa"]}}, "rules must be"),
     (
         "curves",
-        {"state": {"inputs": {"kind": "power_law", "exponent": 1, "groups": 10**6}, "N": 10**6}},
+        {"state": {"inputs": GROUPS, "N": 10**6}},
         "groups must be",
     ),
     ("curves", {"state": {"K": 20, "M": 20, "points": 1000, "runs": 1000}}, "runs must be at most"),
     ("runs", {"state": {"K": 20, "M": 20, "points": 1000, "runs": 1000}}, "runs must be at most"),
-    ("map", {"state": SMALL, "map": "x"}, "kind of a map must be one of"),
-    ("map", {"state": SMALL, "map": "eta_angle", "value": "x"}, "value of a map must be one of"),
-    ("map", {"state": SMALL, "map": "eta_angle", "value": "eps_g_final", "rule": "bp"}, "rule of a map must be one"),
+    ("runs", {"state": {**SMALL, "method": "network", "N": 10**5, "runs": 100}}, "runs must be at most 74"),
+    ("map", {"state": SMALL, "map": "x"}, "map must be one of"),
+    ("map", {"state": SMALL, "map": ["eta_angle"]}, "map must be one of"),
+    ("map", {"state": SMALL, "map": "eta_angle", "rule": "bp"}, "rule must be one with feedback weights"),
+    ("map", {"state": SMALL, "map": "eta_angle", "rule": {}}, "rule must be one with feedback weights"),
     ("copy", {"state": SMALL, "as": "shell"}, "as must be one of python, toml, command"),
     ("copy", {"state": SMALL, "as": ["python"]}, "as must be one of"),
     ("save", {"state": SMALL, "what": "../x"}, "what must be one of"),
@@ -272,7 +276,7 @@ def test_a_flood_is_answered_by_its_newest_request_and_takes_no_more_threads_tha
             await page.ask("spectrum", state=SMALL, rule="fa")
             await page.say("junk")
         threads = sum(each.name.startswith("stdyn-explorer") for each in threading.enumerate())
-        newest = {kind: 0 for kind in ("copy", "runs", "spectrum")}
+        newest = dict.fromkeys(("copy", "runs", "spectrum"), 0)
         while newest != {"copy": page.number - 2, "runs": page.number - 1, "spectrum": page.number}:
             header, _ = await page.hear(*newest)
             assert header["id"] >= newest[header["kind"]]

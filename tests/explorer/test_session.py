@@ -1,4 +1,4 @@
-"""A page's requests: the newest of a kind is answered, the older ends, nothing grows without bound, a worker may die."""
+"""A page's requests: the newest is answered, the older ends, nothing grows without bound, a worker may die."""
 
 import os
 import signal
@@ -20,7 +20,7 @@ from stdyn.explorer.workers import WorkerLost, Workers
 
 SMALL = {"K": 2, "M": 2, "alpha_max": 20, "points": 11, "runs": 0, "method": "reduced"}
 LONG = {**SMALL, "K": 10, "M": 10, "alpha_max": 1e6, "rtol": 1e-13, "points": 1000, "ode_method": "RK23"}
-MAP = {"map": "eta_angle", "rule": "fa", "value": "eps_g_final"}
+MAP = {"map": "eta_angle", "rule": "fa"}
 PATIENCE = 60.0  # seconds, on a slow machine that compiles
 
 
@@ -146,7 +146,7 @@ def test_very_many_runs_show_their_error_only(heard, monkeypatch):
 
 def test_a_refusal_names_the_parameter(heard):
     """So that the page can mark it."""
-    for state, name in (({**SMALL, "K": 21}, "K"), ({**SMALL, "none": 1}, None)):
+    for state, name in (({**SMALL, "K": 21}, "K"), ({**SMALL, "none": 1}, "none")):
         number = heard.ask("curves", state=state)
         heard.until(lambda number=number: heard.of(number))
         assert [(each["kind"], each["name"]) for each in heard.of(number)] == [("refused", name)]
@@ -157,7 +157,7 @@ def test_files_of_several_kinds_are_saved_beside_each_other(heard):
     numbers = {what: heard.ask("save", state=SMALL, what=what) for what in ("h5", "svg")}
     for what, number in numbers.items():
         heard.until(lambda number=number: heard.of(number))
-        assert all(each["name"].endswith(what) for each in heard.of(number))
+        assert {each["kind"] for each in heard.of(number)} == {"file"}, what
 
 
 def test_a_slot_does_the_newest_and_one_at_a_time():
@@ -193,7 +193,7 @@ def test_what_is_called_side_by_side_raises_what_was_raised():
 
 
 def test_what_a_page_has_not_read_is_bounded(monkeypatch):
-    """Curves, runs and refusals are replaced by newer ones; who makes pieces of a map waits until there is room."""
+    """Curves, runs and refusals are replaced by newer ones, no part of a spectrum; who makes a map waits for room."""
     monkeypatch.setattr(outbox, "LARGEST", 10_000)
     box = Outbox(lambda: None)
     for number in range(500):
@@ -202,6 +202,10 @@ def test_what_a_page_has_not_read_is_bounded(monkeypatch):
         box.put({"kind": "curves", "id": number}, bytes(1000))
         box.put({"kind": "refused", "id": None}, bytes(10))
     assert box.size < 4000
+    for number in range(3):
+        box.put({"kind": "spectrum", "id": 1, "count": 3}, bytes([number]))
+    assert [box.take()[-1] for _ in range(7)][-3:] == [0, 1, 2]
+    assert box.size == 0
     stop, passed = threading.Event(), []
 
     def make():
@@ -219,7 +223,7 @@ def test_what_a_page_has_not_read_is_bounded(monkeypatch):
     while thread.is_alive() or box.size:
         message = box.take()
         taken += [message] if message else []
-    assert len(taken) == 4 + 100
+    assert len(taken) == 100
     assert box.size == 0
     box.put({"kind": "map", "id": 1}, bytes(20_000))
     box.close()
@@ -289,6 +293,6 @@ def test_a_map_goes_on_after_its_worker_was_killed(workers):
     heard.until(lambda: heard.of(number))
     os.kill(process, signal.SIGKILL)
     heard.until(lambda: heard.of(number)[-1].get("words"))
-    assert heard.of(number)[-1]["words"] == "the worker process had ended, another was started"
+    assert heard.of(number)[-1]["words"] == "The worker process had ended, another was started."
     heard.session.close()
     assert heard.session.join(PATIENCE)
