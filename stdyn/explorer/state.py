@@ -82,6 +82,7 @@ def wanted(state: Any, activations: Mapping[str, Activation] | None = None) -> W
 
 def _as_seen(values: State, rules: tuple[str, ...], runs: int) -> None:
     """Give the experiment what the page shows where it is not set, and an experiment would take another value."""
+    values.setdefault("method", BEGINNING["method"])  # one at a time
     if values.get("flow") is True:
         for name in ("eta", "eta_v"):
             values.setdefault(name, BY_NAME[name].usual)

@@ -24,6 +24,7 @@ STATES = {
     "no runs": {"rules": ["fa", "bp"]},
     "one run": {"rules": ["fa", "bp"], "runs": 1, "method": "network"},
     "all rules": {"rules": ["fa", "bp", "kp", "mixed"], "mixture": 0.3, "runs": 2, "method": "reduced", "b_angle": 40},
+    "runs of which nothing else is said": {"runs": 3},
     "bp alone": {"rules": ["bp"], "b_scale": 2, "b_angle": 30, "mixture": 0.2, "b": [1, 2]},
     "kp and mixed": {"rules": ["kp", "mixed"], "mixture": {"kind": "cosine", "value": 0.1, "scale": 5, "end": 1}},
     "mixed that jumps": {"rules": ["mixed"], "mixture": {"kind": "steps", "at": [0, 2.5], "value": [0.1, 1]}},

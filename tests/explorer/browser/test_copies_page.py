@@ -236,6 +236,6 @@ def assert_dots(shown):
         ]
     assert len({node.get("fill") for node in drawn.iter(f"{SVG}rect")}) > 6
     texts = words(drawn)
-    assert {"eta", "sigma"} <= set(texts)
+    assert {"η", "σ"} <= set(texts)
     assert texts[-1] == "twelve.h5: 12 of 12 points."
     assert not [each for each in texts if "alpha_max" in each]

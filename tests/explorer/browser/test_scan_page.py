@@ -119,7 +119,7 @@ def test_keys_choose_a_point(of_scan, saved):
     etas, sigmas = (np.unique(saved.coordinates[name]).tolist() for name in ("eta", "sigma"))
     where = [(etas.index(saved.coordinates["eta"][n]), sigmas.index(saved.coordinates["sigma"][n])) for n in chosen]
     assert where == [(0, 0), (1, 0), (1, 1), (0, 1), (0, 0)]
-    assert "eta = 0.1" in of_scan.page.locator(".view .at").inner_text()
+    assert "η = 0.1" in of_scan.page.locator(".view .at").inner_text()
     of_scan.page.keyboard.press("Enter")
     of_scan.until("e => e.point")
     of_scan.settled()

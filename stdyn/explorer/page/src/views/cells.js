@@ -29,7 +29,8 @@ function steps(kept, [values, log]) {
 
 /**
  * The points in cells, of each the median of what it has; null if they are on no grid. What is drawn n-th has
- * `values[n]`, `points(n)`, the parts of the axes `at(n)`, and `boxes(frame)(n)`: left, top, width and height.
+ * `values[n]`, `points(n)`, the parts of the axes `at(n)`, and `boxes(frame)(n)`: left, top, width and height; `find` is
+ * the n of a point, -1 if it is not drawn.
  */
 export function table(kept, [x, y], z) {
   if (x[0] === y[0]) return null;
@@ -53,6 +54,7 @@ export function table(kept, [x, y], z) {
     values: order.map((cell) => (cells.get(cell).length > 1 ? median(cells.get(cell).map((n) => z[n])) : z[cells.get(cell)[0]])),
     most: order.reduce((most, cell) => Math.max(most, cells.get(cell).length), 0),
     points: (n) => cells.get(order[n]),
+    find: (point) => order.findIndex((cell) => cells.get(cell).includes(point)),
     at: (n) => [partOf(columns.axis, columns.all[place(n)[0]]), partOf(rows.axis, rows.all[place(n)[1]])],
     boxes: (frame) => (n) => {
       const [i, j] = place(n);
@@ -79,7 +81,8 @@ function around(points, [values, log]) {
 
 /** The points as dots; those that have no place are left out. */
 export function scattered(kept, [x, y], z) {
-  const there = kept.filter((n) => [x, y].every(([values, log]) => Number.isFinite(values[n]) && (!log || values[n] > 0)));
+  const has = ([values, log]) => (n) => Number.isFinite(values[n]) && (!log || values[n] > 0);
+  const there = kept.filter(has(x)).filter(has(y));
   const axes = there.length ? [around(there, x), around(there, y)] : [{ low: 0, high: 1, log: false }, { low: 0, high: 1, log: false }];
   const at = (n) => [partOf(axes[0], x[0][there[n]]), partOf(axes[1], y[0][there[n]])];
   return {
@@ -88,6 +91,7 @@ export function scattered(kept, [x, y], z) {
     values: there.map((n) => z[n]),
     most: 1,
     points: (n) => [there[n]],
+    find: (point) => there.indexOf(point),
     at,
     boxes: (frame) => {
       const size = Math.min(DOT[1], Math.max(DOT[0], Math.sqrt((frame.width * frame.height) / (there.length || 1)) / 2));

@@ -3,9 +3,9 @@
 import { RULES } from "../colours.js";
 import { make } from "../dom.js";
 import { text } from "../numbers.js";
-import { LOGARITHMIC, Plane, arrow, endless, legend, onto, partOf, shades } from "./plot.js";
+import { LOGARITHMIC, Plane, arrow, called, endless, legend, onto, partOf, shades } from "./plot.js";
 
-const QUANTITIES = { eps_g_final: "ε_g at the end", plateau_height: "plateau ε_g", plateau_end: "escape at α", plateau_length: "length of the plateau", alignment_final: "cos ∠(v, b) at the end", specialised: "specialised units" };
+const OFFERED = ["eps_g_final", "plateau_height", "plateau_end", "plateau_length", "alignment_final", "specialised"];
 const SYMBOLS = { eta: "η", b_angle: "∠(b, v₀) in degrees", "b[0]": "b₁", "b[1]": "b₂", "b[0,0]": "b₁₁", "b[1,0]": "b₂₁" };
 const DEGREES = [15, 30, 45, 90];
 const KEYS_STEP = 1 / 32; // of an axis, for an arrow key
@@ -18,7 +18,7 @@ export function map(kind, title) {
   return (page) => {
     const { explorer, link } = page;
     const [seen, see] = [(name) => page.seen(`view.${kind}.${name}`), (name, each) => page.see(`view.${kind}.${name}`, each)];
-    const quantity = make("select", { name: `map-${kind}-value`, "aria-label": "what the map shows", onchange: () => { see("value", quantity.value); paint(); } }, ...Object.entries(QUANTITIES).map(([name, words]) => make("option", { value: name }, words)));
+    const quantity = make("select", { name: `map-${kind}-value`, "aria-label": "what the map shows", onchange: () => { see("value", quantity.value); paint(); } }, ...OFFERED.map((name) => make("option", { value: name }, called(name))));
     const rule = make("select", { name: `map-${kind}-rule`, "aria-label": "rule of the map", onchange: () => { see("rule", rule.value); ask(); } });
     const canvas = make("canvas", { class: "map", tabindex: 0, role: "img", "aria-label": `map of ${title.replace("map of ", "")}; arrow keys move the cross, Enter shows its trajectory` });
     const [said, at, scale] = [make("p", { class: "said progress" }), make("p", { class: "said at", "aria-live": "polite" }), make("p", { class: "said" })];
@@ -34,7 +34,7 @@ export function map(kind, title) {
     /** What the address says, once. */
     function begin() {
       begun = true;
-      if (seen("value") in QUANTITIES) quantity.value = seen("value");
+      if (OFFERED.includes(seen("value"))) quantity.value = seen("value");
       const there = seen("cross");
       if (Array.isArray(there) && there.length === 2 && there.every((x) => typeof x === "number" && x >= 0 && x <= 1)) cross = there;
     }

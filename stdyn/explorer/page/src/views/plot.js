@@ -8,17 +8,38 @@ const RAMP = [[0, 34, 78], [18, 53, 112], [59, 73, 108], [87, 93, 109], [112, 11
 const INFINITE = [255, 255, 255];
 const MARGINS = { left: 64, right: 14, top: 8, bottom: 46 };
 
+const FINEST = 255; // steps of colour
+const COLOURS = [...Array(FINEST + 1).keys()].map((n) => colour(n / FINEST)).concat([INFINITE]);
+const STYLES = COLOURS.map((each) => `rgb(${each})`);
+
+/** What the quantities of a summary are called. */
+export const QUANTITIES = {
+  eps_g_start: "ε_g at α = 0", eps_g_final: "ε_g at the end", b_norm: "|b|", b_smallest: "smallest |b_i|",
+  alignment_start: "cos ∠(v, b) at α = 0", alignment_final: "cos ∠(v, b) at the end",
+  plateau_height: "plateau ε_g", plateau_start: "plateau from α", plateau_end: "escape at α", plateau_length: "length of the plateau",
+  specialised: "specialised units", diverged_at: "diverges at α", failed_at: "solver fails at α", forgetting: "forgetting", transfer: "transfer",
+};
+
+/** What a quantity is called, of several tasks with the number of its own: eps_g_final_2. */
+export function called(name) {
+  const [, whole, task] = name.match(/^(.*?)(?:_(\d+))?$/);
+  return QUANTITIES[whole] ? QUANTITIES[whole] + (task ? `, task ${task}` : "") : name;
+}
+
 /** Quantities whose sizes are told apart by their logarithms. */
 export const LOGARITHMIC = ["eps_g_start", "eps_g_final", "plateau_height", "plateau_start", "plateau_end", "plateau_length", "diverged_at", "failed_at"];
 
 /** The colour of a part from 0 to 1. */
-export function colour(part) {
+function colour(part) {
   const at = Math.min(Math.max(part, 0), 1) * (RAMP.length - 1);
   const low = Math.min(Math.floor(at), RAMP.length - 2);
   return RAMP[low].map((each, j) => Math.round(each + (RAMP[low + 1][j] - each) * (at - low)));
 }
 
-/** The colours of values: `of(value)`, null where there is none; `low` and `high` are the ends, if any value is finite. */
+/**
+ * The colours of values: `of(value)` as numbers and `style(value)` as CSS has them, null where there is none; `low` and
+ * `high` are the ends, if any value is finite.
+ */
 export function shades(values, log) {
   const size = (x) => (log ? (x > 0 ? Math.log10(x) : NaN) : x);
   const found = { low: Infinity, high: -Infinity, log, infinite: false, none: false };
@@ -30,10 +51,14 @@ export function shades(values, log) {
     } else if (each === Infinity) found.infinite = true;
     else if (each !== undefined) found.none = true;
   }
-  found.of = (value) => {
+  /** Which of the colours it is, the last for what is infinite; -1 of none. */
+  function which(value) {
+    if (value === Infinity) return COLOURS.length - 1;
     const x = size(value);
-    return value === Infinity ? INFINITE : Number.isFinite(x) ? colour((x - found.low) / (found.high - found.low || 1)) : null;
-  };
+    return Number.isFinite(x) ? Math.round(((x - found.low) / (found.high - found.low || 1)) * FINEST) : -1;
+  }
+  found.of = (value) => COLOURS[which(value)] ?? null;
+  found.style = (value) => STYLES[which(value)] ?? null;
   return found;
 }
 

@@ -3,7 +3,7 @@
 import { make } from "../dom.js";
 import { text } from "../numbers.js";
 import { scattered, table } from "./cells.js";
-import { LOGARITHMIC, Plane, arrow, endless, legend, partOf, shades } from "./plot.js";
+import { LOGARITHMIC, Plane, arrow, called, endless, legend, shades } from "./plot.js";
 
 const POINT = "point"; // the number of a point, as if it were a coordinate
 const FEW = 50; // values of a coordinate among which one may choose
@@ -25,12 +25,15 @@ export function scan(page) {
   let arrays = null;
   let drawn = null; // what is drawn of them: cells or dots
   let chosen = -1;
+  let symbols = {}; // of parameters
+  const named = (name) => symbols[name] ?? called(name);
 
   link.on("hello", (header) => {
     of = header.scan;
     if (!of) return;
+    symbols = Object.fromEntries((header.controls ?? []).map((each) => [each.name, each.symbol]));
     const fill = (target, names, usual, name) => {
-      target.replaceChildren(...names.map((each) => make("option", { value: each }, each)));
+      target.replaceChildren(...names.map((each) => make("option", { value: each }, named(each))));
       target.value = names.includes(seen(name)) ? seen(name) : usual;
     };
     const places = [...of.coordinates, POINT, ...of.values];
@@ -58,10 +61,10 @@ export function scan(page) {
 
   /** A select by which only the points of one value are drawn; by a word one is, of numbers all may be. */
   function filter(name, options, usual) {
-    const box = make("select", { name: `scan-only-${name}`, "data-of": name, "aria-label": `only ${name}`, onchange: () => { see(`only.${name}`, box.value); sort(); } }, ...options.map(([value, words]) => make("option", { value }, words)));
+    const box = make("select", { name: `scan-only-${name}`, "data-of": name, "aria-label": `only of this ${named(name)}`, onchange: () => { see(`only.${name}`, box.value); sort(); } }, ...options.map(([value, words]) => make("option", { value }, words)));
     const there = seen(`only.${name}`);
     box.value = options.some(([value]) => String(value) === String(there)) ? String(there) : String(usual);
-    return label(name, box);
+    return label(named(name), box);
   }
   function ofNumbers(name) {
     const all = [...new Set(values(name))].sort((a, b) => a - b);
@@ -79,7 +82,7 @@ export function scan(page) {
     const by = only.filter((each) => each.value !== "" && !each.parentNode.hidden).map((each) => [values(each.dataset.of), +each.value]);
     const [x, y, z] = [values(across.value), values(up.value), values(shown.value)];
     const kept = [];
-    for (let n = 0; n < x.length; n++) if (by.every(([all, wanted]) => all[n] === wanted)) kept.push(n);
+    for (let n = 0; n < x.length; n++) if (!by.length || by.every(([all, wanted]) => all[n] === wanted)) kept.push(n);
     const axes = [[x, isLogarithmic(across.value)], [y, isLogarithmic(up.value)]];
     drawn = { kept: kept.length, ...(table(kept, axes, z) ?? scattered(kept, axes, z)) };
     drawn.shade = shades(drawn.values, isLogarithmic(shown.value));
@@ -98,25 +101,25 @@ export function scan(page) {
     if (drawn.cells) plane.hatch();
     const boxes = drawn.boxes(frame);
     drawn.values.forEach((value, n) => {
-      const of = drawn.shade.of(value);
-      if (!of && drawn.cells) return;
+      const style = drawn.shade.style(value);
+      if (!style && drawn.cells) return;
       const [left, top, width, height] = boxes(n);
-      ctx.fillStyle = of ? `rgb(${of})` : "#999";
+      ctx.fillStyle = style ?? "#999";
       ctx.fillRect(left, top, width, height);
       if (drawn.cells || value !== Infinity) return;
       ctx.strokeStyle = "#000";
       ctx.lineWidth = 1;
       ctx.strokeRect(left, top, width, height);
     });
-    const here = drawn.values.findIndex((_, n) => drawn.points(n).includes(chosen));
+    const here = drawn.find(chosen);
     for (const [colour, width] of here < 0 ? [] : [["#000", 3], ["#fff", 1]]) {
       [ctx.strokeStyle, ctx.lineWidth] = [colour, width];
       ctx.strokeRect(...boxes(here));
     }
-    plane.axes(drawn.x, drawn.y, across.value, up.value);
+    plane.axes(drawn.x, drawn.y, named(across.value), named(up.value));
     legend(scale, drawn.shade, endless(shown.value));
     words(here);
-    explorer.drawnScan = { kept: drawn.kept, values: [...drawn.values], chosen, boxes: drawn.values.length > 1000 ? null : [...drawn.values.keys()].map(boxes), log: [drawn.x.log, drawn.y.log] };
+    explorer.drawnScan = { kept: drawn.kept, values: drawn.values, chosen, boxes: drawn.values.length > 1000 ? null : [...drawn.values.keys()].map(boxes), log: [drawn.x.log, drawn.y.log] };
   }
 
   /** What is drawn, and what the chosen point is. */
@@ -128,9 +131,9 @@ export function scan(page) {
     if (chosen < 0) said.textContent = `${said.title} Click, or arrow keys and Enter: that trajectory.`;
     if (chosen < 0 || here < 0) { at.textContent = ""; return; }
     const inside = drawn.points(here);
-    const where = [across.value, up.value].map((name) => `${name} = ${text(values(name)[chosen])}`).join(", ");
+    const where = [across.value, up.value].map((name) => `${named(name)} = ${text(values(name)[chosen])}`).join(", ");
     const among = inside.length > 1 ? ` (${inside.indexOf(chosen) + 1} of ${inside.length} in this cell; click again for the next)` : "";
-    at.textContent = `point ${chosen}: ${where}, ${shown.value} = ${text(values(shown.value)[chosen])}${among}`;
+    at.textContent = `point ${chosen}: ${where}, ${named(shown.value)} = ${text(values(shown.value)[chosen])}${among}`;
   }
 
   function choose(n) {
@@ -171,7 +174,7 @@ export function scan(page) {
     event.preventDefault();
     if (event.key === "Escape") return forget();
     if (event.key === "Enter") return chosen >= 0 ? choose(chosen) : undefined;
-    const here = drawn.values.findIndex((_, n) => drawn.points(n).includes(chosen));
+    const here = drawn.find(chosen);
     [chosen] = drawn.points(here < 0 ? 0 : next(here, step));
     paint();
   });
