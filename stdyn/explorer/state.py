@@ -72,7 +72,7 @@ def wanted(state: Any, activations: Mapping[str, Activation] | None = None) -> W
         values[name] = known[value] if of_own else BY_NAME[name].checked(value)
     own = {name: values.pop(name) for name in _OWN}
     rules = tuple(rule for rule in BY_NAME["rules"].words if rule in own["rules"])
-    _as_seen(values, rules, own["runs"])
+    _as_seen(values, rules)
     experiment = Experiment(**values, rule=rules[0], runs=own["runs"] or None)
     found = Wanted(experiment, rules, own["b_angle"], own["runs"] or 0)
     experiment.check()
@@ -80,16 +80,14 @@ def wanted(state: Any, activations: Mapping[str, Activation] | None = None) -> W
     return found
 
 
-def _as_seen(values: State, rules: tuple[str, ...], runs: int) -> None:
+def _as_seen(values: State, rules: tuple[str, ...]) -> None:
     """Give the experiment what the page shows where it is not set, and an experiment would take another value."""
-    values.setdefault("method", BEGINNING["method"])  # one at a time
+    values.setdefault("method", BY_NAME["method"].usual)  # one at a time
     if values.get("flow") is True:
         for name in ("eta", "eta_v"):
             values.setdefault(name, BY_NAME[name].usual)
     if values.get("start", "random") != "prepared":
         values.pop("r", None)  # of another start: it stays on the page
-    if runs:
-        values.setdefault("method", BY_NAME["method"].usual)
     if "mixed" not in rules:
         values.pop("mixture", None)  # as is that of another rule
     else:
