@@ -9,7 +9,7 @@ from pathlib import Path
 PAGE = Path(__file__).parent.parent / "stdyn" / "explorer" / "page"
 MADE = ("explorer.js", "explorer.css")
 HEAVIEST = 100_000  # bytes of all that a browser fetches, compressed as the server does
-NAMES_ONLY = {"http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"}  # addresses that name something and are never asked
+NAMES_ONLY = {f"http://www.w3.org/{name}" for name in ("2000/svg", "1999/xlink")}  # which are never asked
 
 
 def text_of(name):
