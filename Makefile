@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN = .venv/bin
 
 .PHONY: reproduce figures fluctuations symmetric sizes scan theory outputs activations protocols inputs mnist \
-        docs explorer test test-all test-oldest test-site lint dist bench clean
+        docs explorer explorer-same explorer-pictures test test-all test-oldest test-site lint dist bench clean
 .NOTPARALLEL:
 
 # The main job: FA and BP at N = 500, K = M = 5, networks and theory; tables, files in data/, figures 1 to 4.
@@ -71,13 +71,26 @@ mnist: .venv/installed-mnist
 docs: .venv/installed-docs
 	$(BIN)/python -m sphinx -c docs -W --keep-going -n -q -j auto -b html . docs/_build/html
 
-# Every page of it in a browser: Chromium, which is not installed here.
+# Every page of it, and that of the explorer, in a browser: Chromium, which is not installed here.
 test-site: docs .venv/installed-site
-	$(BIN)/python -m pytest -n auto tests/test_site.py
+	$(BIN)/python -m pytest -n auto tests/test_site.py tests/explorer/browser
 
 # The page of the explorer, stdyn/explorer/page/explorer.js, of its sources and uPlot: needs Node, which nothing else does.
-explorer:
-	cd stdyn/explorer/page && npm ci --ignore-scripts --no-audit --no-fund && npm run build
+PAGE = stdyn/explorer/page
+explorer: $(PAGE)/node_modules/.package-lock.json
+	cd $(PAGE) && npm run build
+
+# What is committed is what its sources make.
+explorer-same: explorer
+	git diff --exit-code --stat -- $(PAGE)
+
+$(PAGE)/node_modules/.package-lock.json: $(PAGE)/package-lock.json
+	cd $(PAGE) && npm ci --ignore-scripts --no-audit --no-fund
+	touch $@
+
+# Pictures of the explorer: Chromium, and minutes for a map.
+explorer-pictures: .venv/installed-site
+	$(BIN)/python docs/explorer_pictures.py
 
 # What a contributor waits for; test-all runs the long statistical, kill and cluster tests among them. Each worker takes
 # files one after the other, so that two seldom compile the same functions, or make the same fixtures, at once.
@@ -111,7 +124,7 @@ bench: .venv/installed-mnist
 	$(BIN)/python benchmarks/run.py
 
 clean:
-	rm -rf .venv .venv-oldest .venv-dist dist docs/_build docs/auto_gallery docs/api/generated
+	rm -rf .venv .venv-oldest .venv-dist dist docs/_build docs/auto_gallery docs/api/generated $(PAGE)/node_modules
 
 .venv/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 …")'

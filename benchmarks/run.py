@@ -37,7 +37,7 @@ from stdyn.theory import quadrature
 QUICK = "--quick" in sys.argv[1:]
 ALL_CORES = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set(range(os.cpu_count() or 1))
 BLOCK = 32  # examples drawn at a time where NumPy's normals or a kernel are timed alone: 128 kB at N = 500
-UNITS = {"s": 1, "ms": 1e-3, "us": 1e-6, "ns": 1e-9, "x": 1, "MB": 1}
+UNITS = {"s": 1, "ms": 1e-3, "us": 1e-6, "ns": 1e-9, "x": 1, "MB": 1, "kB": 1e-3, "a second": 1}
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -86,7 +86,7 @@ def looped(function, *arguments, number):
 
 
 def row(quantity, value, unit, target=None, note="", least=None):
-    """One line of the table: `value` in seconds (or a ratio, or MB), at most `target` or at least `least` in `unit`."""
+    """One line of the table: `value` in seconds (or MB, or one), at most `target` or at least `least` in `unit`."""
     value /= UNITS[unit]
     sign = "×" if unit == "x" else f" {unit.replace('us', 'µs')}"
     wanted = "–" if target is None else f"≤ {target:g}{sign}"

@@ -219,6 +219,16 @@ def test_examples_of_the_page_beyond_the_mean_run(tmp_path, monkeypatch):
     assert namespace["saddle"].kind == "saddle"
 
 
+def test_examples_of_the_page_on_the_explorer_run():
+    """Its Python: what is set moves the page, and what the page draws is the solution of that."""
+    namespace = run(text_of("docs/explorer.md"), "explorer.md")
+    explorer, problem = namespace["explorer"], namespace["problem"]
+    assert explorer.state["eta"] == 0.7
+    drawn = explorer.theory["fa"]
+    solved = stdyn.integrate(replace(problem, eta=0.7), drawn.alphas, error=False)
+    np.testing.assert_array_equal(drawn.eps_g, solved.eps_g)
+
+
 def test_every_page_with_python_is_run_here():
     """A test of this file names each."""
     here = Path(__file__).read_text(encoding="utf-8")

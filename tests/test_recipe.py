@@ -52,7 +52,7 @@ def test_the_recipe_is_of_this_version(recipe):
     assert recipe["package"] == {"name": project["name"], "version": stdyn.__version__}
     assert recipe["about"]["summary"] == project["description"]
     assert recipe["about"]["license"] == project["license"]
-    assert [recipe["about"]["license_file"]] == project["license-files"]
+    assert recipe["about"]["license_file"] == project["license-files"]
     commands = [f"{name} = {where}" for name, where in project["scripts"].items()]
     assert recipe["build"]["entry_points"] == commands
     assert (ROOT / "recipe" / recipe["source"]["path"] / "pyproject.toml").exists()
@@ -65,7 +65,8 @@ def test_the_recipe_asks_for_the_same_versions(recipe):
     assert of_recipe(requirements["run"]) == in_conda(project["dependencies"]) | python
     assert of_recipe(requirements["host"]) == in_conda(PROJECT["build-system"]["requires"]) | python | {"pip": None}
     extras = project["optional-dependencies"]
-    assert of_recipe(requirements["run_constrained"]) == in_conda(extras["cluster"] + extras["mnist"])
+    optional = [each for name in ("cluster", "mnist", "explore") for each in extras[name]]
+    assert of_recipe(requirements["run_constrained"]) == in_conda(optional)
 
 
 def test_commands_of_the_recipe_run(recipe, run):
@@ -102,13 +103,13 @@ def test_the_workflow_runs_on_changes(workflow):
 
 
 def test_the_workflow_calls_targets_that_are_there(workflow):
-    """All its commands are make's; tests, oldest versions, docs, lint and distributions are among them."""
+    """All its commands are make's; tests, oldest versions, the site, lint and distributions are among them."""
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     phony = re.search(r"\.PHONY: ((?:.*\\\n)*.*)", makefile).group(1).replace("\\\n", " ").split()
     commands = [step["run"].split() for step in steps(workflow) if "run" in step]
     assert all(words[:2] == ["make", "PYTHON=python"] and len(words) == 3 for words in commands)
     called = {words[2] for words in commands}
-    assert called == {"lint", "test", "test-all", "test-oldest", "docs", "dist"}
+    assert called == {"lint", "test", "test-all", "test-oldest", "test-site", "explorer-same", "dist"}
     for target in called:
         assert target in phony
         assert re.search(rf"^{target}:", makefile, flags=re.MULTILINE)

@@ -45,7 +45,8 @@ class Explorer(anywidget.AnyWidget):
     """The explorer in a notebook: parameters under sliders, theory and runs beside them.
 
     The page and Python see the same parameters: what is moved on the page is in `state`, and what is set there moves
-    the page. It is answered while no cell runs.
+    the page. While a cell runs it is answered where the kernel has subshells (ipykernel 7 in JupyterLab), elsewhere
+    afterwards.
 
     Parameters
     ----------

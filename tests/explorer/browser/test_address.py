@@ -7,7 +7,7 @@ import pytest
 from stdyn.explorer.state import BEGINNING
 
 SET = {"K": 2, "M": 2, "eta": {"kind": "power", "value": 1, "scale": 5, "exponent": 0.5}, "b": [1.0, -2.0]}
-SET |= {"activation": "relu", "alpha_max": 10, "flow": True, "runs": 0, "rules": ["fa", "kp"]}
+SET |= {"activation": "relu", "alpha_max": 10, "flow": True, "runs": 1, "rules": ["fa", "kp"]}
 
 
 def link(address, hash):
@@ -46,7 +46,7 @@ def test_the_beginning_of_the_server_is_not_mixed_into_a_link(shown):
 
 def test_back_and_forward_are_steps_of_parameters(still):
     """Moves of one parameter at once are one step; another parameter is another."""
-    still.goes_to({**BEGINNING, "runs": 0})
+    still.goes_to({**BEGINNING, "runs": 1})
     still.typed("eta", "1")
     hash_of(still)
     still.slider("sigma").evaluate(
@@ -59,12 +59,12 @@ def test_back_and_forward_are_steps_of_parameters(still):
     still.page.go_back()
     still.until("e => e.state.sigma === undefined")
     still.settled()
-    still.assert_shows({**BEGINNING, "runs": 0, "eta": 1})
+    still.assert_shows({**BEGINNING, "runs": 1, "eta": 1})
     assert still.box("sigma").input_value() == "0"
     still.page.go_back()
     still.until("e => e.state.eta === undefined")
     still.settled()
-    still.assert_shows({**BEGINNING, "runs": 0})
+    still.assert_shows({**BEGINNING, "runs": 1})
     still.page.go_forward()
     still.page.go_forward()
     still.until("e => e.state.sigma !== undefined")

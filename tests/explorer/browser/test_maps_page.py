@@ -16,14 +16,19 @@ LINK = '#rules=["fa","bp"]&K=2&M=2&alpha_max=40&points=31&runs=0'
 
 
 @pytest.fixture
-def small(another, address):
+def small(still):
     """The page with networks so small that maps are quick."""
-    return another(address + LINK)
+    still.page.set_viewport_size({"width": 1280, "height": 720})
+    still.goes_to(STATE)
+    return still
 
 
 def opened(shown, title, done=25):
+    """Choose the tab of a map, and wait until so many of its places are there."""
+    before = shown.of("e => e.link.number")
     shown.page.get_by_role("tab", name=title).click()
-    shown.until("(e, n) => e.map && e.map.header.done >= n", done)
+    is_there = "(e, [before, done]) => e.map && e.map.header.id > before && e.map.header.done >= done"
+    shown.until(is_there, [before, done])
 
 
 def says(shown, words):
@@ -197,6 +202,7 @@ def test_what_has_no_map_says_why(small):
     small.until("e => e.map?.header.done > 0")
     small.page.locator("label:has-text('FA') input").first.uncheck()
     says(small, "A map needs a rule with feedback weights")
+    small.page.wait_for_timeout(500)
     assert small.of("e => e.map") is None
 
 

@@ -130,6 +130,19 @@ def test_keys_choose_a_point(of_scan, saved):
     assert "grid.h5" not in of_scan.page.locator(".top .legend").first.inner_text()
 
 
+def test_an_edited_link_is_followed(of_scan, saved):
+    """Of a page that is open: the point is another one, or none; what is not said is as usual."""
+    said = of_scan.page.url.partition("#")[2]
+    of_scan.page.evaluate("said => { location.hash = said; }", f"{said}&view.scan.point=3&view.scan.value=plateau_end")
+    of_scan.until("e => e.pointName === 'point 3 of grid.h5' && e.drawnScan.chosen === 3")
+    np.testing.assert_array_equal(numbers(of_scan, "e.point.eps_g.values"), saved.read("eps_g", 3))
+    np.testing.assert_array_equal(numbers(of_scan, "e.drawnScan.values"), medians(saved, "plateau_end"))
+    junk = "view.scan.point=99&view.scan.value=none&view.scan.x=7&view.scan.only.rule=5"
+    of_scan.page.evaluate("said => { location.hash = said; }", f"{said}&{junk}")
+    of_scan.until("e => !e.point && e.drawnScan.chosen === -1")
+    np.testing.assert_array_equal(numbers(of_scan, "e.drawnScan.values"), medians(saved, "eps_g_final"))
+
+
 def test_a_link_shows_the_same(of_scan, another, site, saved):
     """The axes, the colours, what is left out, the point with its curve, and what was moved after it was clicked."""
     of_scan.page.locator("select[name='scan-x']").select_option("sigma")
@@ -163,6 +176,7 @@ def test_a_scan_of_few_coordinates(another, serve, tmp_path, axes):
         np.testing.assert_array_equal(numbers(shown, "e.drawnScan.values"), values if axes else values[:1])
         click(shown, 0)
         assert "solved now" in shown.page.locator(".view .progress").inner_text()
+        shown.page.close()  # before its server
 
 
 class Many:
@@ -194,3 +208,4 @@ def test_very_many_points_are_drawn(another, serve):
         shown.until("(e, many) => e.drawnScan.values.length === many", scan.many)
         shown.page.locator(".view canvas.map").press("ArrowRight")
         shown.until("e => e.drawnScan.chosen === 0")
+        shown.page.close()  # before its server

@@ -11,7 +11,17 @@ const FLOOR = 1e-16; // eps_g below it is rounding
 const NEAR = 24; // pixels from a line at which it is pointed at
 const FEW = 9; // lines that a legend names one by one
 
-const ink = (element, name) => getComputedStyle(element).getPropertyValue(name).trim();
+const inks = new Map(); // colours by theme and name: to read one while the page changes has its styles found anew
+
+/** A colour of the page, as its style sheet has it. */
+function ink(element, name) {
+  const { theme } = element.closest("[data-theme]")?.dataset ?? {};
+  const key = `${theme} ${name}`;
+  if (theme && inks.has(key)) return inks.get(key);
+  const colour = getComputedStyle(element).getPropertyValue(name).trim();
+  if (theme && colour) inks.set(key, colour);
+  return colour;
+}
 
 /** One panel of curves; `draw` replaces what is in it. Pointed at, or with the arrow keys, it says what a line is and where. */
 export class Panel {
@@ -41,7 +51,7 @@ export class Panel {
     this.lines = lines;
     this.alphas = alphas;
     const joined = this.join(lines, logarithmic);
-    const signature = JSON.stringify([lines.map(({ colour, dash, label, width }) => [colour, dash, label, width]), logarithmic, legend]);
+    const signature = JSON.stringify([lines.map(({ colour, dash, label, width }) => [colour, dash, label, width]), logarithmic, legend.map(({ colour, dash, label }) => [colour, dash, label])]);
     if (signature !== this.signature) {
       this.plot?.destroy();
       this.signature = signature;

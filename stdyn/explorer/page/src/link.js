@@ -61,12 +61,9 @@ export class Link {
     if (of) {
       header = { ...header, took: performance.now() - of.sent, state: of.state };
       this.busy = null;
+      this.pump(); // the next one is solved while this one is drawn
     }
-    try {
-      for (const listener of this.listeners[header.kind] ?? []) listener(header, arrays, buffer);
-    } finally {
-      if (of && !this.busy) this.pump();
-    }
+    for (const listener of this.listeners[header.kind] ?? []) listener(header, arrays, buffer);
   }
 
   /** Whether an answer is that of the newest request of its kind. */

@@ -170,7 +170,7 @@ function render({ model, el, address = false, begun = () => null, solved = () =>
     if (header.draft) return;
     notes = [];
     if (header.state === explorer.state) solved(header.state);
-    if (header.state.runs) link.ask("runs", { state: header.state });
+    if (header.state.runs && !link.busy) link.ask("runs", { state: header.state });
   });
 
   /** ε_g of all rules, and of the point of a scan that is chosen. */

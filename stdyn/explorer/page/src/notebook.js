@@ -14,7 +14,13 @@ function ofView(model, away) {
   const view = `${Date.now().toString(36)}-${Math.random().toString(36).slice(2)}-${++count}`;
   const listeners = [];
   let clock = null;
-  const send = (message) => model.send({ ...message, view });
+  function send(message) {
+    try {
+      model.send({ ...message, view });
+    } catch { // the kernel has been started again, and knows nothing of this widget
+      away(true);
+    }
+  }
   function asked() {
     clock ??= setTimeout(() => {
       send({ kind: "there" });

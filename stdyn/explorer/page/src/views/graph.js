@@ -12,7 +12,7 @@ export function graph(page) {
   const svg = draw("svg", { class: "graph", role: "img" });
   const said = make("p", { class: "said" });
   const chosen = moment(page, "graph", paint);
-  const element = make("div", {}, chosen.element, svg, said);
+  const element = make("div", { class: "mapped" }, chosen.element, svg, said);
 
   function paint(there) {
     said.textContent = there ? `Full and orange: positive cosine of R; dashed and blue: negative; below ${LEAST} none is drawn.` : "No α has been reached.";

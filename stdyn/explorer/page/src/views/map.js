@@ -29,22 +29,22 @@ export function map(kind, title) {
     let strides = null;
     let began = null; // since when, and from how many places on, it is computed
     let cross = null;
-    let begun = false;
+    let followed; // the cross that the address said last
 
-    /** What the address says, once. */
-    function begin() {
-      begun = true;
-      if (OFFERED.includes(seen("value"))) quantity.value = seen("value");
+    /** Take what the address says; what it does not know is as if it were not said. */
+    function follow() {
+      quantity.value = OFFERED.includes(seen("value")) ? seen("value") : OFFERED[0];
       const there = seen("cross");
-      if (Array.isArray(there) && there.length === 2 && there.every((x) => typeof x === "number" && x >= 0 && x <= 1)) cross = there;
+      if (JSON.stringify(there) === followed) return; // the cross may have been moved since
+      followed = JSON.stringify(there);
+      cross = Array.isArray(there) && there.length === 2 && there.every((x) => typeof x === "number" && x >= 0 && x <= 1) ? there : null;
     }
 
     function ask() {
       const rules = explorer.header.state.rules ?? ["fa", "bp"];
       const able = Object.keys(RULES).filter((each) => each !== "bp" && rules.includes(each));
-      const before = [rule.value, seen("rule")].find((each) => able.includes(each)) ?? able[0] ?? "";
       if (able.join() !== [...rule.options].map((each) => each.value).join()) rule.replaceChildren(...able.map((each) => make("option", { value: each }, RULES[each].name)));
-      rule.value = before;
+      rule.value = able.includes(seen("rule")) ? seen("rule") : (able[0] ?? "");
       if (!able.length) return refuse("A map needs a rule with feedback weights: FA, KP or mixed.");
       began = null;
       if (!header) said.textContent = "The worker process starts …";
@@ -71,7 +71,8 @@ export function map(kind, title) {
         }
         header = message;
         began = { time: performance.now(), done: message.done };
-      } else take(message, arrays);
+      } else if (message.key !== header?.key) return; // refused meanwhile
+      else take(message, arrays);
       explorer.map = { header, numbers, done: header.done === header.all };
       progress(message.words);
       paint();
@@ -144,6 +145,7 @@ export function map(kind, title) {
     /** Show the trajectory at parts of the axes. */
     function choose([x, y]) {
       cross = [x, y].map((each) => +each.toFixed(4));
+      followed = JSON.stringify(cross);
       see("cross", cross);
       const [a, b] = [+onto(header.x, x).toPrecision(4), +onto(header.y, y).toPrecision(4)];
       if (kind !== "b_b") return page.set({ eta: a, b_angle: b });
@@ -176,7 +178,7 @@ export function map(kind, title) {
       title,
       element,
       draw() {
-        if (!begun) begin();
+        follow();
         if (!explorer.header.draft) ask();
       },
       paint,

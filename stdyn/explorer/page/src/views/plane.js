@@ -15,7 +15,7 @@ export function plane(page) {
   const pair = make("select", { name: "plane-teachers", "aria-label": "teachers that span the plane", onchange: () => { page.see("view.teachers", pair.value); chosen.draw(); } });
   const said = make("p", { class: "said" });
   const chosen = moment(page, "plane", paint);
-  const element = make("div", {}, chosen.element, svg, said);
+  const element = make("div", { class: "mapped" }, chosen.element, svg, said);
   chosen.element.append(pair);
 
   /** Offer the pairs of M teachers; that which is looked at, if there is one. */

@@ -24,7 +24,7 @@ export function scan(page) {
   let of = null; // what the scan is, and its arrays
   let arrays = null;
   let drawn = null; // what is drawn of them: cells or dots
-  let chosen = -1;
+  let [chosen, followed] = [-1, -1]; // the point that is marked, and that which the address said last
   let symbols = {}; // of parameters
   const named = (name) => symbols[name] ?? called(name);
 
@@ -32,14 +32,10 @@ export function scan(page) {
     of = header.scan;
     if (!of) return;
     symbols = Object.fromEntries((header.controls ?? []).map((each) => [each.name, each.symbol]));
-    const fill = (target, names, usual, name) => {
-      target.replaceChildren(...names.map((each) => make("option", { value: each }, named(each))));
-      target.value = names.includes(seen(name)) ? seen(name) : usual;
-    };
     const places = [...of.coordinates, POINT, ...of.values];
-    fill(across, places, places[0], "x");
-    fill(up, places, of.coordinates[1] ?? "eps_g_final", "y");
-    fill(shown, of.values, "eps_g_final", "value");
+    fill(across, places, places[0]);
+    fill(up, places, of.coordinates[1] ?? "eps_g_final");
+    fill(shown, of.values, "eps_g_final");
     link.ask("scan");
   });
   link.on("scan", (_, content) => {
@@ -47,23 +43,21 @@ export function scan(page) {
     arrays[`coordinate:${POINT}`] = { values: Float64Array.from({ length: of.points }, (_, n) => n), shape: [of.points] };
     explorer.scan = content;
     filters.replaceChildren(...Object.entries(of.words).map(([name, words]) => filter(name, words.map((word, n) => [n, word]), 0)), ...of.coordinates.map(ofNumbers).filter(Boolean));
-    sort();
-    const there = seen("point");
-    if (Number.isInteger(there) && there >= 0 && there < of.points) {
-      chosen = there;
-      link.ask("point", { index: there, alone: true });
-    }
+    follow();
   });
   link.on("point", (header) => { said.textContent = header.words; });
   for (const what of ["refused", "failed"]) {
     link.on(what, (answer) => { if (answer.of === "scan" || answer.of === "point") said.textContent = answer.words; });
   }
 
+  function fill(box, names, usual) {
+    box.replaceChildren(...names.map((name) => make("option", { value: name }, named(name))));
+    box.dataset.usual = usual;
+  }
+
   /** A select by which only the points of one value are drawn; by a word one is, of numbers all may be. */
   function filter(name, options, usual) {
-    const box = make("select", { name: `scan-only-${name}`, "data-of": name, "aria-label": `only of this ${named(name)}`, onchange: () => { see(`only.${name}`, box.value); sort(); } }, ...options.map(([value, words]) => make("option", { value }, words)));
-    const there = seen(`only.${name}`);
-    box.value = options.some(([value]) => String(value) === String(there)) ? String(there) : String(usual);
+    const box = make("select", { name: `scan-only-${name}`, "data-of": name, "data-usual": usual, "aria-label": `only of this ${named(name)}`, onchange: () => { see(`only.${name}`, box.value); sort(); } }, ...options.map(([value, words]) => make("option", { value }, words)));
     return label(named(name), box);
   }
   function ofNumbers(name) {
@@ -73,6 +67,20 @@ export function scan(page) {
 
   const values = (name) => (arrays[`coordinate:${name}`] ?? arrays[`value:${name}`]).values;
   const isLogarithmic = (name) => of.log.includes(name) || LOGARITHMIC.includes(name.replace(/_\d+$/, ""));
+
+  /** Take what the address says; what it does not know is as if it were not said. */
+  function follow() {
+    const take = (box, said) => { box.value = [...box.options].some(({ value }) => value === String(said)) ? String(said) : box.dataset.usual; };
+    for (const [box, name] of [[across, "x"], [up, "y"], [shown, "value"]]) take(box, seen(name));
+    for (const box of filters.querySelectorAll("select")) take(box, seen(`only.${box.dataset.of}`));
+    const there = Number.isInteger(seen("point")) && seen("point") >= 0 && seen("point") < of.points ? seen("point") : -1;
+    if (there !== followed) { // else it may have been moved since
+      followed = chosen = there;
+      if (there >= 0) link.ask("point", { index: there, alone: true });
+      else page.point(null);
+    }
+    sort();
+  }
 
   /** Find what is to be drawn. */
   function sort() {
@@ -137,13 +145,13 @@ export function scan(page) {
   }
 
   function choose(n) {
-    chosen = n;
+    chosen = followed = n;
     see("point", n);
     link.ask("point", { index: n });
     paint();
   }
   function forget() {
-    chosen = -1;
+    chosen = followed = -1;
     see("point", null);
     page.point(null);
     paint();
@@ -192,5 +200,5 @@ export function scan(page) {
     }
     return best;
   }
-  return { name: "scan", title: "scan", element, draw: paint, caption: () => said.title };
+  return { name: "scan", title: "scan", element, draw: () => (arrays ? follow() : paint()), paint, caption: () => said.title };
 }

@@ -17,7 +17,7 @@ export function spectrum(page) {
   const said = make("p", { class: "said" });
   const progress = make("p", { class: "said", role: "status" });
   const chosen = moment(page, "spectrum", look);
-  const element = make("div", {}, chosen.element, svg, said, progress);
+  const element = make("div", { class: "mapped" }, chosen.element, svg, said, progress);
   let asked = ""; // the rule and the state of the spectrum that is shown
   let columns = []; // {alpha, real, grows} in the order of alpha
   let where = null; // the moment that is looked at
