@@ -157,8 +157,8 @@ def test_what_the_page_cannot_show_is_refused(wrong, words):
 def test_it_shows_itself_in_words_where_no_page_is(explorer):
     """In one line and as a card, of whatever is set."""
     explorer.state = explorer.state | {"eta": {"kind": "steps", "at": [0, 10], "value": [0.5, 0.1]}}
-    said = "eta = {'kind': 'steps', 'at': [0, 10], 'value': [0.5, 0.1]}, K = 2, M = 2, "
-    assert repr(explorer) == f"<Explorer fa, bp: {said}alpha_max = 20.0, points = 11, method = reduced, runs = 1>"
+    said = "alpha_max = 20.0, points = 11, method = reduced, runs = 1, eta = {'kind': 'steps', 'at': [0, 10], "
+    assert repr(explorer) == f"<Explorer fa, bp: K = 2, M = 2, {said}'value': [0.5, 0.1]}}>"
     shown = explorer._repr_mimebundle_()[0]
     assert shown["application/vnd.jupyter.widget-view+json"]["model_id"] == explorer.model_id
     assert "fa, bp" in check_html(shown["text/html"]).words
