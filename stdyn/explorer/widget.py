@@ -33,7 +33,6 @@ from stdyn.theory.ode import integrate
 from stdyn.values import ReadOnly
 
 _PAGE = Path(__file__).parent / "page"
-_RATES = ("eta", "eta_v")  # what is usual is another number under gradient flow
 _VIEWS = 16  # of a widget, that are answered without being begun again
 
 
@@ -191,7 +190,7 @@ class Explorer(anywidget.AnyWidget):
 
 def _not_usual(state: State) -> State:
     """A state without what means the same if it is not said."""
-    return {name: each for name, each in state.items() if name in _RATES or each != BY_NAME[name].usual}
+    return {name: each for name, each in state.items() if each != BY_NAME[name].usual}
 
 
 def _line(explorer: Explorer) -> str:

@@ -88,10 +88,10 @@ def test_it_begins_with_what_is_given():
 
 
 def test_only_what_is_not_usual_is_said_in_the_beginning():
-    """But for the learning rates, which are others under gradient flow where nothing is said."""
+    """Under gradient flow, too, where rates that are not said are others in an experiment than on the page."""
     explorer = stdyn.Explorer(stdyn.Experiment(K=2, flow=True, eta=0.5, rule="both"))
-    assert explorer.state == {"eta": 0.5, "eta_v": 1.0, "K": 2, "flow": True, "runs": 8}
-    assert {problem.eta for problem in explorer.problems.values()} == {0.5}
+    assert explorer.state == {"eta_v": 1.0, "K": 2, "flow": True, "runs": 8}
+    assert {(problem.eta, problem.eta_v) for problem in explorer.problems.values()} == {(0.5, 1.0)}
     explorer.close()
 
 
@@ -157,8 +157,8 @@ def test_what_the_page_cannot_show_is_refused(wrong, words):
 def test_it_shows_itself_in_words_where_no_page_is(explorer):
     """In one line and as a card, of whatever is set."""
     explorer.state = explorer.state | {"eta": {"kind": "steps", "at": [0, 10], "value": [0.5, 0.1]}}
-    said = "eta = {'kind': 'steps', 'at': [0, 10], 'value': [0.5, 0.1]}, eta_v = 0.5, K = 2, M = 2, "
-    assert repr(explorer) == f"<Explorer fa, bp: {said}alpha_max = 20.0, points = 11, runs = 1>"
+    said = "alpha_max = 20.0, points = 11, runs = 1, eta = {'kind': 'steps', 'at': [0, 10], "
+    assert repr(explorer) == f"<Explorer fa, bp: K = 2, M = 2, {said}'value': [0.5, 0.1]}}>"
     shown = explorer._repr_mimebundle_()[0]
     assert shown["application/vnd.jupyter.widget-view+json"]["model_id"] == explorer.model_id
     assert "fa, bp" in check_html(shown["text/html"]).words

@@ -287,7 +287,7 @@ def test_a_view_that_is_shown_later_begins_as_set_and_is_reset_to_the_beginning(
     notebook.show("one")
     assert_shows(notebook)
     notebook.page.locator("button[name=reset]").click()
-    notebook.until("e => e.state.eta === 0.5")
+    notebook.until("e => e.state.eta === undefined")
     notebook.settled()
     assert notebook.explorer.state == beginning
     assert_shows(notebook)
