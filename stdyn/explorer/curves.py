@@ -37,7 +37,6 @@ class Curve:
 
     trajectory: Trajectory
     words: list[str]
-    seconds: float
 
     @property
     def header(self) -> dict[str, Any]:
@@ -45,7 +44,6 @@ class Curve:
         alphas = self.trajectory.alphas
         return {
             "words": self.words,
-            "seconds": self.seconds,
             "reached": float(alphas[-1]) if len(alphas) else None,
             "cut": "interrupted" in self.trajectory.attributes,
         }
@@ -80,10 +78,9 @@ def solution(wanted: Wanted, rule: str, stop: threading.Event) -> Curve:
 
 
 def _solved(problem: Problem, alphas: Array, method: str, rtol: float, stop: Stop) -> Curve:
-    began = time.perf_counter()
     with gathering() as words:
         trajectory = integrate(problem, alphas, method, rtol, error=False, stop=stop)
-    return Curve(trajectory, words, time.perf_counter() - began)
+    return Curve(trajectory, words)
 
 
 def simulated(

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from stdyn.analysis.summary import summarise
+from stdyn.analysis.summary import cosine, summarise
 from stdyn.checks import Array, choice
 from stdyn.errors import InputError, gathering
 from stdyn.explorer.curves import Stop
@@ -151,10 +151,7 @@ def _over_eta(experiment: Experiment, problem: Problem) -> Map:
     x, y = KINDS["eta_angle"]
     if not isinstance(experiment.eta, int | float):
         raise InputError(f"a map over eta needs a number eta, but eta is the schedule {shown(experiment.eta)}")
-    v, b = problem.start.v, problem.b
-    assert b is not None
-    norms = float(np.linalg.norm(v) * np.linalg.norm(b))
-    angle = np.degrees(np.arccos(np.clip(np.sum(v * b) / norms, -1, 1))) if norms else np.nan
+    angle = np.degrees(np.arccos(np.clip(cosine(problem.start.v, problem.b), -1, 1)))
     return Map(experiment, experiment.rule, x, y, (float(experiment.eta), float(angle)))
 
 

@@ -10,6 +10,7 @@ import pytest
 from structured_problems import by_group
 
 import stdyn
+from stdyn.analysis.summary import over_runs
 from stdyn.explorer import scans
 from stdyn.explorer.session import Session
 from stdyn.explorer.source import Source
@@ -122,7 +123,7 @@ def test_infinite_and_missing_numbers_of_runs():
     """The median of two infinite ones is infinite; of none there is none."""
     inf, nan = np.inf, np.nan
     of_runs = np.array([[inf, inf, 1], [nan, nan, nan], [1, nan, 3], [inf, nan, inf]])
-    np.testing.assert_array_equal(scans._middle(of_runs), [inf, nan, 2, inf])
+    np.testing.assert_array_equal(over_runs(of_runs), [inf, nan, 2, inf])
 
 
 def test_a_scan_that_is_not_finished(tmp_path):
