@@ -5,10 +5,12 @@ import uPlot from "uplot";
 import { DASHES, RULES, UNITS } from "./colours.js";
 import { make, sample, symbol } from "./dom.js";
 import { power, text } from "./numbers.js";
+import { ofLogarithmic, ticks } from "./ticks.js";
 import { zoomed } from "./zoom.js";
 
 const FLOOR = 1e-16; // eps_g below it is rounding
 const NEAR = 24; // pixels from a line at which it is pointed at
+const TICK = { x: 45, y: 25 }; // pixels that a number at an axis takes
 const FEW = 9; // lines that a legend names one by one
 
 const inks = new Map(); // colours by theme and name: to read one while the page changes has its styles found anew
@@ -121,9 +123,19 @@ export class Panel {
     const { log, range } = this.options;
     const colour = () => ink(this.element, "--ink");
     const grid = { stroke: () => ink(this.element, "--grid"), width: 1 };
-    const powers = (_, ticks) => ticks.map((tick) => (tick !== null && power(tick) ? tick : null));
-    const ofPowers = { grid: { ...grid, filter: powers }, values: (_, ticks) => ticks.map((tick) => (tick === null ? "" : power(tick))) };
-    const ofNumbers = { grid, values: (_, ticks) => ticks.map((tick) => text(tick)) };
+    const most = { x: () => Math.floor(this.size().width / TICK.x), y: () => Math.floor(this.size().height / TICK.y) };
+    /** Of a logarithmic axis: lines and numbers at round ones, and ticks between them. */
+    const ofPowers = (axis) => {
+      const written = ({ scales }) => ticks({ low: scales[axis].min, high: scales[axis].max, log: true }, most[axis]());
+      const only = (plot, all) => all.map((tick) => (written(plot).includes(tick) ? tick : null));
+      return {
+        grid: { ...grid, filter: only },
+        splits: (plot, _, low, high) => ofLogarithmic(low, high, written(plot)),
+        filter: only,
+        values: (_, all) => all.map((tick) => (tick === null ? "" : power(tick) || text(tick))),
+      };
+    };
+    const ofNumbers = { grid, values: (_, all) => all.map((tick) => text(tick)) };
     return {
       ...this.size(),
       legend: { show: false },
@@ -134,8 +146,8 @@ export class Panel {
         y: log ? { distr: 3 } : range ? { range } : {},
       },
       axes: [
-        { stroke: colour, ticks: grid, label: "α", labelSize: 16, size: 34, ...(logarithmic ? ofPowers : ofNumbers) },
-        { stroke: colour, ticks: grid, size: 56, ...(log ? ofPowers : ofNumbers) },
+        { stroke: colour, ticks: grid, label: "α", labelSize: 16, size: 34, ...(logarithmic ? ofPowers("x") : ofNumbers) },
+        { stroke: colour, ticks: grid, size: 56, ...(log ? ofPowers("y") : ofNumbers) },
       ],
       series: [{}, ...lines.map(({ colour: stroke, dash, width, label }) => ({ stroke, dash, width: width ?? 2, label, points: { show: false } }))],
       hooks: { drawAxes: [(plot) => this.paint(plot)], setCursor: [(plot) => this.pointed(plot)] },

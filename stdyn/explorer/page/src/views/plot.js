@@ -2,6 +2,7 @@
 
 import { make } from "../dom.js";
 import { text } from "../numbers.js";
+import { ticks } from "../ticks.js";
 
 // cividis, which all eyes read alike, and grey paper too: dark is low, light is high; white is infinite, hatched is none
 const RAMP = [[0, 34, 78], [18, 53, 112], [59, 73, 108], [87, 93, 109], [112, 113, 115], [138, 134, 120], [165, 156, 116], [195, 179, 105], [225, 204, 85], [254, 232, 56]];
@@ -78,26 +79,6 @@ export const endless = (quantity) => (quantity === "diverged_at" ? "does not div
 /** The number at a part of an axis, and the part at a number. */
 export const onto = ({ low, high, log }, part) => (log ? low * (high / low) ** part : low + (high - low) * part);
 export const partOf = ({ low, high, log }, x) => (log ? Math.log(x / low) / Math.log(high / low) : (x - low) / (high - low));
-
-/** Numbers that are written at an axis: round ones, at most so many. */
-export function ticks({ low, high, log, steps }, most = 7) {
-  if (log && high / low >= 8) {
-    const decades = Math.log10(high / low);
-    const all = [];
-    const every = Math.ceil(decades / most);
-    for (let n = Math.floor(Math.log10(low)); n <= Math.log10(high); n += 1) {
-      if (decades < 2.5) all.push(...[1, 2, 5].map((each) => each * 10 ** n));
-      else if (n % every === 0) all.push(10 ** n);
-    }
-    return all.filter((each) => each >= low * (1 - 1e-9) && each <= high * (1 + 1e-9));
-  }
-  const rough = (high - low) / most;
-  const size = 10 ** Math.floor(Math.log10(rough));
-  const step = (steps ?? [1, 2, 2.5, 5, 10].map((each) => each * size)).find((each) => each >= rough * 0.999) ?? 10 * size;
-  const first = Math.ceil(low / step - 1e-9);
-  const count = Math.floor(high / step + 1e-9) - first + 1;
-  return [...Array(Math.max(count, 0)).keys()].map((n) => +((first + n) * step).toPrecision(12));
-}
 
 /** A canvas that is as sharp as the screen, and as large as there is room; `paint` is called when that changes. */
 export class Plane {
