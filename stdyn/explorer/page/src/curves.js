@@ -2,6 +2,7 @@
 
 import uPlot from "uplot";
 
+import { column, range, row } from "./arrays.js";
 import { DASHES, RULES, UNITS } from "./colours.js";
 import { make, sample, symbol } from "./dom.js";
 import { power, text } from "./numbers.js";
@@ -181,14 +182,6 @@ export class Panel {
   }
 }
 
-/** Column j of an array (A, …) as if it were (A, width). */
-export function column({ values, shape }, j) {
-  const width = shape.slice(1).reduce((a, b) => a * b, 1);
-  const found = new Float64Array(shape[0]);
-  for (let i = 0; i < found.length; i++) found[i] = values[i * width + j];
-  return found;
-}
-
 /** The lines of a quantity of each rule: eps_g, alignment, F. */
 export function ofRules(curves, name) {
   return Object.entries(curves).filter(([, of]) => of[name]).map(([rule, of]) => ({ x: of.alphas.values, y: column(of[name], 0), colour: RULES[rule].colour, dash: RULES[rule].dash, label: RULES[rule].name, width: 2.2 }));
@@ -198,22 +191,21 @@ export function ofRules(curves, name) {
 export function ofRuns(of, name, lines) {
   if (!of?.[name]) return [];
   const [count, ...shape] = of[name].shape;
-  const size = shape.reduce((a, b) => a * b, 1);
-  return [...Array(count).keys()].flatMap((k) => lines({ ...of, [name]: { values: of[name].values.subarray(k * size, (k + 1) * size), shape } }));
+  return range(count).flatMap((k) => lines({ ...of, [name]: { values: row(of[name], k), shape } }));
 }
 
 /** The lines of a quantity of one rule that has one for each of something: outputs, tasks. */
 export function ofEach(of, name, called) {
-  return [...Array(of[name].shape[1]).keys()].map((n) => ({ x: of.alphas.values, y: column(of[name], n), ...looks(n, Math.floor(n / UNITS.length)), label: `${called} ${n + 1}`, width: 1.8 }));
+  return range(of[name].shape[1]).map((n) => ({ x: of.alphas.values, y: column(of[name], n), ...looks(n, Math.floor(n / UNITS.length)), label: `${called} ${n + 1}`, width: 1.8 }));
 }
 
 /** A colour for one index and a dash for the other. */
 const looks = (i, n) => ({ colour: UNITS[i % UNITS.length], dash: DASHES[n % DASHES.length] });
 
 const INDEX = {
-  R: ([, K, M]) => [...Array(K * M).keys()].map((j) => [j, Math.floor(j / M), j % M]),
-  Q: ([, K]) => [...Array(K * K).keys()].map((j) => [j, Math.floor(j / K), j % K]).filter(([, i, k]) => i <= k),
-  v: ([, K, O = 1]) => [...Array(K * O).keys()].map((j) => [j, Math.floor(j / O), j % O]),
+  R: ([, K, M]) => range(K * M).map((j) => [j, Math.floor(j / M), j % M]),
+  Q: ([, K]) => range(K * K).map((j) => [j, Math.floor(j / K), j % K]).filter(([, i, k]) => i <= k),
+  v: ([, K, O = 1]) => range(K * O).map((j) => [j, Math.floor(j / O), j % O]),
 };
 const OTHER = { R: "teacher", Q: "other student", v: "output" }; // what the second index is of
 
@@ -235,8 +227,8 @@ export function legendOf(of, name, lines) {
   if (lines.length <= FEW) return lines;
   const [, K, M = 1] = of[name].shape;
   if (K > UNITS.length || M > DASHES.length) return [{ label: `a colour for each student${M > 1 ? `, a dash for each ${OTHER[name]}` : ""}, both again and again; point at a line to read which it is`, colour: null }];
-  const colours = [...Array(K).keys()].map((i) => ({ label: `student ${i + 1}`, colour: UNITS[i] }));
-  const dashes = [...Array(M).keys()].map((n) => ({ label: `${OTHER[name]} ${n + 1}`, dash: DASHES[n] }));
+  const colours = range(K).map((i) => ({ label: `student ${i + 1}`, colour: UNITS[i] }));
+  const dashes = range(M).map((n) => ({ label: `${OTHER[name]} ${n + 1}`, dash: DASHES[n] }));
   return single(of, name) ? colours : [...colours, ...dashes];
 }
 

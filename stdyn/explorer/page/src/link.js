@@ -1,12 +1,13 @@
 // Requests and answers. One request of curves is under way at a time while something is dragged, so that every draft is
 // drawn; a final one is given up for whatever comes next.
 
+import { sizeOf } from "./arrays.js";
+
 /** The arrays of a message, in place of where each begins and its shape. */
 function unpacked(where, values) {
   if (!Array.isArray(where)) return Object.fromEntries(Object.entries(where).map(([name, of]) => [name, unpacked(of, values)]));
   const [begin, shape] = where;
-  const size = shape.reduce((a, b) => a * b, 1);
-  return { values: values.subarray(begin, begin + size), shape };
+  return { values: values.subarray(begin, begin + sizeOf(shape)), shape };
 }
 
 function content(buffer) {

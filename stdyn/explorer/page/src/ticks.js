@@ -1,5 +1,7 @@
 // Where an axis has ticks, and which of them say a number.
 
+import { range } from "./arrays.js";
+
 const MANY = 8; // powers of ten from which on their multiples have no ticks of their own
 
 /** Numbers that are written at an axis: round ones, at most so many. */
@@ -19,7 +21,7 @@ export function ticks({ low, high, log, steps }, most = 7) {
   const step = (steps ?? [1, 2, 2.5, 5, 10].map((each) => each * size)).find((each) => each >= rough * 0.999) ?? 10 * size;
   const first = Math.ceil(low / step - 1e-9);
   const count = Math.floor(high / step + 1e-9) - first + 1;
-  return [...Array(Math.max(count, 0)).keys()].map((n) => +((first + n) * step).toPrecision(12));
+  return range(Math.max(count, 0)).map((n) => +((first + n) * step).toPrecision(12));
 }
 
 /**

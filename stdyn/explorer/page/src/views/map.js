@@ -1,7 +1,7 @@
 // A map of the plane of two parameters: computed in the background, finer and finer; a click shows that trajectory.
 
 import { RULES } from "../colours.js";
-import { make } from "../dom.js";
+import { make, offer } from "../dom.js";
 import { text } from "../numbers.js";
 import { LOGARITHMIC, Plane, arrow, called, endless, legend, onto, partOf, shades } from "./plot.js";
 
@@ -43,8 +43,7 @@ export function map(kind, title) {
     function ask() {
       const rules = explorer.header.state.rules ?? ["fa", "bp"];
       const able = Object.keys(RULES).filter((each) => each !== "bp" && rules.includes(each));
-      if (able.join() !== [...rule.options].map((each) => each.value).join()) rule.replaceChildren(...able.map((each) => make("option", { value: each }, RULES[each].name)));
-      rule.value = able.includes(seen("rule")) ? seen("rule") : (able[0] ?? "");
+      offer(rule, able, (each) => RULES[each].name, seen("rule"));
       if (!able.length) return refuse("A map needs a rule with feedback weights: FA, KP or mixed.");
       began = null;
       if (!header) said.textContent = "The worker process starts …";

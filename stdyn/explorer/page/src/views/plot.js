@@ -1,5 +1,6 @@
 // What maps share: the canvas, the colours, the axes, the marks and what the colours mean.
 
+import { range } from "../arrays.js";
 import { make } from "../dom.js";
 import { text } from "../numbers.js";
 import { ticks } from "../ticks.js";
@@ -10,7 +11,7 @@ const INFINITE = [255, 255, 255];
 const MARGINS = { left: 64, right: 14, top: 8, bottom: 46 };
 
 const FINEST = 255; // steps of colour
-const COLOURS = [...Array(FINEST + 1).keys()].map((n) => colour(n / FINEST)).concat([INFINITE]);
+const COLOURS = range(FINEST + 1).map((n) => colour(n / FINEST)).concat([INFINITE]);
 const STYLES = COLOURS.map((each) => `rgb(${each})`);
 
 /** What the quantities of a summary are called. */

@@ -1,8 +1,9 @@
 // The spectrum along a trajectory: real parts of the eigenvalues of the Jacobian, what grows in colour. It comes in parts.
 
-import { make } from "../dom.js";
+import { nearest, row } from "../arrays.js";
+import { make, svg } from "../dom.js";
 import { text } from "../numbers.js";
-import { draw, moment, nearest, row } from "./moment.js";
+import { moment } from "./moment.js";
 
 const [WIDE, NARROW, HEIGHT, LEFT, RIGHT, BOTTOM, TOP] = [760, 400, 330, 76, 16, 44, 12];
 const START = 40; // the room of α = 0 beside a logarithmic axis
@@ -13,11 +14,11 @@ const squeezed = (x) => Math.sign(x) * (Math.abs(x) <= LINEAR ? Math.abs(x) / LI
 
 export function spectrum(page) {
   const { explorer, link } = page;
-  const svg = draw("svg", { class: "spectrum", role: "img", viewBox: `0 0 ${WIDE} ${HEIGHT}` });
+  const picture = svg("svg", { class: "spectrum", role: "img", viewBox: `0 0 ${WIDE} ${HEIGHT}` });
   const said = make("p", { class: "said" });
   const progress = make("p", { class: "said", role: "status" });
   const chosen = moment(page, "spectrum", look);
-  const element = make("div", { class: "mapped" }, chosen.element, svg, said, progress);
+  const element = make("div", { class: "mapped" }, chosen.element, picture, said, progress);
   let asked = ""; // the rule and the state of the spectrum that is shown
   let columns = []; // {alpha, real, grows} in the order of alpha
   let where = null; // the moment that is looked at
@@ -67,18 +68,18 @@ export function spectrum(page) {
   });
 
   function paint() {
-    svg.replaceChildren();
+    picture.replaceChildren();
     said.textContent = "";
-    svg.toggleAttribute("hidden", !columns.length);
+    picture.toggleAttribute("hidden", !columns.length);
     if (!columns.length) return;
     width = room();
-    svg.setAttribute("viewBox", `0 0 ${width} ${HEIGHT}`);
+    picture.setAttribute("viewBox", `0 0 ${width} ${HEIGHT}`);
     const at = scales(columns, page.logarithmic(), width);
     const here = columns[nearest(columns.map(({ alpha }) => alpha), where?.alpha ?? Infinity)] ?? columns.at(-1);
-    svg.append(...frame(at), ...marks(at, columns), draw("line", { x1: at.x(here.alpha), x2: at.x(here.alpha), y1: TOP, y2: HEIGHT - BOTTOM, class: "here" }));
+    picture.append(...frame(at), ...marks(at, columns), svg("line", { x1: at.x(here.alpha), x2: at.x(here.alpha), y1: TOP, y2: HEIGHT - BOTTOM, class: "here" }));
     const words = inWords(here);
     said.textContent = `${words} Triangles grow, dots do not; up to ±${text(LINEAR)} the axis is linear.`;
-    svg.setAttribute("aria-label", `Real parts of the eigenvalues of the Jacobian along the trajectory. ${words}`);
+    picture.setAttribute("aria-label", `Real parts of the eigenvalues of the Jacobian along the trajectory. ${words}`);
   }
 
   return {
@@ -131,16 +132,16 @@ function ticksOf(low, high, logarithmic) {
 
 /** The frame, its ticks and its labels. */
 function frame({ x, y, least, most, width, ticks }) {
-  const words = (left, top, anchor, what) => draw("text", { x: left, y: top, "text-anchor": anchor }, what);
-  const parts = [draw("rect", { x: LEFT, y: TOP, width: width - LEFT - RIGHT, height: HEIGHT - TOP - BOTTOM, class: "frame" })];
+  const words = (left, top, anchor, what) => svg("text", { x: left, y: top, "text-anchor": anchor }, what);
+  const parts = [svg("rect", { x: LEFT, y: TOP, width: width - LEFT - RIGHT, height: HEIGHT - TOP - BOTTOM, class: "frame" })];
   const values = POWERS.flatMap((power) => [10 ** power, -(10 ** power)]).filter((value) => squeezed(value) <= most + 1e-9 && squeezed(value) >= least - 1e-9);
   for (const value of [...values, 0]) {
-    parts.push(draw("line", { x1: LEFT, x2: width - RIGHT, y1: y(value), y2: y(value), class: value ? "axis" : "zero" }));
+    parts.push(svg("line", { x1: LEFT, x2: width - RIGHT, y1: y(value), y2: y(value), class: value ? "axis" : "zero" }));
     parts.push(words(LEFT - 6, y(value) + 5, "end", text(value)));
   }
   for (const alpha of ticks) parts.push(words(x(alpha), HEIGHT - BOTTOM + 18, "middle", text(alpha)));
   parts.push(words(LEFT + (width - LEFT) / 2, HEIGHT - 6, "middle", "α"));
-  parts.push(draw("text", { transform: `translate(16 ${HEIGHT / 2}) rotate(-90)`, "text-anchor": "middle" }, "Re λ"));
+  parts.push(svg("text", { transform: `translate(16 ${HEIGHT / 2}) rotate(-90)`, "text-anchor": "middle" }, "Re λ"));
   return parts;
 }
 
@@ -153,5 +154,5 @@ function marks({ x, y }, columns) {
     if (grows[l]) triangles.push(`M${px} ${(py - 4).toFixed(1)}l4 7h-8z`);
     else dots.push(`M${px} ${py.toFixed(1)}h0`);
   });
-  return [draw("path", { d: dots.join(""), class: "others" }), draw("path", { d: triangles.join(""), class: "grows" })];
+  return [svg("path", { d: dots.join(""), class: "others" }), svg("path", { d: triangles.join(""), class: "grows" })];
 }
