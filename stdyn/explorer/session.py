@@ -55,7 +55,8 @@ class Session:
         """Say what can be moved, and where it begins."""
         table = controls.described(list(self._source.activations))
         scan = None if self._source.scan is None else scans.described(self._source.scan)
-        self._say({"kind": "hello", "controls": table, "state": self._source.state, "scan": scan})
+        found = {"controls": table, "quantities": maps.QUANTITIES, "state": self._source.state, "scan": scan}
+        self._say({"kind": "hello", **found})
 
     def handle(self, message: Any) -> None:
         """Answer a message; what is none is refused."""

@@ -82,7 +82,7 @@ export const onto = ({ low, high, log }, part) => (log ? low * (high / low) ** p
 export const partOf = ({ low, high, log }, x) => (log ? Math.log(x / low) / Math.log(high / low) : (x - low) / (high - low));
 
 /** A canvas that is as sharp as the screen, and as large as there is room; `paint` is called when that changes. */
-export class Plane {
+export class Chart {
   constructor(canvas, paint) {
     Object.assign(this, { canvas, ctx: canvas.getContext("2d"), width: 0 });
     new ResizeObserver(() => { if (canvas.clientWidth && (canvas.clientWidth !== this.width || canvas.clientHeight !== this.height)) paint(); }).observe(canvas);

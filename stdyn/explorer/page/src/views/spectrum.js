@@ -2,6 +2,7 @@
 
 import { nearest, row } from "../arrays.js";
 import { make, svg } from "../dom.js";
+import { REFUSALS } from "../link.js";
 import { text } from "../numbers.js";
 import { moment } from "./moment.js";
 
@@ -62,9 +63,8 @@ export function spectrum(page) {
     explorer.spectrum = { rule: header.rule, done, columns };
     paint();
   });
-  for (const kind of ["refused", "failed"]) link.on(kind, (header) => {
-    if (header.id !== awaited) return;
-    progress.textContent = `There is no spectrum: ${header.words}`;
+  link.on(REFUSALS, (header) => {
+    if (header.id === awaited) progress.textContent = `There is no spectrum: ${header.words}`;
   });
 
   function paint() {
