@@ -8,12 +8,12 @@ import threading
 from contextlib import contextmanager, suppress
 
 import numpy as np
+from explorer_session import PATIENCE as PATIENCE
+from explorer_session import arrays_of
 from tornado.httpclient import HTTPRequest
 from tornado.websocket import websocket_connect
 
 from stdyn.explorer.source import Source
-
-PATIENCE = 60.0  # seconds that an answer may take, on a slow machine that compiles
 
 
 @contextmanager
@@ -138,11 +138,3 @@ def unpacked(message):
     header = json.loads(message[4 : 4 + length])
     values = np.frombuffer(message[4 + length :], "<f8") if "bytes" not in header else message[4 + length :]
     return header, arrays_of(header["arrays"], values)
-
-
-def arrays_of(where, values):
-    """The arrays that a header speaks of."""
-    if isinstance(where, dict):
-        return {name: arrays_of(each, values) for name, each in where.items()}
-    begin, shape = where
-    return values[begin : begin + int(np.prod(shape))].reshape(shape)
