@@ -37,12 +37,12 @@ class Heard:
 
     def of(self, number):
         """The headers that answer a request."""
-        return [each for each in self.headers if each["id"] == number]
+        return [each for each in self.headers if each.get("id") == number]
 
     def arrays(self, number):
         """The arrays of each of the answers to a request."""
         answers = zip(list(self.headers), self.contents, strict=False)
-        return [arrays_of(each["arrays"], np.frombuffer(what)) for each, what in answers if each["id"] == number]
+        return [arrays_of(each["arrays"], np.frombuffer(what)) for each, what in answers if each.get("id") == number]
 
     def until(self, condition):
         """Wait until it is true."""

@@ -52,7 +52,7 @@ STATES = {
     "linear alphas": {"spacing": "linear", "points": 4, "alpha_min": 3, "ode_method": "LSODA", "rtol": 1e-7},
     "short": {"alpha_max": 0.09},
     "alpha_min": {"alpha_min": 0.33},
-    "that diverges": {"eta": 60, "eta_v": 60, "activation": "linear", "alpha_max": 1000},
+    "that diverges": {"eta": 5, "eta_v": 0, "v": 2, "activation": "linear", "alpha_max": 20},
 }  # fmt: skip
 ROUNDED = {"sphere": 1e-9}  # the option of what is of no use would be refused, and its rounding is the only difference
 by_name = pytest.mark.parametrize("name", STATES)
