@@ -10,6 +10,9 @@ from conftest import random_problem
 
 import stdyn
 from stdyn import InputError, integrate, simulate_network, simulate_reduced
+from stdyn.kernels.equations import drift
+from stdyn.simulation import runs as runs_module
+from stdyn.theory import stepping
 
 ALPHAS = np.linspace(0, 20, 41)
 PROBLEM = random_problem(2, 2, sigma=0.1, decay=0.0, decay_v=0.0)
@@ -103,6 +106,55 @@ def test_another_thread_stops_it_between_two_records(way):
     work.join(timeout=30)
     assert not work.is_alive()
     np.testing.assert_array_equal(done[0].alphas, [0.0])
+
+
+@pytest.mark.parametrize("method", ["DOP853", "LSODA", "Radau", "BDF", "RK45", "RK23"])
+@pytest.mark.parametrize("calls", [0, 1, 7, 40, 300])
+def test_nothing_is_evaluated_after_a_solution_was_stopped(method, calls, monkeypatch):
+    """Also within a step, which takes seconds where there are many units, and within a Jacobian."""
+    evaluated, at_the_end, enough = [], [], after(calls)
+
+    def evaluate(*arguments):
+        evaluated.append(1)
+        return drift(*arguments)
+
+    def stop():
+        if not enough():
+            return False
+        at_the_end.append(len(evaluated))
+        return True
+
+    monkeypatch.setattr(stepping, "drift", evaluate)
+    found = integrate(PROBLEM, [1e7], method, stop=stop)
+    assert at_the_end == [len(evaluated)]
+    assert calls <= len(evaluated) <= calls + 1  # that which looks whether the start is finite
+    assert found.attributes["interrupted"] == "before alpha = 1e+07"
+
+
+NETWORK = "stdyn.simulation.runs.Network"
+STRUCTURED = "stdyn.simulation.runs.StructuredNetwork"
+
+
+@pytest.mark.parametrize(("kind", "more"), [(NETWORK, {}), (STRUCTURED, {"examples": np.ones((9, PROBLEM.N))})])
+def test_no_run_is_set_up_after_runs_were_stopped(kind, more, monkeypatch):
+    """Random weights of large networks take longer than their first steps; there is no alpha that all have reached."""
+    made, really = [], getattr(runs_module, kind.rpartition(".")[2])
+    monkeypatch.setattr(kind, lambda *arguments: made.append(1) or really(*arguments))
+    seen = []
+    found = simulate_network(PROBLEM, [0.0], 200, rng=1, stop=after(3), on_record=seen.append, **more)
+    assert len(made) == 3
+    assert found.R.shape == (200, 0, 2, 2)
+    assert found.attributes["interrupted"] == "before alpha = 0"
+    assert found.diverged_at is None
+    assert seen == [found]
+
+
+def test_no_block_of_reduced_runs_is_set_up_after_runs_were_stopped(monkeypatch):
+    """As of networks."""
+    made = []
+    monkeypatch.setattr(runs_module, "Reduced", lambda *arguments: made.append(1))
+    found = simulate_reduced(PROBLEM, [0.0], 2000, rng=1, workers=8, stop=after(2))
+    assert (len(made), found.R.shape) == (2, (2000, 0, 2, 2))
 
 
 def test_a_solution_that_is_stopped_while_its_error_is_found_is_whole():

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 
@@ -17,6 +17,8 @@ from stdyn.model.trajectory import Trajectory
 from stdyn.onlooker import Onlooker
 from stdyn.progress import Bar
 from stdyn.simulation.streams import Records
+
+T = TypeVar("T")
 
 _TOGETHER = 0.1  # seconds, about, of the records that are made before all runs wait for each other
 _SOON, _LATER = 0.02, 0.5  # seconds after which it is looked whether to stop, and how far all have come
@@ -69,9 +71,18 @@ class Look:
         )
 
 
+def unless_stopped(each: Iterable[T], onlooker: Onlooker) -> Iterator[T]:
+    """One after the other, for walkers that take long to be made; raises Stopped."""
+    for one in each:
+        if onlooker.stops():
+            raise Stopped
+        yield one
+
+
 def record(
     problem: Problem,
     walkers: Sequence[Walker],
+    runs: int,
     steps: np.ndarray,
     workers: int,
     look: Look,
@@ -80,16 +91,19 @@ def record(
     """The order parameters of all runs (runs, A, …) after each number of steps, how many rows are done, and whether
     this is all that there will be as a signal interrupted it.
 
-    The runs advance together, from some records to the next, so that an interruption leaves a complete ensemble.
+    The runs advance together, from some records to the next, so that an interruption leaves a complete ensemble. There
+    are no walkers where that was stopped before all were made.
     """
     ends = np.cumsum([walker.runs for walker in walkers])
-    shape = ends[-1], len(steps)
+    shape = runs, len(steps)
     blocks = problem.state_layout.blocks
     records = {block.name: np.full((*shape, *block.shape), np.nan) for block in blocks}
     filled = [records[block.name].reshape(*shape, *block.sizes) for block in blocks]
     if tested:
         records["eps_g_test"] = np.full(shape, np.nan)
         filled.append(records["eps_g_test"])
+    if not walkers:
+        return records, 0, False
     rows = [slice(end - walker.runs, end) for walker, end in zip(walkers, ends, strict=True)]
     stop, done, together = threading.Event(), 0, 1
     try:

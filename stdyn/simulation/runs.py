@@ -20,7 +20,7 @@ from stdyn.model.trajectory import Trajectory
 from stdyn.onlooker import Onlooker, OnRecord, Stop
 from stdyn.progress import bar
 from stdyn.simulation import streams
-from stdyn.simulation.advancing import Look, Walker, record
+from stdyn.simulation.advancing import Look, Stopped, Walker, record, unless_stopped
 from stdyn.simulation.course import Course
 from stdyn.simulation.given import checked_weights, given
 from stdyn.simulation.network import Network
@@ -74,8 +74,8 @@ def simulate_network(
     progress : bool, default False
         Show a progress bar if it takes longer than two seconds.
     stop : callable or Event, optional
-        A function without arguments, or an Event (of threading, say), that is asked again and again, within hundredths
-        of a second: where it is true the runs end.
+        A function without arguments, or an Event (of threading, say), that is asked before each run is set up, and
+        then again and again, within hundredths of a second: where it is true the runs end.
     on_record : callable, optional
         A function that is called with the Trajectory of all runs up to the last alpha that all have reached, whenever
         that is more, but not more often than every 0.05 seconds; at last with the result. It is called in the thread
@@ -140,17 +140,18 @@ def simulate_network(
     array([ 0., 10., 20.])
     """
 
+    onlooker = Onlooker(stop, on_record)
+
     def make(generators: list[np.random.Generator], workers: int, steps: int) -> tuple[list[Walker], dict[str, str]]:
         data = given(problem, steps, examples, teacher_fields, repeat, test)
         start = None if weights is None else checked_weights(weights, problem)
         fast = normals == "fast"
         if data is None:
-            return [Network(problem, generator, fast, start) for generator in generators], {}
+            return [Network(problem, generator, fast, start) for generator in unless_stopped(generators, onlooker)], {}
         known = coordinates(problem.start, problem.N) if start is None else None
-        structured = (StructuredNetwork(problem, generator, fast, start, data, known) for generator in generators)
-        return [*structured], data.attributes
+        each = unless_stopped(generators, onlooker)
+        return [StructuredNetwork(problem, one, fast, start, data, known) for one in each], data.attributes
 
-    onlooker = Onlooker(stop, on_record)
     return _simulate(
         "network", make, problem, alphas, runs, rng, normals, workers, progress, onlooker, test is not None
     )
@@ -192,8 +193,8 @@ def simulate_reduced(
     progress : bool, default False
         Show a progress bar if it takes longer than two seconds.
     stop : callable or Event, optional
-        A function without arguments, or an Event (of threading, say), that is asked again and again, within hundredths
-        of a second: where it is true the runs end.
+        A function without arguments, or an Event (of threading, say), that is asked before each run is set up, and
+        then again and again, within hundredths of a second: where it is true the runs end.
     on_record : callable, optional
         A function that is called with the Trajectory of all runs up to the last alpha that all have reached, whenever
         that is more, but not more often than every 0.05 seconds; at last with the result. It is called in the thread
@@ -236,11 +237,13 @@ def simulate_reduced(
     True
     """
 
+    onlooker = Onlooker(stop, on_record)
+
     def make(generators: list[np.random.Generator], workers: int, steps: int) -> tuple[list[Walker], dict[str, str]]:
         kind = Reduced if problem.start.inputs is None else ReducedGroups
-        return [kind(problem, part, normals == "fast") for part in side_by_side(generators, workers)], {}
+        parts = unless_stopped(side_by_side(generators, workers), onlooker)
+        return [kind(problem, part, normals == "fast") for part in parts], {}
 
-    onlooker = Onlooker(stop, on_record)
     return _simulate("reduced", make, problem, alphas, runs, rng, normals, workers, progress, onlooker)
 
 
@@ -278,11 +281,11 @@ def _simulate(
         stoppable(),
         bar(progress, total=int(steps[-1]) * runs, unit=" steps", unit_scale=True, delay=2) as shown,
     ):
-        walkers, more = make(rng.spawn(runs), workers, int(steps[-1]))
+        walkers, more = _made(partial(make, rng.spawn(runs), workers, int(steps[-1])))
         some = partial(Trajectory.of, problem, method=method, attributes=provenance(seed=seed, normals=normals))
         look = Look(shown, onlooker, lambda count, of: some(steps[:count] / problem.N, of))
-        records, recorded, interrupted = record(problem, walkers, steps, workers, look, tested)
-        diverged_at = np.concatenate([walker.diverged_at for walker in walkers]) / problem.N
+        records, recorded, interrupted = record(problem, walkers, runs, steps, workers, look, tested)
+        diverged_at = np.concatenate([walker.diverged_at for walker in walkers] or [np.full(runs, np.inf)]) / problem.N
         kept = min(recorded, _alphas_left(records))
         said = _said_of_divergence(problem, diverged_at)
         if recorded < len(steps):
@@ -303,6 +306,14 @@ def _simulate(
     if "warning" in said:
         warn(said["warning"], DivergenceWarning, stacklevel=3, trajectory=trajectory)
     return trajectory
+
+
+def _made(make: Callable[[], tuple[Sequence[Walker], dict[str, str]]]) -> tuple[Sequence[Walker], dict[str, str]]:
+    """What it makes; no walkers if it was stopped before it had made all."""
+    try:
+        return make()
+    except Stopped:
+        return [], {}
 
 
 def check_steps(problem: Problem) -> None:

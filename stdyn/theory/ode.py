@@ -66,8 +66,8 @@ def integrate(
     progress : bool, default False
         Show a progress bar if it takes longer than two seconds.
     stop : callable or Event, optional
-        A function without arguments, or an Event (of threading, say), that is asked after every step: where it is true
-        the solution ends.
+        A function without arguments, or an Event (of threading, say), that is asked before every evaluation of the
+        right-hand side: where it is true the solution ends.
     on_record : callable, optional
         A function that is called with the Trajectory of what has been reached, whenever that is more, but not more
         often than every 0.05 seconds; at last with the result. It is called in the thread of `integrate`, which waits

@@ -37,7 +37,7 @@ _LARGE = 100.0  # times the start: where the solver gives up and no order parame
 
 Steps = Iterator[scipy.integrate.OdeSolver]
 Moved = Callable[[float], object]  # told every few steps how far the solution has come
-Stops = Callable[[], bool]  # asked after every step whether to end there
+Stops = Callable[[], bool]  # asked before every evaluation of the right-hand side whether to end there
 Seen = Callable[[int, Callable[[], Array]], object]  # told how many alphas are done, with what makes their states y
 
 
@@ -107,10 +107,11 @@ def solve(
             spans = protocol.spans(float(alphas[-1]))
             equations.enter(spans[0])
             check_finite(problem, equations, s_start)
+            equations.stops = stops
             steps = _steps(equations, s_start, spans, method, rtol, atol)
             large = _LARGE * max(1.0, equations.largest(s_start))
             outlook = Outlook(equations.jacobian, method not in _IMPLICIT, float(alphas[-1]), max_steps)
-            look = Look(moved, stops, None if seen is None else lambda count: seen(count, lambda: so_far(count)))
+            look = Look(moved, None if seen is None else lambda count: seen(count, lambda: so_far(count)))
             done, end = _fill(equations, steps, alphas, states, done, large, max_steps, outlook, look)
     return Solution(so_far(done), end, orbits, nearly)
 
@@ -120,15 +121,21 @@ class Look:
     """Who looks on at a solution."""
 
     moved: Moved | None
-    stops: Stops | None
     seen: Callable[[int], object] | None
+
+
+class _Stopped(Exception):
+    """Who looks on has had the solution stopped."""
 
 
 class Equations:
     """The ODEs of a problem in the coordinates w, as numbers s: one for each orbit of the symmetries.
 
-    They hold between two breaks of its protocol, see `enter`.
+    They hold between two breaks of its protocol, see `enter`. A step of many units takes seconds: `stops`, if there is
+    any, is asked before every evaluation, and ends the step.
     """
+
+    stops: Stops | None = None
 
     def __init__(self, problem: Problem, orbits: Orbits, which: int | None, rounding: float = _ROUNDING) -> None:
         self._whole, self._protocol = quadrature.parameters(problem, which), problem.protocol
@@ -169,6 +176,8 @@ class Equations:
 
     def __call__(self, alpha: float, s: Array) -> Array:
         """ds/dalpha"""
+        if self.stops is not None and self.stops():
+            raise _Stopped
         if self._changing:
             self._piece.at(alpha)
         if self._orbits is None:
@@ -324,12 +333,12 @@ def _fill(
                 needed = outlook.hopeless(count, solver)
                 if needed or count >= max_steps:
                     return done, _at_limit(solver, count, max_steps, needed, outlook.stiff)
-            if look.stops is not None and done < len(alphas) and look.stops():
-                return done, End("stopped", alpha, f"stopped at alpha = {alpha:.6g}")
             if look.seen is not None:
                 look.seen(done)
             if look.moved is not None and count % _SELDOM == 0:
                 look.moved(alpha)
+    except _Stopped:
+        return done, End("stopped", alpha, f"stopped at alpha = {alpha:.6g}")
     except KeyboardInterrupt:
         return done, End("interrupted", alpha, f"interrupted at alpha = {alpha:.6g}")
     return done, None
