@@ -13,11 +13,6 @@ _VIEW = "view"  # what the names begin with that say what is looked at
 _LONGEST = 1 << 16  # characters
 
 
-def is_link(text: str) -> bool:
-    """Whether this is a link, or what stands in one behind the #, rather than the name of a file."""
-    return text.startswith(("#", "http://", "https://"))
-
-
 def state_of_link(link: str) -> tuple[State | None, str]:
     """The state that a link says, None if it says none, and its part behind the #, which says what is looked at, too.
 
