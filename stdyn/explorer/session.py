@@ -216,7 +216,7 @@ class Session:
 
     def _opened(self) -> Scan:
         if self._source.scan is None:
-            raise InputError("no scan is open: stdyn explore SCAN.h5")
+            raise InputError("no scan is open")
         return self._source.scan
 
 
