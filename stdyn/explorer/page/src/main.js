@@ -33,6 +33,7 @@ const COLUMNS = [
   ["specialised", "specialised"],
 ];
 
+const COMPILING = "solving … (the first time on a machine stdyn is compiled, which takes a minute)";
 const LONG = 400; // milliseconds after which it is said that something is computed
 const OF_ARRAYS = { K: ["R", "Q", "v", "b"], M: ["R", "T", "v_teacher"], outputs: ["v", "b", "v_teacher"] }; // whose sizes they are
 
@@ -114,7 +115,9 @@ function render({ model, el, address = false, begun = () => null, solved = () =>
     keep(moved);
     panel.show(explorer.state);
     waiting = setTimeout(() => {
-      if (link.busy) status.textContent = explorer.drawn ? "solving …" : "solving … (the first time on a machine stdyn is compiled, which takes a minute)";
+      if (!link.busy) return;
+      status.textContent = explorer.drawn ? "solving …" : COMPILING;
+      if (!explorer.drawn) error.place.replaceChildren(make("p", { class: "first", "aria-hidden": "true" }, COMPILING));
     }, LONG);
   }
 
@@ -157,14 +160,14 @@ function render({ model, el, address = false, begun = () => null, solved = () =>
     panel.refuse(null);
     panel.unused(header.unused);
     drawError();
-    alignment.draw(ofRules(arrays, "alignment"), logarithmic());
+    drawAlignment();
     chosen.draw();
     offer();
     if (header.table) numbers(header.table);
     explorer.drawn += 1;
     explorer.took = header.took;
     const cut = Object.entries(header.rules).filter(([, of]) => of.cut && of.reached !== null);
-    const words = [...notes, ...Object.values(header.rules).flatMap((of) => of.words)];
+    const words = [...notes, ...saidOf(header.rules)];
     const short = cut.map(([rule, of]) => `${RULES[rule].name} to α = ${text(of.reached)} while it is dragged`);
     status.textContent = [...words, ...short].join(" · ") || `solved and drawn in ${Math.round(header.took)} ms`;
     if (header.draft) return;
@@ -173,11 +176,22 @@ function render({ model, el, address = false, begun = () => null, solved = () =>
     if (header.state.runs && !link.busy) link.ask("runs", { state: header.state });
   });
 
+  /** What was said of the solutions, and of which rules if not of all. */
+  function saidOf(rules) {
+    const all = Object.entries(rules);
+    const words = new Set(all.flatMap(([, of]) => of.words));
+    return [...words].map((said) => {
+      const its = all.filter(([, of]) => of.words.includes(said)).map(([rule]) => RULES[rule].name);
+      return its.length < all.length ? `${its.join(", ")}: ${said}` : said;
+    });
+  }
+
   /** ε_g of all rules, and of the point of a scan that is chosen. */
   function drawError() {
     const stored = explorer.point ? [{ x: explorer.point.alphas.values, y: explorer.point.eps_g.values, colour: "#777777", dash: [3, 3], label: explorer.pointName, width: 3 }] : [];
-    error.draw([...stored, ...ofRules(explorer.curves, "eps_g")], logarithmic());
+    error.draw([...stored, ...ofRules(explorer.curves, "eps_g")], logarithmic(), undefined, explorer.header?.jumps);
   }
+  const drawAlignment = () => alignment.draw(ofRules(explorer.curves, "alignment"), logarithmic(), undefined, explorer.header?.jumps);
   /** Draw the curve of a point of a scan beside the others; null takes it away. */
   function point(arrays, name) {
     [explorer.point, explorer.pointName] = [arrays, name];
@@ -205,6 +219,7 @@ function render({ model, el, address = false, begun = () => null, solved = () =>
   for (const kind of ["refused", "failed"]) {
     link.on(kind, (header) => {
       status.textContent = [...notes, header.words].join(" · ");
+      if (!explorer.drawn) error.place.replaceChildren();
       if (header.of === "curves" && !explorer.drawn) return spare(header);
       if (header.of === "curves" || header.of === "runs") panel?.refuse(header.name ?? null); // a view says itself what it is not for
     });
@@ -263,7 +278,7 @@ function render({ model, el, address = false, begun = () => null, solved = () =>
   const still = themed(root, () => {
     if (!explorer.header) return;
     drawError();
-    alignment.draw(ofRules(explorer.curves, "alignment"), logarithmic());
+    drawAlignment();
     behind();
     chosen.draw();
   });
