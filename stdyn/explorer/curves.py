@@ -14,6 +14,7 @@ from stdyn.analysis.summary import summarise
 from stdyn.checks import Array
 from stdyn.errors import gathering
 from stdyn.explorer.state import Wanted
+from stdyn.model.jumps import jumps
 from stdyn.model.problem import Problem
 from stdyn.model.trajectory import Trajectory
 from stdyn.simulation.runs import simulate_network, simulate_reduced
@@ -111,6 +112,12 @@ def arrays_of(trajectory: Trajectory) -> Arrays:
         found["v_teacher"] = trajectory.problem.protocol.v_teacher  # (tasks, M, O): which units are of which task
         found["begins"] = trajectory.problem.tasks.at
     return {name: np.asarray(value, dtype=float) for name, value in found.items()}
+
+
+def jumps_of(curves: Mapping[str, Curve], wanted: Wanted) -> list[float]:
+    """The alphas at which a rate or the task of any of these jumps."""
+    each = [jumps(curve.trajectory.problem, wanted.experiment.alpha_max) for curve in curves.values()]
+    return sorted({alpha for found in each for alphas in found.values() for alpha in alphas})
 
 
 def table(curves: Mapping[str, Curve], wanted: Wanted) -> dict[str, dict[str, Any]]:

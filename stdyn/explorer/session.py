@@ -142,6 +142,7 @@ class Session:
             return
         header: dict[str, Any] = {"kind": "curves", "id": message["id"], "draft": draft}
         header["rules"] = {rule: curve.header for rule, curve in found.items()}
+        header["jumps"] = curves.jumps_of(found, wanted)
         header["unused"] = wanted.without_use()
         if not draft:
             header["table"] = curves.table(found, wanted)

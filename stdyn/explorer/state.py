@@ -74,7 +74,8 @@ def wanted(state: Any, activations: Mapping[str, Activation] | None = None) -> W
     own = {name: values.pop(name) for name in _OWN}
     rules = tuple(rule for rule in BY_NAME["rules"].words if rule in own["rules"])
     _as_seen(values, rules)
-    experiment = Experiment(**values, rule=rules[0], runs=own["runs"] or None)
+    rule = "mixed" if "mixed" in rules else rules[0]  # with which alphas have the jumps of the mixture
+    experiment = Experiment(**values, rule=rule, runs=own["runs"] or None)
     found = Wanted(experiment, rules, own["b_angle"], own["runs"] or 0)
     experiment.check()
     found.problems()

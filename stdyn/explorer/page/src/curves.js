@@ -14,6 +14,8 @@ const NEAR = 24; // pixels from a line at which it is pointed at
 const TICK = { x: 45, y: 25 }; // pixels that a number at an axis takes
 const FEW = 9; // lines that a legend names one by one
 
+const JUMP = { label: "┊ jump", colour: null };
+
 const inks = new Map(); // colours by theme and name: to read one while the page changes has its styles found anew
 
 /** A colour of the page, as its style sheet has it. */
@@ -37,6 +39,7 @@ export class Panel {
     this.element = make("figure", { class: "panel", "aria-label": title }, make("figcaption", {}, this.heading, this.legend), this.place);
     this.element.panel = this;
     this.signature = "";
+    this.silence = ""; // what is said while nothing is pointed at
     this.runs = [];
     this.lines = [];
     this.alphas = [];
@@ -49,20 +52,23 @@ export class Panel {
   }
 
   /** Lines, each {x, y, colour, dash, label, width}, over a logarithmic α or not; the legend is of those with a label, unless
-   * it is given, and there may be alphas at which something begins, each a vertical line. */
+   * it is given, and there may be alphas at which something jumps, each a vertical line. */
   draw(lines, logarithmic, legend = lines.filter(({ label }) => label), alphas = []) {
     this.lines = lines;
     this.alphas = alphas;
+    if (alphas.length) legend = [...legend, JUMP];
     const joined = this.join(lines, logarithmic);
     const signature = JSON.stringify([lines.map(({ colour, dash, label, width }) => [colour, dash, label, width]), logarithmic, legend.map(({ colour, dash, label }) => [colour, dash, label])]);
     if (signature !== this.signature) {
       this.plot?.destroy();
       this.signature = signature;
+      this.place.replaceChildren();
       this.plot = new uPlot(this.made(lines, logarithmic), joined, this.place);
       this.place.append(this.readout);
       this.legend.replaceChildren(...legend.map((each) => this.entry(each)));
     } else this.plot.setData(joined);
-    this.readout.textContent = "";
+    this.silence = lines.length && !joined[0].length ? "no α above 0 has been reached" : "";
+    this.readout.textContent = this.silence;
   }
 
   /** Runs behind the lines, each {x, y, colour}. */
@@ -89,7 +95,7 @@ export class Panel {
   point(line, at) {
     const [alphas, values] = [this.plot?.data[0], this.plot?.data[line + 1]];
     const known = line >= 0 && values?.[at] !== null && values?.[at] !== undefined;
-    this.readout.textContent = known ? `${this.lines[line].label} = ${text(values[at])} at α = ${text(alphas[at])}` : "";
+    this.readout.textContent = known ? `${this.lines[line].label} = ${text(values[at])} at α = ${text(alphas[at])}` : this.silence;
     if (this.lines.length > 1) this.plot?.setSeries(known ? line + 1 : null, { focus: true });
   }
 
@@ -164,10 +170,12 @@ export class Panel {
     ctx.clip();
     ctx.lineWidth = devicePixelRatio;
     ctx.strokeStyle = ink(this.element, "--edge");
+    ctx.setLineDash([2, 3].map((part) => part * devicePixelRatio));
     for (const alpha of this.alphas) {
       const x = plot.valToPos(alpha, "x", true);
       ctx.strokeRect(x, top, 0, height);
     }
+    ctx.setLineDash([]);
     ctx.globalAlpha = 0.4;
     for (const { x, y, colour } of this.runs) {
       ctx.strokeStyle = colour;

@@ -25,8 +25,19 @@ import { tasks } from "./views/tasks.js";
 
 const VIEWS = [entries("R"), entries("Q"), entries("v"), feedback, tasks, map("eta_angle", "map of η, angle"), map("b_b", "map of b₁, b₂"), plane, graph, spectrum, scan];
 
+const COMPILING = "solving … (the first time on a machine stdyn is compiled, which takes a minute)";
 const LONG = 400; // milliseconds after which it is said that something is computed
 const OF_ARRAYS = { K: ["R", "Q", "v", "b"], M: ["R", "T", "v_teacher"], outputs: ["v", "b", "v_teacher"] }; // whose sizes they are
+
+/** What was said of the solutions, and of which rules if not of all. */
+function saidOf(rules) {
+  const all = Object.entries(rules);
+  const words = new Set(all.flatMap(([, of]) => of.words));
+  return [...words].map((said) => {
+    const its = all.filter(([, of]) => of.words.includes(said)).map(([rule]) => RULES[rule].name);
+    return its.length < all.length ? `${its.join(", ")}: ${said}` : said;
+  });
+}
 
 /** The page in an element. `model` has send(message) and on("msg:custom", (header, buffers) => …), as of a notebook;
  * `begun()` is what is set at first, if it is not the beginning, and `solved(state)` is told of what was set and solved.
@@ -105,7 +116,9 @@ function render({ model, el, address = false, begun = () => null, solved = () =>
     keep(moved);
     panel.show(explorer.state);
     waiting = setTimeout(() => {
-      if (link.busy) status.textContent = explorer.drawn ? "solving …" : "solving … (the first time on a machine stdyn is compiled, which takes a minute)";
+      if (!link.busy) return;
+      status.textContent = explorer.drawn ? "solving …" : COMPILING;
+      if (!explorer.drawn) top.wait(COMPILING);
     }, LONG);
   }
 
@@ -149,7 +162,7 @@ function render({ model, el, address = false, begun = () => null, solved = () =>
     explorer.drawn += 1;
     explorer.took = header.took;
     const cut = Object.entries(header.rules).filter(([, of]) => of.cut && of.reached !== null);
-    const words = [...notes, ...Object.values(header.rules).flatMap((of) => of.words)];
+    const words = [...notes, ...saidOf(header.rules)];
     const short = cut.map(([rule, of]) => `${RULES[rule].name} to α = ${text(of.reached)} while it is dragged`);
     status.textContent = [...words, ...short].join(" · ") || `solved and drawn in ${Math.round(header.took)} ms`;
     if (header.draft) return;
@@ -179,6 +192,7 @@ function render({ model, el, address = false, begun = () => null, solved = () =>
 
   link.on(REFUSALS, (header) => {
     status.textContent = [...notes, header.words].join(" · ");
+    if (!explorer.drawn) top.wait("");
     if (header.of === "curves" && !explorer.drawn) return spare(header);
     if (header.of === "curves" || header.of === "runs") panel?.refuse(header.name ?? null); // a view says itself what it is not for
   });

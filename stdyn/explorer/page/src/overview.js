@@ -22,15 +22,20 @@ export function overview(explorer, logarithmic) {
 
   /** The curves of all rules, and that of the point of a scan that is chosen. */
   function draw() {
-    const { point, pointName } = explorer;
+    const { point, pointName, header } = explorer;
     const stored = point ? [{ x: point.alphas.values, y: point.eps_g.values, colour: "#777777", dash: [3, 3], label: pointName, width: 3 }] : [];
-    error.draw([...stored, ...ofRules(explorer.curves, "eps_g")], logarithmic());
-    alignment.draw(ofRules(explorer.curves, "alignment"), logarithmic());
+    error.draw([...stored, ...ofRules(explorer.curves, "eps_g")], logarithmic(), undefined, header?.jumps);
+    alignment.draw(ofRules(explorer.curves, "alignment"), logarithmic(), undefined, header?.jumps);
   }
 
   /** The runs so far, behind the theory. */
   function behind() {
     for (const [panel, name] of [[error, "eps_g"], [alignment, "alignment"]]) panel.behind(Object.entries(explorer.runs).flatMap(([rule, of]) => ofRuns(of, name, (run) => ofRules({ [rule]: run }, name))));
+  }
+
+  /** Say something where the curves will be, while there are none. */
+  function wait(words) {
+    if (!error.plot) error.place.replaceChildren(words && make("p", { class: "first", "aria-hidden": "true" }, words));
   }
 
   /** A row for each quantity, a column for each rule. */
@@ -40,5 +45,5 @@ export function overview(explorer, logarithmic) {
     const body = ROWS.map(([name, title]) => make("tr", { "data-name": name }, cell("row", symbol(title)), ...Object.values(rules).map((of) => make("td", {}, text(real(of[name]))))));
     table.replaceChildren(make("thead", {}, head), make("tbody", {}, ...body));
   }
-  return { element: make("div", { class: "top" }, error.element, alignment.element, table), draw, behind, numbers };
+  return { element: make("div", { class: "top" }, error.element, alignment.element, table), draw, behind, wait, numbers };
 }

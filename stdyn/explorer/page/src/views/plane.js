@@ -83,6 +83,14 @@ function arrow(tip, at, name) {
   ];
 }
 
+/** Where a name stands beside the end of a line from the middle: where the line would go on. */
+function beyond(x, y) {
+  const [across, down] = [x - MIDDLE, y - MIDDLE];
+  const length = Math.hypot(across, down);
+  const [a, b] = length > 1 ? [across / length, down / length] : [0.5, 0.9];
+  return { x: x + 14 * a, y: y + 14 * b + 5 };
+}
+
 /** A student: its path so far, the disc of its length outside the plane, its projection and its number. */
 function student({ points, outside }, i, now, at, scale) {
   const colour = UNITS[i % UNITS.length];
@@ -94,7 +102,7 @@ function student({ points, outside }, i, now, at, scale) {
     svg("circle", { cx: x, cy: y, r: outside[now] * scale, fill: colour, "fill-opacity": 0.1, stroke: colour, "stroke-opacity": 0.6 }),
     svg("line", { x1: MIDDLE, y1: MIDDLE, x2: x, y2: y, stroke: colour, "stroke-width": 2 }),
     svg("circle", { cx: x, cy: y, r: 4.5, fill: colour }, svg("title", {}, `student ${i + 1}`)),
-    svg("text", { x: x + 7, y: y + 14 }, String(i + 1)),
+    svg("text", { ...beyond(x, y), "text-anchor": "middle" }, String(i + 1)),
   ];
 }
 

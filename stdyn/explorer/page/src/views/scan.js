@@ -30,7 +30,7 @@ export function scan(page) {
   const named = (name) => symbols[name] ?? called(name);
 
   link.on("hello", (header) => {
-    of = header.scan;
+    of = header.scan ?? null;
     if (!of) return;
     symbols = Object.fromEntries((header.controls ?? []).map((each) => [each.name, each.symbol]));
     const places = [...of.coordinates, POINT, ...of.values];
@@ -199,5 +199,5 @@ export function scan(page) {
     }
     return best;
   }
-  return { name: "scan", title: "scan", element, draw: () => (arrays ? follow() : paint()), paint, caption: () => said.title };
+  return { name: "scan", title: "scan", element, there: () => of !== null, draw: () => (arrays ? follow() : paint()), paint, caption: () => said.title };
 }
