@@ -3,6 +3,7 @@
 import asyncio
 import http.client
 import json
+import secrets
 import struct
 import threading
 from contextlib import contextmanager, suppress
@@ -18,14 +19,16 @@ from stdyn.explorer.source import Source
 
 @contextmanager
 def serving(source=None, port=0, token=None, once=None):
-    """A server in a thread of its own; gives the address with the token."""
+    """A server in a thread of its own; gives the address with the token, which is a random one if none is said."""
     from stdyn.explorer.server import serve
 
     ready, addresses, loops = threading.Event(), [], []
 
     def run():
         async def main():
-            task = asyncio.ensure_future(serve(source or Source(), port, told, token, once))
+            task = asyncio.ensure_future(
+                serve(source or Source(), port, told, lambda _: token or secrets.token_urlsafe(), once)
+            )
             loops.append((asyncio.get_running_loop(), task))
             with suppress(asyncio.CancelledError):
                 await task
