@@ -116,6 +116,22 @@ def test_runs_of_all_rules_grow_side_by_side_and_are_those_of_simulate(heard):
         np.testing.assert_array_equal(shown, simulated.eps_g)
 
 
+def test_runs_that_grow_are_said_at_a_pace_that_does_not_depend_on_how_many_they_are(heard, monkeypatch):
+    """All that they have recorded, the more seldom the more it is; the whole at last, without waiting."""
+    monkeypatch.setattr("stdyn.onlooker._OFTEN", 0.0)
+    monkeypatch.setattr(session, "_PACE", 1 << 18)
+    began = time.monotonic()
+    state = {**SMALL, "rules": ["fa"], "runs": 8, "N": 2000, "alpha_max": 200, "points": 400}
+    heard.ask("runs", state=state)
+    heard.until(lambda: not heard.busy())
+    sizes = [len(each) for each in heard.contents]
+    counts = [header["arrays"]["fa"]["alphas"][1][0] for header in heard.headers]
+    assert counts == sorted(set(counts))
+    assert counts[-1] == 400
+    assert len(counts) > 1
+    assert sum(sizes[:-2]) <= (time.monotonic() - began) * (1 << 18)
+
+
 def test_no_run_of_older_curves_is_said_after_the_newer_curves(heard):
     """However often they are asked for while runs grow."""
     for n in range(5):
@@ -151,12 +167,19 @@ def test_a_refusal_names_the_parameter(heard):
         assert [(each["kind"], each["name"]) for each in heard.of(number)] == [("refused", name)]
 
 
-def test_files_of_several_kinds_are_saved_beside_each_other(heard):
-    """One does not end the other, as a newer one of the same kind does."""
+def test_files_of_several_kinds_are_made_beside_each_other(heard, monkeypatch):
+    """One does not end the other, as a newer one of the same kind does: here none is made before both are begun."""
+    begun = threading.Barrier(2, timeout=PATIENCE)
+
+    def saved(_, what, stop):
+        begun.wait()
+        return f"x.{what}", what.encode()
+
+    monkeypatch.setattr(session.files, "saved", saved)
     numbers = {what: heard.ask("save", state=SMALL, what=what) for what in ("h5", "svg")}
-    for what, number in numbers.items():
-        heard.until(lambda number=number: heard.of(number))
-        assert {each["kind"] for each in heard.of(number)} == {"file"}, what
+    heard.until(lambda: not heard.busy())
+    assert {each["id"]: each["kind"] for each in heard.headers} == dict.fromkeys(numbers.values(), "file")
+    assert {*heard.contents} == {b"h5", b"svg"}
 
 
 def test_a_slot_does_the_newest_and_one_at_a_time():
@@ -272,21 +295,9 @@ def test_a_worker_is_told_that_what_it_does_is_no_longer_wanted(workers):
     assert not os.listdir(workers._folder)
 
 
-def test_a_worker_that_has_ended_is_started_again(workers):
-    """What it was to do is done by the next; what ends every worker is given up."""
-    process = workers.call(threading.Event(), number_of_the_process)
-    os.kill(process, signal.SIGKILL)
-    lost = workers.lost
-    assert workers.call(threading.Event(), number_of_the_process) != process
-    assert workers.lost == lost + 1
-    with pytest.raises(WorkerLost, match="has ended 2 times"):
-        workers.call(threading.Event(), end_this_process)
-    assert workers.call(threading.Event(), twice, 3) == 6
-
-
 def test_a_map_goes_on_after_its_worker_was_killed(workers):
-    """It says so; the numbers are those of the worker before."""
-    heard = Heard(workers)
+    """It says so, and another worker goes on."""
+    heard, lost = Heard(workers), workers.lost
     process = workers.call(threading.Event(), number_of_the_process)
     number = heard.ask("map", state=SMALL, **MAP)
     heard.until(lambda: heard.of(number))
@@ -295,3 +306,12 @@ def test_a_map_goes_on_after_its_worker_was_killed(workers):
     assert heard.of(number)[-1]["words"] == "The worker process had ended, another was started."
     heard.session.close()
     assert heard.session.join(PATIENCE)
+    assert workers.lost == lost + 1
+    assert workers.call(threading.Event(), number_of_the_process) != process
+
+
+def test_what_no_worker_survives_is_given_up_and_the_next_has_a_worker_again(workers):
+    """After two attempts."""
+    with pytest.raises(WorkerLost, match="has ended 2 times"):
+        workers.call(threading.Event(), end_this_process)
+    assert workers.call(threading.Event(), twice, 3) == 6
