@@ -17,13 +17,11 @@ import click
 
 from stdyn.command import compare, explore, info, integrate, mnist, plot, scan, simulate, sizes, theory  # noqa: F401  join cli
 from stdyn.command.group import cli
-from stdyn.command.output import Stopped, interrupted
+from stdyn.command.output import STOPPED_BY, Stopped, interrupted
 from stdyn.command.streams import Tolerant
 from stdyn.errors import WARNINGS, InputError
 from stdyn.stopping import Signals, stoppable
 from stdyn.text import message as one_line
-
-_STOPPED_BY = 128  # and the number of the signal, as shells say it
 
 
 def main() -> None:
@@ -46,7 +44,7 @@ def main() -> None:
         try:
             code = _run(signals)
         except KeyboardInterrupt:  # a second one, as the first was said
-            code = _STOPPED_BY + (signals.first or signal.SIGINT)
+            code = STOPPED_BY + (signals.first or signal.SIGINT)
         if out.failed and not code:
             code = 1
             if not out.closed_by_reader:
@@ -89,15 +87,15 @@ def _run(signals: Signals) -> int:
         return 2
     except (Stopped, OSError, MemoryError, ImportError) as error:
         click.echo(f"stdyn: {one_line(str(error) or 'out of memory')}", err=True)
-        return 1 if signals.first is None else _STOPPED_BY + signals.first
+        return 1 if signals.first is None else STOPPED_BY + signals.first
     except (KeyboardInterrupt, click.Abort):
         click.echo(f"stdyn: {interrupted(files)}", err=True)
-        return _STOPPED_BY + (signals.first or signal.SIGINT)
+        return STOPPED_BY + (signals.first or signal.SIGINT)
     except Exception:
         if signals.first is None:
             raise
         click.echo(f"stdyn: {interrupted(files)}", err=True)  # which what was interrupted has made another exception of
-        return _STOPPED_BY + signals.first
+        return STOPPED_BY + signals.first
     return 0
 
 

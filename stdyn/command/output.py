@@ -13,6 +13,8 @@ from stdyn.stopping import uninterrupted
 
 Kind = TypeVar("Kind", bound=tuple[str, ...])
 
+STOPPED_BY = 128  # and the number of the signal: the exit code, as shells say it
+
 
 class Stopped(Exception):
     """The command ended before its work was done, for a reason that is not bad input: exit code 1, or of the signal."""

@@ -1,6 +1,7 @@
 """A page that is served until a signal comes: its address, the browser that opens it, and how else it is reached."""
 
 import asyncio
+import atexit
 import getpass
 import os
 import secrets
@@ -16,6 +17,7 @@ from urllib.parse import urlsplit
 
 import click
 
+from stdyn.command.output import STOPPED_BY
 from stdyn.explorer.server import serve
 from stdyn.explorer.tokens import token_of
 from stdyn.stopping import SIGNALS
@@ -39,11 +41,27 @@ def served(source: "Source", port: int | None, said: str, browser: bool) -> int:
         elif once is not None or "SSH_CONNECTION" in os.environ:
             click.echo(_from_elsewhere(address))
 
-    return asyncio.run(_until_a_signal(serve(source, port, ready, token_of, once)))
+    number, ended = asyncio.run(_until_a_signal(serve(source, port, ready, token_of, once)))
+    if not ended:
+        atexit.register(_leave, STOPPED_BY + number)
+    return number
 
 
-async def _until_a_signal(serving: Coroutine[None, None, None]) -> int:
+def _leave(code: int) -> None:
+    """End the process though a thread is amid something that asks nobody, such as eigenvalues or a figure.
+
+    Libraries that take themselves down would wait for such a thread, for seconds or for ever.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code)
+
+
+async def _until_a_signal(serving: Coroutine[None, None, bool]) -> tuple[int, bool]:
+    """The first signal, and whether what was computed has ended."""
     came: list[int] = []
+    ended = True
     loop, task = asyncio.get_running_loop(), asyncio.ensure_future(serving)
 
     def end(number: int) -> None:
@@ -57,12 +75,12 @@ async def _until_a_signal(serving: Coroutine[None, None, None]) -> int:
         for number in heard:
             loop.add_signal_handler(number, end, number)
         with suppress(asyncio.CancelledError):
-            await task
+            ended = await task
     finally:
         for number in heard:
             loop.remove_signal_handler(number)
             signal.signal(number, before[number])
-    return came[0]
+    return came[0], ended
 
 
 def _may_open() -> bool:

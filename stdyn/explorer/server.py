@@ -12,6 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
 import tornado.httpserver
 import tornado.web
@@ -38,7 +39,7 @@ _FILES = {"explorer.js": "text/javascript; charset=utf-8", "explorer.css": "text
 _LARGEST = 1 << 20  # bytes of a message of the page
 _OF_A_REQUEST = {"max_header_size": 1 << 15, "max_body_size": 1 << 10}  # bytes
 _IDLE = 60.0  # seconds after which a connection that asks for nothing is closed
-_GRACE = 2.0  # seconds that computations and connections get to end
+_GRACE = 0.5  # seconds that computations and connections get to end
 _AGAIN, _GOING = 1013, 1001  # why a socket is closed: try again later, the server ends
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline';"
@@ -141,6 +142,7 @@ class _Socket(_Guarded, tornado.websocket.WebSocketHandler):
         self.outbox = Outbox(ring)
         self._writing = asyncio.ensure_future(self._write())
         self.session = Session(self.settings["source"], self.settings["workers"], self.outbox.put, self.outbox.wait)
+        self.settings["sessions"].add(self.session)
         self.session.hello()
 
     async def _write(self) -> None:
@@ -198,6 +200,7 @@ def application(source: Source, workers: Workers, token: str, once: str | None =
         token=token,
         visit=_Visit(once),
         sockets=set(),
+        sessions=WeakSet(),
         compress_response=True,
         websocket_max_message_size=_LARGEST,
         log_function=lambda _: None,
@@ -225,8 +228,8 @@ async def serve(
     ready: Ready,
     token: Callable[[int], str],
     once: str | None = None,
-) -> None:
-    """Serve until cancelled.
+) -> bool:
+    """Serve until cancelled; whether what was computed has ended then.
 
     Parameters
     ----------
@@ -250,23 +253,27 @@ async def serve(
     server.add_socket(listener)
     try:
         ready(f"http://{HOST}:{bound}/?token={of_page}")
-        await asyncio.Event().wait()
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
     finally:
         server.stop()
-        await _end(server, answers.settings["sockets"], workers)
+        ended = await _end(server, answers.settings["sockets"], [*answers.settings["sessions"]], workers)
+    return ended
 
 
-async def _end(server: tornado.httpserver.HTTPServer, pages: set[_Socket], workers: Workers) -> None:
-    """End what is computed, close the connections, and end the worker."""
-    sessions = []
+async def _end(
+    server: tornado.httpserver.HTTPServer, pages: set[_Socket], sessions: list[Session], workers: Workers
+) -> bool:
+    """End what is computed, close the connections, and end the worker; whether nothing is under way any more.
+
+    The sessions are those of pages that are closed, too, as far as something is still under way in them.
+    """
+    for session in sessions:
+        session.close()
     for page in [*pages]:
-        if page.session is not None:
-            page.session.close()
-            sessions.append(page.session)
         page.close(_GOING)
     until = time.monotonic() + _GRACE
     workers.close()
     with suppress(asyncio.TimeoutError):
         await asyncio.wait_for(server.close_all_connections(), _GRACE / 2)
-    for session in sessions:
-        session.join(until - time.monotonic())
+    return all(session.join(until - time.monotonic()) for session in sessions)

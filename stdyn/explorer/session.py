@@ -16,6 +16,7 @@ from stdyn.explorer.slots import Slot, side_by_side
 from stdyn.explorer.source import Source
 from stdyn.explorer.state import Wanted
 from stdyn.explorer.workers import Workers
+from stdyn.model.trajectory import Trajectory
 from stdyn.scans.scanfile import Scan
 from stdyn.text import shown
 
@@ -24,6 +25,7 @@ Wait = Callable[[threading.Event], object]
 Message = Mapping[str, Any]
 
 _MOST_OF_RUNS = 3 * 10**7  # numbers of the runs of a rule, in records and weights: 240 MB
+_PACE = 1 << 20  # bytes a second of the runs of a rule, while they grow
 _MOST_SHOWN = 10**5  # of R, of which the page gets more than the error
 _MOST_OF_ODES = 10**4  # equations
 _SIZES = (("inputs", "groups"), ("tasks", "heads"))  # of arrays, in tables
@@ -151,18 +153,29 @@ class Session:
     def _runs(self, message: Message, stop: threading.Event) -> None:
         """Runs of all rules, side by side, shown as they grow."""
         wanted = self._wanted(message)
-        show = {rule: partial(self._show_runs, message["id"], rule, stop) for rule in wanted.rules}
         rules = wanted.rules if wanted.runs else ()
-        side_by_side(partial(curves.simulated, wanted, rule, stop, show[rule]) for rule in rules)
+        side_by_side(partial(self._runs_of, wanted, rule, message["id"], stop) for rule in rules)
 
-    def _show_runs(self, number: int, rule: str, stop: threading.Event, so_far: Any) -> None:
-        """What is recorded of runs; of very many only the error, which is what is drawn."""
+    def _runs_of(self, wanted: Wanted, rule: str, number: int, stop: threading.Event) -> None:
+        """Runs of one rule. What all of them have recorded is said again and again, the more seldom the more it is."""
+        again, count = 0.0, len(wanted.experiment.alphas())
+
+        def show(so_far: Trajectory) -> None:
+            nonlocal again
+            if time.monotonic() >= again and len(so_far.alphas) < count:
+                again = time.monotonic() + self._show_runs(number, rule, so_far, stop) / _PACE
+
+        self._show_runs(number, rule, curves.simulated(wanted, rule, stop, show), stop)
+
+    def _show_runs(self, number: int, rule: str, so_far: Trajectory, stop: threading.Event) -> int:
+        """Say what is recorded of runs, of very many only the error, which is what is drawn; how many bytes it is."""
         header = {"kind": "runs", "id": number, "rule": rule, "runs": so_far.runs}
         if so_far.R.size > _MOST_SHOWN:
             arrays = {"alphas": so_far.alphas, "eps_g": so_far.eps_g}
         else:
             arrays = curves.arrays_of(so_far)
         self._say(header, {rule: arrays}, stop=stop)
+        return sum(each.nbytes for each in arrays.values())
 
     def _map(self, message: Message, stop: threading.Event) -> None:
         """A map, from where the page has it already, in pieces that do not take long."""

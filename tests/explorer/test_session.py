@@ -74,6 +74,22 @@ def test_runs_of_all_rules_grow_side_by_side_and_are_those_of_simulate(heard):
         np.testing.assert_array_equal(shown["eps_g"], simulated.eps_g)
 
 
+def test_runs_that_grow_are_said_at_a_pace_that_does_not_depend_on_how_many_they_are(heard, monkeypatch):
+    """All that they have recorded, the more seldom the more it is; the whole at last, without waiting."""
+    monkeypatch.setattr("stdyn.onlooker._OFTEN", 0.0)
+    monkeypatch.setattr(session, "_PACE", 1 << 18)
+    began = time.monotonic()
+    state = {**SMALL, "rules": ["fa"], "runs": 8, "N": 2000, "alpha_max": 200, "points": 400}
+    heard.ask("runs", state=state)
+    heard.until(lambda: not heard.busy())
+    sizes = [len(each) for each in heard.contents]
+    counts = [header["arrays"]["fa"]["alphas"][1][0] for header in heard.headers]
+    assert counts == sorted(set(counts))
+    assert counts[-1] == 400
+    assert len(counts) > 1
+    assert sum(sizes[:-2]) <= (time.monotonic() - began) * (1 << 18)
+
+
 def test_no_run_of_older_curves_is_said_after_the_newer_curves(heard):
     """However often they are asked for while runs grow."""
     for n in range(5):
@@ -109,12 +125,19 @@ def test_a_refusal_names_the_parameter(heard):
         assert [(each["kind"], each["name"]) for each in heard.of(number)] == [("refused", name)]
 
 
-def test_files_of_several_kinds_are_saved_beside_each_other(heard):
-    """One does not end the other, as a newer one of the same kind does."""
+def test_files_of_several_kinds_are_made_beside_each_other(heard, monkeypatch):
+    """One does not end the other, as a newer one of the same kind does: here none is made before both are begun."""
+    begun = threading.Barrier(2, timeout=PATIENCE)
+
+    def saved(_, what, stop):
+        begun.wait()
+        return f"x.{what}", what.encode()
+
+    monkeypatch.setattr(session.files, "saved", saved)
     numbers = {what: heard.ask("save", state=SMALL, what=what) for what in ("h5", "svg")}
-    for what, number in numbers.items():
-        heard.until(lambda number=number: heard.of(number))
-        assert {each["kind"] for each in heard.of(number)} == {"file"}, what
+    heard.until(lambda: not heard.busy())
+    assert {each["id"]: each["kind"] for each in heard.headers} == dict.fromkeys(numbers.values(), "file")
+    assert {*heard.contents} == {b"h5", b"svg"}
 
 
 def test_a_slot_does_the_newest_and_one_at_a_time():

@@ -160,7 +160,6 @@ function render({ model, el, address = false, begun = () => null, solved = () =>
     tabs.offer();
     if (header.table) top.numbers(header.table);
     explorer.drawn += 1;
-    explorer.took = header.took;
     const cut = Object.entries(header.rules).filter(([, of]) => of.cut && of.reached !== null);
     const words = [...notes, ...saidOf(header.rules)];
     const short = cut.map(([rule, of]) => `${RULES[rule].name} to α = ${text(of.reached)} while it is dragged`);

@@ -15,7 +15,7 @@ const COLOURS = range(FINEST + 1).map((n) => colour(n / FINEST)).concat([INFINIT
 const STYLES = COLOURS.map((each) => `rgb(${each})`);
 
 /** What the quantities of a summary are called. */
-export const QUANTITIES = {
+const QUANTITIES = {
   eps_g_start: "ε_g at α = 0", eps_g_final: "ε_g at the end", b_norm: "|b|", b_smallest: "smallest |b_i|",
   alignment_start: "cos ∠(v, b) at α = 0", alignment_final: "cos ∠(v, b) at the end",
   plateau_height: "plateau ε_g", plateau_start: "plateau from α", plateau_end: "escape at α", plateau_length: "length of the plateau",
