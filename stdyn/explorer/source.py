@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from stdyn.errors import InputError
+from stdyn.explorer.controls import BY_NAME
 from stdyn.explorer.links import state_of_link
 from stdyn.explorer.state import BEGINNING, State, Wanted, blamed, state_of, state_of_problem, wanted
 from stdyn.files.format import is_hdf5
@@ -49,6 +50,7 @@ class Source:
         if isinstance(what, Problem):
             found = cls(state_of_problem(what), _own(what.activations))
         else:
+            _check_sizes(what)
             what.check()
             named = {name: find(each) for name in ACTIVATIONS if (each := getattr(what, name)) is not None}
             names: dict[str, Any] = {name: str(each) for name, each in named.items()}
@@ -76,6 +78,14 @@ class Source:
             return cls()
         wanted(state)
         return cls(state)
+
+
+def _check_sizes(experiment: Experiment) -> None:
+    """Refuse more units than a page takes, whose start would take minutes, before it is made."""
+    for name in ("K", "M", "outputs"):
+        control, size = BY_NAME[name], getattr(experiment, name)
+        if isinstance(size, int) and control.most is not None and size > control.most:
+            control.checked(size)
 
 
 def _own(activations: Iterable[Activation]) -> dict[str, Activation]:

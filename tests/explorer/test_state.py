@@ -151,6 +151,9 @@ def test_what_a_page_cannot_show_is_refused_before_it_begins():
     """An experiment beyond the bounds of the page."""
     with pytest.raises(InputError, match=r"^K must be from 1 to 20 here, but is 21"):
         Source.of(Experiment(K=21))
+    for name in ("K", "M", "outputs"):  # of which a start would not even have room
+        with pytest.raises(InputError, match=f"^{name} must be from 1 to .* here, but is 100000000"):
+            Source.of(Experiment(**{name: 10**8}))
     assert Source.of(None).state == BEGINNING
 
 
