@@ -163,7 +163,7 @@ def test_toml_opens_in_the_explorer(name, tmp_path):
 
 def test_another_process_makes_the_curves(tmp_path):
     """Python and commands in processes that know nothing of this one: eps_g at the end, and the file, to the bit."""
-    wanted, alone = wanted_of("all rules"), state.wanted({**SMALL, **STATES["arrays"], "runs": 0})
+    wanted, alone = wanted_of("angle"), state.wanted({**SMALL, **STATES["arrays"], "runs": 0})
     (line,) = copies.as_command(alone).splitlines()
     started = [["-c", copies.as_python(wanted)], ["-m", *shlex.split(line)]]
     processes = [

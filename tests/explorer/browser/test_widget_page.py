@@ -209,10 +209,11 @@ def test_a_kernel_that_is_busy_is_said_and_waited_for(notebook):
     notebook.show("one")
     silent = notebook.page.locator("#one .stdyn-silent")
     assert silent.is_hidden()
+    notebook.page.clock.install()
     box = notebook.page.locator("input[name='eta-typed']")
     box.fill("0.3")
     box.press("Enter")
-    silent.wait_for(timeout=20_000)  # nothing is carried meanwhile
+    notebook.page.clock.run_for(4100)  # nothing is carried meanwhile
     assert "The kernel does not answer" in silent.inner_text()
     notebook.until("e => e.header.state.eta === 0.3")
     assert silent.is_hidden()
