@@ -206,8 +206,7 @@ function render({ model, el, address = false, begun = () => null, solved = () =>
   }
 
   // Views, one at a time. A view is made of the page: what is shown, how to ask for more, how to set a parameter.
-  const opens = address ? "stdyn explore SCAN.h5" : "stdyn.Explorer(stdyn.open_scan('SCAN.h5'))";
-  const views = VIEWS.map((each) => each({ explorer, link, logarithmic, set, root, seen, see, point, opens }));
+  const views = VIEWS.map((each) => each({ explorer, link, logarithmic, set, root, seen, see, point }));
   const tabs = tabbed(views, (view, byHand) => {
     explorer.view = view;
     root.dispatchEvent(new Event("stdyn-viewed"));

@@ -100,7 +100,7 @@ export function scan(page) {
     if (!element.isConnected) return;
     chart.clear();
     if (!of) {
-      said.textContent = `No scan is open: ${page.opens}`;
+      said.textContent = "No scan is open: stdyn explore SCAN.h5";
       return;
     }
     if (!drawn) return;
