@@ -103,6 +103,12 @@ def test_python_makes_the_curves(name, capsys):
     assert [line.partition(" at ")[0] for line in lines] == [f"{rule}: eps_g = {x}" for rule, x in last.items()]
 
 
+def test_python_makes_the_curves_of_a_mixture_that_jumps_beside_another_rule():
+    """All rules at the alphas of the mixture's jumps, as the page has them."""
+    wanted = state.wanted({**SMALL, **STATES["mixed that jumps"], "rules": ["fa", "mixed"]})
+    assert_same(made_by(copies.as_python(wanted), wanted), shown_by(wanted))
+
+
 def files_of(wanted, commands, run):
     """What commands write, by what it is of."""
     for line in commands:
