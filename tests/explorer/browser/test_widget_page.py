@@ -206,10 +206,10 @@ def test_without_a_kernel_it_says_what_was_set(notebook):
 
 def test_a_kernel_that_is_busy_is_said_and_waited_for(notebook):
     """The words go when it answers, and what was asked is drawn."""
+    notebook.page.clock.install()
     notebook.show("one")
     silent = notebook.page.locator("#one .stdyn-silent")
     assert silent.is_hidden()
-    notebook.page.clock.install()
     box = notebook.page.locator("input[name='eta-typed']")
     box.fill("0.3")
     box.press("Enter")
