@@ -1,8 +1,11 @@
 """The site, which `make docs` builds. Its source is the whole repository, so that its pages' links work there too."""
 
+import hashlib
 import os
+import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 
@@ -65,10 +68,8 @@ os.environ["IPYTHONDIR"] = str(ROOT / "docs" / "_build" / "ipython")  # nobody's
 _PROFILE = ROOT / "docs" / "_build" / "ipython" / "profile_default"
 _PROFILE.mkdir(parents=True, exist_ok=True)
 (_PROFILE / "ipython_kernel_config.py").write_text("c.IPKernelApp.log_level = 40\n", encoding="utf-8")
-nb_execution_mode = "force"  # what the package does has changed, maybe, where the notebook has not
-nb_execution_timeout = 300
-nb_execution_raise_on_error = True
-nb_execution_show_tb = True
+nb_custom_formats = {".ipynb": ["tutorial_reader.read", {}, False]}  # which runs them
+nb_execution_mode = "off"
 nb_merge_streams = True
 nb_ipywidgets_js: dict[str, dict[str, str]] = {}  # would be fetched from elsewhere
 
@@ -95,6 +96,14 @@ toc_object_entries_show_parents = "hide"
 
 # ---------------------------------------------------------------------------------------------------------------------
 # The gallery
+
+_OF_CODE = sorted([*(ROOT / "stdyn").rglob("*.py"), *(ROOT / "docs").glob("*.py")])
+_CODE = hashlib.sha256(b"".join(path.read_bytes() for path in _OF_CODE)).hexdigest()
+_DRAWN, _BY = ROOT / "docs" / "auto_gallery", ROOT / "docs" / "auto_gallery" / "drawn_by"
+if not (_BY.exists() and _BY.read_text(encoding="utf-8") == _CODE):  # what other code has drawn is drawn and held anew
+    shutil.rmtree(_DRAWN, ignore_errors=True)
+    _DRAWN.mkdir(exist_ok=True)
+    _BY.write_text(_CODE, encoding="utf-8")
 
 sphinx_gallery_conf = gallery_scraper.SETTINGS | {
     "examples_dirs": ["docs/gallery"],
@@ -137,3 +146,8 @@ mathjax3_config = {"options": {"enableMenu": False}}
 copybutton_exclude = ".linenos, .gp, .go"
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
+
+
+def setup(app: Any) -> None:
+    """Pages of other code are made anew, and what is run for them is."""
+    app.add_config_value("stdyn_code", _CODE, "env")

@@ -1,17 +1,21 @@
 """How sphinx-gallery finds the figures of a script: what its cells leave as their last value, and those of pyplot.
 
 A cell that ends with a figure of stdyn, with a dict of them, or with an animation shows it, as a notebook does. conf.py
-takes SETTINGS, which name this module: it must be on the path.
+takes SETTINGS, which name this module: it must be on the path. Where a script has been run, it is held to what it says
+(gallery_claims.py) and to what every script must draw: an AssertionError ends the build, and the script is run again by
+the next one.
 """
 
 import ast
-from collections.abc import Callable, Mapping
-from pathlib import PurePosixPath
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path, PurePosixPath
 from typing import Any
 
+import gallery_claims
 from matplotlib import pyplot
 from matplotlib.animation import Animation, PillowWriter
 from matplotlib.figure import Figure
+from PIL import Image
 
 SETTINGS = {
     "image_scrapers": ("gallery_scraper",),
@@ -19,10 +23,12 @@ SETTINGS = {
     "ignore_repr_types": r"'(stdyn\.figures|matplotlib)\.",  # shown as pictures
 }
 FRAMES_PER_SECOND, DPI_OF_FRAMES, DPI = 8, 80, 150
+LARGEST = 1_500_000  # bytes of an animation
 
 
 def scraper(block: tuple, block_vars: dict[str, Any], gallery_conf: dict[str, Any], **options: Any) -> str:
-    """The pictures of a cell, saved, as reStructuredText."""
+    """The pictures of a cell, saved, as reStructuredText. After the last one a script is held to what it says."""
+    from sphinx_gallery.py_source_parser import split_code_and_text_blocks
     from sphinx_gallery.scrapers import figure_rst, matplotlib_scraper
 
     paths, found = block_vars["image_path_iterator"], []
@@ -35,7 +41,37 @@ def scraper(block: tuple, block_vars: dict[str, Any], gallery_conf: dict[str, An
             picture.savefig(path)
         figure = picture._fig if isinstance(picture, Animation) else picture
         found.append(figure_rst([path], gallery_conf["src_dir"], titles(figure)))
-    return "".join(found) + matplotlib_scraper(block, block_vars, gallery_conf, dpi=DPI, **options)
+    shown_here = "".join(found) + matplotlib_scraper(block, block_vars, gallery_conf, dpi=DPI, **options)
+    script = Path(block_vars["src_file"])
+    *_, last = (each for each in split_code_and_text_blocks(str(script))[1] if each[0] == "code")
+    if block[2] == last[2]:
+        hold(script, block_vars["example_globals"], saved(block_vars["image_path_iterator"].paths))
+        Path(block_vars["target_file"]).with_suffix(".held").touch()
+    return shown_here
+
+
+def saved(paths: Iterable[str]) -> list[Path]:
+    """The files of pictures, of which animations have an ending of their own."""
+    return [path if path.exists() else path.with_suffix(".gif") for path in map(Path, paths)]
+
+
+def hold(script: Path, variables: dict[str, Any], paths: list[Path]) -> None:
+    """At least one picture, each with something on it; animations that move, and are small; no file. And its claims."""
+    assert paths, f"{script}: no picture"
+    for path in paths:
+        with Image.open(path) as image:
+            assert len(image.convert("L").getcolors()) > 1, f"{path}: nothing is on it"
+            if path.suffix == ".gif":
+                assert 10 <= image.n_frames <= 40, f"{path}: {image.n_frames} frames"
+                assert path.stat().st_size < LARGEST, f"{path}: too large"
+    left = [path.name for path in script.parent.iterdir() if not _of_gallery(path)]
+    assert not left, f"{script}: leaves {left}"
+    gallery_claims.CLAIMS.get(script.stem, bool)(variables)
+
+
+def _of_gallery(path: Path) -> bool:
+    """Whether a file of a folder of the gallery is committed there, or compiled of what is."""
+    return path.suffix == ".py" or path.name in {"GALLERY_HEADER.rst", "__pycache__"}
 
 
 def pictures(code: str, variables: dict[str, Any]) -> list[Any]:

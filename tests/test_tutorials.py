@@ -1,7 +1,10 @@
-"""The tutorials: committed without outputs, they run without a warning and show what their text claims."""
+"""The tutorials: committed without outputs; what their text claims is asked where they are run.
+
+The build of the site runs them, and holds each to its facts: docs/tutorial_reader.py.
+"""
 
 import ast
-import json
+import importlib
 import re
 import subprocess
 import sys
@@ -9,17 +12,19 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from nbclient import NotebookClient
-from tutorial_facts import EXERCISES, FACTS, Fact
 
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "docs" / "tutorials"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.ipynb"))
 LONGEST = 900  # seconds for a cell, which may have to compile what it calls
-COMPILING = "stdyn: compiling what is needed"
-NEAR = "def near(found, alpha): return found.sel(alpha=alpha, method='nearest')"  # for expressions of facts
-OBJECTS = ("<Problem", "<Trajectory", "<OrderParameters", "<Scan")
-OBJECTS_SHOWN = {"first_steps": 4, "fa_and_bp": 1, "finite_n": 1, "scans": 1, "protocols_and_inputs": 0}
+
+
+@pytest.fixture
+def reader(monkeypatch):
+    """The module by which the site runs them and holds them to their facts."""
+    monkeypatch.syspath_prepend(str(ROOT / "docs"))
+    monkeypatch.delenv("MPLBACKEND", raising=False)
+    return importlib.import_module("tutorial_reader")
 
 
 def notebook(name):
@@ -47,14 +52,14 @@ def blocks(name):
 # As they are committed
 
 
-def test_all_are_here():
+def test_all_are_here(reader):
     """The index leads to each of them, in its table and in the order in which they are read."""
     index = (FOLDER / "index.md").read_text(encoding="utf-8")
     assert sorted(re.findall(r"\]\((\w+)\.ipynb\)", index)) == NAMES
     assert sorted(re.search(r"toctree}(.*?)```", index, re.DOTALL).group(1).split()[1:]) == NAMES
     assert len(NAMES) == 5
-    assert set(FACTS) == set(NAMES)
-    assert set(EXERCISES) == set(NAMES)
+    assert set(reader.FACTS) == set(NAMES)
+    assert set(reader.EXERCISES) == set(NAMES)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -98,10 +103,10 @@ def test_links_lead_somewhere(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_facts_are_those_of_the_text(name):
+def test_facts_are_those_of_the_text(name, reader):
     """Each fact that is checked below is said, in these words."""
     said = text_of(name)
-    for fact in (*FACTS[name], *EXERCISES[name][1]):
+    for fact in (*reader.FACTS[name], *reader.EXERCISES[name][1]):
         assert fact.said in said, fact.said
 
 
@@ -125,59 +130,63 @@ def test_figures_are_shown_where_the_tutorials_are_run(path):
 # As they run
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", NAMES)
-def test_runs_and_shows_what_it_says(name, tmp_path, monkeypatch):
-    """In an empty folder: without a warning, with its pictures and objects, and with the numbers of its text."""
-    found = notebook(name)
-    setup, of_exercises = EXERCISES[name]
-    facts = (*FACTS[name], *of_exercises)
-    asked = f"import json\n{NEAR}\n{setup}\nprint(json.dumps([{', '.join(f'float({fact.value})' for fact in facts)}]))"
-    found.cells.append(nbformat.v4.new_code_cell(asked, id="facts"))
-    where = {"metadata": {"path": str(tmp_path)}}
-    monkeypatch.delenv("MPLBACKEND", raising=False)
-    NotebookClient(found, timeout=LONGEST, kernel_name="python3", resources=where).execute()  # an error is raised
-    *own, last = found.cells
-    executed = [cell for cell in own if cell.cell_type == "code"]
-    assert not list(tmp_path.iterdir())
-    assert not [line for cell in executed for line in on_stderr(cell)]
-    for cell in executed:
-        draws = bool(re.search(r"\.plot\(|subplots\(", cell.source))
-        assert sum("image/png" in data for data in shown_by(cell)) == draws, cell.id
-    objects = [data for cell in executed for data in shown_by(cell) if data["text/plain"].startswith(OBJECTS)]
-    assert len(objects) == OBJECTS_SHOWN[name]
-    for data in objects:
-        assert "text/html" in data
-        assert "\n" not in data["text/plain"]
-    printed = "".join(output.text for output in last.outputs if output.get("name") == "stdout")
-    assert not wrong(facts, json.loads(printed))
+CELLS = ("import stdyn", "stdyn.OrderParameters([[0.1]], [[0.2]], [[1.0]], [1.0], [1.0])", "x = 1\n# .plot(", "x")
+PNG = nbformat.v4.new_output("display_data", {"image/png": "", "text/plain": "<Figure>"})
 
 
-def on_stderr(cell):
-    """The lines that a cell has left there, but for the note that functions are compiled."""
-    texts = [output.text for output in cell.outputs if output.get("name") == "stderr"]
-    return [f"{cell.id}: {line}" for text in texts for line in text.splitlines() if line and COMPILING not in line]
+@pytest.fixture
+def small(reader, tmp_path, monkeypatch):
+    """A tutorial of few cells, of which one draws by its words only, as the reader finds it; and its text."""
+    cells = [nbformat.v4.new_code_cell(cell, id=f"c{n}") for n, cell in enumerate(CELLS)]
+    found = nbformat.v4.new_notebook(cells=cells)
+    (tmp_path / "small.ipynb").write_text(text := nbformat.writes(found), encoding="utf-8")
+    monkeypatch.setattr(reader, "FOLDER", tmp_path)
+    monkeypatch.setitem(reader.FACTS, "small", (reader.Fact("it is one", "x", 0.9, 1.1),))
+    monkeypatch.setitem(reader.EXERCISES, "small", ("y = x + 1", (reader.Fact("it is two", "y", 2, 2),)))
+    monkeypatch.setitem(reader.OBJECTS_SHOWN, "small", 1)
+    return text
 
 
-def shown_by(cell):
-    """What a cell shows, by kind."""
-    return [output["data"] for output in cell.outputs if "data" in output]
+def test_a_tutorial_is_run_and_held_to_what_it_says(reader, small, monkeypatch):
+    """What is read has the outputs of its cells and no other cell; what it does not show as it says is told."""
+    with pytest.raises(AssertionError, match="c2: 0 pictures"):
+        reader.read(small)
+    run = reader.run
+    monkeypatch.setattr(reader, "run", lambda found, name: (run(found, name), found.cells[2].outputs.append(PNG))[0])
+    found = reader.read(small)
+    assert [cell.source for cell in found.cells] == list(CELLS)
+    assert found.cells[3].outputs[0].data["text/plain"] == "1"
+    reader.hold("small", found.cells, [1, 2])
+    with pytest.raises(AssertionError, match="it is two: y is 3"):
+        reader.hold("small", found.cells, [1, 3])
+    said = nbformat.v4.new_output("stream", name="stderr", text=f"{reader.COMPILING}, once\n")
+    found.cells[3].outputs.append(said)
+    reader.hold("small", found.cells, [1, 2])
+    said.text += "a warning\n"
+    with pytest.raises(AssertionError, match="c3: a warning"):
+        reader.hold("small", found.cells, [1, 2])
+    found.cells[3].outputs[:] = found.cells[1].outputs
+    with pytest.raises(AssertionError, match="2 objects"):
+        reader.hold("small", found.cells, [1, 2])
+    found.cells[3].outputs[:] = []
+    del found.cells[1].outputs[0].data["text/html"]
+    with pytest.raises(AssertionError, match="not shown as HTML"):
+        reader.hold("small", found.cells, [1, 2])
 
 
-def wrong(facts, values):
-    """The facts whose value is not between their limits."""
-    return [
-        f"{fact.said}: {fact.value} is {value}, not from {fact.low} to {fact.high}"
-        for fact, value in zip(facts, values, strict=True)
-        if not fact.low <= value <= fact.high
-    ]
+def test_a_tutorial_that_leaves_a_file_is_told(reader, small):
+    """Beside itself, where it is run."""
+    found = nbformat.reads(small, as_version=4)
+    found.cells[-1].source = "open('left', 'w').close()"
+    with pytest.raises(AssertionError, match=r"leaves \['left'\]"):
+        reader.run(found, "small")
 
 
-def test_wrong_facts_are_told():
+def test_wrong_facts_are_told(reader):
     """A value beyond either limit, or none."""
-    fact = Fact("it is one", "one", 0.9, 1.1)
-    assert not wrong([fact], [1.05])
-    assert [len(wrong([fact], [value])) for value in (0.8, 1.2, float("nan"))] == [1, 1, 1]
+    fact = reader.Fact("it is one", "one", 0.9, 1.1)
+    assert not reader.wrong([fact], [1.05])
+    assert [len(reader.wrong([fact], [value])) for value in (0.8, 1.2, float("nan"))] == [1, 1, 1]
 
 
 @pytest.mark.slow
