@@ -194,7 +194,7 @@ def maps(opened, address):
     page.locator("[role=tab][name=eta_angle]").click()
     for label, condition in (
         ("its first points", f"{explorer}.map"),
-        ("every eighth row and column", f"{explorer}.map && ({explorer}.map.done || {explorer}.map.header.stride < 8)"),
+        ("every eighth row and column", f"{explorer}.map?.header.done >= 7 * 9"),
         ("all of it", f"{explorer}.map?.done"),
     ):
         until(page, condition)

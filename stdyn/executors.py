@@ -104,7 +104,6 @@ def processes(workers: int | None = None) -> Iterator[Executor]:
     """
     leave_if_imported()
     count = cores() if workers is None else integer("workers", workers, 1)
-    before = set(multiprocessing.active_children())
     with _starting():
         _start_tracker()
         spawn = multiprocessing.get_context("spawn")
@@ -112,9 +111,10 @@ def processes(workers: int | None = None) -> Iterator[Executor]:
     try:
         yield pool
     except BaseException:
+        children = _children(pool)
         pool.shutdown(wait=False, cancel_futures=True)
         end = time.monotonic() + _GRACE
-        for child in set(multiprocessing.active_children()) - before:
+        for child in children:
             child.join(max(0.0, end - time.monotonic()))
             child.terminate()
         with suppress(AttributeError, OSError):  # who reads a result that was cut off would wait for its rest for ever
@@ -246,8 +246,12 @@ def worker_died(executor: Executor) -> bool:
     """Whether a process of a pool has ended, which the pool does not see while it reads a result that was cut off."""
     if not isinstance(executor, ProcessPoolExecutor):
         return False
-    processes = list((getattr(executor, "_processes", None) or {}).values())
-    return bool(wait([each.sentinel for each in processes], 0))
+    return bool(wait([each.sentinel for each in _children(executor)], 0))
+
+
+def _children(pool: ProcessPoolExecutor) -> list[Any]:
+    """Its worker processes, and none of another pool; none where it has been shut down."""
+    return list((getattr(pool, "_processes", None) or {}).values())
 
 
 def why_lost(error: BaseException) -> str | None:

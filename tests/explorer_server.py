@@ -3,29 +3,32 @@
 import asyncio
 import http.client
 import json
+import secrets
 import struct
 import threading
 from contextlib import contextmanager, suppress
 
 import numpy as np
+from explorer_session import PATIENCE as PATIENCE
+from explorer_session import arrays_of
 from tornado.httpclient import HTTPRequest
 from tornado.websocket import websocket_connect
 
 from stdyn.explorer.source import Source
 
-PATIENCE = 60.0  # seconds that an answer may take, on a slow machine that compiles
-
 
 @contextmanager
 def serving(source=None, port=0, token=None, once=None):
-    """A server in a thread of its own; gives the address with the token."""
+    """A server in a thread of its own; gives the address with the token, which is a random one if none is said."""
     from stdyn.explorer.server import serve
 
     ready, addresses, loops = threading.Event(), [], []
 
     def run():
         async def main():
-            task = asyncio.ensure_future(serve(source or Source(), port, told, token, once))
+            task = asyncio.ensure_future(
+                serve(source or Source(), port, told, lambda _: token or secrets.token_urlsafe(), once)
+            )
             loops.append((asyncio.get_running_loop(), task))
             with suppress(asyncio.CancelledError):
                 await task
@@ -138,11 +141,3 @@ def unpacked(message):
     header = json.loads(message[4 : 4 + length])
     values = np.frombuffer(message[4 + length :], "<f8") if "bytes" not in header else message[4 + length :]
     return header, arrays_of(header["arrays"], values)
-
-
-def arrays_of(where, values):
-    """The arrays that a header speaks of."""
-    if isinstance(where, dict):
-        return {name: arrays_of(each, values) for name, each in where.items()}
-    begin, shape = where
-    return values[begin : begin + int(np.prod(shape))].reshape(shape)

@@ -9,7 +9,8 @@ import threading
 import time
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing.connection import Connection
+from contextlib import ExitStack
+from multiprocessing.connection import Connection, wait
 
 import numpy as np
 import pytest
@@ -101,6 +102,19 @@ def _who():
 
     assert points.DONE == 1
     return executors.worker_number(), _compilations.silent
+
+
+def test_a_pool_that_is_left_by_an_exception_ends_its_own_workers_only():
+    """Not those of a pool that was begun later, such as of a scan in a notebook beside an explorer that is closed."""
+    with ExitStack() as other:
+        with pytest.raises(KeyboardInterrupt), executors.processes(1) as pool:
+            pool.submit(abs, 1).result()
+            (worker,) = pool._processes.values()
+            later = other.enter_context(executors.processes(1))
+            number = later.submit(os.getpid).result()
+            raise KeyboardInterrupt
+        assert wait([worker.sentinel], 10)
+        assert later.submit(os.getpid).result() == number
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs signals")

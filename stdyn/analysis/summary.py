@@ -115,7 +115,7 @@ def summarise(trajectory: Trajectory, alphas: Array) -> dict[str, Array]:
         "eps_g_final": trajectory.eps_g[..., -1] if ended else np.nan,
         "b_norm": np.nan if b is None else np.linalg.norm(b),
         "b_smallest": np.nan if b is None else np.linalg.norm(b.reshape(start.K, -1), axis=1).min(),
-        "alignment_start": _cosine(start.v, b),
+        "alignment_start": cosine(start.v, b),
         "alignment_final": trajectory.alignment[..., -1] if ended and trajectory.alignment is not None else np.nan,
         "plateau_height": height,
         "plateau_start": begin,
@@ -141,6 +141,17 @@ def _plateaus(trajectory: Trajectory) -> Array:
         end = np.searchsorted(alphas, tasks.breaks[0], side="right") if tasks.breaks else len(alphas)
         alphas, eps_g = alphas[:end], trajectory.eps_g_per_task[..., :end, tasks.task_at(0.0)]
     return np.array([plateau(alphas, curve) for curve in eps_g.reshape(trajectory.runs or 1, len(alphas))])
+
+
+def over_runs(values: Array) -> Array:
+    """A number of points (points, runs): the median over the runs that have it, NaN where none has; else as it is."""
+    if values.ndim == 1:
+        return values
+    found = np.full(len(values), np.nan)
+    there = ~np.isnan(values).all(axis=1)
+    with np.errstate(invalid="ignore"):  # the mean of two infinite ones
+        found[there] = np.nanmedian(values[there], axis=1)
+    return found
 
 
 def censored(lengths: Array) -> tuple[float, float]:
@@ -410,7 +421,7 @@ def _crossing(x: Array, y: Array, level: float) -> float:
     return float(x[j - 1] + (x[j] - x[j - 1]) * (y[j - 1] - level) / (y[j - 1] - y[j]))
 
 
-def _cosine(v: Array, b: Array | None) -> float:
+def cosine(v: Array, b: Array | None) -> float:
     """F / (|v| |b|), 0 where v or b is zero as in Trajectory.alignment; NaN for backpropagation."""
     if b is None:
         return np.nan

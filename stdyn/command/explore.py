@@ -18,13 +18,16 @@ if TYPE_CHECKING:
     from stdyn.explorer.source import Source
 
 
+_LINK = ("#", "http://", "https://")  # what a link, or what stands in one behind the #, begins with
+
+
 class _FileOrLink(click.ParamType):
     """The name of a file, or a link to a page."""
 
     name = "file or link"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        return value if _is_link(value) else FILE.convert(value, param, ctx)
+        return value if isinstance(value, str) and value.startswith(_LINK) else FILE.convert(value, param, ctx)
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         return FILE.shell_complete(ctx, param, incomplete)
@@ -59,10 +62,6 @@ def explore_command(what: Path | str | None, port: int | None, browser: bool) ->
     with suppress(KeyboardInterrupt):  # it has ended; the exit code is that of the signal
         signal.raise_signal(number)
     raise Stopped("the explorer has ended")
-
-
-def _is_link(value: Any) -> bool:
-    return isinstance(value, str) and value.startswith(("#", "http://", "https://"))
 
 
 def _source(what: Path | str | None) -> "tuple[Source, str]":

@@ -13,6 +13,7 @@ from typing import Any
 from stdyn.errors import InputError
 from stdyn.model.experiment import Experiment
 from stdyn.model.rules import NAMES
+from stdyn.scans.quantities import ACTIVATIONS
 from stdyn.text import shown
 
 Value = Any  # of a parameter: a number, a word, a truth value, a table, a list of numbers, or None
@@ -273,7 +274,7 @@ def described(activations: Sequence[str] = ()) -> list[dict[str, Any]]:
     found = []
     for control in CONTROLS:
         each = asdict(control) | {"usual": control.usual, "help": control.help}
-        if control.name in ("activation", "activation_teacher"):
+        if control.name in ACTIVATIONS:
             each["words"] = [*control.words, *activations]
         found.append(each)
     return found

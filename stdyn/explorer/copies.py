@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import fields, replace
 from hashlib import sha256
 from typing import Any
@@ -16,6 +16,7 @@ from stdyn.errors import InputError
 from stdyn.explorer.state import Wanted
 from stdyn.model.activations import BUILT_IN
 from stdyn.model.experiment import Experiment
+from stdyn.scans.quantities import ACTIVATIONS
 from stdyn.settings import to_toml
 from stdyn.text import shown
 
@@ -107,7 +108,7 @@ def _named(wanted: Wanted) -> Experiment:
 def _activations(wanted: Wanted) -> list[str]:
     """The parameters that say an activation."""
     of = wanted.experiment
-    return [name for name in ("activation", "activation_teacher") if getattr(of, name) is not None]
+    return [name for name in ACTIVATIONS if getattr(of, name) is not None]
 
 
 def _made(wanted: Wanted) -> list[str]:
@@ -150,17 +151,14 @@ def _command(name: str, experiment: Experiment, rules: str, more: Sequence[str])
         if isinstance(value, bool):
             words.append(f"--{flag}" if value else f"--no-{flag}")
         else:
-            words += [f"--{flag}", value if isinstance(value, str) else in_toml(value)]
+            words += [f"--{flag}", value if isinstance(value, str) else _in_toml(value)]
     return shlex.join([*words, *more])
 
 
-def in_toml(value: Any) -> str:
+def _in_toml(value: Any) -> str:
     """A value as TOML has it in one line."""
-    kinds: list[tuple[type | tuple[type, ...], Callable[[Any], str]]] = [
-        (bool, lambda each: str(each).lower()),
-        (str, json.dumps),
-        ((int, float), repr),
-        (Mapping, lambda each: "{" + ", ".join(f"{key} = {in_toml(one)}" for key, one in each.items()) + "}"),
-        ((list, tuple), lambda each: "[" + ", ".join(map(in_toml, each)) + "]"),
-    ]
-    return next(write(value) for kind, write in kinds if isinstance(value, kind))
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{name} = {_in_toml(each)}" for name, each in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(_in_toml, value)) + "]"
+    return json.dumps(value) if isinstance(value, bool | str) else repr(value)

@@ -14,6 +14,7 @@ from stdyn.analysis.summary import summarise
 from stdyn.checks import Array
 from stdyn.errors import gathering
 from stdyn.explorer.state import Wanted
+from stdyn.model.jumps import jumps
 from stdyn.model.problem import Problem
 from stdyn.model.trajectory import Trajectory
 from stdyn.simulation.runs import simulate_network, simulate_reduced
@@ -37,7 +38,6 @@ class Curve:
 
     trajectory: Trajectory
     words: list[str]
-    seconds: float
 
     @property
     def header(self) -> dict[str, Any]:
@@ -45,7 +45,6 @@ class Curve:
         alphas = self.trajectory.alphas
         return {
             "words": self.words,
-            "seconds": self.seconds,
             "reached": float(alphas[-1]) if len(alphas) else None,
             "cut": "interrupted" in self.trajectory.attributes,
         }
@@ -80,10 +79,9 @@ def solution(wanted: Wanted, rule: str, stop: threading.Event) -> Curve:
 
 
 def _solved(problem: Problem, alphas: Array, method: str, rtol: float, stop: Stop) -> Curve:
-    began = time.perf_counter()
     with gathering() as words:
         trajectory = integrate(problem, alphas, method, rtol, error=False, stop=stop)
-    return Curve(trajectory, words, time.perf_counter() - began)
+    return Curve(trajectory, words)
 
 
 def simulated(
@@ -114,6 +112,12 @@ def arrays_of(trajectory: Trajectory) -> Arrays:
         found["v_teacher"] = trajectory.problem.protocol.v_teacher  # (tasks, M, O): which units are of which task
         found["begins"] = trajectory.problem.tasks.at
     return {name: np.asarray(value, dtype=float) for name, value in found.items()}
+
+
+def jumps_of(curves: Mapping[str, Curve], wanted: Wanted) -> list[float]:
+    """The alphas at which a rate or the task of any of these jumps."""
+    each = [jumps(curve.trajectory.problem, wanted.experiment.alpha_max) for curve in curves.values()]
+    return sorted({alpha for found in each for alphas in found.values() for alpha in alphas})
 
 
 def table(curves: Mapping[str, Curve], wanted: Wanted) -> dict[str, dict[str, Any]]:

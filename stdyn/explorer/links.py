@@ -13,24 +13,15 @@ _VIEW = "view"  # what the names begin with that say what is looked at
 _LONGEST = 1 << 16  # characters
 
 
-def is_link(text: str) -> bool:
-    """Whether this is a link, or what stands in one behind the #, rather than the name of a file."""
-    return text.startswith(("#", "http://", "https://"))
-
-
-def state_of_link(link: str) -> tuple[State | None, str]:
-    """The state that a link says, None if it says none, and its part behind the #, which says what is looked at, too.
-
-    A value is JSON, or a word.
-    """
+def state_of_link(link: str) -> State | None:
+    """The state that a link says behind the #, None if it says none; a value is JSON, or a word."""
     if len(link) > _LONGEST:
         raise InputError(f"a link must be at most {_LONGEST} characters long, but {shown(link)} has {len(link)}")
-    said = link.partition("#")[2]
     state: State = {}
-    for name, text in parse_qsl(said, keep_blank_values=True):
+    for name, text in parse_qsl(link.partition("#")[2], keep_blank_values=True):
         if not name.startswith(_VIEW):
             try:
                 state[name] = read(text)
             except ValueError:
                 state[name] = text
-    return state or None, said
+    return state or None

@@ -8,11 +8,12 @@ import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cache
+from itertools import chain, product
 from typing import Any
 
 import numpy as np
 
-from stdyn.analysis.summary import summarise
+from stdyn.analysis.summary import cosine, summarise
 from stdyn.checks import Array, choice
 from stdyn.errors import InputError, gathering
 from stdyn.explorer.curves import Stop
@@ -54,16 +55,12 @@ KINDS = {
 
 @cache
 def places() -> Array:
-    """(points, 3) row, column and stride of every place, in the order in which they are computed.
+    """(points, 2) row and column of every place, in the order in which they are computed.
 
     Each grid has the points of those before it.
     """
-    found: dict[tuple[int, int], int] = {}
-    for stride in STRIDES:
-        for j in range(0, SHAPE[0], stride):
-            for i in range(0, SHAPE[1], stride):
-                found.setdefault((j, i), stride)
-    return np.array([(j, i, stride) for (j, i), stride in found.items()])
+    grids = (product(range(0, SHAPE[0], stride), range(0, SHAPE[1], stride)) for stride in STRIDES)
+    return np.array([*dict.fromkeys(chain.from_iterable(grids))])
 
 
 @dataclass(frozen=True)
@@ -111,8 +108,8 @@ class Map:
 
     def header(self) -> dict[str, Any]:
         """What the page gets to know of it."""
-        found = {"shape": SHAPE, "rule": self.rule, "x": asdict(self.x), "y": asdict(self.y), "here": self.here}
-        return {**found, "key": self.key(), "b": self.experiment.b, "quantities": QUANTITIES}
+        axes = {"x": asdict(self.x), "y": asdict(self.y), "shape": SHAPE, "strides": STRIDES}
+        return {"key": self.key(), "rule": self.rule, "here": self.here, "b": self.experiment.b, **axes}
 
     def done(self, have: Any) -> int:
         """How many of the places the page has, by what it says of the key and the number of those."""
@@ -126,7 +123,7 @@ class Map:
         """
         end = time.perf_counter() + _SHARE
         found: list[list[float]] = []
-        for j, i, _ in places()[begin:].tolist():
+        for j, i in places()[begin:].tolist():
             if found and time.perf_counter() > end:
                 break
             numbers = self._numbers(j, i, stop)
@@ -151,10 +148,7 @@ def _over_eta(experiment: Experiment, problem: Problem) -> Map:
     x, y = KINDS["eta_angle"]
     if not isinstance(experiment.eta, int | float):
         raise InputError(f"a map over eta needs a number eta, but eta is the schedule {shown(experiment.eta)}")
-    v, b = problem.start.v, problem.b
-    assert b is not None
-    norms = float(np.linalg.norm(v) * np.linalg.norm(b))
-    angle = np.degrees(np.arccos(np.clip(np.sum(v * b) / norms, -1, 1))) if norms else np.nan
+    angle = np.degrees(np.arccos(np.clip(cosine(problem.start.v, problem.b), -1, 1)))
     return Map(experiment, experiment.rule, x, y, (float(experiment.eta), float(angle)))
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from stdyn.analysis.summary import over_runs
 from stdyn.checks import Array, integer
 from stdyn.errors import InputError, gathering
 from stdyn.explorer.curves import SHARED, Arrays, arrays_of
@@ -47,7 +48,7 @@ def points(scan: Scan) -> Arrays:
         place = {word: float(n) for n, word in enumerate(_different(each))}
         found[f"coordinate:{name}"] = np.array([place[word] for word in each])
     for name, values in scan.summary.items():
-        found[f"value:{name}"] = _middle(np.asarray(values, dtype=float)[:_MOST])
+        found[f"value:{name}"] = over_runs(np.asarray(values, dtype=float)[:_MOST])
     return found
 
 
@@ -111,14 +112,3 @@ def _is_logarithmic(scan: Scan, name: str, values: Array) -> bool:
         return False
     steps, factors = np.diff(there), np.diff(np.log(there))
     return bool(factors.std() / factors.mean() < steps.std() / steps.mean())
-
-
-def _middle(values: Array) -> Array:
-    """The median over runs, if there are some."""
-    if values.ndim == 1:
-        return values
-    found = np.full(len(values), np.nan)
-    there = ~np.isnan(values).all(axis=1)
-    with np.errstate(invalid="ignore"):  # of two infinite ones
-        found[there] = np.nanmedian(values[there], axis=1)
-    return found

@@ -6,7 +6,6 @@ import asyncio
 import errno
 import hmac
 import os
-import secrets
 import socket
 import time
 from collections.abc import Callable
@@ -227,7 +226,7 @@ async def serve(
     source: Source,
     port: int | None,
     ready: Ready,
-    token: str | Callable[[int], str] | None = None,
+    token: Callable[[int], str],
     once: str | None = None,
 ) -> bool:
     """Serve until cancelled; whether what was computed has ended then.
@@ -240,20 +239,20 @@ async def serve(
         Where it listens: 0 is any that is free, None the usual one or the next that is free.
     ready : callable
         Called with the address, which has the token.
-    token : str or callable, optional
-        Of the page, or what makes it of the port; default: another one at every start.
+    token : callable
+        Makes the page's token of the port.
     once : str, optional
         What takes the token's place at one visit.
     """
     listener = listening(port)
     bound = listener.getsockname()[1]
-    token = token(bound) if callable(token) else token or secrets.token_urlsafe(24)
+    of_page = token(bound)
     workers = Workers()
-    answers = application(source, workers, token, once)
+    answers = application(source, workers, of_page, once)
     server = tornado.httpserver.HTTPServer(answers, idle_connection_timeout=_IDLE, **_OF_A_REQUEST)
     server.add_socket(listener)
     try:
-        ready(f"http://{HOST}:{bound}/?token={token}")
+        ready(f"http://{HOST}:{bound}/?token={of_page}")
         with suppress(asyncio.CancelledError):
             await asyncio.Event().wait()
     finally:

@@ -57,7 +57,8 @@ class Session:
         """Say what can be moved, and where it begins."""
         table = controls.described(list(self._source.activations))
         scan = None if self._source.scan is None else scans.described(self._source.scan)
-        self._say({"kind": "hello", "controls": table, "state": self._source.state, "scan": scan})
+        found = {"controls": table, "quantities": maps.QUANTITIES, "state": self._source.state, "scan": scan}
+        self._say({"kind": "hello", **found})
 
     def handle(self, message: Any) -> None:
         """Answer a message; what is none is refused."""
@@ -143,6 +144,7 @@ class Session:
             return
         header: dict[str, Any] = {"kind": "curves", "id": message["id"], "draft": draft}
         header["rules"] = {rule: curve.header for rule, curve in found.items()}
+        header["jumps"] = curves.jumps_of(found, wanted)
         header["unused"] = wanted.without_use()
         if not draft:
             header["table"] = curves.table(found, wanted)
@@ -228,7 +230,7 @@ class Session:
 
     def _opened(self) -> Scan:
         if self._source.scan is None:
-            raise InputError("no scan is open: stdyn explore SCAN.h5")
+            raise InputError("no scan is open")
         return self._source.scan
 
 

@@ -11,6 +11,7 @@ from stdyn.errors import InputError
 from stdyn.explorer.controls import BY_NAME
 from stdyn.explorer.links import state_of_link
 from stdyn.explorer.state import BEGINNING, State, Wanted, blamed, state_of, state_of_problem, wanted
+from stdyn.files.format import is_hdf5
 from stdyn.files.store import kind
 from stdyn.model.activations import BUILT_IN, Activation, find
 from stdyn.model.experiment import Experiment
@@ -60,7 +61,7 @@ class Source:
     @classmethod
     def read(cls, path: Path) -> Source:
         """That of a file of parameters, of a scan, or of a trajectory."""
-        if path.suffix == ".h5" or _begins_as_hdf5(path):
+        if path.suffix == ".h5" or is_hdf5(path):
             there = kind(path)
             if there == "scan":
                 return cls(scan=Scan(path))
@@ -72,7 +73,7 @@ class Source:
     @classmethod
     def of_link(cls, link: str) -> Source:
         """That of a link to a page of the explorer; refused if its state is none."""
-        state, _ = state_of_link(link)
+        state = state_of_link(link)
         if state is None:
             return cls()
         wanted(state)
@@ -90,17 +91,3 @@ def _check_sizes(experiment: Experiment) -> None:
 def _own(activations: Iterable[Activation]) -> dict[str, Activation]:
     """Those that are not built in, by name."""
     return {str(each): each for each in activations if str(each) not in BUILT_IN}
-
-
-def _begins_as_hdf5(path: Path) -> bool:
-    """Whether a file does; where there is none, or none that can be read, who reads it says why."""
-    try:
-        if not path.is_file():  # into which somebody might write for ever, say
-            return False
-        with path.open("rb") as file:
-            return file.read(len(_HDF5)) == _HDF5
-    except (OSError, ValueError):
-        return False
-
-
-_HDF5 = b"\x89HDF"

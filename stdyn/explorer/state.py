@@ -14,6 +14,7 @@ from stdyn.explorer.controls import BY_NAME, CONTROLS
 from stdyn.model.activations import Activation
 from stdyn.model.experiment import Experiment
 from stdyn.model.problem import RATES, Problem
+from stdyn.scans.quantities import ACTIVATIONS, plain
 from stdyn.scans.variations import problem_at
 from stdyn.settings import check_name
 from stdyn.text import shown
@@ -68,12 +69,13 @@ def wanted(state: Any, activations: Mapping[str, Activation] | None = None) -> W
     known = dict(activations or {})
     for name, value in state.items():
         check_name(str(name), list(BY_NAME), "there is no parameter")
-        of_own = name in ("activation", "activation_teacher") and isinstance(value, str) and value in known
+        of_own = name in ACTIVATIONS and isinstance(value, str) and value in known
         values[name] = known[value] if of_own else BY_NAME[name].checked(value)
     own = {name: values.pop(name) for name in _OWN}
     rules = tuple(rule for rule in BY_NAME["rules"].words if rule in own["rules"])
     _as_seen(values, rules)
-    experiment = Experiment(**values, rule=rules[0], runs=own["runs"] or None)
+    rule = "mixed" if "mixed" in rules else rules[0]  # with which alphas have the jumps of the mixture
+    experiment = Experiment(**values, rule=rule, runs=own["runs"] or None)
     found = Wanted(experiment, rules, own["b_angle"], own["runs"] or 0)
     experiment.check()
     found.problems()
@@ -137,7 +139,7 @@ def state_of(experiment: Experiment) -> State:
     state: State = {"rules": list(experiment.rules)}
     for control in CONTROLS:
         if control.name in usual and control.name not in _OWN:
-            state[control.name] = _plain(getattr(experiment, control.name))
+            state[control.name] = plain(getattr(experiment, control.name))
     state["method"] = experiment.methods[-1]
     state["runs"] = BEGINNING["runs"] if experiment.runs is None else experiment.runs
     return {name: value for name, value in state.items() if value is not None}
@@ -150,7 +152,7 @@ def state_of_problem(problem: Problem) -> State:
     if problem.b is not None:
         given["b"] = problem.b
     names = ("N", "quadrature", "batch", "flow", "sphere", "mixture", *RATES)
-    rest = {name: _plain(getattr(problem, name)) for name in names}
+    rest = {name: getattr(problem, name) for name in names}
     K, M = start.R.shape
     activation, of_teacher = problem.activations
     sizes = {"K": K, "M": M, "outputs": problem.outputs}
@@ -167,17 +169,3 @@ def state_of_problem(problem: Problem) -> State:
         raise InputError("problem must have a start that is the same in every group of inputs, and tasks of a table")
     teacher = None if of_teacher == activation else str(of_teacher)
     return state_of(replace(experiment, activation=str(activation), activation_teacher=teacher))
-
-
-def _plain(value: Any) -> Any:
-    """A value of an experiment as JSON has it."""
-    description = getattr(value, "description", None)
-    if description is not None:
-        return _plain(description)
-    if isinstance(value, Mapping):
-        return {name: _plain(each) for name, each in value.items()}
-    if isinstance(value, np.ndarray | np.generic):
-        return value.tolist()
-    if isinstance(value, list | tuple):
-        return [_plain(each) for each in value]
-    return str(value) if isinstance(value, Activation) else value

@@ -40,6 +40,20 @@ class _InputError(InputError, traitlets.TraitError):
     """A state that is none, said so that what was set before stays."""
 
 
+# what a traceback in a notebook says that it is
+_InputError.__name__ = _InputError.__qualname__ = InputError.__name__
+_InputError.__module__ = InputError.__module__
+
+
+class _Table(traitlets.Dict):
+    """A dict, refused as other things are that are none."""
+
+    def validate(self, obj: Any, value: Any) -> Any:
+        if not isinstance(value, dict):
+            raise _InputError(f"state must be a dict of parameters, but is {shown(value)}")
+        return super().validate(obj, value)
+
+
 class Explorer(anywidget.AnyWidget):
     """The explorer in a notebook: parameters under sliders, theory and runs beside them.
 
@@ -83,7 +97,7 @@ class Explorer(anywidget.AnyWidget):
 
     _esm = _PAGE / "explorer.js"
     _css = _PAGE / "explorer.css"
-    state = traitlets.Dict().tag(sync=True)
+    state = _Table().tag(sync=True)
 
     def __init__(self, problem: Problem | Experiment | Scan | None = None) -> None:
         self._workers = Workers()
@@ -133,6 +147,12 @@ class Explorer(anywidget.AnyWidget):
             self._solved = state, found
         return dict(self._solved[1])
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in BY_NAME:  # which would change nothing
+            said = f"explorer.state | {{{name!r}: {shown(value)}}}"
+            raise AttributeError(f"a parameter is set by explorer.state = {said}")
+        super().__setattr__(name, value)
+
     # The views of it that are shown
 
     def _receive(self, _: Any, message: Any, __: Any) -> None:
@@ -174,7 +194,7 @@ class Explorer(anywidget.AnyWidget):
 
     def close(self) -> None:
         """End it wherever it is shown, and what it computes."""
-        for view in [*self._sessions]:
+        for view in [*vars(self).get("_sessions", ())]:  # none if it was refused before there were any
             self._end(view)
         super().close()
 

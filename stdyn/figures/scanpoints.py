@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from stdyn.analysis.summary import OF_TASK, SUMMARY
+from stdyn.analysis.summary import OF_TASK, SUMMARY, over_runs
 from stdyn.checks import Array
 from stdyn.errors import InputError
 from stdyn.figures import style
@@ -90,11 +90,7 @@ def numbers(scan: Scan, name: str, argument: str = "name") -> Array:
         raise InputError(
             f"{argument}: {shown(name)} is not in {scan.path} as a number; there are {', '.join(_numeric(scan))}"
         )
-    values = scan.summary[name]
-    if values.ndim > 1:
-        values, there = np.full(len(values), np.nan), values
-        some = ~np.isnan(there).all(axis=1)
-        values[some] = np.nanmedian(there[some], axis=1)
+    values = over_runs(scan.summary[name])
     return np.maximum(values, ROUNDING) if name.startswith("eps_g") else values
 
 

@@ -127,6 +127,14 @@ def _reason(path: Path, error: Exception) -> str:
     return f"is a damaged HDF5 file ({said})"
 
 
+def is_hdf5(path: Path) -> bool:
+    """Whether there is a file that begins as HDF5 does; of one that cannot be read, who reads it says why."""
+    try:
+        return path.is_file() and _start(path)[0] is not None  # no pipe, into which somebody might write for ever
+    except (OSError, ValueError):
+        return False
+
+
 def _start(path: Path) -> tuple[int | None, int]:
     """Where an HDF5 file begins, None if it is none; and its size. What is in front is someone else's."""
     with open(path, "rb") as file:

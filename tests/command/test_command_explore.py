@@ -260,8 +260,8 @@ def test_links_say_what_their_page_shows():
     state = {"rules": ["fa"], "K": 2, "eta": {"kind": "steps", "at": [0, 5], "value": [0.5, 0.1]}, "activation": "relu"}
     parts_of_it = [f"{name}={value if isinstance(value, str) else json.dumps(value)}" for name, value in state.items()]
     said = "&".join([*parts_of_it, "view=plane", "view.plane.alpha=3"])
-    assert state_of_link(f"http://localhost:1/?token=x#{said}") == (state, said)
-    assert state_of_link("http://localhost:1/") == (None, "")
+    assert state_of_link(f"http://localhost:1/?token=x#{said}") == state
+    assert state_of_link("http://localhost:1/") is None
     assert Source.of_link("#").state == Source().state
 
 

@@ -52,7 +52,7 @@ STATES = {
     "linear alphas": {"spacing": "linear", "points": 4, "alpha_min": 3, "ode_method": "LSODA", "rtol": 1e-7},
     "short": {"alpha_max": 0.09},
     "alpha_min": {"alpha_min": 0.33},
-    "that diverges": {"eta": 60, "eta_v": 60, "activation": "linear", "alpha_max": 1000},
+    "that diverges": {"eta": 5, "eta_v": 0, "v": 2, "activation": "linear", "alpha_max": 20},
 }  # fmt: skip
 ROUNDED = {"sphere": 1e-9}  # the option of what is of no use would be refused, and its rounding is the only difference
 by_name = pytest.mark.parametrize("name", STATES)
@@ -101,6 +101,12 @@ def test_python_makes_the_curves(name, capsys):
     lines = capsys.readouterr().out.splitlines()
     last = {rule: shown[f"{rule}_ode"].eps_g[-1] for rule in wanted.rules}
     assert [line.partition(" at ")[0] for line in lines] == [f"{rule}: eps_g = {x}" for rule, x in last.items()]
+
+
+def test_python_makes_the_curves_of_a_mixture_that_jumps_beside_another_rule():
+    """All rules at the alphas of the mixture's jumps, as the page has them."""
+    wanted = state.wanted({**SMALL, **STATES["mixed that jumps"], "rules": ["fa", "mixed"]})
+    assert_same(made_by(copies.as_python(wanted), wanted), shown_by(wanted))
 
 
 def files_of(wanted, commands, run):
@@ -163,7 +169,7 @@ def test_toml_opens_in_the_explorer(name, tmp_path):
 
 def test_another_process_makes_the_curves(tmp_path):
     """Python and commands in processes that know nothing of this one: eps_g at the end, and the file, to the bit."""
-    wanted, alone = wanted_of("all rules"), state.wanted({**SMALL, **STATES["arrays"], "runs": 0})
+    wanted, alone = wanted_of("angle"), state.wanted({**SMALL, **STATES["arrays"], "runs": 0})
     (line,) = copies.as_command(alone).splitlines()
     started = [["-c", copies.as_python(wanted)], ["-m", *shlex.split(line)]]
     processes = [

@@ -1,20 +1,19 @@
 """A saved scan on the page: what is shown of its points, and the trajectory of each."""
 
-import queue
 import threading
 from dataclasses import replace
 from functools import partial
 
 import numpy as np
 import pytest
+from explorer_session import Heard
 from structured_problems import by_group
 
 import stdyn
+from stdyn.analysis.summary import over_runs
 from stdyn.explorer import scans
-from stdyn.explorer.session import Session
 from stdyn.explorer.source import Source
 from stdyn.explorer.state import wanted
-from stdyn.explorer.workers import Workers
 
 EXPERIMENT = stdyn.Experiment(K=2, M=2, rule="both", N=60, alpha_max=20, points=21)
 CURVE = ("eps_g", "R", "Q", "v")
@@ -122,7 +121,7 @@ def test_infinite_and_missing_numbers_of_runs():
     """The median of two infinite ones is infinite; of none there is none."""
     inf, nan = np.inf, np.nan
     of_runs = np.array([[inf, inf, 1], [nan, nan, nan], [1, nan, 3], [inf, nan, inf]])
-    np.testing.assert_array_equal(scans._middle(of_runs), [inf, nan, 2, inf])
+    np.testing.assert_array_equal(over_runs(of_runs), [inf, nan, 2, inf])
 
 
 def test_a_scan_that_is_not_finished(tmp_path):
@@ -170,37 +169,26 @@ def test_a_point_that_the_page_cannot_have(tmp_path):
 @pytest.mark.parametrize("source", [Source.of, lambda scan: Source.read(scan.path)], ids=["notebook", "command"])
 def test_a_page_of_it(grid, source):
     """What it is told, asks and gets is the same in a notebook, of an open scan, and by the command, of its path."""
-    answers = queue.Queue()
-    session = Session(source(grid), Workers(), lambda *answer: answers.put(answer))
-
-    def ask(**message):
-        session.handle({"id": 1, **message})
-        header, content = answers.get(timeout=60)
-        return header, np.frombuffer(content)
-
-    session.hello()
-    assert answers.get(timeout=60)[0]["scan"] == scans.described(grid)
-    header, content = ask(kind="scan")
+    page = Heard(source=source(grid))
+    page.session.hello()
+    assert page.headers[0]["scan"] == scans.described(grid)
+    _, arrays = page.asked("scan")
     for name, expected in scans.points(grid).items():
-        begin, shape = header["arrays"][name]
-        np.testing.assert_array_equal(content[begin : begin + shape[0]], expected)
-    header, content = ask(kind="point", index=5)
-    begin, shape = header["arrays"]["eps_g"]
-    np.testing.assert_array_equal(content[begin : begin + shape[0]], grid.read("eps_g", 5))
+        np.testing.assert_array_equal(arrays[name], expected)
+    header, arrays = page.asked("point", index=5)
+    np.testing.assert_array_equal(arrays["eps_g"], grid.read("eps_g", 5))
     assert wanted(header["state"]).problem(grid.problem(5).rule) == grid.problem(5)
     assert (header["name"], header["words"]) == ("point 5 of scan.h5", "point 5 of scan.h5")
-    assert ask(kind="point", index=5, alone=True)[0]["state"] is None
-    header, _ = ask(kind="point", index=16)
+    assert page.asked("point", index=5, alone=True)[0]["state"] is None
+    header, _ = page.asked("point", index=16)
     assert (header["kind"], header["of"]) == ("refused", "point")
-    session.close()
+    page.close()
 
 
 def test_without_a_scan_there_is_none():
-    """And whoever asks is told how to open one."""
-    answers = queue.Queue()
-    session = Session(Source(), Workers(), lambda *answer: answers.put(answer))
+    """And whoever asks is told so."""
+    page = Heard()
     for kind in ("scan", "point"):
-        session.handle({"id": 1, "kind": kind, "index": 0})
-        header, _ = answers.get(timeout=60)
-        assert (header["kind"], header["words"]) == ("refused", "no scan is open: stdyn explore SCAN.h5")
-    session.close()
+        header, _ = page.asked(kind, index=0)
+        assert (header["kind"], header["words"]) == ("refused", "no scan is open")
+    page.close()

@@ -9,16 +9,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from explorer_session import Heard
 
 import stdyn
 from stdyn.explorer.maps import QUANTITIES, SHAPE, STRIDES, Map, places
-from stdyn.explorer.session import Session
-from stdyn.explorer.source import Source
 from stdyn.explorer.state import wanted
 from stdyn.explorer.workers import Workers
 
 SMALL = {"K": 2, "M": 2, "alpha_max": 60, "points": 41, "runs": 0}
-PATIENCE = 90.0  # seconds for a worker to start on a busy machine
 HYPERBOLIC = {"kind": "hyperbolic", "value": 0.5, "scale": 20}
 STATES = {
     "fa": (SMALL, "fa"),
@@ -39,7 +37,7 @@ CHOSEN = [(16, 32), (36, 11), (48, 64)]  # rows and columns
 
 def solved(of, row, column):
     """What a map has at a place."""
-    (at,) = np.flatnonzero((places()[:, :2] == (row, column)).all(axis=1))
+    (at,) = np.flatnonzero((places() == (row, column)).all(axis=1))
     return of.solve(int(at))[0]
 
 
@@ -91,11 +89,10 @@ def test_its_numbers_are_those_of_a_scan(tmp_path):
 
 def test_grids_get_finer():
     """Every place is there once, and so many first ones are the whole of a coarser grid."""
-    assert len({(j, i) for j, i, _ in places().tolist()}) == len(places()) == SHAPE[0] * SHAPE[1]
+    assert len({(j, i) for j, i in places().tolist()}) == len(places()) == SHAPE[0] * SHAPE[1]
     for stride in STRIDES:
         grid = {(j, i) for j in range(0, SHAPE[0], stride) for i in range(0, SHAPE[1], stride)}
-        assert {(j, i) for j, i, _ in places()[: len(grid)].tolist()} == grid
-    assert (np.diff(places()[:, 2]) <= 0).all()
+        assert {(j, i) for j, i in places()[: len(grid)].tolist()} == grid
 
 
 def key(kind="eta_angle", rule="fa", **more):
@@ -179,39 +176,27 @@ def test_what_is_stopped_has_nothing():
     assert of.solve(0, lambda: next(looks, True)) == []
 
 
-class Page:
-    """A page's session with a worker process, and what came of it."""
+class Page(Heard):
+    """A page that looks at maps."""
 
-    def __init__(self, workers):
-        self.found, self.more = [], threading.Condition()
-        self.session = Session(Source(), workers, self.take)
+    def map(self, state, **more):
+        """Ask for one; the number of the request."""
+        return self.ask("map", state=state, map="b_b", rule="fa", **more)
 
-    def take(self, header, content):
-        with self.more:
-            self.found.append((header, np.frombuffer(content)))
-            self.more.notify_all()
-
-    def ask(self, number, state, **more):
-        self.session.handle({"kind": "map", "id": number, "state": state, "map": "b_b", "rule": "fa", **more})
-
-    def until(self, done, number=1):
-        """The message that says that so many places of a request are done."""
-        with self.more:
-            said = lambda: [h for h, _ in self.found if h["id"] == number and h.get("done", -1) >= done]  # noqa: E731
-            assert self.more.wait_for(said, PATIENCE), self.found
-            return said()[0]
+    def done(self, number, count):
+        """The message that says that so many places of a request are done, once it is there."""
+        said = lambda: [each for each in self.of(number) if each.get("done", -1) >= count]  # noqa: E731
+        self.until(said)
+        return said()[0]
 
     def values(self, number):
         """All values of a request by place."""
-        found = {}
-        for header, content in self.found:
-            if header["id"] == number and header["arrays"]:
-                where = header["arrays"]
-                count, width = where["values"][1]
-                at = content[where["places"][0] :][: 3 * count].reshape(count, 3)
-                values = content[where["values"][0] :][: width * count].reshape(count, width)
-                found |= {tuple(a[:2].astype(int)): v for a, v in zip(at, values, strict=True)}
-        return found
+        parts = [(each["places"], each["values"]) for each in self.arrays(number) if each]
+        return {
+            tuple(at): of
+            for places, values in parts
+            for at, of in zip(places.astype(int).tolist(), values, strict=True)
+        }
 
 
 @pytest.fixture(scope="module")
@@ -224,31 +209,30 @@ def workers():
 def test_a_page_gets_the_rest_of_a_map_it_has(workers):
     """Of the worker process: the same numbers as here, from where the page has it on, and none after it is closed."""
     page = Page(workers)
-    page.ask(1, SMALL)
-    key = page.until(0)["key"]
-    page.until(25)
-    page.ask(2, {**SMALL, "runs": 3}, have={"key": key, "count": 20})
-    assert page.until(20, 2)["done"] == 20
-    page.until(30, 2)
-    page.session.close()
-    assert page.session.join(10)
-    count = len(page.found)
+    asked = page.map(SMALL)
+    key = page.done(asked, 0)["key"]
+    page.done(asked, 25)
+    again = page.map({**SMALL, "runs": 3}, have={"key": key, "count": 20})
+    assert page.done(again, 20)["done"] == 20
+    page.done(again, 30)
+    page.close()
+    count = len(page.headers)
     of = Map.of(wanted(SMALL), "b_b", "fa")
-    first, rest = page.values(1), page.values(2)
-    assert list(first)[:25] == [tuple(each) for each in places()[:25, :2].tolist()]
-    assert list(rest)[:10] == [tuple(each) for each in places()[20:30, :2].tolist()]
+    first, rest = page.values(asked), page.values(again)
+    assert list(first)[:25] == [tuple(each) for each in places()[:25].tolist()]
+    assert list(rest)[:10] == [tuple(each) for each in places()[20:30].tolist()]
     for (row, column), values in [*first.items()][:3] + [*rest.items()][:3]:
         np.testing.assert_array_equal(values, solved(of, row, column))
-    time.sleep(0.3)
-    assert len(page.found) == count
+    assert len(page.headers) == count
 
 
 def test_a_map_that_is_not_wanted_frees_the_worker(workers):
     """Which was at a point that takes many seconds."""
     page = Page(workers)
-    page.ask(1, {"K": 20, "M": 20, "alpha_max": 10**5, "runs": 0})
-    page.until(0)
-    time.sleep(1.0)
+    workers.call(threading.Event(), _answer)
+    page.map({"K": 20, "M": 20, "alpha_max": 10**5, "runs": 0})
+    page.until(lambda: os.listdir(workers._folder))
+    time.sleep(0.2)
     page.session.close()
     began = time.monotonic()
     assert workers.call(threading.Event(), _answer) == "free"
@@ -264,13 +248,13 @@ def test_a_worker_that_is_killed_is_replaced(workers):
     workers.call(threading.Event(), _answer)
     children = set(multiprocessing.active_children())
     page = Page(workers)
-    page.ask(1, SMALL)
-    page.until(3)
+    asked = page.map(SMALL)
+    page.done(asked, 3)
     for child in children:
         os.kill(child.pid, signal.SIGKILL)
-    page.until(40)
-    page.session.close()
-    assert any("another was started" in (header.get("words") or "") for header, _ in page.found)
-    done = [header["done"] for header, _ in page.found]
+    page.done(asked, 40)
+    page.close()
+    assert "The worker process had ended, another was started." in [header.get("words") for header in page.headers]
+    done = [header["done"] for header in page.headers]
     assert done == sorted(done)
-    assert list(page.values(1))[:40] == [tuple(each) for each in places()[:40, :2].tolist()]
+    assert list(page.values(asked))[:40] == [tuple(each) for each in places()[:40].tolist()]

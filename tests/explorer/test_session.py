@@ -8,55 +8,17 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from explorer_session import PATIENCE, Heard
 
 import stdyn
 from stdyn.explorer import curves, outbox, session
 from stdyn.explorer.outbox import Outbox
-from stdyn.explorer.session import Session
 from stdyn.explorer.slots import Slot, side_by_side
-from stdyn.explorer.source import Source
 from stdyn.explorer.state import wanted
 from stdyn.explorer.workers import WorkerLost, Workers
 
 SMALL = {"K": 2, "M": 2, "alpha_max": 20, "points": 11, "runs": 0, "method": "reduced"}
 LONG = {**SMALL, "K": 10, "M": 10, "alpha_max": 1e6, "rtol": 1e-13, "points": 1000, "ode_method": "RK23"}
-MAP = {"map": "eta_angle", "rule": "fa"}
-PATIENCE = 60.0  # seconds, on a slow machine that compiles
-
-
-class Heard:
-    """A session, and what it has said."""
-
-    def __init__(self, workers=None, source=None):
-        self.headers, self.contents = [], []
-        self.workers = Workers() if workers is None else workers
-        self.session = Session(source or Source(), self.workers, self._hear)
-        self.number = 0
-
-    def _hear(self, header, content):
-        self.headers.append(header)
-        self.contents.append(content)
-
-    def ask(self, kind, **more):
-        """Ask for something; the number of the request."""
-        self.number += 1
-        self.session.handle({"kind": kind, "id": self.number, **more})
-        return self.number
-
-    def of(self, number):
-        """The headers that answer a request."""
-        return [each for each in self.headers if each["id"] == number]
-
-    def until(self, condition):
-        """Wait until it is true."""
-        end = time.monotonic() + PATIENCE
-        while not condition():
-            assert time.monotonic() < end, self.headers[-3:]
-            time.sleep(0.005)
-
-    def busy(self):
-        """Whether anything is under way."""
-        return not self.session.join(0)
 
 
 @pytest.fixture
@@ -64,8 +26,7 @@ def heard():
     """A session that is closed after the test."""
     found = Heard()
     yield found
-    found.session.close()
-    assert found.session.join(PATIENCE)
+    found.close()
     found.workers.close()
 
 
@@ -102,18 +63,15 @@ def test_runs_of_all_rules_grow_side_by_side_and_are_those_of_simulate(heard):
     state = {**SMALL, "runs": 3, "N": 3000, "alpha_max": 60}
     number = heard.ask("runs", state=state)
     heard.until(lambda: not heard.busy())
-    answers = [(header, content) for header, content in zip(heard.headers, heard.contents, strict=True)]
-    rules = [header["rule"] for header, _ in answers]
-    assert {header["id"] for header, _ in answers} == {number}
+    rules = [header["rule"] for header in heard.headers]
+    assert {header["id"] for header in heard.headers} == {number}
     assert {*rules} == {"fa", "bp"}
     assert sum(a != b for a, b in pairwise(rules)) > 1, rules
     of = wanted(state)
     for rule in ("fa", "bp"):
-        header, content = [each for each in answers if each[0]["rule"] == rule][-1]
-        begin, shape = header["arrays"][rule]["eps_g"]
-        shown = np.frombuffer(content, "<f8")[begin : begin + np.prod(shape)].reshape(shape)
+        *_, shown = (arrays[rule] for arrays in heard.arrays(number) if rule in arrays)
         simulated = curves.simulated(of, rule, threading.Event(), None)
-        np.testing.assert_array_equal(shown, simulated.eps_g)
+        np.testing.assert_array_equal(shown["eps_g"], simulated.eps_g)
 
 
 def test_runs_that_grow_are_said_at_a_pace_that_does_not_depend_on_how_many_they_are(heard, monkeypatch):
@@ -295,23 +253,13 @@ def test_a_worker_is_told_that_what_it_does_is_no_longer_wanted(workers):
     assert not os.listdir(workers._folder)
 
 
-def test_a_map_goes_on_after_its_worker_was_killed(workers):
-    """It says so, and another worker goes on."""
-    heard, lost = Heard(workers), workers.lost
+def test_a_worker_that_has_ended_is_started_again(workers):
+    """What it was to do is done by the next; what ends every worker is given up."""
     process = workers.call(threading.Event(), number_of_the_process)
-    number = heard.ask("map", state=SMALL, **MAP)
-    heard.until(lambda: heard.of(number))
     os.kill(process, signal.SIGKILL)
-    heard.until(lambda: heard.of(number)[-1].get("words"))
-    assert heard.of(number)[-1]["words"] == "The worker process had ended, another was started."
-    heard.session.close()
-    assert heard.session.join(PATIENCE)
-    assert workers.lost == lost + 1
+    lost = workers.lost
     assert workers.call(threading.Event(), number_of_the_process) != process
-
-
-def test_what_no_worker_survives_is_given_up_and_the_next_has_a_worker_again(workers):
-    """After two attempts."""
+    assert workers.lost == lost + 1
     with pytest.raises(WorkerLost, match="has ended 2 times"):
         workers.call(threading.Event(), end_this_process)
     assert workers.call(threading.Event(), twice, 3) == 6

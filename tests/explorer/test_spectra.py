@@ -1,21 +1,18 @@
 """The spectrum along a trajectory, in parts: the textbook's eigenvalues, and an end whenever it is asked for."""
 
 import threading
-import time
 
 import numpy as np
 import pytest
 import textbook
+from explorer_session import Heard
 
 import stdyn
 from stdyn import InputError
 from stdyn.explorer import spectra
 from stdyn.explorer.messages import packed
 from stdyn.explorer.outbox import Outbox
-from stdyn.explorer.session import Session
-from stdyn.explorer.source import Source
 from stdyn.explorer.state import wanted
-from stdyn.explorer.workers import Workers
 
 SMALL = {"K": 2, "M": 2, "alpha_max": 200.0, "points": 61}
 STATES = {
@@ -103,23 +100,14 @@ def test_what_has_no_derivatives_is_refused_before_anything_is_solved(monkeypatc
 
 def test_a_page_gets_it_in_parts_until_it_looks_elsewhere():
     """Every part says how many there will be; after a stop there are no more."""
-    messages, three = [], threading.Event()
-
-    def send(header, content):
-        messages.append(header)
-        if len(messages) == 3:
-            three.set()
-
-    session = Session(Source(), Workers(), send)
-    session.handle({"kind": "spectrum", "id": 5, "state": SMALL | {"K": 6, "M": 6}, "rule": "fa"})
-    assert three.wait(60)
-    session.handle({"kind": "stop", "id": 6, "slot": "spectrum"})
-    time.sleep(0.5)  # that which was under way
-    count = len(messages)
-    time.sleep(0.5)
-    assert len(messages) == count < 41
-    assert {(each["kind"], each["id"], each["count"]) for each in messages} == {("spectrum", 5, 41)}
-    session.close()
+    page = Heard()
+    number = page.ask("spectrum", state=SMALL | {"K": 6, "M": 6}, rule="fa")
+    page.until(lambda: len(page.headers) >= 3)
+    page.ask("stop", slot="spectrum")
+    page.until(lambda: not page.busy())
+    assert len(page.headers) < 41
+    assert {(each["kind"], each["id"], each["count"]) for each in page.headers} == {("spectrum", number, 41)}
+    page.close()
 
 
 def test_no_part_takes_the_place_of_another_while_the_page_is_slow():

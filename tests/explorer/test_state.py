@@ -73,6 +73,15 @@ def test_what_is_of_another_rule_or_start_is_kept_aside():
     assert wanted({"rules": ["mixed"]}).problem("mixed").mixture == BY_NAME["mixture"].usual
 
 
+def test_the_alphas_have_the_jumps_of_whatever_is_seen():
+    """Those of the mixture where one of the rules is mixed, whichever others there are."""
+    jumps = {"K": 2, "M": 2, "N": 60, "mixture": {"kind": "steps", "at": [0, 2.51], "value": [0.1, 1]}}
+    at = np.array([150, 151]) / 60  # the multiples of 1/N on both sides
+    for rules in (["mixed"], ["fa", "mixed"], ["fa", "bp", "kp", "mixed"]):
+        assert np.isin(at, wanted({**jumps, "rules": rules}).experiment.alphas()).all()
+    assert not np.isin(at, wanted({**jumps, "rules": ["fa", "bp"]}).experiment.alphas()).any()
+
+
 def test_rules_are_in_the_order_of_the_table():
     """So that a link means the same, in whichever order they were ticked."""
     assert wanted({"rules": ["bp", "kp", "fa"]}).rules == ("fa", "bp", "kp")

@@ -1,10 +1,12 @@
 """The explorer in a notebook: Python and its views have the same parameters, and each view its own answers."""
 
+import gc
 import multiprocessing
 import subprocess
 import sys
 import threading
 import time
+from multiprocessing.connection import wait
 from queue import Empty
 
 import numpy as np
@@ -124,7 +126,8 @@ def test_a_scan_is_opened(monkeypatch, tmp_path):
 def test_what_is_no_state_is_refused_and_changes_nothing(explorer):
     """Set by a line of Python, by a notebook, or while changes are held back; nor can it be written to."""
     before = explorer.state
-    for wrong in ({"eta": -1}, {"eta": np.nan}, {"pace": 1}, {"K": 21}, {"eta": "0.1"}, {"rules": []}, {"eta": [1]}):
+    values = ({"eta": -1}, {"eta": np.nan}, {"pace": 1}, {"K": 21}, {"eta": "0.1"}, {"rules": []}, {"eta": [1]})
+    for wrong in (*values, 3, None, [("eta", 0.1)]):
         with pytest.raises(stdyn.InputError, match=r"must be|no parameter"):
             explorer.state = wrong
         with pytest.raises(stdyn.InputError), explorer.hold_trait_notifications():
@@ -137,6 +140,20 @@ def test_what_is_no_state_is_refused_and_changes_nothing(explorer):
     explorer.state = {"eta": np.float64(0.25), "K": np.int64(2), "v": np.array([1.0, 2.0])}
     assert explorer.state == {"eta": 0.25, "K": 2, "v": [1.0, 2.0]}
     assert type(explorer.state["K"]) is int
+
+
+def test_a_parameter_is_no_attribute(explorer):
+    """Which would be set, and change nothing."""
+    with pytest.raises(AttributeError, match=r"explorer\.state = explorer\.state \| {'eta': 0\.3}"):
+        explorer.eta = 0.3
+    explorer.mine = 0.3
+
+
+def test_what_was_called_wrongly_ends_in_silence():
+    """Python's words for it are the only ones."""
+    with pytest.raises(TypeError, match="unexpected keyword argument 'K'"):
+        stdyn.Explorer(K=3)
+    gc.collect()  # a warning, which fails a test, if closing what never was one does
 
 
 @pytest.mark.parametrize(
@@ -242,8 +259,7 @@ def test_the_worker_process_ends_with_the_last_view_and_begins_again(explorer):
         assert "_Withdrawn" in explorer._workers.call(threading.Event(), repr)
         (worker,) = {*multiprocessing.active_children()} - before
         say(explorer, "end", view)
-        worker.join(PATIENCE)
-        assert not worker.is_alive()
+        assert wait([worker.sentinel], PATIENCE)  # join and is_alive say wrong things if threads wait for it at once
 
 
 def test_views_that_are_forgotten_do_not_gather(explorer):

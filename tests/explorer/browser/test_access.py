@@ -85,7 +85,10 @@ def page(opened, address):
 
 def choose(shown, view):
     """Have a view shown."""
-    shown.page.locator(f"[role='tab'][name='{view}']").click()
+    tab = shown.page.locator(f"[role='tab'][name='{view}']")
+    if tab.is_hidden():  # there is nothing for it, but a link may say it
+        shown.page.evaluate("view => { location.hash += `&view=${view}`; }", view)
+    tab.click()
 
 
 def tree(shown):

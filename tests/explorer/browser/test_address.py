@@ -1,13 +1,27 @@
 """The address says what is seen: links, Back and Forward, an edited address, junk, a second page, a server's end."""
 
+import json
 from urllib.parse import parse_qs
 
 import pytest
 
-from stdyn.explorer.state import BEGINNING
-
 SET = {"K": 2, "M": 2, "eta": {"kind": "power", "value": 1, "scale": 5, "exponent": 0.5}, "b": [1.0, -2.0]}
 SET |= {"activation": "relu", "alpha_max": 10, "flow": True, "runs": 1, "rules": ["fa", "kp"]}
+
+
+SMALL = {"K": 2, "M": 2, "alpha_max": 20, "points": 21, "runs": 0}  # quickly solved
+OF_SMALL = "&".join(f"{name}={value}" for name, value in SMALL.items())
+
+
+@pytest.fixture(scope="module")
+def reader(browser, address):
+    """A page in a browser that the server has let in, and the errors of its scripts."""
+    context = browser.new_context()
+    page, errors = context.new_page(), []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto(address)
+    yield page, errors
+    context.close()
 
 
 def link(address, hash):
@@ -46,7 +60,7 @@ def test_the_beginning_of_the_server_is_not_mixed_into_a_link(shown):
 
 def test_back_and_forward_are_steps_of_parameters(still):
     """Moves of one parameter at once are one step; another parameter is another."""
-    still.goes_to({**BEGINNING, "runs": 1})
+    still.goes_to(SMALL)
     still.typed("eta", "1")
     hash_of(still)
     still.slider("sigma").evaluate(
@@ -59,18 +73,52 @@ def test_back_and_forward_are_steps_of_parameters(still):
     still.page.go_back()
     still.until("e => e.state.sigma === undefined")
     still.settled()
-    still.assert_shows({**BEGINNING, "runs": 1, "eta": 1})
+    still.assert_shows({**SMALL, "eta": 1})
     assert still.box("sigma").input_value() == "0"
     still.page.go_back()
     still.until("e => e.state.eta === undefined")
     still.settled()
-    still.assert_shows({**BEGINNING, "runs": 1})
+    still.assert_shows(SMALL)
     still.page.go_forward()
     still.page.go_forward()
     still.until("e => e.state.sigma !== undefined")
     still.settled()
-    assert still.of("e => e.state") == last
+    assert {"runs": 0, **still.of("e => e.state")} == last
     still.assert_shows(last)
+
+
+def test_back_and_forward_are_steps_of_what_is_looked_at(still):
+    """The view, the rule and the α in it, and what a map shows are those of the address, each time."""
+    shown = (
+        "() => [document.querySelector('[role=tab][aria-selected=true]').name,"
+        " ...[...document.querySelectorAll('.view select')].map(({ value }) => value),"
+        " document.querySelector('.view output')?.textContent]"
+    )
+    state = "rules=[%22fa%22,%22bp%22]&K=2&M=2&alpha_max=20&points=21&spacing=linear&runs=0"
+    seen = {
+        "view=graph&view.rule=bp&view.alpha=5": ["graph", "bp", "5"],
+        "view=graph&view.rule=fa&view.alpha=11": ["graph", "fa", "11"],
+        "view=plane&view.alpha=3": ["plane", "fa", "1,2", "3"],
+        "view=eta_angle&view.eta_angle.value=specialised": ["eta_angle", "fa", "specialised", None],
+        "view=eta_angle&view.eta_angle.value=plateau_end": ["eta_angle", "fa", "plateau_end", None],
+    }
+    for said in seen:
+        still.page.evaluate("said => { location.hash = said; }", f"{state}&{said}")
+        still.until("(e, said) => location.hash.endsWith(said)", said)
+        still.settled()
+    steps = [*seen.values()]
+    for expected in steps[-2::-1]:
+        still.page.go_back()
+        still.until(f"(e, expected) => JSON.stringify(({shown})()) === expected", as_json(expected))
+    for expected in steps[1:]:
+        still.page.go_forward()
+        still.until(f"(e, expected) => JSON.stringify(({shown})()) === expected", as_json(expected))
+    still.page.locator(".tabs button[name='R']").click()
+
+
+def as_json(value):
+    """As the page writes it."""
+    return json.dumps(value, separators=(",", ":"))
 
 
 @pytest.mark.parametrize(
@@ -85,13 +133,9 @@ def test_back_and_forward_are_steps_of_parameters(still):
         ("%%%&&==&#&K=%00", {}, "left out"),
     ],
 )  # fmt: skip
-def test_junk_in_a_link_is_left_out_and_said(browser, address, said, state, words):
+def test_junk_in_a_link_is_left_out_and_said(reader, address, said, state, words):
     """The page shows what is left, and its controls work."""
-    context = browser.new_context()
-    page = context.new_page()
-    errors = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.goto(address)  # which lets the browser in
+    page, errors = reader
     page.goto("about:blank")
     page.goto(link(address, said))
     from_page = "document.querySelector('.stdyn-explorer')?.explorer"
@@ -103,36 +147,35 @@ def test_junk_in_a_link_is_left_out_and_said(browser, address, said, state, word
     assert words in page.locator(".status").inner_text()
     assert page.locator("[aria-invalid]").count() == 0
     assert errors == []
-    context.close()
 
 
 def test_a_wrong_value_in_an_edited_address_is_marked(still):
     """The curve stays; Back is what was before."""
-    still.goes_to({**BEGINNING, "runs": 0})
+    still.goes_to(SMALL)
     still.page.evaluate("() => { location.hash += '&eta=-1'; }")
     still.until("() => document.querySelector('[aria-invalid=true]') !== null")
     assert still.page.locator(".status").inner_text() == "eta must be from 0 to 100 here, but is -1"
-    still.assert_shows(BEGINNING)
+    still.assert_shows(SMALL)
     still.page.go_back()
     still.settled()
     assert still.page.locator("[aria-invalid]").count() == 0
 
 
-def test_a_second_page_is_independent(shown, address, another):
+def test_a_second_page_is_independent(address, another):
     """What is set in one stays there."""
-    other = another(address)
+    shown, other = another(f"{address}#{OF_SMALL}"), another(f"{address}#{OF_SMALL}")
     shown.typed("eta", "0.9")
     other.typed("sigma", "0.2")
-    shown.assert_shows({**BEGINNING, "eta": 0.9})
-    other.assert_shows({**BEGINNING, "sigma": 0.2})
-    assert shown.of("e => e.state") == {**BEGINNING, "eta": 0.9}
+    shown.assert_shows({**SMALL, "eta": 0.9})
+    other.assert_shows({**SMALL, "sigma": 0.2})
+    assert shown.of("e => e.state") == {**SMALL, "eta": 0.9}
 
 
 def test_a_server_that_ends_and_comes_back(browser, another, serve):
     """The page says so, keeps what is set meanwhile, and shows it when the server is there again."""
     token = "a-token-that-stays"
     with serve(token=token) as address:
-        shown = another(address)
+        shown = another(f"{address}#{OF_SMALL}")
         port = int(address.split("/")[2].partition(":")[2])
         shown.typed("eta", "0.9")
     lost = shown.page.locator(".stdyn-lost")
@@ -140,12 +183,12 @@ def test_a_server_that_ends_and_comes_back(browser, another, serve):
     box = shown.box("sigma")
     box.fill("0.25")
     box.press("Enter")
-    shown.slider("K").press("ArrowLeft")
+    shown.slider("K").press("ArrowRight")
     with serve(port=port, token=token) as again:
         assert again == address
         lost.wait_for(state="hidden")
         shown.settled()
-        set_meanwhile = {**BEGINNING, "eta": 0.9, "sigma": 0.25, "K": 2}
+        set_meanwhile = {**SMALL, "eta": 0.9, "sigma": 0.25, "K": 3}
         assert shown.of("e => e.state") == set_meanwhile
         shown.assert_shows(set_meanwhile)
         assert "sigma=0.25" in hash_of(shown)

@@ -9,6 +9,8 @@ import stdyn
 from stdyn.explorer import curves
 from stdyn.explorer.state import BEGINNING, wanted
 
+QUIET = {**BEGINNING, "runs": 0}
+
 LISTEN = """() => {
   const { explorer } = document.querySelector('.stdyn-explorer');
   window.drawn = [];
@@ -41,8 +43,8 @@ def drag(shown, name, parts):
 
 @pytest.fixture
 def listening(still):
-    """The page at its beginning, with a memory of what it asked for and drew."""
-    still.goes_to(BEGINNING)
+    """The page at its beginning but without runs, with a memory of what it asked for and drew."""
+    still.goes_to(QUIET)
     if not still.page.evaluate("() => 'drawn' in window"):
         still.page.evaluate(LISTEN)
     return still
@@ -50,6 +52,8 @@ def listening(still):
 
 def test_a_drag_of_100_steps(listening):
     """Drafts are drawn in the order of the drag, and near the solution; where it ends the solution is."""
+    listening.goes_to(BEGINNING)
+    listening.until("e => Object.keys(e.runs).length > 0")
     drawn = drag(listening, "eta", np.linspace(0.3, 0.8, 100))
     etas = [each["state"]["eta"] for each in drawn]
     assert etas == sorted(etas)

@@ -65,7 +65,7 @@ def test_its_numbers_are_those_of_the_map(small):
     opened(small, "map of η, angle")
     of = Map.of(wanted(STATE), "eta_angle", "fa")
     for n in (0, 7, 21):
-        row, column = places()[n, :2].tolist()
+        row, column = places()[n].tolist()
         there = small.of("(e, n) => [...e.map.numbers[n]].map(String)", row * SHAPE[1] + column)
         expected = of.solve(n)[0]
         assert [float(each.replace("Infinity", "inf")) for each in there] == pytest.approx(expected, nan_ok=True)
@@ -86,7 +86,7 @@ def test_colours_say_what_is_more(small):
     read = "e => e.map.numbers.map((each, n) => each ? [n, String(each[2])] : null).filter((each) => each)"
     small.page.get_by_role("tab", name="map of η, angle").click()
     ends = {n: float(x.replace("Infinity", "inf")) for n, x in small.of(read)}
-    chosen = [(row, column) for row, column, _ in places()[:20].tolist() if 0 < row < 48 and 0 < column < 64]
+    chosen = [(row, column) for row, column in places()[:20].tolist() if 0 < row < 48 and 0 < column < 64]
     found = pixels(small, [(column / (SHAPE[1] - 1), row / (SHAPE[0] - 1)) for row, column in chosen])
     there = [ends[row * SHAPE[1] + column] for row, column in chosen]
     assert [colour == [255, 255, 255] for colour in found] == np.isinf(there).tolist()

@@ -1,16 +1,21 @@
 """The page in a browser: every control changes the right curve, and the numbers are those of `integrate`."""
 
 import json
+import re
+import threading
+from contextlib import closing
 
 import pytest
 
+from stdyn.explorer import curves
 from stdyn.explorer.controls import BY_NAME, CONTROLS
 from stdyn.explorer.state import BEGINNING, wanted
 
 SMALL = {"K": 2, "M": 2, "alpha_max": 20, "points": 21, "runs": 0}  # quickly solved
 WITH = {  # what a parameter needs to be of use, or to begin in the middle of its slider
     "mixture": {"rules": ["fa", "mixed"]},
-    "quadrature": {"activation": "gelu", "alpha_max": 1, "points": 4},
+    "quadrature": {"activation": "gelu", "alpha_max": 0.3, "points": 4},
+    "activation_teacher": {"alpha_max": 1, "points": 4},
     "r": {"start": "prepared"},
     "Q": {"R": [[0, 0], [0, 0]], "Q": [[1, 0], [0, 1]]},
     "R": {"R": [[0, 0], [0, 0]], "Q": [[1, 0], [0, 1]]},
@@ -120,6 +125,54 @@ def test_a_slider_and_a_typed_number_change_the_curve(still, control):
     before, typed = solved(still), TYPED.get(name, TYPED.get(control.kind, "0.3"))
     still.typed(name, typed)
     assert_moved(still, name, before, float(typed.replace(",", ".").replace("−", "-")))
+
+
+TICKS = """([low, high]) => [...document.querySelectorAll('.top figure')].map(({ panel: { plot } }) => {
+  plot.setScale('x', { min: low, max: high });
+  return new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(() => {
+    const [{ _splits: all, _values: said }] = plot.axes;
+    drawn([all, said]);
+  })));
+}).at(-1)"""
+READ = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
+
+
+def read(said):
+    """A number as an axis says it: 0.2, 10⁻⁴, 2·10⁻⁵."""
+    factor, ten, exponent = re.fullmatch(r"([\d.]*?)·?(10(?=[⁰¹²³⁴⁵⁶⁷⁸⁹⁻]))?([⁰¹²³⁴⁵⁶⁷⁸⁹⁻]*)", said).groups()
+    return float(factor or 1) * (10.0 ** int(exponent.translate(READ)) if ten else 1)
+
+
+@pytest.mark.parametrize("high", [1.05, 3.0, 40.0, 1e5])
+@pytest.mark.parametrize("low", [1e-3, 9.9e-4, 0.0998, 0.099999999999, 0.15, 0.95, 9.7, 99.9, 250.0])
+def test_a_logarithmic_axis_begins_anywhere(still, low, high):
+    """Just below a power of ten, too, as where N is moved or it is zoomed: its ticks end, and say their numbers."""
+    if not still.of("e => e.state.alpha_max === 20"):
+        still.goes_to(SMALL)
+    ticks, said = still.page.evaluate(TICKS, [low, low * high])
+    assert ticks == sorted(set(ticks))
+    assert low <= ticks[0] <= ticks[-1] <= low * high
+    assert len(ticks) < 100
+    written = [(tick, read(words)) for tick, words in zip(ticks, said, strict=True) if words]
+    assert 2 <= len(written) <= 12
+    for tick, number in written:
+        assert number == pytest.approx(tick, rel=6e-3)
+
+
+def test_an_empty_page_says_that_it_is_solved(browser, serve, monkeypatch):
+    """As long as nothing is drawn, where it will be; then there are curves."""
+    solve, go_on = curves.solutions, threading.Event()
+    monkeypatch.setattr(curves, "solutions", lambda *given: go_on.wait(60) and solve(*given))
+    with serve() as address, closing(browser.new_context()) as context:
+        page = context.new_page()
+        page.goto(address)
+        first = page.locator(".top figure .first")
+        first.wait_for()
+        assert "the first time on a machine stdyn is compiled" in first.inner_text()
+        assert "the first time on a machine stdyn is compiled" in page.locator(".status").inner_text()
+        go_on.set()
+        first.wait_for(state="detached")
+        page.locator(".top figure canvas").first.wait_for()
 
 
 @pytest.mark.parametrize("name", [each.name for each in CONTROLS if each not in NUMBERS])
@@ -241,13 +294,14 @@ def test_two_values_that_need_each_other_are_set_one_after_the_other(still):
 
 def test_one_and_all_parameters_as_at_the_beginning(shown):
     """By a double-click on the name, Delete on a slider, and the button for all of them."""
-    for name, typed in (("eta", "2"), ("K", "2"), ("b_angle", "10"), ("sigma", "0.2"), ("alpha_max", "30")):
+    runs = ("runs", "0")  # which would take their time
+    for name, typed in (runs, ("eta", "2"), ("K", "2"), ("b_angle", "10"), ("sigma", "0.2"), ("alpha_max", "30")):
         shown.typed(name, typed)
     shown.page.locator(".row[data-name='K'] .name").dblclick()
     shown.slider("eta").press("Delete")
     shown.slider("b_angle").press("Delete")
     shown.settled()
-    shown.assert_shows({**BEGINNING, "sigma": 0.2, "alpha_max": 30})
+    shown.assert_shows({**BEGINNING, "sigma": 0.2, "alpha_max": 30, "runs": 0})
     shown.page.locator("button[name='reset']").click()
     shown.settled()
     shown.assert_shows(BEGINNING)

@@ -12,7 +12,7 @@ import stdyn
 from stdyn.explorer.state import wanted
 
 QUICK = {"K": 2, "M": 2, "alpha_max": 60.0, "points": 41, "runs": 0}
-KINKS = QUICK | {"activation": "relu", "activation_teacher": "erf", "quadrature": 2048, "alpha_max": 1.0, "points": 5}
+KINKS = QUICK | {"activation": "relu", "activation_teacher": "erf", "quadrature": 2048, "alpha_max": 0.2, "points": 4}
 TASKS = QUICK | {"M": 4, "K": 3, "outputs": 2, "tasks": {"similarity": 0.5, "at": [0, 30], "heads": 2}}
 STATES = {
     "as usual": QUICK | {"K": 3, "M": 3},
@@ -27,13 +27,23 @@ STATES = {
     "linear alphas": QUICK | {"spacing": "linear", "eta": {"kind": "hyperbolic", "value": 1, "scale": 50}},
     "diverges at once": QUICK | {"activation": "linear", "eta": 5.0, "eta_v": 0.0, "v": [2, 2]},
     "parallel teachers": QUICK | {"R": [[0, 0], [0, 0]], "Q": [[1, 0], [0, 1]], "T": [[1, 2], [2, 4]]},
-    "many units": QUICK | {"K": 12, "M": 12, "alpha_max": 5.0, "rules": ["bp"]},
+    "many units": QUICK | {"K": 11, "M": 8, "alpha_max": 5.0, "rules": ["bp"]},
 }
-VIEWS = ("R", "Q", "v", "F", "tasks", "plane", "graph", "spectrum")
-DRAWN = """() => {
+VIEWS = ("R", "Q", "v", "F", "tasks", "plane", "graph", "scan", "spectrum")
+THROUGH = """async (views) => {
     const all = (selector) => [...document.querySelectorAll(`.view ${selector}`)];
-    const pictures = all('svg:not([hidden])').filter(({ children }) => children.length > 3);
-    return pictures.length + all('figure').filter(({ panel }) => panel.lines.length).length;
+    const found = [];
+    for (const view of views) {
+        const tab = document.querySelector(`.tabs button[name='${view}']`);
+        if (tab.hidden) continue;
+        tab.click();
+        const waits = () => /are computed …/.test(document.querySelector('.view').innerText);
+        while (waits()) await new Promise(requestAnimationFrame);
+        const pictures = all('svg:not([hidden])').filter(({ children }) => children.length > 3);
+        const drawn = pictures.length + all('figure').filter(({ panel }) => panel.lines.length).length;
+        found.push([view, drawn, document.querySelector('.view').innerText]);
+    }
+    return found;
 }"""
 UNITS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
 
@@ -83,18 +93,12 @@ def eps_g_of(theory, v_teacher, weights):
 
 
 def test_every_view_draws_or_says_why_not(still, address):
-    """Of every kind of problem; nothing is written to the console."""
+    """Of every kind of problem; nothing is written to the console. No tab is there for what there is nothing of."""
     for name, state in STATES.items():
         look(still, address, state, "R")
-        for view in VIEWS:
-            tab = still.page.locator(f".tabs button[name='{view}']")
-            if tab.is_hidden():
-                assert (view, "tasks" in state) == ("tasks", False), name
-                continue
-            tab.click()
-            still.until("() => !/are computed …/.test(document.querySelector('.view').innerText)")
-            drawn = still.page.evaluate(DRAWN)
-            said = still.page.locator(".view").inner_text()
+        found = {view: (drawn, said) for view, drawn, said in still.page.evaluate(THROUGH, list(VIEWS))}
+        assert set(VIEWS) - set(found) == ({"scan"} if "tasks" in state else {"scan", "tasks"}), name
+        for view, (drawn, said) in found.items():
             assert drawn or re.search(r"no F|needs two teacher|There is no|No α", said), f"{name}, {view}: {said}"
 
 
@@ -144,8 +148,40 @@ def test_the_error_of_each_task_is_drawn(still, address):
         tasks = theory.problem.tasks
         each = [eps_g_of(theory, tasks.v_teacher[which], tasks.weights[which]) for which in (0, 1)]
         assert_lines(panels(still)[f"εg of each task, {rule.upper()}"], theory, np.transpose(each))
-    marked = still.page.evaluate("() => document.querySelector('.view figure').panel.alphas")
-    assert list(marked) == [30]
+
+
+def test_what_jumps_is_marked_where_it_does(still, address):
+    """Tasks and rates, in all panels of curves, and words say so; of a rate that bends there is no mark."""
+    mixture = {"kind": "steps", "at": [0, 7.5], "value": [0.1, 0.9]}
+    eta = {"kind": "linear", "at": [0, 10], "value": [0.1, 0.5]}
+    marks = "() => [...document.querySelectorAll('figure')].map(({ panel }) => [...panel.alphas])"
+    for state, jumps in (
+        (TASKS, [30]),
+        (QUICK | {"rules": ["fa", "mixed"], "mixture": mixture, "eta": eta}, [7.5]),
+        (QUICK | {"mixture": mixture, "eta": eta}, []),
+    ):
+        for view in ("R", "F"):
+            look(still, address, state, view)
+            assert still.page.evaluate(marks) == [jumps] * len(still.page.evaluate(marks))
+            words = still.page.locator(".view").inner_text()
+            assert ("Dotted upright: a rate or the task jumps." in words) == bool(jumps)
+        assert [each.count("┊ jump") for each in still.page.locator(".top .legend").all_inner_texts()] == [
+            len(jumps)
+        ] * 2
+        for rule in still.of("e => Object.keys(e.curves)"):
+            assert set(jumps) <= set(still.curve(rule, "alphas"))
+            np.testing.assert_array_equal(still.curve(rule, "alphas"), wanted(state).experiment.alphas())
+
+
+def test_of_what_is_said_of_solutions_the_rule_is_named(still, address):
+    """Unless it is said of all; a panel without any α of a logarithmic axis says so."""
+    look(still, address, STATES["diverges at once"], "R")
+    said = still.page.locator(".status").inner_text()
+    assert re.fullmatch(r"FA: the ODEs diverged at alpha = .* · BP: the ODEs diverged at alpha = .*", said)
+    empty = still.page.locator(".view figure", has_text="R of BP").locator(".readout")
+    assert empty.inner_text() == "no α above 0 has been reached"
+    look(still, address, QUICK | {"rules": ["bp"], "activation": "linear", "eta": 5.0, "eta_v": 0.0, "v": [2, 2]}, "R")
+    assert still.page.locator(".status").inner_text().startswith("the ODEs diverged")
 
 
 def test_students_in_the_plane_of_two_teachers_are_those_of_weights(still, address):

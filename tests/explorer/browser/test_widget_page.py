@@ -206,13 +206,14 @@ def test_without_a_kernel_it_says_what_was_set(notebook):
 
 def test_a_kernel_that_is_busy_is_said_and_waited_for(notebook):
     """The words go when it answers, and what was asked is drawn."""
+    notebook.page.clock.install()
     notebook.show("one")
     silent = notebook.page.locator("#one .stdyn-silent")
     assert silent.is_hidden()
     box = notebook.page.locator("input[name='eta-typed']")
     box.fill("0.3")
     box.press("Enter")
-    silent.wait_for(timeout=20_000)  # nothing is carried meanwhile
+    notebook.page.clock.run_for(4100)  # nothing is carried meanwhile
     assert "The kernel does not answer" in silent.inner_text()
     notebook.until("e => e.header.state.eta === 0.3")
     assert silent.is_hidden()
@@ -245,9 +246,11 @@ def test_keys_are_the_page_s_own(notebook):
     assert notebook.page.evaluate("keys") == ["a"]
 
 
-def test_it_fits_in_a_cell(notebook):
-    """Of 760 pixels: nothing is wider."""
+def test_it_fits_in_a_cell_and_speaks_of_no_command(notebook):
+    """Of 760 pixels: nothing is wider. Without a scan there is no tab of one."""
     notebook.show("one")
+    assert notebook.page.locator("[role=tab][name=scan]").is_hidden()
+    assert "stdyn explore" not in notebook.page.locator("#one").inner_text()
     wider = notebook.page.evaluate(
         """() => {
           const cell = document.querySelector("#one");

@@ -2,14 +2,19 @@
 
 import uPlot from "uplot";
 
+import { column, range, row } from "./arrays.js";
 import { DASHES, RULES, UNITS } from "./colours.js";
 import { make, sample, symbol } from "./dom.js";
 import { power, text } from "./numbers.js";
+import { ofLogarithmic, ticks } from "./ticks.js";
 import { zoomed } from "./zoom.js";
 
 const FLOOR = 1e-16; // eps_g below it is rounding
 const NEAR = 24; // pixels from a line at which it is pointed at
+const TICK = { x: 45, y: 25 }; // pixels that a number at an axis takes
 const FEW = 9; // lines that a legend names one by one
+
+const JUMP = { label: "┊ jump", colour: null };
 
 const inks = new Map(); // colours by theme and name: to read one while the page changes has its styles found anew
 
@@ -34,6 +39,7 @@ export class Panel {
     this.element = make("figure", { class: "panel", "aria-label": title }, make("figcaption", {}, this.heading, this.legend), this.place);
     this.element.panel = this;
     this.signature = "";
+    this.silence = ""; // what is said while nothing is pointed at
     this.runs = [];
     this.lines = [];
     this.alphas = [];
@@ -46,20 +52,23 @@ export class Panel {
   }
 
   /** Lines, each {x, y, colour, dash, label, width}, over a logarithmic α or not; the legend is of those with a label, unless
-   * it is given, and there may be alphas at which something begins, each a vertical line. */
+   * it is given, and there may be alphas at which something jumps, each a vertical line. */
   draw(lines, logarithmic, legend = lines.filter(({ label }) => label), alphas = []) {
     this.lines = lines;
     this.alphas = alphas;
+    if (alphas.length) legend = [...legend, JUMP];
     const joined = this.join(lines, logarithmic);
     const signature = JSON.stringify([lines.map(({ colour, dash, label, width }) => [colour, dash, label, width]), logarithmic, legend.map(({ colour, dash, label }) => [colour, dash, label])]);
     if (signature !== this.signature) {
       this.plot?.destroy();
       this.signature = signature;
+      this.place.replaceChildren();
       this.plot = new uPlot(this.made(lines, logarithmic), joined, this.place);
       this.place.append(this.readout);
       this.legend.replaceChildren(...legend.map((each) => this.entry(each)));
     } else this.plot.setData(joined);
-    this.readout.textContent = "";
+    this.silence = lines.length && !joined[0].length ? "no α above 0 has been reached" : "";
+    this.readout.textContent = this.silence;
   }
 
   /** Runs behind the lines, each {x, y, colour}. */
@@ -86,7 +95,7 @@ export class Panel {
   point(line, at) {
     const [alphas, values] = [this.plot?.data[0], this.plot?.data[line + 1]];
     const known = line >= 0 && values?.[at] !== null && values?.[at] !== undefined;
-    this.readout.textContent = known ? `${this.lines[line].label} = ${text(values[at])} at α = ${text(alphas[at])}` : "";
+    this.readout.textContent = known ? `${this.lines[line].label} = ${text(values[at])} at α = ${text(alphas[at])}` : this.silence;
     if (this.lines.length > 1) this.plot?.setSeries(known ? line + 1 : null, { focus: true });
   }
 
@@ -121,9 +130,19 @@ export class Panel {
     const { log, range } = this.options;
     const colour = () => ink(this.element, "--ink");
     const grid = { stroke: () => ink(this.element, "--grid"), width: 1 };
-    const powers = (_, ticks) => ticks.map((tick) => (tick !== null && power(tick) ? tick : null));
-    const ofPowers = { grid: { ...grid, filter: powers }, values: (_, ticks) => ticks.map((tick) => (tick === null ? "" : power(tick))) };
-    const ofNumbers = { grid, values: (_, ticks) => ticks.map((tick) => text(tick)) };
+    const most = { x: () => Math.floor(this.size().width / TICK.x), y: () => Math.floor(this.size().height / TICK.y) };
+    /** Of a logarithmic axis: lines and numbers at round ones, and ticks between them. */
+    const ofPowers = (axis) => {
+      const written = ({ scales }) => ticks({ low: scales[axis].min, high: scales[axis].max, log: true }, most[axis]());
+      const only = (plot, all) => all.map((tick) => (written(plot).includes(tick) ? tick : null));
+      return {
+        grid: { ...grid, filter: only },
+        splits: (plot, _, low, high) => ofLogarithmic(low, high, written(plot)),
+        filter: only,
+        values: (_, all) => all.map((tick) => (tick === null ? "" : power(tick) || text(tick))),
+      };
+    };
+    const ofNumbers = { grid, values: (_, all) => all.map((tick) => text(tick)) };
     return {
       ...this.size(),
       legend: { show: false },
@@ -134,8 +153,8 @@ export class Panel {
         y: log ? { distr: 3 } : range ? { range } : {},
       },
       axes: [
-        { stroke: colour, ticks: grid, label: "α", labelSize: 16, size: 34, ...(logarithmic ? ofPowers : ofNumbers) },
-        { stroke: colour, ticks: grid, size: 56, ...(log ? ofPowers : ofNumbers) },
+        { stroke: colour, ticks: grid, label: "α", labelSize: 16, size: 34, ...(logarithmic ? ofPowers("x") : ofNumbers) },
+        { stroke: colour, ticks: grid, size: 56, ...(log ? ofPowers("y") : ofNumbers) },
       ],
       series: [{}, ...lines.map(({ colour: stroke, dash, width, label }) => ({ stroke, dash, width: width ?? 2, label, points: { show: false } }))],
       hooks: { drawAxes: [(plot) => this.paint(plot)], setCursor: [(plot) => this.pointed(plot)] },
@@ -151,10 +170,12 @@ export class Panel {
     ctx.clip();
     ctx.lineWidth = devicePixelRatio;
     ctx.strokeStyle = ink(this.element, "--edge");
+    ctx.setLineDash([2, 3].map((part) => part * devicePixelRatio));
     for (const alpha of this.alphas) {
       const x = plot.valToPos(alpha, "x", true);
       ctx.strokeRect(x, top, 0, height);
     }
+    ctx.setLineDash([]);
     ctx.globalAlpha = 0.4;
     for (const { x, y, colour } of this.runs) {
       ctx.strokeStyle = colour;
@@ -169,14 +190,6 @@ export class Panel {
   }
 }
 
-/** Column j of an array (A, …) as if it were (A, width). */
-export function column({ values, shape }, j) {
-  const width = shape.slice(1).reduce((a, b) => a * b, 1);
-  const found = new Float64Array(shape[0]);
-  for (let i = 0; i < found.length; i++) found[i] = values[i * width + j];
-  return found;
-}
-
 /** The lines of a quantity of each rule: eps_g, alignment, F. */
 export function ofRules(curves, name) {
   return Object.entries(curves).filter(([, of]) => of[name]).map(([rule, of]) => ({ x: of.alphas.values, y: column(of[name], 0), colour: RULES[rule].colour, dash: RULES[rule].dash, label: RULES[rule].name, width: 2.2 }));
@@ -186,22 +199,21 @@ export function ofRules(curves, name) {
 export function ofRuns(of, name, lines) {
   if (!of?.[name]) return [];
   const [count, ...shape] = of[name].shape;
-  const size = shape.reduce((a, b) => a * b, 1);
-  return [...Array(count).keys()].flatMap((k) => lines({ ...of, [name]: { values: of[name].values.subarray(k * size, (k + 1) * size), shape } }));
+  return range(count).flatMap((k) => lines({ ...of, [name]: { values: row(of[name], k), shape } }));
 }
 
 /** The lines of a quantity of one rule that has one for each of something: outputs, tasks. */
 export function ofEach(of, name, called) {
-  return [...Array(of[name].shape[1]).keys()].map((n) => ({ x: of.alphas.values, y: column(of[name], n), ...looks(n, Math.floor(n / UNITS.length)), label: `${called} ${n + 1}`, width: 1.8 }));
+  return range(of[name].shape[1]).map((n) => ({ x: of.alphas.values, y: column(of[name], n), ...looks(n, Math.floor(n / UNITS.length)), label: `${called} ${n + 1}`, width: 1.8 }));
 }
 
 /** A colour for one index and a dash for the other. */
 const looks = (i, n) => ({ colour: UNITS[i % UNITS.length], dash: DASHES[n % DASHES.length] });
 
 const INDEX = {
-  R: ([, K, M]) => [...Array(K * M).keys()].map((j) => [j, Math.floor(j / M), j % M]),
-  Q: ([, K]) => [...Array(K * K).keys()].map((j) => [j, Math.floor(j / K), j % K]).filter(([, i, k]) => i <= k),
-  v: ([, K, O = 1]) => [...Array(K * O).keys()].map((j) => [j, Math.floor(j / O), j % O]),
+  R: ([, K, M]) => range(K * M).map((j) => [j, Math.floor(j / M), j % M]),
+  Q: ([, K]) => range(K * K).map((j) => [j, Math.floor(j / K), j % K]).filter(([, i, k]) => i <= k),
+  v: ([, K, O = 1]) => range(K * O).map((j) => [j, Math.floor(j / O), j % O]),
 };
 const OTHER = { R: "teacher", Q: "other student", v: "output" }; // what the second index is of
 
@@ -223,8 +235,8 @@ export function legendOf(of, name, lines) {
   if (lines.length <= FEW) return lines;
   const [, K, M = 1] = of[name].shape;
   if (K > UNITS.length || M > DASHES.length) return [{ label: `a colour for each student${M > 1 ? `, a dash for each ${OTHER[name]}` : ""}, both again and again; point at a line to read which it is`, colour: null }];
-  const colours = [...Array(K).keys()].map((i) => ({ label: `student ${i + 1}`, colour: UNITS[i] }));
-  const dashes = [...Array(M).keys()].map((n) => ({ label: `${OTHER[name]} ${n + 1}`, dash: DASHES[n] }));
+  const colours = range(K).map((i) => ({ label: `student ${i + 1}`, colour: UNITS[i] }));
+  const dashes = range(M).map((n) => ({ label: `${OTHER[name]} ${n + 1}`, dash: DASHES[n] }));
   return single(of, name) ? colours : [...colours, ...dashes];
 }
 

@@ -12,6 +12,12 @@ export function make(tag, attributes = {}, ...content) {
   return element;
 }
 
+/** Have a select offer these values, and choose one of them: the first, if it is not there. */
+export function offer(select, values, called, chosen) {
+  if (values.join() !== [...select.options].map(({ value }) => value).join()) select.replaceChildren(...values.map((each) => make("option", { value: each }, called(each))));
+  select.value = values.includes(chosen) ? chosen : (values[0] ?? "");
+}
+
 let count = 0;
 
 /** An id that no other element has. */
@@ -32,11 +38,20 @@ function measure(svg) {
   if (scale) svg.style.setProperty("--unit", String(1 / scale));
 }
 
-/** Keep the words of an SVG legible, whatever its size. */
-export function legible(svg) {
+function legible(svg) {
   measured.observe(svg);
   framed.observe(svg, { attributeFilter: ["viewBox"] });
   return svg;
+}
+
+const SPACE = "http://www.w3.org/2000/svg";
+
+/** An element of SVG; of a picture the words stay legible, whatever its size. */
+export function svg(tag, attributes, ...content) {
+  const element = document.createElementNS(SPACE, tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  element.append(...content);
+  return tag === "svg" ? legible(element) : element;
 }
 
 /** A piece of a line, as it is drawn: beside its name in a legend. */

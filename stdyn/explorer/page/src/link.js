@@ -1,12 +1,15 @@
 // Requests and answers. One request of curves is under way at a time while something is dragged, so that every draft is
 // drawn; a final one is given up for whatever comes next.
 
+import { sizeOf } from "./arrays.js";
+
+export const REFUSALS = ["refused", "failed"]; // kinds of answers that say why there is no other
+
 /** The arrays of a message, in place of where each begins and its shape. */
 function unpacked(where, values) {
   if (!Array.isArray(where)) return Object.fromEntries(Object.entries(where).map(([name, of]) => [name, unpacked(of, values)]));
   const [begin, shape] = where;
-  const size = shape.reduce((a, b) => a * b, 1);
-  return { values: values.subarray(begin, begin + size), shape };
+  return { values: values.subarray(begin, begin + sizeOf(shape)), shape };
 }
 
 function content(buffer) {
@@ -26,8 +29,9 @@ export class Link {
     model.on("msg:custom", (header, buffers) => this.receive(header, content(buffers?.[0])));
   }
 
-  on(kind, listener) {
-    (this.listeners[kind] ??= []).push(listener);
+  /** Have a listener hear the answers of a kind, or of several. */
+  on(kinds, listener) {
+    for (const kind of [kinds].flat()) (this.listeners[kind] ??= []).push(listener);
   }
 
   /** Ask for something; the number of the request. */
@@ -54,7 +58,7 @@ export class Link {
 
   receive(header, buffer) {
     if (header.kind === "hello") [this.busy, this.next] = [null, null]; // a server that has not been asked yet
-    const ends = header.kind === "curves" || ((header.kind === "refused" || header.kind === "failed") && header.of === "curves");
+    const ends = header.kind === "curves" || (REFUSALS.includes(header.kind) && header.of === "curves");
     const of = ends && this.busy && header.id === this.busy.id ? this.busy : null;
     if (ends && !of) return; // of a request that another one has replaced
     const arrays = header.bytes ? {} : unpacked(header.arrays ?? {}, new Float64Array(buffer));

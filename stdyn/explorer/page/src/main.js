@@ -7,12 +7,13 @@ import { place, read, written } from "./address.js";
 import { RULES, themed } from "./colours.js";
 import { bar } from "./copies.js";
 import { controls } from "./controls.js";
-import { Panel, ofRules, ofRuns } from "./curves.js";
-import { fresh, make, symbol } from "./dom.js";
+import { make } from "./dom.js";
 import { helped, sheet } from "./help.js";
-import { Link, overSocket } from "./link.js";
+import { Link, REFUSALS, overSocket } from "./link.js";
 import { inNotebook } from "./notebook.js";
-import { real, text } from "./numbers.js";
+import { text } from "./numbers.js";
+import { overview } from "./overview.js";
+import { tabbed } from "./tabs.js";
 import { entries } from "./views/entries.js";
 import { feedback } from "./views/feedback.js";
 import { graph } from "./views/graph.js";
@@ -24,17 +25,19 @@ import { tasks } from "./views/tasks.js";
 
 const VIEWS = [entries("R"), entries("Q"), entries("v"), feedback, tasks, map("eta_angle", "map of η, angle"), map("b_b", "map of b₁, b₂"), plane, graph, spectrum, scan];
 
-const COLUMNS = [
-  ["eps_g_final", "ε_g at the end"],
-  ["plateau_height", "plateau ε_g"],
-  ["plateau_start", "from α"],
-  ["plateau_end", "escape at α"],
-  ["alignment_final", "cos ∠(v, b)"],
-  ["specialised", "specialised"],
-];
-
+const COMPILING = "solving … (the first time on a machine stdyn is compiled, which takes a minute)";
 const LONG = 400; // milliseconds after which it is said that something is computed
 const OF_ARRAYS = { K: ["R", "Q", "v", "b"], M: ["R", "T", "v_teacher"], outputs: ["v", "b", "v_teacher"] }; // whose sizes they are
+
+/** What was said of the solutions, and of which rules if not of all. */
+function saidOf(rules) {
+  const all = Object.entries(rules);
+  const words = new Set(all.flatMap(([, of]) => of.words));
+  return [...words].map((said) => {
+    const its = all.filter(([, of]) => of.words.includes(said)).map(([rule]) => RULES[rule].name);
+    return its.length < all.length ? `${its.join(", ")}: ${said}` : said;
+  });
+}
 
 /** The page in an element. `model` has send(message) and on("msg:custom", (header, buffers) => …), as of a notebook;
  * `begun()` is what is set at first, if it is not the beginning, and `solved(state)` is told of what was set and solved.
@@ -46,17 +49,13 @@ function render({ model, el, address = false, begun = () => null, solved = () =>
   const left = make("form", { class: "controls", onsubmit: (event) => event.preventDefault() });
   const help = helped(left);
   const status = make("p", { class: "status", role: "status" });
-  const error = new Panel("generalization error ε_g", { log: true });
-  const alignment = new Panel("alignment cos ∠(v, b)", { range: [-1.05, 1.05] });
-  const table = make("table", { class: "numbers", "aria-label": "theory in numbers" });
-  const tabs = make("div", { class: "tabs", role: "tablist", "aria-label": "views" });
-  const view = make("div", { class: "view", role: "tabpanel", id: fresh("view") });
-  const shown = make("div", { class: "shown" }, status, make("div", { class: "top" }, error.element, alignment.element, table), tabs, view);
+  const explorer = { state: {}, seen: {}, curves: {}, runs: {}, header: null, link, drawn: 0 };
+  root.explorer = explorer;
+  const top = overview(explorer, logarithmic);
+  const shown = make("div", { class: "shown" }, status, top.element);
   root.append(make("div", { class: "page" }, sheet(left), shown));
   el.append(root);
 
-  const explorer = { state: {}, seen: {}, curves: {}, runs: {}, header: null, link, drawn: 0 };
-  root.explorer = explorer;
   shown.prepend(bar({ explorer, link, address, root, said: (words) => { status.textContent = words; } }));
   let usual = {};
   let beginning = {}; // the state with which the server began
@@ -78,7 +77,7 @@ function render({ model, el, address = false, begun = () => null, solved = () =>
     beginning = header.state;
     ofScan = Boolean(header.scan);
     if (table !== offered) {
-      panel = controls(header.controls, changed, reset);
+      panel = controls(header.controls, (name, value, draft) => set({ [name]: value }, draft), reset);
       left.replaceChildren(make("div", { class: "reset" }, make("button", { type: "button", name: "reset", title: "every parameter as at the beginning", onclick: () => { explorer.state = { ...beginning }; ask(false, "reset"); } }, "reset")), ...panel.elements, help);
       offered = table;
     }
@@ -93,18 +92,21 @@ function render({ model, el, address = false, begun = () => null, solved = () =>
     if (unknown.length) notes.push(`no parameters, left out: ${unknown.join(", ")}`);
     explorer.state = Object.fromEntries(all.filter(([name]) => Object.hasOwn(usual, name)));
     explorer.seen = seen;
-    choose(views.find(({ name }) => name === (seen.view ?? (ofScan ? "scan" : ""))) ?? views[0]);
+    tabs.choose(views.find(({ name }) => name === (seen.view ?? (ofScan ? "scan" : ""))) ?? views[0]);
   }
 
-  function changed(name, value, draft) {
-    explorer.state = { ...explorer.state, [name]: value };
-    for (const each of OF_ARRAYS[name] ?? []) if (Array.isArray(explorer.state[each])) delete explorer.state[each];
-    if (value === null) delete explorer.state[name];
-    ask(draft, name);
+  /** Set parameters that were moved by hand, and forget those that are null, and arrays that no longer fit. */
+  function set(values, draft = false) {
+    explorer.state = { ...explorer.state, ...values };
+    for (const [name, value] of Object.entries(values)) {
+      for (const each of OF_ARRAYS[name] ?? []) if (Array.isArray(explorer.state[each])) delete explorer.state[each];
+      if (value === null) delete explorer.state[name];
+    }
+    ask(draft, Object.keys(values).join());
   }
 
   /** Have a parameter as at the beginning. */
-  const reset = (name) => changed(name, beginning[name] ?? null, false);
+  const reset = (name) => set({ [name]: beginning[name] ?? null });
 
   /** Ask for the curves of what is set; `moved` is what was moved by hand. */
   function ask(draft, moved = null) {
@@ -114,7 +116,9 @@ function render({ model, el, address = false, begun = () => null, solved = () =>
     keep(moved);
     panel.show(explorer.state);
     waiting = setTimeout(() => {
-      if (link.busy) status.textContent = explorer.drawn ? "solving …" : "solving … (the first time on a machine stdyn is compiled, which takes a minute)";
+      if (!link.busy) return;
+      status.textContent = explorer.drawn ? "solving …" : COMPILING;
+      if (!explorer.drawn) top.wait(COMPILING);
     }, LONG);
   }
 
@@ -132,13 +136,8 @@ function render({ model, el, address = false, begun = () => null, solved = () =>
   }
 
   /** Whether what is shown is over a logarithmic α. */
-  const logarithmic = () => (explorer.header?.state.spacing ?? usual.spacing) === "log";
-
-  /** Set parameters, as if they were moved by hand. */
-  function set(values) {
-    explorer.state = { ...explorer.state, ...values };
-    for (const [name, value] of Object.entries(values)) if (value === null) delete explorer.state[name];
-    ask(false, Object.keys(values).join());
+  function logarithmic() {
+    return (explorer.header?.state.spacing ?? usual.spacing) === "log";
   }
 
   /** Set all parameters: those of which nothing is said are as usual. */
@@ -152,19 +151,17 @@ function render({ model, el, address = false, begun = () => null, solved = () =>
     explorer.header = header;
     if (Object.keys(explorer.runs).length) {
       explorer.runs = {};
-      behind();
+      top.behind();
     }
     panel.refuse(null);
     panel.unused(header.unused);
-    drawError();
-    alignment.draw(ofRules(arrays, "alignment"), logarithmic());
-    chosen.draw();
-    offer();
-    if (header.table) numbers(header.table);
+    top.draw();
+    explorer.view.draw();
+    tabs.offer();
+    if (header.table) top.numbers(header.table);
     explorer.drawn += 1;
-    explorer.took = header.took;
     const cut = Object.entries(header.rules).filter(([, of]) => of.cut && of.reached !== null);
-    const words = [...notes, ...Object.values(header.rules).flatMap((of) => of.words)];
+    const words = [...notes, ...saidOf(header.rules)];
     const short = cut.map(([rule, of]) => `${RULES[rule].name} to α = ${text(of.reached)} while it is dragged`);
     status.textContent = [...words, ...short].join(" · ") || `solved and drawn in ${Math.round(header.took)} ms`;
     if (header.draft) return;
@@ -173,15 +170,10 @@ function render({ model, el, address = false, begun = () => null, solved = () =>
     if (header.state.runs && !link.busy) link.ask("runs", { state: header.state });
   });
 
-  /** ε_g of all rules, and of the point of a scan that is chosen. */
-  function drawError() {
-    const stored = explorer.point ? [{ x: explorer.point.alphas.values, y: explorer.point.eps_g.values, colour: "#777777", dash: [3, 3], label: explorer.pointName, width: 3 }] : [];
-    error.draw([...stored, ...ofRules(explorer.curves, "eps_g")], logarithmic());
-  }
   /** Draw the curve of a point of a scan beside the others; null takes it away. */
   function point(arrays, name) {
     [explorer.point, explorer.pointName] = [arrays, name];
-    drawError();
+    top.draw();
   }
   link.on("point", (header, arrays) => {
     point(arrays, header.name);
@@ -194,21 +186,15 @@ function render({ model, el, address = false, begun = () => null, solved = () =>
   link.on("runs", (header, arrays) => {
     if (!link.isNewest(header) || link.busy) return; // of curves that are no longer shown
     explorer.runs = { ...explorer.runs, ...arrays };
-    behind();
+    top.behind();
   });
 
-  /** The runs so far, behind the theory. */
-  function behind() {
-    for (const [panel, name] of [[error, "eps_g"], [alignment, "alignment"]]) panel.behind(Object.entries(explorer.runs).flatMap(([rule, of]) => ofRuns(of, name, (run) => ofRules({ [rule]: run }, name))));
-  }
-
-  for (const kind of ["refused", "failed"]) {
-    link.on(kind, (header) => {
-      status.textContent = [...notes, header.words].join(" · ");
-      if (header.of === "curves" && !explorer.drawn) return spare(header);
-      if (header.of === "curves" || header.of === "runs") panel?.refuse(header.name ?? null); // a view says itself what it is not for
-    });
-  }
+  link.on(REFUSALS, (header) => {
+    status.textContent = [...notes, header.words].join(" · ");
+    if (!explorer.drawn) top.wait("");
+    if (header.of === "curves" && !explorer.drawn) return spare(header);
+    if (header.of === "curves" || header.of === "runs") panel?.refuse(header.name ?? null); // a view says itself what it is not for
+  });
 
   /** Leave out of the state with which a page begins what is refused of it, so that there are curves. */
   function spare({ words, name }) {
@@ -219,53 +205,21 @@ function render({ model, el, address = false, begun = () => null, solved = () =>
     ask(false);
   }
 
-  /** A row for each quantity, a column for each rule. */
-  function numbers(rows) {
-    const cell = (scope, ...words) => make("th", { scope }, ...words);
-    const head = make("tr", {}, cell("col", "theory"), ...Object.keys(rows).map((rule) => cell("col", RULES[rule].name)));
-    const body = COLUMNS.map(([name, title]) => make("tr", { "data-name": name }, cell("row", symbol(title)), ...Object.values(rows).map((row) => make("td", {}, text(real(row[name]))))));
-    table.replaceChildren(make("thead", {}, head), make("tbody", {}, ...body));
-  }
-
   // Views, one at a time. A view is made of the page: what is shown, how to ask for more, how to set a parameter.
   const views = VIEWS.map((each) => each({ explorer, link, logarithmic, set, root, seen, see, point }));
-  let chosen = views[0];
-  function choose(next) {
-    chosen.left?.();
-    chosen = next;
-    [...tabs.children].forEach((tab, j) => {
-      tab.setAttribute("aria-selected", String(views[j] === next));
-      tab.tabIndex = views[j] === next ? 0 : -1;
-      if (views[j] === next) view.setAttribute("aria-labelledby", tab.id);
-    });
-    view.replaceChildren(next.element);
-    explorer.view = next;
+  const tabs = tabbed(views, (view, byHand) => {
+    explorer.view = view;
     root.dispatchEvent(new Event("stdyn-viewed"));
-    offer();
-    if (explorer.header) next.draw();
-  }
-  /** Hide the tabs of views that say that there is nothing for them, but not that which is looked at. */
-  function offer() {
-    views.forEach((each, j) => { tabs.children[j].hidden = each !== chosen && each.there?.() === false; });
-  }
-  tabs.append(...views.map((each) => make("button", { type: "button", role: "tab", name: each.name, id: fresh("tab"), "aria-controls": view.id, onclick: () => { choose(each); see("view", each.name); } }, symbol(each.title))));
-  tabs.addEventListener("keydown", (event) => {
-    const all = [...tabs.children].filter((tab) => !tab.hidden);
-    const now = all.indexOf(event.target);
-    const wanted = { ArrowRight: now + 1, ArrowLeft: now - 1, Home: 0, End: -1 }[event.key];
-    if (wanted === undefined) return;
-    event.preventDefault();
-    const next = all.at(wanted % all.length);
-    next.focus();
-    next.click();
+    if (explorer.header) view.draw();
+    if (byHand) see("view", view.name);
   });
-  choose(views[0]);
+  shown.append(...tabs.elements);
+  tabs.choose(views[0]);
   const still = themed(root, () => {
     if (!explorer.header) return;
-    drawError();
-    alignment.draw(ofRules(explorer.curves, "alignment"), logarithmic());
-    behind();
-    chosen.draw();
+    top.draw();
+    top.behind();
+    explorer.view.draw();
   });
   return { explorer, follow, end: () => { still(); root.remove(); } };
 }

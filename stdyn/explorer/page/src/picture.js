@@ -3,7 +3,7 @@
 
 import { text } from "./numbers.js";
 import { recorded } from "./recorder.js";
-import { draw as svg } from "./views/moment.js";
+import { svg } from "./dom.js";
 
 const [MARGIN, LINE, LETTER] = [18, 17, 6.3]; // around the picture, of lines of words, of a letter of 12 px
 const SCALE = 2; // of PNG

@@ -1,7 +1,7 @@
 // What is drawn on a canvas, once more as elements of SVG: lines and letters stay lines and letters, and are sharp at
 // every size. A picture of points stays one.
 
-import { draw as svg } from "./views/moment.js";
+import { svg } from "./dom.js";
 
 const MOST = 20_000; // elements; of more, a scan of very many points, the canvas is kept as it is
 const ANCHORS = { left: "start", start: "start", center: "middle", right: "end", end: "end" };

@@ -13,7 +13,7 @@ export function entries(name) {
       const wanted = Object.entries(curves).map(([rule, of]) => {
         const lines = ofEntries(of, name);
         const behind = ofRuns(runs(rule), name, (run) => ofEntries(run, name));
-        return [rule, { title: `${name} of ${RULES[rule].name}`, lines, legend: legendOf(of, name, lines), runs: behind }];
+        return [rule, { title: `${name} of ${RULES[rule].name}`, lines, legend: legendOf(of, name, lines), alphas: header.jumps, runs: behind }];
       });
       const grouped = header.state.inputs && name !== "v";
       draw(Object.fromEntries(wanted), page.logarithmic(), grouped ? `Inputs are not isotropic: ${name} is the covariance of the fields, the sum over all groups of directions.` : "");

@@ -10,14 +10,14 @@ export function feedback(page) {
   const { element, draw, runs } = panels(page, redraw);
   const every = (rule, name) => ofRuns(runs(rule), name, (run) => ofEach(run, name, "output"));
   function redraw() {
-    const { curves } = page.explorer;
+    const { curves, header: { jumps: alphas } } = page.explorer;
     const lines = ofRules(curves, "F");
     if (!lines.length) return draw({}, false, "BP has no feedback weights, and so no F: tick FA, KP or mixed.");
     const behind = Object.keys(curves).flatMap((rule) => ofRuns(runs(rule), "F", (run) => ofRules({ [rule]: run }, "F")));
-    const wanted = { F: { title: "F = v·b", lines, runs: behind } };
+    const wanted = { F: { title: "F = v·b", lines, alphas, runs: behind } };
     for (const [rule, of] of Object.entries(curves).filter(([, each]) => each.F_per_output)) {
-      wanted[`${rule} F`] = { title: `F of each output, ${RULES[rule].name}`, lines: ofEach(of, "F_per_output", "output"), runs: every(rule, "F_per_output") };
-      wanted[`${rule} alignment`] = { title: `alignment of each output, ${RULES[rule].name}`, options: COSINE, lines: ofEach(of, "alignment_per_output", "output"), runs: every(rule, "alignment_per_output") };
+      wanted[`${rule} F`] = { title: `F of each output, ${RULES[rule].name}`, lines: ofEach(of, "F_per_output", "output"), alphas, runs: every(rule, "F_per_output") };
+      wanted[`${rule} alignment`] = { title: `alignment of each output, ${RULES[rule].name}`, options: COSINE, lines: ofEach(of, "alignment_per_output", "output"), alphas, runs: every(rule, "alignment_per_output") };
     }
     return draw(wanted, page.logarithmic(), curves.bp ? "BP has no feedback weights, and so no F." : "");
   }

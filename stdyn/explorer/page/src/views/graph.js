@@ -1,22 +1,23 @@
 // Who has learned whom: students and teachers as two columns of dots, joined by lines as wide as their cosines.
 
+import { range, row } from "../arrays.js";
 import { SIGNS } from "../colours.js";
-import { make } from "../dom.js";
-import { draw, moment, row, teacher } from "./moment.js";
+import { make, svg } from "../dom.js";
+import { moment, teacher } from "./moment.js";
 
 const [WIDTH, STEP, TIGHT, LEFT, RIGHT] = [560, 44, 22, 110, 410];
 const MANY = 10; // units from which on they stand closer
 const LEAST = 0.02; // a cosine that is drawn
 
 export function graph(page) {
-  const svg = draw("svg", { class: "graph", role: "img" });
+  const picture = svg("svg", { class: "graph", role: "img" });
   const said = make("p", { class: "said" });
   const chosen = moment(page, "graph", paint);
-  const element = make("div", { class: "mapped" }, chosen.element, svg, said);
+  const element = make("div", { class: "mapped" }, chosen.element, picture, said);
 
   function paint(there) {
     said.textContent = there ? `Full and orange: positive cosine of R; dashed and blue: negative; below ${LEAST} none is drawn.` : "No α has been reached.";
-    svg.toggleAttribute("hidden", !there);
+    picture.toggleAttribute("hidden", !there);
     if (!there) return;
     const { of } = there;
     const [, K, M] = of.R.shape;
@@ -27,20 +28,20 @@ export function graph(page) {
     const parts = [];
     cosines.forEach((each, i) => each.forEach((cosine, n) => {
       if (Math.abs(cosine) < LEAST) return;
-      parts.push(draw("line", {
+      parts.push(svg("line", {
         x1: LEFT, y1: y(i, K), x2: RIGHT, y2: y(n, M), stroke: SIGNS[cosine > 0 ? 0 : 1], "stroke-width": 9 * Math.abs(cosine),
         "stroke-dasharray": cosine > 0 ? "none" : "10 7", "stroke-opacity": 0.25 + 0.75 * Math.abs(cosine),
-      }, draw("title", {}, `cos of student ${i + 1} and ${teacher(of, n)}: ${cosine.toFixed(3)}`)));
+      }, svg("title", {}, `cos of student ${i + 1} and ${teacher(of, n)}: ${cosine.toFixed(3)}`)));
     }));
-    const students = [...Array(K).keys()].map((i) => `student ${i + 1}`);
-    const teachers = [...Array(M).keys()].map((n) => teacher(of, n));
+    const students = range(K).map((i) => `student ${i + 1}`);
+    const teachers = range(M).map((n) => teacher(of, n));
     for (const [names, x, anchor, away] of [[students, LEFT, "end", -16], [teachers, RIGHT, "start", 16]]) names.forEach((name, n) => {
-      parts.push(draw("circle", { cx: x, cy: y(n, names.length), r: tight ? 5 : 8, class: "unit" }));
-      parts.push(draw("text", { x: x + away, y: y(n, names.length) + 5, "text-anchor": anchor }, name));
+      parts.push(svg("circle", { cx: x, cy: y(n, names.length), r: tight ? 5 : 8, class: "unit" }));
+      parts.push(svg("text", { x: x + away, y: y(n, names.length) + 5, "text-anchor": anchor }, name));
     });
-    svg.setAttribute("viewBox", `0 0 ${WIDTH} ${height}`);
-    svg.setAttribute("aria-label", cosines.map((each, i) => inWords(each, i, teachers)).join("; "));
-    svg.replaceChildren(...parts);
+    picture.setAttribute("viewBox", `0 0 ${WIDTH} ${height}`);
+    picture.setAttribute("aria-label", cosines.map((each, i) => inWords(each, i, teachers)).join("; "));
+    picture.replaceChildren(...parts);
     page.explorer.cosines = cosines.flat();
   }
   return { name: "graph", title: "who learns whom", element, draw: chosen.draw };
@@ -50,7 +51,7 @@ export function graph(page) {
 function cosinesOf(of, at) {
   const [, K, M] = of.R.shape;
   const [R, Q, T] = [row(of.R, at), row(of.Q, at), of.T.values];
-  return [...Array(K).keys()].map((i) => [...Array(M).keys()].map((n) => {
+  return range(K).map((i) => range(M).map((n) => {
     const lengths = Math.sqrt(Math.max(Q[i * K + i], 0) * T[n * M + n]);
     return lengths > 0 ? R[i * M + n] / lengths : 0;
   }));

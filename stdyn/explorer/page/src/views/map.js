@@ -1,11 +1,12 @@
 // A map of the plane of two parameters: computed in the background, finer and finer; a click shows that trajectory.
 
+import { row, sizeOf } from "../arrays.js";
 import { RULES } from "../colours.js";
-import { make } from "../dom.js";
+import { make, offer } from "../dom.js";
+import { REFUSALS } from "../link.js";
 import { text } from "../numbers.js";
-import { LOGARITHMIC, Plane, arrow, called, endless, legend, onto, partOf, shades } from "./plot.js";
+import { LOGARITHMIC, Chart, arrow, called, endless, legend, onto, partOf, shades } from "./plot.js";
 
-const OFFERED = ["eps_g_final", "plateau_height", "plateau_end", "plateau_length", "alignment_final", "specialised"];
 const SYMBOLS = { eta: "η", b_angle: "∠(b, v₀) in degrees", "b[0]": "b₁", "b[1]": "b₂", "b[0,0]": "b₁₁", "b[1,0]": "b₂₁" };
 const DEGREES = [15, 30, 45, 90];
 const KEYS_STEP = 1 / 32; // of an axis, for an arrow key
@@ -18,22 +19,22 @@ export function map(kind, title) {
   return (page) => {
     const { explorer, link } = page;
     const [seen, see] = [(name) => page.seen(`view.${kind}.${name}`), (name, each) => page.see(`view.${kind}.${name}`, each)];
-    const quantity = make("select", { name: `map-${kind}-value`, "aria-label": "what the map shows", onchange: () => { see("value", quantity.value); paint(); } }, ...OFFERED.map((name) => make("option", { value: name }, called(name))));
+    const quantity = make("select", { name: `map-${kind}-value`, "aria-label": "what the map shows", onchange: () => { see("value", quantity.value); paint(); } });
     const rule = make("select", { name: `map-${kind}-rule`, "aria-label": "rule of the map", onchange: () => { see("rule", rule.value); ask(); } });
     const canvas = make("canvas", { class: "map", tabindex: 0, role: "img", "aria-label": `map of ${title.replace("map of ", "")}; arrow keys move the cross, Enter shows its trajectory` });
     const [said, at, scale] = [make("p", { class: "said progress" }), make("p", { class: "said at", "aria-live": "polite" }), make("p", { class: "said" })];
     const element = make("div", { class: "mapped" }, make("div", { class: "choices" }, rule, quantity, scale, at, said), canvas);
-    const plane = new Plane(canvas, () => paint());
-    let header = null; // of the map that is shown, and its numbers: [place][quantity], and of which stride a place is
+    const chart = new Chart(canvas, () => paint());
+    let quantities = []; // that a map has of every place
+    let header = null; // of the map that is shown, and its numbers: [place][quantity], nothing where they are not known
     let numbers = null;
-    let strides = null;
     let began = null; // since when, and from how many places on, it is computed
     let cross = null;
     let followed; // the cross that the address said last
 
     /** Take what the address says; what it does not know is as if it were not said. */
     function follow() {
-      quantity.value = OFFERED.includes(seen("value")) ? seen("value") : OFFERED[0];
+      offer(quantity, quantities, called, seen("value"));
       const there = seen("cross");
       if (JSON.stringify(there) === followed) return; // the cross may have been moved since
       followed = JSON.stringify(there);
@@ -43,8 +44,7 @@ export function map(kind, title) {
     function ask() {
       const rules = explorer.header.state.rules ?? ["fa", "bp"];
       const able = Object.keys(RULES).filter((each) => each !== "bp" && rules.includes(each));
-      if (able.join() !== [...rule.options].map((each) => each.value).join()) rule.replaceChildren(...able.map((each) => make("option", { value: each }, RULES[each].name)));
-      rule.value = able.includes(seen("rule")) ? seen("rule") : (able[0] ?? "");
+      offer(rule, able, (each) => RULES[each].name, seen("rule"));
       if (!able.length) return refuse("A map needs a rule with feedback weights: FA, KP or mixed.");
       began = null;
       if (!header) said.textContent = "The worker process starts …";
@@ -52,23 +52,19 @@ export function map(kind, title) {
     }
 
     function refuse(words) {
-      [header, numbers, strides, explorer.map] = [null, null, null, null];
+      [header, numbers, explorer.map] = [null, null, null];
       link.ask("stop", { slot: "map" });
       said.textContent = words;
       paint();
     }
 
-    for (const what of ["refused", "failed"]) {
-      link.on(what, (answer) => { if (answer.of === "map" && link.isNewest(answer) && element.isConnected) refuse(answer.words); });
-    }
+    link.on("hello", (answer) => { quantities = answer.quantities; });
+    link.on(REFUSALS, (answer) => { if (answer.of === "map" && link.isNewest(answer) && element.isConnected) refuse(answer.words); });
 
     link.on("map", (message, arrays) => {
       if (message.map !== kind || !link.isNewest(message)) return;
       if (message.shape) {
-        if (message.key !== header?.key) {
-          numbers = new Array(message.shape[0] * message.shape[1]);
-          strides = new Uint8Array(numbers.length);
-        }
+        if (message.key !== header?.key) numbers = new Array(sizeOf(message.shape));
         header = message;
         began = { time: performance.now(), done: message.done };
       } else if (message.key !== header?.key) return; // refused meanwhile
@@ -79,11 +75,9 @@ export function map(kind, title) {
     });
 
     function take(message, { places, values }) {
-      const width = values.shape[1];
       for (let n = 0; n < values.shape[0]; n++) {
-        const [j, i, stride] = places.values.subarray(3 * n, 3 * n + 3);
-        numbers[j * header.shape[1] + i] = values.values.subarray(width * n, width * (n + 1));
-        strides[j * header.shape[1] + i] = stride;
+        const [j, i] = row(places, n);
+        numbers[j * header.shape[1] + i] = row(values, n);
       }
       header.done = message.done;
     }
@@ -96,18 +90,15 @@ export function map(kind, title) {
 
     /** The numbers at the nearest place that is known. */
     function known(j, i) {
-      for (const stride of [1, 2, 4, 8, 16]) {
-        const place = Math.round(j / stride) * stride * header.shape[1] + Math.round(i / stride) * stride;
-        if (strides[place] > 0) return numbers[place];
-      }
-      return undefined;
+      const there = (stride) => numbers[Math.round(j / stride) * stride * header.shape[1] + Math.round(i / stride) * stride];
+      return there(header.strides.findLast(there));
     }
 
     function paint() {
-      plane.clear();
+      chart.clear();
       if (!header) { scale.replaceChildren(); at.textContent = ""; return; }
       const [rows, columns] = header.shape;
-      const number = header.quantities.indexOf(quantity.value);
+      const number = quantities.indexOf(quantity.value);
       const shade = shades(numbers.map((each) => each[number]), LOGARITHMIC.includes(quantity.value));
       const image = new ImageData(columns, rows);
       for (let j = 0; j < rows; j++) for (let i = 0; i < columns; i++) {
@@ -117,15 +108,15 @@ export function map(kind, title) {
       }
       const small = new OffscreenCanvas(columns, rows);
       small.getContext("2d").putImageData(image, 0, 0);
-      const { ctx, frame } = plane;
-      if (header.done) plane.hatch();
+      const { ctx, frame } = chart;
+      if (header.done) chart.hatch();
       ctx.imageSmoothingEnabled = false;
       ctx.drawImage(small, frame.left, frame.top, frame.width, frame.height);
-      plane.axes(header.x, { ...header.y, steps: kind === "b_b" ? undefined : DEGREES }, SYMBOLS[header.x.name], SYMBOLS[header.y.name]);
+      chart.axes(header.x, { ...header.y, steps: kind === "b_b" ? undefined : DEGREES }, SYMBOLS[header.x.name], SYMBOLS[header.y.name]);
       legend(scale, shade, endless(quantity.value));
       const here = place();
-      if (here && here.every((each) => each >= 0 && each <= 1)) plane.mark(here, "○");
-      if (cross) plane.mark(cross, "+");
+      if (here && here.every((each) => each >= 0 && each <= 1)) chart.mark(here, "○");
+      if (cross) chart.mark(cross, "+");
       at.textContent = cross ? reading(cross) : "";
     }
 
@@ -138,7 +129,7 @@ export function map(kind, title) {
     /** In words what is known at parts of the axes. */
     function reading([x, y]) {
       const found = known(Math.round(y * (header.shape[0] - 1)), Math.round(x * (header.shape[1] - 1)));
-      const value = found ? text(found[header.quantities.indexOf(quantity.value)]) : "not yet";
+      const value = found ? text(found[quantities.indexOf(quantity.value)]) : "not yet";
       return `${SYMBOLS[header.x.name]} = ${text(onto(header.x, x))}, ${SYMBOLS[header.y.name].replace(" in degrees", "")} = ${text(onto(header.y, y))}: ${value}`;
     }
 
@@ -156,11 +147,11 @@ export function map(kind, title) {
     }
 
     canvas.addEventListener("click", (event) => {
-      const parts = header && plane.parts(event);
+      const parts = header && chart.parts(event);
       if (parts) choose(parts);
     });
     canvas.addEventListener("pointermove", (event) => {
-      const parts = header && plane.parts(event);
+      const parts = header && chart.parts(event);
       if (parts) canvas.title = reading(parts);
     });
     canvas.addEventListener("keydown", (event) => {

@@ -1,21 +1,20 @@
 // What the views of one moment share: which rule, and a slider over α. All of them look at the same one.
 
+import { nearest, range } from "../arrays.js";
 import { RULES } from "../colours.js";
-import { legible, make } from "../dom.js";
+import { make, offer } from "../dom.js";
 import { text } from "../numbers.js";
 
 const END = "end"; // the moment is the last α, whichever that is
 
 /** The select of a rule, kept in the address: `fill()` offers the rules that are drawn, `changed()` is called when it is moved. */
-export function ruleSelect(page, name, changed) {
+function ruleSelect(page, name, changed) {
   const select = make("select", { name: `${name}-rule`, "aria-label": "rule", onchange: () => { page.see("view.rule", select.value); changed(); } });
   return {
     select,
     fill() {
       const rules = Object.keys(page.explorer.curves);
-      if (rules.join() !== [...select.options].map((each) => each.value).join()) select.replaceChildren(...rules.map((each) => make("option", { value: each }, RULES[each].name)));
-      const seen = page.seen("view.rule");
-      select.value = rules.includes(seen) ? seen : rules[0];
+      offer(select, rules, (each) => RULES[each].name, page.seen("view.rule"));
     },
   };
 }
@@ -63,33 +62,10 @@ export function moment(page, name, changed) {
   return { element, draw };
 }
 
-/** The place of the number that is nearest; -1 if there are none. */
-export function nearest(values, wanted) {
-  let found = -1;
-  for (let j = 0; j < values.length; j++) if (found < 0 || Math.abs(values[j] - wanted) < Math.abs(values[found] - wanted)) found = j;
-  return found;
-}
-
-/** The entries of an array (A, …) in one row. */
-export function row({ values, shape }, at) {
-  const width = shape.slice(1).reduce((a, b) => a * b, 1);
-  return values.subarray(at * width, (at + 1) * width);
-}
-
 /** The name of a teacher unit, with the tasks that it is of if it is not of all. */
 export function teacher(of, n) {
   if (!of.v_teacher) return `teacher ${n + 1}`;
   const [tasks, M, O] = of.v_teacher.shape;
-  const its = [...Array(tasks).keys()].filter((task) => of.v_teacher.values.subarray((task * M + n) * O, (task * M + n + 1) * O).some((each) => each !== 0));
+  const its = range(tasks).filter((task) => of.v_teacher.values.subarray((task * M + n) * O, (task * M + n + 1) * O).some((each) => each !== 0));
   return `teacher ${n + 1}${its.length && its.length < tasks ? `, task ${its.map((task) => task + 1).join(", ")}` : ""}`;
-}
-
-const SPACE = "http://www.w3.org/2000/svg";
-
-/** An element of SVG. */
-export function draw(tag, attributes, ...content) {
-  const element = document.createElementNS(SPACE, tag);
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-  element.append(...content);
-  return tag === "svg" ? legible(element) : element;
 }

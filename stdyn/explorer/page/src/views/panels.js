@@ -32,7 +32,8 @@ export function panels(page, again) {
       made[name].draw(lines, logarithmic, legend, alphas);
     }
     const behind = Object.values(wanted).some(({ runs = [] }) => runs.length) ? (tooMany ? "Runs are not drawn behind so many lines." : "Thin and pale: simulated runs.") : "";
-    said.textContent = [words, behind].filter(Boolean).join(" ");
+    const jumps = Object.values(wanted).some(({ alphas = [] }) => alphas.length) ? "Dotted upright: a rate or the task jumps." : "";
+    said.textContent = [words, jumps, behind].filter(Boolean).join(" ");
   }
 
   const runs = (rule) => (curves === explorer.curves ? explorer.runs[rule] : undefined);

@@ -1,9 +1,10 @@
 // Students in the plane of two teachers, exactly, from the overlaps alone.
 
+import { range, row } from "../arrays.js";
 import { DASHES, UNITS } from "../colours.js";
-import { make } from "../dom.js";
+import { make, offer, svg } from "../dom.js";
 import { text } from "../numbers.js";
-import { draw, moment, row, teacher } from "./moment.js";
+import { moment, teacher } from "./moment.js";
 
 const [SIZE, EDGE] = [460, 26]; // of the picture, and of what its ticks take
 const MIDDLE = SIZE / 2;
@@ -11,29 +12,27 @@ const HALF = MIDDLE - EDGE;
 const PARALLEL = 1e-12; // a part of a teacher's squared length across the other one that is no more than rounding
 
 export function plane(page) {
-  const svg = draw("svg", { class: "plane", role: "img", viewBox: `0 0 ${SIZE} ${SIZE}` });
+  const picture = svg("svg", { class: "plane", role: "img", viewBox: `0 0 ${SIZE} ${SIZE}` });
   const pair = make("select", { name: "plane-teachers", "aria-label": "teachers that span the plane", onchange: () => { page.see("view.teachers", pair.value); chosen.draw(); } });
   const said = make("p", { class: "said" });
   const chosen = moment(page, "plane", paint);
-  const element = make("div", { class: "mapped" }, chosen.element, svg, said);
+  const element = make("div", { class: "mapped" }, chosen.element, picture, said);
   chosen.element.append(pair);
 
   /** Offer the pairs of M teachers; that which is looked at, if there is one. */
   function fill(M) {
     const pairs = [];
     for (let n = 0; n < M; n++) for (let m = n + 1; m < M; m++) pairs.push(`${n + 1},${m + 1}`);
-    if (pairs.length !== pair.options.length) pair.replaceChildren(...pairs.map((each) => make("option", { value: each }, `teachers ${each.replace(",", ", ")}`)));
-    const seen = page.seen("view.teachers");
-    pair.value = pairs.includes(seen) ? seen : pairs[0];
+    offer(pair, pairs, (each) => `teachers ${each.replace(",", ", ")}`, page.seen("view.teachers"));
     return pair.value.split(",").map((each) => each - 1);
   }
 
   function paint(there) {
-    svg.replaceChildren();
+    picture.replaceChildren();
     page.explorer.plane = null;
     const M = there?.of.R.shape[2] ?? 0;
     pair.hidden = M < 2;
-    svg.toggleAttribute("hidden", M < 2);
+    picture.toggleAttribute("hidden", M < 2);
     if (M < 2) {
       said.textContent = there ? "A plane needs two teacher units, and there is one." : "No α has been reached.";
       return;
@@ -45,13 +44,13 @@ export function plane(page) {
     const paths = projected(there, tips, a, b);
     const reach = 1.08 * Math.max(...tips.map(([x, y]) => Math.hypot(x, y)), ...paths.flatMap(({ points, outside }) => points.map(([x, y], t) => Math.hypot(x, y) + outside[t]))) || 1;
     const at = ([x, y]) => [MIDDLE + (x / reach) * HALF, MIDDLE - (y / reach) * HALF];
-    svg.append(
+    picture.append(
       ...axes(reach, at),
       ...tips.flatMap((tip, j) => arrow(tip, at, teacher(of, [a, b][j]))),
       ...paths.flatMap((path, i) => student(path, i, there.row, at, HALF / reach)),
     );
     const tip = paths.map(({ points, outside }) => [...points[there.row], outside[there.row]]);
-    svg.setAttribute("aria-label", `Students in the plane of teachers ${a + 1} and ${b + 1}: ${tip.map(([x, y, out], i) => `student ${i + 1} at ${x.toFixed(2)}, ${y.toFixed(2)}, outside ${out.toFixed(2)}`).join("; ")}`);
+    picture.setAttribute("aria-label", `Students in the plane of teachers ${a + 1} and ${b + 1}: ${tip.map(([x, y, out], i) => `student ${i + 1} at ${x.toFixed(2)}, ${y.toFixed(2)}, outside ${out.toFixed(2)}`).join("; ")}`);
     said.textContent = `Lines: students' projections on the plane; discs: their lengths outside it; thick: teachers; thin: the path up to α. Across: along teacher ${a + 1}.`
       + (tips[1][1] === 0 ? " These teachers are parallel, so that they span no plane but a line." : "")
       + (page.explorer.header.state.inputs ? " Inputs are not isotropic: lengths and angles are those of the fields." : "");
@@ -64,12 +63,12 @@ export function plane(page) {
 function axes(reach, at) {
   const power = 10 ** Math.floor(Math.log10(reach));
   const step = [1, 2, 5].map((each) => each * power).findLast((each) => each <= reach / 1.5) ?? power / 2;
-  const parts = [draw("line", { x1: EDGE, y1: MIDDLE, x2: SIZE - EDGE, y2: MIDDLE, class: "axis" }), draw("line", { x1: MIDDLE, y1: EDGE, x2: MIDDLE, y2: SIZE - EDGE, class: "axis" })];
+  const parts = [svg("line", { x1: EDGE, y1: MIDDLE, x2: SIZE - EDGE, y2: MIDDLE, class: "axis" }), svg("line", { x1: MIDDLE, y1: EDGE, x2: MIDDLE, y2: SIZE - EDGE, class: "axis" })];
   for (let n = -2; n <= 2; n++) {
     if (n === 0 || Math.abs(n * step) > reach) continue;
     const [x, y] = at([n * step, n * step]);
-    parts.push(draw("line", { x1: x, y1: EDGE, x2: x, y2: SIZE - EDGE, class: "axis" }), draw("line", { x1: EDGE, y1: y, x2: SIZE - EDGE, y2: y, class: "axis" }));
-    parts.push(draw("text", { x, y: SIZE - 8, "text-anchor": "middle" }, text(n * step)), draw("text", { x: EDGE + 2, y: y - 4 }, text(n * step)));
+    parts.push(svg("line", { x1: x, y1: EDGE, x2: x, y2: SIZE - EDGE, class: "axis" }), svg("line", { x1: EDGE, y1: y, x2: SIZE - EDGE, y2: y, class: "axis" }));
+    parts.push(svg("text", { x, y: SIZE - 8, "text-anchor": "middle" }, text(n * step)), svg("text", { x: EDGE + 2, y: y - 4 }, text(n * step)));
   }
   return parts;
 }
@@ -78,10 +77,18 @@ function axes(reach, at) {
 function arrow(tip, at, name) {
   const [x, y] = at(tip);
   return [
-    draw("circle", { cx: MIDDLE, cy: MIDDLE, r: Math.hypot(x - MIDDLE, y - MIDDLE), class: "axis", fill: "none", "stroke-dasharray": "2 3" }),
-    draw("line", { x1: MIDDLE, y1: MIDDLE, x2: x, y2: y, class: "teacher" }),
-    draw("text", { x: Math.min(x + 8, SIZE - 8 * name.length), y: y - 8 }, name),
+    svg("circle", { cx: MIDDLE, cy: MIDDLE, r: Math.hypot(x - MIDDLE, y - MIDDLE), class: "axis", fill: "none", "stroke-dasharray": "2 3" }),
+    svg("line", { x1: MIDDLE, y1: MIDDLE, x2: x, y2: y, class: "teacher" }),
+    svg("text", { x: Math.min(x + 8, SIZE - 8 * name.length), y: y - 8 }, name),
   ];
+}
+
+/** Where a name stands beside the end of a line from the middle: where the line would go on. */
+function beyond(x, y) {
+  const [across, down] = [x - MIDDLE, y - MIDDLE];
+  const length = Math.hypot(across, down);
+  const [a, b] = length > 1 ? [across / length, down / length] : [0.5, 0.9];
+  return { x: x + 14 * a, y: y + 14 * b + 5 };
 }
 
 /** A student: its path so far, the disc of its length outside the plane, its projection and its number. */
@@ -91,11 +98,11 @@ function student({ points, outside }, i, now, at, scale) {
   const path = points.slice(0, now + 1).map((each) => at(each).map((x) => x.toFixed(2)).join(",")).join(" ");
   const [x, y] = at(points[now]);
   return [
-    draw("polyline", { points: path, fill: "none", stroke: colour, "stroke-width": 1.2, "stroke-dasharray": dash }),
-    draw("circle", { cx: x, cy: y, r: outside[now] * scale, fill: colour, "fill-opacity": 0.1, stroke: colour, "stroke-opacity": 0.6 }),
-    draw("line", { x1: MIDDLE, y1: MIDDLE, x2: x, y2: y, stroke: colour, "stroke-width": 2 }),
-    draw("circle", { cx: x, cy: y, r: 4.5, fill: colour }, draw("title", {}, `student ${i + 1}`)),
-    draw("text", { x: x + 7, y: y + 14 }, String(i + 1)),
+    svg("polyline", { points: path, fill: "none", stroke: colour, "stroke-width": 1.2, "stroke-dasharray": dash }),
+    svg("circle", { cx: x, cy: y, r: outside[now] * scale, fill: colour, "fill-opacity": 0.1, stroke: colour, "stroke-opacity": 0.6 }),
+    svg("line", { x1: MIDDLE, y1: MIDDLE, x2: x, y2: y, stroke: colour, "stroke-width": 2 }),
+    svg("circle", { cx: x, cy: y, r: 4.5, fill: colour }, svg("title", {}, `student ${i + 1}`)),
+    svg("text", { ...beyond(x, y), "text-anchor": "middle" }, String(i + 1)),
   ];
 }
 
@@ -111,7 +118,7 @@ function root(p, q, r) {
 /** The path of every student in the plane of teachers a and b, and its length outside of it. */
 function projected({ of, last }, [[l], [m, n]], a, b) {
   const [, K, M] = of.R.shape;
-  return [...Array(K).keys()].map((i) => {
+  return range(K).map((i) => {
     const points = [];
     const outside = [];
     for (let t = 0; t <= last; t++) {

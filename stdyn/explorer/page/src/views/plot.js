@@ -1,7 +1,9 @@
 // What maps share: the canvas, the colours, the axes, the marks and what the colours mean.
 
+import { range } from "../arrays.js";
 import { make } from "../dom.js";
 import { text } from "../numbers.js";
+import { ticks } from "../ticks.js";
 
 // cividis, which all eyes read alike, and grey paper too: dark is low, light is high; white is infinite, hatched is none
 const RAMP = [[0, 34, 78], [18, 53, 112], [59, 73, 108], [87, 93, 109], [112, 113, 115], [138, 134, 120], [165, 156, 116], [195, 179, 105], [225, 204, 85], [254, 232, 56]];
@@ -9,11 +11,11 @@ const INFINITE = [255, 255, 255];
 const MARGINS = { left: 64, right: 14, top: 8, bottom: 46 };
 
 const FINEST = 255; // steps of colour
-const COLOURS = [...Array(FINEST + 1).keys()].map((n) => colour(n / FINEST)).concat([INFINITE]);
+const COLOURS = range(FINEST + 1).map((n) => colour(n / FINEST)).concat([INFINITE]);
 const STYLES = COLOURS.map((each) => `rgb(${each})`);
 
 /** What the quantities of a summary are called. */
-export const QUANTITIES = {
+const QUANTITIES = {
   eps_g_start: "ε_g at α = 0", eps_g_final: "ε_g at the end", b_norm: "|b|", b_smallest: "smallest |b_i|",
   alignment_start: "cos ∠(v, b) at α = 0", alignment_final: "cos ∠(v, b) at the end",
   plateau_height: "plateau ε_g", plateau_start: "plateau from α", plateau_end: "escape at α", plateau_length: "length of the plateau",
@@ -79,28 +81,8 @@ export const endless = (quantity) => (quantity === "diverged_at" ? "does not div
 export const onto = ({ low, high, log }, part) => (log ? low * (high / low) ** part : low + (high - low) * part);
 export const partOf = ({ low, high, log }, x) => (log ? Math.log(x / low) / Math.log(high / low) : (x - low) / (high - low));
 
-/** Numbers that are written at an axis: round ones, at most so many. */
-export function ticks({ low, high, log, steps }, most = 7) {
-  if (log && high / low >= 8) {
-    const decades = Math.log10(high / low);
-    const all = [];
-    const every = Math.ceil(decades / most);
-    for (let n = Math.floor(Math.log10(low)); n <= Math.log10(high); n += 1) {
-      if (decades < 2.5) all.push(...[1, 2, 5].map((each) => each * 10 ** n));
-      else if (n % every === 0) all.push(10 ** n);
-    }
-    return all.filter((each) => each >= low * (1 - 1e-9) && each <= high * (1 + 1e-9));
-  }
-  const rough = (high - low) / most;
-  const size = 10 ** Math.floor(Math.log10(rough));
-  const step = (steps ?? [1, 2, 2.5, 5, 10].map((each) => each * size)).find((each) => each >= rough * 0.999) ?? 10 * size;
-  const first = Math.ceil(low / step - 1e-9);
-  const count = Math.floor(high / step + 1e-9) - first + 1;
-  return [...Array(Math.max(count, 0)).keys()].map((n) => +((first + n) * step).toPrecision(12));
-}
-
 /** A canvas that is as sharp as the screen, and as large as there is room; `paint` is called when that changes. */
-export class Plane {
+export class Chart {
   constructor(canvas, paint) {
     Object.assign(this, { canvas, ctx: canvas.getContext("2d"), width: 0 });
     new ResizeObserver(() => { if (canvas.clientWidth && (canvas.clientWidth !== this.width || canvas.clientHeight !== this.height)) paint(); }).observe(canvas);

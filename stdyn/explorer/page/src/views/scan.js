@@ -1,9 +1,10 @@
 // A saved scan as a map: a point is a cell or a dot; a click draws its trajectory.
 
 import { make } from "../dom.js";
+import { REFUSALS } from "../link.js";
 import { text } from "../numbers.js";
 import { scattered, table } from "./cells.js";
-import { LOGARITHMIC, Plane, arrow, called, endless, legend, shades } from "./plot.js";
+import { LOGARITHMIC, Chart, arrow, called, endless, legend, shades } from "./plot.js";
 
 const POINT = "point"; // the number of a point, as if it were a coordinate
 const FEW = 50; // values of a coordinate among which one may choose
@@ -20,7 +21,7 @@ export function scan(page) {
   const label = (words, element) => make("label", {}, words, " ", element);
   const choices = make("div", { class: "choices" }, label("x", across), label("y", up), label("colour", shown), filters, scale, at, said);
   const element = make("div", { class: "mapped" }, choices, canvas);
-  const plane = new Plane(canvas, () => paint());
+  const chart = new Chart(canvas, () => paint());
   let of = null; // what the scan is, and its arrays
   let arrays = null;
   let drawn = null; // what is drawn of them: cells or dots
@@ -29,7 +30,7 @@ export function scan(page) {
   const named = (name) => symbols[name] ?? called(name);
 
   link.on("hello", (header) => {
-    of = header.scan;
+    of = header.scan ?? null;
     if (!of) return;
     symbols = Object.fromEntries((header.controls ?? []).map((each) => [each.name, each.symbol]));
     const places = [...of.coordinates, POINT, ...of.values];
@@ -46,9 +47,7 @@ export function scan(page) {
     follow();
   });
   link.on("point", (header) => { said.textContent = header.words; });
-  for (const what of ["refused", "failed"]) {
-    link.on(what, (answer) => { if (answer.of === "scan" || answer.of === "point") said.textContent = answer.words; });
-  }
+  link.on(REFUSALS, (answer) => { if (answer.of === "scan" || answer.of === "point") said.textContent = answer.words; });
 
   function fill(box, names, usual) {
     box.replaceChildren(...names.map((name) => make("option", { value: name }, named(name))));
@@ -99,14 +98,14 @@ export function scan(page) {
 
   function paint() {
     if (!element.isConnected) return;
-    plane.clear();
+    chart.clear();
     if (!of) {
       said.textContent = "No scan is open: stdyn explore SCAN.h5";
       return;
     }
     if (!drawn) return;
-    const { ctx, frame } = plane;
-    if (drawn.cells) plane.hatch();
+    const { ctx, frame } = chart;
+    if (drawn.cells) chart.hatch();
     const boxes = drawn.boxes(frame);
     drawn.values.forEach((value, n) => {
       const style = drawn.shade.style(value);
@@ -124,7 +123,7 @@ export function scan(page) {
       [ctx.strokeStyle, ctx.lineWidth] = [colour, width];
       ctx.strokeRect(...boxes(here));
     }
-    plane.axes(drawn.x, drawn.y, named(across.value), named(up.value));
+    chart.axes(drawn.x, drawn.y, named(across.value), named(up.value));
     legend(scale, drawn.shade, endless(shown.value));
     words(here);
     explorer.drawnScan = { kept: drawn.kept, values: drawn.values, chosen, boxes: drawn.values.length > 1000 ? null : [...drawn.values.keys()].map(boxes), log: [drawn.x.log, drawn.y.log] };
@@ -159,7 +158,7 @@ export function scan(page) {
 
   /** Which of what is drawn is at a place of the canvas; -1 if nothing is near. */
   function nearest([px, py]) {
-    const boxes = drawn.boxes(plane.frame);
+    const boxes = drawn.boxes(chart.frame);
     let [best, least] = [-1, drawn.cells ? 0 : NEAR];
     for (let n = 0; n < drawn.values.length; n++) {
       const [left, top, width, height] = boxes(n);
@@ -170,7 +169,7 @@ export function scan(page) {
   }
   canvas.addEventListener("click", (event) => {
     if (!drawn) return;
-    const n = nearest(plane.where(event));
+    const n = nearest(chart.where(event));
     if (n < 0) return forget();
     const inside = drawn.points(n);
     choose(inside[(inside.indexOf(chosen) + 1) % inside.length]); // of a cell that is clicked again the next one
@@ -189,7 +188,7 @@ export function scan(page) {
 
   /** The next thing that is drawn in a direction: near it, and not far beside it. */
   function next(here, [across, up]) {
-    const middle = (n) => [drawn.at(n)[0] * plane.frame.width, drawn.at(n)[1] * plane.frame.height];
+    const middle = (n) => [drawn.at(n)[0] * chart.frame.width, drawn.at(n)[1] * chart.frame.height];
     const from = middle(here);
     let [best, least] = [here, Infinity];
     for (let n = 0; n < drawn.values.length; n++) {
@@ -200,5 +199,5 @@ export function scan(page) {
     }
     return best;
   }
-  return { name: "scan", title: "scan", element, draw: () => (arrays ? follow() : paint()), paint, caption: () => said.title };
+  return { name: "scan", title: "scan", element, there: () => of !== null, draw: () => (arrays ? follow() : paint()), paint, caption: () => said.title };
 }

@@ -1,23 +1,27 @@
 // The spectrum along a trajectory: real parts of the eigenvalues of the Jacobian, what grows in colour. It comes in parts.
 
-import { make } from "../dom.js";
+import { nearest, row } from "../arrays.js";
+import { make, svg } from "../dom.js";
+import { REFUSALS } from "../link.js";
 import { text } from "../numbers.js";
-import { draw, moment, nearest, row } from "./moment.js";
+import { ticks } from "../ticks.js";
+import { moment } from "./moment.js";
 
 const [WIDE, NARROW, HEIGHT, LEFT, RIGHT, BOTTOM, TOP] = [760, 400, 330, 76, 16, 44, 12];
 const START = 40; // the room of α = 0 beside a logarithmic axis
 const LINEAR = 1e-3; // up to here the axis is linear
+const WRITTEN = 6; // numbers at the axis of α, at most, about
 const POWERS = [-3, -2, -1, 0, 1, 2, 3, 4, 5, 6];
 
 const squeezed = (x) => Math.sign(x) * (Math.abs(x) <= LINEAR ? Math.abs(x) / LINEAR : 1 + Math.log10(Math.abs(x) / LINEAR));
 
 export function spectrum(page) {
   const { explorer, link } = page;
-  const svg = draw("svg", { class: "spectrum", role: "img", viewBox: `0 0 ${WIDE} ${HEIGHT}` });
+  const picture = svg("svg", { class: "spectrum", role: "img", viewBox: `0 0 ${WIDE} ${HEIGHT}` });
   const said = make("p", { class: "said" });
   const progress = make("p", { class: "said", role: "status" });
   const chosen = moment(page, "spectrum", look);
-  const element = make("div", { class: "mapped" }, chosen.element, svg, said, progress);
+  const element = make("div", { class: "mapped" }, chosen.element, picture, said, progress);
   let asked = ""; // the rule and the state of the spectrum that is shown
   let columns = []; // {alpha, real, grows} in the order of alpha
   let where = null; // the moment that is looked at
@@ -61,24 +65,23 @@ export function spectrum(page) {
     explorer.spectrum = { rule: header.rule, done, columns };
     paint();
   });
-  for (const kind of ["refused", "failed"]) link.on(kind, (header) => {
-    if (header.id !== awaited) return;
-    progress.textContent = `There is no spectrum: ${header.words}`;
+  link.on(REFUSALS, (header) => {
+    if (header.id === awaited) progress.textContent = `There is no spectrum: ${header.words}`;
   });
 
   function paint() {
-    svg.replaceChildren();
+    picture.replaceChildren();
     said.textContent = "";
-    svg.toggleAttribute("hidden", !columns.length);
+    picture.toggleAttribute("hidden", !columns.length);
     if (!columns.length) return;
     width = room();
-    svg.setAttribute("viewBox", `0 0 ${width} ${HEIGHT}`);
+    picture.setAttribute("viewBox", `0 0 ${width} ${HEIGHT}`);
     const at = scales(columns, page.logarithmic(), width);
     const here = columns[nearest(columns.map(({ alpha }) => alpha), where?.alpha ?? Infinity)] ?? columns.at(-1);
-    svg.append(...frame(at), ...marks(at, columns), draw("line", { x1: at.x(here.alpha), x2: at.x(here.alpha), y1: TOP, y2: HEIGHT - BOTTOM, class: "here" }));
+    picture.append(...frame(at), ...marks(at, columns), svg("line", { x1: at.x(here.alpha), x2: at.x(here.alpha), y1: TOP, y2: HEIGHT - BOTTOM, class: "here" }));
     const words = inWords(here);
     said.textContent = `${words} Triangles grow, dots do not; up to ±${text(LINEAR)} the axis is linear.`;
-    svg.setAttribute("aria-label", `Real parts of the eigenvalues of the Jacobian along the trajectory. ${words}`);
+    picture.setAttribute("aria-label", `Real parts of the eigenvalues of the Jacobian along the trajectory. ${words}`);
   }
 
   return {
@@ -109,38 +112,30 @@ function scales(columns, logarithmic, width) {
   const first = logarithmic ? alphas.find((alpha) => alpha > 0) ?? 1 : alphas[0];
   const apart = logarithmic && alphas[0] <= 0;
   const scale = (alpha) => (logarithmic ? Math.log10(alpha) : alpha);
-  const [low, high] = [scale(first), scale(Math.max(alphas.at(-1), first))];
+  const last = Math.max(alphas.at(-1), first);
+  const [low, high] = [scale(first), scale(last)];
+  const written = last > first ? ticks({ low: first, high: last, log: logarithmic }, WRITTEN) : [first];
   const begin = LEFT + (apart ? START : 0);
   const part = (share) => begin + share * (width - begin - RIGHT);
   let [least, most] = [-1, 1];
   for (const { real } of columns) for (const value of real) if (Number.isFinite(value)) [least, most] = [Math.min(least, squeezed(value)), Math.max(most, squeezed(value))];
   const y = (value) => TOP + ((most - squeezed(value)) / (most - least)) * (HEIGHT - TOP - BOTTOM);
   const x = (alpha) => (apart && alpha <= 0 ? LEFT + START / 3 : part((scale(alpha) - low) / (high - low || 1)));
-  return { x, y, least, most, width, ticks: [...(apart ? [0] : []), ...ticksOf(low, high, logarithmic)] };
-}
-
-/** Alphas to be written on an axis from low to high; of a logarithmic one these are powers of ten, as the ticks are if two
- * are among them. */
-function ticksOf(low, high, logarithmic) {
-  const back = (value) => (logarithmic ? 10 ** value : value);
-  if (!(high > low)) return [back(low)];
-  const powers = [];
-  for (let power = Math.ceil(low - 1e-9); power <= high + 1e-9; power++) powers.push(10 ** power);
-  return logarithmic && powers.length > 1 ? powers : [0, 0.25, 0.5, 0.75, 1].map((share) => back(low + share * (high - low)));
+  return { x, y, least, most, width, written: [...(apart ? [0] : []), ...written] };
 }
 
 /** The frame, its ticks and its labels. */
-function frame({ x, y, least, most, width, ticks }) {
-  const words = (left, top, anchor, what) => draw("text", { x: left, y: top, "text-anchor": anchor }, what);
-  const parts = [draw("rect", { x: LEFT, y: TOP, width: width - LEFT - RIGHT, height: HEIGHT - TOP - BOTTOM, class: "frame" })];
+function frame({ x, y, least, most, width, written }) {
+  const words = (left, top, anchor, what) => svg("text", { x: left, y: top, "text-anchor": anchor }, what);
+  const parts = [svg("rect", { x: LEFT, y: TOP, width: width - LEFT - RIGHT, height: HEIGHT - TOP - BOTTOM, class: "frame" })];
   const values = POWERS.flatMap((power) => [10 ** power, -(10 ** power)]).filter((value) => squeezed(value) <= most + 1e-9 && squeezed(value) >= least - 1e-9);
   for (const value of [...values, 0]) {
-    parts.push(draw("line", { x1: LEFT, x2: width - RIGHT, y1: y(value), y2: y(value), class: value ? "axis" : "zero" }));
+    parts.push(svg("line", { x1: LEFT, x2: width - RIGHT, y1: y(value), y2: y(value), class: value ? "axis" : "zero" }));
     parts.push(words(LEFT - 6, y(value) + 5, "end", text(value)));
   }
-  for (const alpha of ticks) parts.push(words(x(alpha), HEIGHT - BOTTOM + 18, "middle", text(alpha)));
+  for (const alpha of written) parts.push(words(x(alpha), HEIGHT - BOTTOM + 18, "middle", text(alpha)));
   parts.push(words(LEFT + (width - LEFT) / 2, HEIGHT - 6, "middle", "α"));
-  parts.push(draw("text", { transform: `translate(16 ${HEIGHT / 2}) rotate(-90)`, "text-anchor": "middle" }, "Re λ"));
+  parts.push(svg("text", { transform: `translate(16 ${HEIGHT / 2}) rotate(-90)`, "text-anchor": "middle" }, "Re λ"));
   return parts;
 }
 
@@ -153,5 +148,5 @@ function marks({ x, y }, columns) {
     if (grows[l]) triangles.push(`M${px} ${(py - 4).toFixed(1)}l4 7h-8z`);
     else dots.push(`M${px} ${py.toFixed(1)}h0`);
   });
-  return [draw("path", { d: dots.join(""), class: "others" }), draw("path", { d: triangles.join(""), class: "grows" })];
+  return [svg("path", { d: dots.join(""), class: "others" }), svg("path", { d: triangles.join(""), class: "grows" })];
 }

@@ -11,10 +11,10 @@ export function tasks(page) {
   const lines = (of) => ofEach(of, NAME, "task");
   function redraw() {
     const wanted = there().map(([rule, of]) => [rule, {
-      title: `ε_g of each task, ${RULES[rule].name}`, options: { log: true }, lines: lines(of), alphas: [...of.begins.values].filter((alpha) => alpha > 0),
+      title: `ε_g of each task, ${RULES[rule].name}`, options: { log: true }, lines: lines(of), alphas: page.explorer.header.jumps,
       runs: ofRuns(runs(rule), NAME, lines),
     }]);
-    draw(Object.fromEntries(wanted), page.logarithmic(), wanted.length ? "Vertical lines: another task begins." : "There are no tasks: choose some under Protocol.");
+    draw(Object.fromEntries(wanted), page.logarithmic(), wanted.length ? "" : "There are no tasks: choose some under Protocol.");
   }
   return { name: "tasks", title: "ε_g of each task", element, there: () => there().length > 0, draw: redraw };
 }
