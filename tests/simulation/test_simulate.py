@@ -252,7 +252,7 @@ def test_an_interruption_beside_runs_that_diverged_keeps_the_others():
 
     walkers, bar = [Walker(3), Walker(10**6)], SimpleNamespace(n=0, update=lambda _: interrupt())
     look = advancing.Look(bar, Onlooker(None, None), lambda count, records: None)
-    records, kept, interrupted = advancing.record(random_problem(1, 1), walkers, np.arange(1000), 2, look)
+    records, kept, interrupted = advancing.record(random_problem(1, 1), walkers, 2, np.arange(1000), 2, look)
     assert interrupted
     assert 100 <= kept == walkers[1].recorded < 1000
     np.testing.assert_array_equal(np.isfinite(records["R"][..., 0, 0]).sum(axis=1), [3, kept])
