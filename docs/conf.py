@@ -112,6 +112,7 @@ sphinx_gallery_conf = gallery_scraper.SETTINGS | {
     "doc_module": ("stdyn",),
     "within_subsection_order": "FileNameSortKey",
     "remove_config_comments": True,
+    "parallel": True,
     "show_memory": False,
     "show_signature": False,
     "download_all_examples": False,

@@ -7,6 +7,7 @@ import numpy as np
 from stdyn.checks import Array, check_type, floats, time_grid
 from stdyn.errors import InputError
 from stdyn.model.forgetting import errors_at_start
+from stdyn.model.readings import cosine
 from stdyn.model.trajectory import Trajectory
 
 SUMMARY = {
@@ -141,17 +142,6 @@ def _plateaus(trajectory: Trajectory) -> Array:
         end = np.searchsorted(alphas, tasks.breaks[0], side="right") if tasks.breaks else len(alphas)
         alphas, eps_g = alphas[:end], trajectory.eps_g_per_task[..., :end, tasks.task_at(0.0)]
     return np.array([plateau(alphas, curve) for curve in eps_g.reshape(trajectory.runs or 1, len(alphas))])
-
-
-def over_runs(values: Array) -> Array:
-    """A number of points (points, runs): the median over the runs that have it, NaN where none has; else as it is."""
-    if values.ndim == 1:
-        return values
-    found = np.full(len(values), np.nan)
-    there = ~np.isnan(values).all(axis=1)
-    with np.errstate(invalid="ignore"):  # the mean of two infinite ones
-        found[there] = np.nanmedian(values[there], axis=1)
-    return found
 
 
 def censored(lengths: Array) -> tuple[float, float]:
@@ -419,14 +409,6 @@ def _crossing(x: Array, y: Array, level: float) -> float:
         return np.inf
     j = int(below[0])
     return float(x[j - 1] + (x[j] - x[j - 1]) * (y[j - 1] - level) / (y[j - 1] - y[j]))
-
-
-def cosine(v: Array, b: Array | None) -> float:
-    """F / (|v| |b|), 0 where v or b is zero as in Trajectory.alignment; NaN for backpropagation."""
-    if b is None:
-        return np.nan
-    norms = float(np.linalg.norm(v) * np.linalg.norm(b))
-    return float(np.sum(v * b)) / norms if norms else 0.0
 
 
 def _specialised(trajectory: Trajectory) -> Array:

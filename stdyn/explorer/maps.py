@@ -13,13 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from stdyn.analysis.summary import cosine, summarise
+from stdyn.analysis.summary import summarise
 from stdyn.checks import Array, choice
 from stdyn.errors import InputError, gathering
 from stdyn.explorer.curves import Stop
 from stdyn.explorer.state import Wanted, state_of
 from stdyn.model.experiment import Experiment
 from stdyn.model.problem import Problem
+from stdyn.model.readings import cosine
 from stdyn.scans.variations import problem_at
 from stdyn.text import shown
 from stdyn.theory.ode import integrate

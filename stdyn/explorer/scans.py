@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from stdyn.analysis.summary import over_runs
 from stdyn.checks import Array, integer
 from stdyn.errors import InputError, gathering
 from stdyn.explorer.curves import SHARED, Arrays, arrays_of
 from stdyn.explorer.state import State, state_of_problem
 from stdyn.model.rules import NAMES
 from stdyn.model.trajectory import Trajectory
+from stdyn.scans.medians import over_runs
 from stdyn.scans.points import DONE, FAILED
 from stdyn.scans.scanfile import Scan
 from stdyn.theory.ode import integrate

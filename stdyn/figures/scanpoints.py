@@ -2,13 +2,14 @@
 
 import numpy as np
 
-from stdyn.analysis.summary import OF_TASK, SUMMARY, over_runs
+from stdyn.analysis.summary import OF_TASK, SUMMARY
 from stdyn.checks import Array
 from stdyn.errors import InputError
 from stdyn.figures import style
 from stdyn.figures.scales import ROUNDING, percentiles, positive
 from stdyn.model.problem import RATES, Problem
 from stdyn.model.schedule import Schedule
+from stdyn.scans.medians import over_runs
 from stdyn.scans.points import DONE
 from stdyn.scans.scanfile import Scan
 from stdyn.text import shown

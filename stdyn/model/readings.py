@@ -266,3 +266,11 @@ def slope_at_end(alphas: Array, curves: Array, last: float) -> Array:
     y = np.log(np.where(known[..., None], y, 1.0))
     slope = ((y - y.mean(axis=-1, keepdims=True)) @ x) / (x @ x)
     return np.where(known, -slope, np.nan)
+
+
+def cosine(v: Array, b: Array | None) -> float:
+    """F / (|v| |b|), 0 where v or b is zero as in Trajectory.alignment; NaN for backpropagation."""
+    if b is None:
+        return np.nan
+    norms = float(np.linalg.norm(v) * np.linalg.norm(b))
+    return float(np.sum(v * b)) / norms if norms else 0.0

@@ -10,7 +10,7 @@ from explorer_session import Heard
 from structured_problems import by_group
 
 import stdyn
-from stdyn.analysis.summary import over_runs
+from stdyn.scans.medians import over_runs
 from stdyn.explorer import scans
 from stdyn.explorer.source import Source
 from stdyn.explorer.state import wanted
