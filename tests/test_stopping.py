@@ -17,7 +17,7 @@ import stdyn
 from stdyn.errors import InputError
 from stdyn.layered import epochs, random_network
 from stdyn.layered.mnist import Images
-from stdyn.simulation import runs
+from stdyn.simulation import advancing
 from stdyn.stopping import SIGNALS, Signals, Terminated, stoppable, uninterrupted
 from stdyn.theory import fluctuations, stepping
 
@@ -163,8 +163,8 @@ def test_what_was_reached_is_kept_when_a_host_stops_it(host, solve, monkeypatch)
     problem = random_problem(2, 2, N=30)
     module, name, run = {
         "integrate": (stepping, "drift", lambda: stdyn.integrate(problem, alphas)),
-        "simulate_network": (runs, "_wait", lambda: stdyn.simulate_network(problem, alphas, 2, rng=rng)),
-        "simulate_reduced": (runs, "_wait", lambda: stdyn.simulate_reduced(problem, alphas, 2, rng=rng)),
+        "simulate_network": (advancing, "_wait", lambda: stdyn.simulate_network(problem, alphas, 2, rng=rng)),
+        "simulate_reduced": (advancing, "_wait", lambda: stdyn.simulate_reduced(problem, alphas, 2, rng=rng)),
         "fluctuations": (fluctuations, "propagate", lambda: stdyn.fluctuations(problem, alphas, points=2**8)),
         "train_network": (epochs, "train_epoch", lambda: trained(rng)),
     }[solve]

@@ -187,7 +187,7 @@ def test_no_option_is_given_twice(run, tmp_path, command):
     """Every one that takes one value, by every command: the last would win without a word."""
     options = [p for p in cli.commands[command].params if p.param_type_name == "option"]
     single = [option for option in options if not option.is_flag and not option.multiple]
-    assert len(single) >= 5
+    assert len(single) >= {"explore": 1}.get(command, 5)
     for option in single:
         name = max(option.opts, key=len)
         assert_refused(run(command, option.opts[0], "1", f"{name}=2"), f"{name} is given twice: 1, 2")

@@ -10,10 +10,10 @@ from explorer_session import Heard
 from structured_problems import by_group
 
 import stdyn
-from stdyn.scans.medians import over_runs
 from stdyn.explorer import scans
 from stdyn.explorer.source import Source
 from stdyn.explorer.state import wanted
+from stdyn.scans.medians import over_runs
 
 EXPERIMENT = stdyn.Experiment(K=2, M=2, rule="both", N=60, alpha_max=20, points=21)
 CURVE = ("eps_g", "R", "Q", "v")
