@@ -193,7 +193,6 @@ def maps(opened, address):
     began = perf_counter()
     page.locator("[role=tab][name=eta_angle]").click()
     for label, condition in (
-        ("its first points", f"{explorer}.map"),
         ("every eighth row and column", f"{explorer}.map?.header.done >= 7 * 9"),
         ("all of it", f"{explorer}.map?.done"),
     ):
