@@ -52,6 +52,12 @@ class Shown:
             " && JSON.stringify(e.header.state) === JSON.stringify(e.state)"
         )
 
+    def hash(self):
+        """What stands behind the # of the address, which the page writes every 150 ms at most."""
+        return self.page.evaluate(
+            "async () => { await new Promise((go) => setTimeout(go, 160)); return location.hash.slice(1); }"
+        )
+
     def control(self, selector):
         """An element of the controls, whose group is opened."""
         found = self.page.locator(f".controls {selector}").first

@@ -29,17 +29,11 @@ def link(address, hash):
     return address.partition("?")[0] + "#" + hash
 
 
-def hash_of(shown):
-    """What stands behind the #, when it is written."""
-    shown.page.wait_for_timeout(200)
-    return shown.page.evaluate("() => location.hash.slice(1)")
-
-
 def test_a_link_shows_what_is_seen(shown, address, another):
     """Every parameter, and the view, in another browser; there it gives the same link."""
     shown.goes_to(SET)
     shown.page.locator("button[name='plane']").click()
-    said = hash_of(shown)
+    said = shown.hash()
     assert parse_qs(said)["view"] == ["plane"]
     of_token = another(f"{address}#{said}")
     of_token.page.goto("about:blank")
@@ -49,7 +43,7 @@ def test_a_link_shows_what_is_seen(shown, address, another):
     assert of_token.of("e => e.state") == SET
     assert of_token.page.locator("[role='tab'][aria-selected='true']").get_attribute("name") == "plane"
     of_token.assert_shows(SET)
-    assert hash_of(of_token) == said
+    assert of_token.hash() == said
 
 
 def test_the_beginning_of_the_server_is_not_mixed_into_a_link(shown):
@@ -62,13 +56,13 @@ def test_back_and_forward_are_steps_of_parameters(still):
     """Moves of one parameter at once are one step; another parameter is another."""
     still.goes_to(SMALL)
     still.typed("eta", "1")
-    hash_of(still)
+    still.hash()
     still.slider("sigma").evaluate(
         "slider => { for (const at of [300, 400, 500]) { slider.value = at; for (const kind of ['input', 'change'])"
         " slider.dispatchEvent(new Event(kind)); } }"
     )
     still.settled()
-    hash_of(still)
+    still.hash()
     last = still.of("e => e.state")
     still.page.go_back()
     still.until("e => e.state.sigma === undefined")
@@ -191,7 +185,7 @@ def test_a_server_that_ends_and_comes_back(browser, another, serve):
         set_meanwhile = {**SMALL, "eta": 0.9, "sigma": 0.25, "K": 3}
         assert shown.of("e => e.state") == set_meanwhile
         shown.assert_shows(set_meanwhile)
-        assert "sigma=0.25" in hash_of(shown)
+        assert "sigma=0.25" in shown.hash()
         shown.typed("eta", "0.4")
         shown.assert_shows({**set_meanwhile, "eta": 0.4})
         refused = [words for words in shown.console if "WebSocket connection to" in words and "ERR_CONNECTION" in words]

@@ -148,7 +148,7 @@ def test_what_is_looked_at_is_in_the_link(small, another, address):
     small.page.locator("select[name='map-eta_angle-value']").select_option("alignment_final")
     small.until("e => e.map?.header.rule === 'kp' && e.map.header.done > 5")
     click(small, 0.5, 0.5)
-    link = small.page.url.partition("#")[2]
+    link = small.hash()
     other = another(f"{address}#{link}")
     other.until("e => e.map?.header.done > 0")
     assert other.of("e => e.map.header.rule") == "kp"

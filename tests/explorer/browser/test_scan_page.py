@@ -132,7 +132,7 @@ def test_keys_choose_a_point(of_scan, saved):
 
 def test_an_edited_link_is_followed(of_scan, saved):
     """Of a page that is open: the point is another one, or none; what is not said is as usual."""
-    said = of_scan.page.url.partition("#")[2]
+    said = of_scan.hash()
     of_scan.page.evaluate("said => { location.hash = said; }", f"{said}&view.scan.point=3&view.scan.value=plateau_end")
     of_scan.until("e => e.pointName === 'point 3 of grid.h5' && e.drawnScan.chosen === 3")
     np.testing.assert_array_equal(numbers(of_scan, "e.point.eps_g.values"), saved.read("eps_g", 3))
@@ -154,7 +154,7 @@ def test_a_link_shows_the_same(of_scan, another, site, saved):
     there = numbers(of_scan, "e.drawnScan.values")
     assert len(there) == 2 * SIGMAS  # dots, of one rate: two draws at each sigma
     chosen = of_scan.of("e => e.drawnScan.chosen")
-    other = drawn(another(f"{site}#{of_scan.page.url.partition('#')[2]}"))
+    other = drawn(another(f"{site}#{of_scan.hash()}"))
     other.until("e => e.point")
     np.testing.assert_array_equal(numbers(other, "e.drawnScan.values"), there)
     assert other.of("e => [e.drawnScan.chosen, e.state.eta_v]") == [chosen, 0.9]

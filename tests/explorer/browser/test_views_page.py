@@ -229,7 +229,7 @@ def test_cosines_are_those_of_the_moment_that_is_looked_at(still, address):
     still.page.locator("input[name='graph-alpha']").press("ArrowRight")
     assert_shows(18)
     assert still.of("e => e.seen['view.alpha']") == theory.alphas[18]
-    assert f"view.alpha={theory.alphas[18]:g}"[:14] in still.page.url
+    assert f"view.alpha={theory.alphas[18]:g}"[:14] in still.hash()
     still.page.locator(".tabs button[name='plane']").click()
     assert float(still.page.locator("input[name='plane-alpha']").input_value()) == 18  # one moment for all views
     still.page.locator(".tabs button[name='graph']").click()
