@@ -4,9 +4,11 @@ import { range, row } from "../arrays.js";
 import { DASHES, UNITS } from "../colours.js";
 import { make, offer, svg } from "../dom.js";
 import { text } from "../numbers.js";
+import { ticks } from "../ticks.js";
 import { moment, teacher } from "./moment.js";
 
 const [SIZE, EDGE] = [460, 26]; // of the picture, and of what its ticks take
+const WRITTEN = 5; // numbers at an axis, at most
 const MIDDLE = SIZE / 2;
 const HALF = MIDDLE - EDGE;
 const PARALLEL = 1e-12; // a part of a teacher's squared length across the other one that is no more than rounding
@@ -61,14 +63,11 @@ export function plane(page) {
 
 /** The lines through the origin, with the numbers that are round. */
 function axes(reach, at) {
-  const power = 10 ** Math.floor(Math.log10(reach));
-  const step = [1, 2, 5].map((each) => each * power).findLast((each) => each <= reach / 1.5) ?? power / 2;
   const parts = [svg("line", { x1: EDGE, y1: MIDDLE, x2: SIZE - EDGE, y2: MIDDLE, class: "axis" }), svg("line", { x1: MIDDLE, y1: EDGE, x2: MIDDLE, y2: SIZE - EDGE, class: "axis" })];
-  for (let n = -2; n <= 2; n++) {
-    if (n === 0 || Math.abs(n * step) > reach) continue;
-    const [x, y] = at([n * step, n * step]);
+  for (const each of ticks({ low: -reach, high: reach }, WRITTEN).filter((each) => each !== 0)) {
+    const [x, y] = at([each, each]);
     parts.push(svg("line", { x1: x, y1: EDGE, x2: x, y2: SIZE - EDGE, class: "axis" }), svg("line", { x1: EDGE, y1: y, x2: SIZE - EDGE, y2: y, class: "axis" }));
-    parts.push(svg("text", { x, y: SIZE - 8, "text-anchor": "middle" }, text(n * step)), svg("text", { x: EDGE + 2, y: y - 4 }, text(n * step)));
+    parts.push(svg("text", { x, y: SIZE - 8, "text-anchor": "middle" }, text(each)), svg("text", { x: EDGE + 2, y: y - 4 }, text(each)));
   }
   return parts;
 }
