@@ -56,9 +56,9 @@ def drafts(wanted: Wanted, stop: threading.Event) -> dict[str, Curve]:
     Patience is counted in the work of the thread: what else the machine does cuts no draft that is quick.
     """
     of = wanted.experiment
-    quick = replace(of, points=min(_OF_DRAFT, of.points), quadrature=min(_COARSE, of.quadrature))
-    problems = replace(wanted, experiment=quick).problems()
-    return {rule: _solved(each, quick.alphas(), *DRAFT, _until(stop)) for rule, each in problems.items()}
+    alphas = replace(of, points=min(_OF_DRAFT, of.points)).alphas()
+    coarse = {rule: replace(each, quadrature=min(_COARSE, of.quadrature)) for rule, each in wanted.problems.items()}
+    return {rule: _solved(each, alphas, *DRAFT, _until(stop)) for rule, each in coarse.items()}
 
 
 def _until(stop: threading.Event) -> Stop:

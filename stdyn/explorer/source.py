@@ -39,14 +39,12 @@ class Source:
         return blamed(words, state, self.activations)
 
     @classmethod
-    def of(cls, what: Experiment | Problem | Scan | Path | None) -> Source:
+    def of(cls, what: Experiment | Problem | Scan | None) -> Source:
         """That of an experiment, a problem, or a scan; refused if the page cannot show it."""
         if what is None:
             return cls()
         if isinstance(what, Scan):
             return cls(scan=what)
-        if isinstance(what, Path):
-            return cls.read(what)
         if isinstance(what, Problem):
             found = cls(state_of_problem(what), _own(what.activations))
         else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -35,8 +36,16 @@ class Wanted:
     b_angle: float | None
     runs: int
 
+    @cached_property
+    def problems(self) -> dict[str, Problem]:
+        """That of each rule."""
+        return {rule: self._made(rule) for rule in self.rules}
+
     def problem(self, rule: str) -> Problem:
-        """The problem of one rule."""
+        """That of one of the rules."""
+        return self.problems[rule]
+
+    def _made(self, rule: str) -> Problem:
         turned = {} if self.b_angle is None or rule == "bp" else {"b_angle": self.b_angle}
         return problem_at(self.experiment, {"rule": rule, **turned})
 
@@ -46,17 +55,13 @@ class Wanted:
         found = {name: _why(name, each, self.rules) for name in set(each[0]).intersection(*each[1:])}
         if self.rules == ("bp",):
             found["b_angle"] = "of no use with rule bp"
-        if not any(problem.by_quadrature for problem in self.problems().values()):
+        if not any(problem.by_quadrature for problem in self.problems.values()):
             found["quadrature"] = "of no use where all averages have closed forms"
         if self.experiment.start != "prepared":
             found.setdefault("r", "of no use where the start is random")
         if self.runs == 0:
             found |= dict.fromkeys(("method", "normals"), "of no use where nothing is simulated")
         return found
-
-    def problems(self) -> dict[str, Problem]:
-        """Those of all rules."""
-        return {rule: self.problem(rule) for rule in self.rules}
 
 
 def wanted(state: Any, activations: Mapping[str, Activation] | None = None) -> Wanted:
@@ -78,7 +83,7 @@ def wanted(state: Any, activations: Mapping[str, Activation] | None = None) -> W
     experiment = Experiment(**values, rule=rule, runs=own["runs"] or None)
     found = Wanted(experiment, rules, own["b_angle"], own["runs"] or 0)
     experiment.check()
-    found.problems()
+    _ = found.problems  # each is refused here, if it is
     return found
 
 

@@ -134,7 +134,7 @@ class Explorer(anywidget.AnyWidget):
     @property
     def problems(self) -> dict[str, Problem]:
         """The problem of each rule."""
-        return self._wanted.problems()
+        return self._wanted.problems
 
     @property
     def theory(self) -> dict[str, Trajectory]:
@@ -143,7 +143,7 @@ class Explorer(anywidget.AnyWidget):
         if state != self._solved[0]:
             of = self._wanted
             how = of.experiment.alphas(), of.experiment.ode_method, of.experiment.rtol
-            found = {rule: integrate(problem, *how, error=False) for rule, problem in of.problems().items()}
+            found = {rule: integrate(problem, *how, error=False) for rule, problem in of.problems.items()}
             self._solved = state, found
         return dict(self._solved[1])
 

@@ -160,7 +160,7 @@ def test_toml_opens_in_the_explorer(name, tmp_path):
     again = source.wanted(source.state)
     assert set(again.rules) <= set(wanted.rules)
     assert same(again.experiment.alphas(), wanted.experiment.alphas())
-    for rule, problem in again.problems().items():
+    for rule, problem in again.problems.items():
         there = wanted.problem(rule)
         assert all(same(getattr(problem.start, each), getattr(there.start, each)) for each in ("R", "Q", "T", "v"))
         assert same(problem.b, there.b)

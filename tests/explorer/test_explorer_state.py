@@ -31,7 +31,7 @@ def test_an_experiment_is_that_of_its_state(experiment):
     """Its problems and alphas come back, whatever it says."""
     found = wanted(state_of(experiment))
     assert found.rules == experiment.rules
-    assert found.problems() == {rule: experiment.problem(rule) for rule in experiment.rules}
+    assert found.problems == {rule: experiment.problem(rule) for rule in experiment.rules}
     np.testing.assert_array_equal(found.experiment.alphas(), experiment.alphas())
 
 
@@ -44,7 +44,7 @@ def test_a_problem_is_that_of_its_state(experiment):
             state_of_problem(problem)
         return
     state = state_of_problem(problem)
-    assert wanted(state).problems() == {problem.rule: problem}
+    assert wanted(state).problems == {problem.rule: problem}
     assert ("activation_teacher" in state) == (experiment.activation_teacher is not None)
 
 
@@ -64,7 +64,7 @@ def test_what_the_page_shows_is_what_is_solved():
 def test_what_is_of_another_rule_or_start_is_kept_aside():
     """It is of no use, and not refused: it comes back with the rule or the start."""
     aside = wanted({"mixture": 0.2, "r": 0.1})
-    assert aside.problems() == wanted({}).problems()
+    assert aside.problems == wanted({}).problems
     assert {"mixture", "r"} <= set(aside.without_use())
     back = wanted({"mixture": 0.2, "r": 0.1, "rules": ["fa", "mixed"], "start": "prepared"})
     assert not {"mixture", "r"} & set(back.without_use())
@@ -91,7 +91,7 @@ def errors(state):
     """The alphas and the generalization errors of all rules, a few."""
     found = wanted({**state, "alpha_max": 5, "points": 6})
     alphas = found.experiment.alphas()
-    errors = {rule: stdyn.integrate(problem, alphas).eps_g.tolist() for rule, problem in found.problems().items()}
+    errors = {rule: stdyn.integrate(problem, alphas).eps_g.tolist() for rule, problem in found.problems.items()}
     return alphas.tolist(), errors
 
 

@@ -295,7 +295,7 @@ def test_the_curves_of_a_page_are_those_of_integrate(address):
     header, arrays = asking(address, conversation)
     assert header["kind"] == "curves"
     assert list(arrays) == ["fa", "bp"]
-    for rule, problem in wanted(SMALL).problems().items():
+    for rule, problem in wanted(SMALL).problems.items():
         theory = stdyn.integrate(problem, wanted(SMALL).experiment.alphas())
         for name in ("alphas", "eps_g", "R", "Q", "v"):
             np.testing.assert_array_equal(arrays[rule][name], getattr(theory, name))

@@ -97,7 +97,7 @@ class Shown:
         found = wanted(state)
         of = found.experiment
         assert self.of("e => Object.keys(e.curves)") == list(found.rules)
-        for rule, problem in found.problems().items():
+        for rule, problem in found.problems.items():
             theory = stdyn.integrate(problem, of.alphas(), of.ode_method, of.rtol, error=False)
             for name in ("alphas", "eps_g", "R", "Q", "v"):
                 np.testing.assert_array_equal(self.curve(rule, name), np.ravel(getattr(theory, name)))
